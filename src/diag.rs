@@ -1,0 +1,289 @@
+//! Diagnostics: what went wrong, where in the script, and what to do.
+//!
+//! A [`Diagnostic`] is data. Rooms above build one with [`Diagnostic::new`] and pass it up; only the doors print it
+//! (through miette) or serialise it. Every code that exists is listed in [`codes::CODES`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub mod codes;
+mod nearest;
+
+pub use nearest::{did_you_mean, nearest};
+
+/// A place in one of the files of a workflow. Lines and columns count from 1; line 0 means "nowhere".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Span {
+    /// Index into the list of files (`Sources`, `Plan::files`): 0 is the script itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub file: u16,
+    /// Column in characters, from 1.
+    pub column: u16,
+    /// Line, from 1; 0 when the place is not known.
+    pub line: u32,
+}
+
+fn is_zero(n: &u16) -> bool {
+    *n == 0
+}
+
+impl Span {
+    /// A place in the script itself.
+    pub fn at(line: u32, column: u16) -> Self {
+        Span { file: 0, column, line }
+    }
+
+    /// Is the place known?
+    pub fn is_known(self) -> bool {
+        self.line > 0
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// The texts that spans point into. Index = `Span::file`.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Arc<Vec<(String, Arc<str>)>>);
+
+impl Sources {
+    /// Sources of one script: its name as the user typed it, and its text.
+    pub fn one(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+        Sources(Arc::new(vec![(name.into(), text.into())]))
+    }
+
+    /// Sources of several files, in the order of `Span::file`.
+    pub fn new(files: Vec<(String, Arc<str>)>) -> Self {
+        Sources(Arc::new(files))
+    }
+
+    /// Name and text of a file.
+    pub fn get(&self, file: u16) -> Option<(&str, &Arc<str>)> {
+        self.0.get(file as usize).map(|(name, text)| (name.as_str(), text))
+    }
+
+    /// The byte at which a place starts in its file, and the length of the word that stands there.
+    pub fn word(&self, span: Span) -> Option<(usize, usize)> {
+        let (_, text) = self.get(span.file)?;
+        let mut start = 0;
+        for (n, line) in text.split_inclusive('\n').enumerate() {
+            if n + 1 == span.line as usize {
+                let column = span.column.max(1) as usize - 1;
+                let offset = line.char_indices().nth(column).map_or(line.trim_end().len(), |(i, _)| i);
+                let rest = &line[offset..];
+                let len = rest
+                    .char_indices()
+                    .find(|(_, c)| !(c.is_alphanumeric() || *c == '_'))
+                    .map_or(rest.trim_end().len(), |(i, _)| i);
+                return Some((start + offset, len.max(usize::from(!rest.trim_end().is_empty()))));
+            }
+            start += line.len();
+        }
+        None
+    }
+}
+
+/// What a failure means for the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The command line, the script or a parameter is wrong: nothing was executed (exit code 2).
+    Usage,
+    /// The run failed, or the store did (exit code 1).
+    Failure,
+}
+
+/// One thing that is wrong. See the module's page.
+#[derive(Clone, Debug)]
+pub struct Diagnostic(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    code: &'static str,
+    kind: Kind,
+    message: String,
+    help: Option<String>,
+    labels: Vec<(Span, String)>,
+    sources: Sources,
+    related: Vec<Diagnostic>,
+}
+
+impl Diagnostic {
+    /// A diagnostic of a code that stands in [`codes::CODES`]; `message` is a sentence without a final full stop.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        debug_assert!(codes::find(code).is_some(), "{code} is not listed in diag/codes.rs");
+        Diagnostic(Box::new(Inner {
+            code,
+            kind: codes::find(code).map_or(Kind::Failure, |c| c.kind),
+            message: message.into(),
+            help: None,
+            labels: Vec::new(),
+            sources: Sources::default(),
+            related: Vec::new(),
+        }))
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// A place in the script, and what is to be seen there. The first label is the primary one.
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
+        if span.is_known() {
+            self.0.labels.push((span, text.into()));
+        }
+        self
+    }
+
+    /// The texts that the labels point into.
+    #[must_use]
+    pub fn with_sources(mut self, sources: &Sources) -> Self {
+        if self.0.sources.0.is_empty() {
+            self.0.sources = sources.clone();
+        }
+        self.0.related = self.0.related.into_iter().map(|d| d.with_sources(sources)).collect();
+        self
+    }
+
+    /// Further diagnostics found at the same time.
+    #[must_use]
+    pub fn with_related(mut self, related: Vec<Diagnostic>) -> Self {
+        self.0.related = related;
+        self
+    }
+
+    /// The code, for instance `flow::plan::cycle`.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// What happened.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What to do, if anything was said.
+    pub fn help_text(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
+    /// The places, the primary one first.
+    pub fn labels(&self) -> &[(Span, String)] {
+        &self.0.labels
+    }
+
+    /// The primary place, if the diagnostic has one.
+    pub fn span(&self) -> Option<Span> {
+        self.0.labels.first().map(|(span, _)| *span)
+    }
+
+    /// Does it mean "nothing was executed"?
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The same as data, for `--json`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let place = |span: &Span| {
+            serde_json::json!({
+                "file": self.0.sources.get(span.file).map(|(name, _)| name),
+                "line": span.line,
+                "column": span.column,
+            })
+        };
+        let labels: Vec<_> = self
+            .0
+            .labels
+            .iter()
+            .map(|(span, text)| {
+                let mut label = place(span);
+                label["text"] = text.clone().into();
+                label
+            })
+            .collect();
+        serde_json::json!({
+            "code": self.0.code,
+            "message": self.0.message,
+            "help": self.0.help,
+            "labels": labels,
+            "related": self.0.related.iter().map(Diagnostic::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+impl miette::Diagnostic for Diagnostic {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.0.code))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        self.0.labels.first().map(|_| self as &dyn miette::SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
+        let file = self.span()?.file;
+        let spans: Vec<_> = self
+            .0
+            .labels
+            .iter()
+            .filter(|(span, _)| span.file == file)
+            .filter_map(|(span, text)| {
+                let (start, len) = self.0.sources.word(*span)?;
+                Some(miette::LabeledSpan::new(Some(text.clone()), start, len))
+            })
+            .collect();
+        (!spans.is_empty()).then(|| Box::new(spans.into_iter()) as Box<dyn Iterator<Item = _>>)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
+        (!self.0.related.is_empty()).then(|| {
+            Box::new(self.0.related.iter().map(|d| d as &dyn miette::Diagnostic)) as Box<dyn Iterator<Item = _>>
+        })
+    }
+}
+
+impl miette::SourceCode for Diagnostic {
+    fn read_span<'a>(
+        &'a self,
+        span: &miette::SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> std::result::Result<Box<dyn miette::SpanContents<'a> + 'a>, miette::MietteError> {
+        let file = self.span().map_or(0, |s| s.file);
+        let (name, text) = self.0.sources.get(file).ok_or(miette::MietteError::OutOfBounds)?;
+        let inner = text.as_ref().read_span(span, before, after)?;
+        Ok(Box::new(miette::MietteSpanContents::new_named(
+            name.to_owned(),
+            inner.data(),
+            *inner.span(),
+            inner.line(),
+            inner.column(),
+            inner.line_count(),
+        )))
+    }
+}
+
+/// The result of anything that can be wrong.
+pub type Result<T> = std::result::Result<T, Diagnostic>;

@@ -1,0 +1,5 @@
+//! The engine: when what runs.
+//!
+//! [`machine`] decides, without I/O; [`drive`] does what it decided. Nothing here knows Rhai, SQL, terminals or HTTP.
+
+pub mod machine;

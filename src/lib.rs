@@ -1,0 +1,10 @@
+//! `flow` runs workflows written as Rhai scripts.
+//!
+//! A script calls `chain`, `flow`, `sh` and so on; that gives a [`plan::Plan`]; the engine executes the plan, durably,
+//! with conditions that are evaluated while it runs. `ARCHITECTURE.md` is the map of the rooms below.
+
+pub mod diag;
+pub mod engine;
+pub mod event;
+pub mod plan;
+pub mod state;

@@ -1,0 +1,217 @@
+//! The plan: what is to be done, as plain data.
+//!
+//! Evaluating a script gives a [`Plan`]; the machine reads it; the log holds it. No Rhai, no tokio, no SQL, no clock.
+//! A plan grows only at its end, by [`Growth`]: the first one is the script's, later ones come from fan-outs at run time.
+
+pub mod expression;
+mod graph;
+mod policy;
+mod step;
+mod value;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+pub use graph::Graph;
+pub use policy::{Backoff, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings};
+pub use step::{Branch, Each, Edge, EdgeKind, Repeat, Shell, Step, StepId, Task, Workflow};
+pub use value::{Closure, Condition, Expression, Json, Key, Reference, Value};
+
+use crate::diag::Span;
+
+/// Version of the plan's form; raised when an older reader could not understand it.
+pub const VERSION: u32 = 1;
+
+/// Everything a run needs to know beforehand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// What holds for the whole plan.
+    #[serde(flatten)]
+    pub header: Header,
+    /// The steps, by id.
+    pub steps: Vec<Step>,
+    /// Is the script at its end? Not so while `run(…)` waits for a result: then only what it needs may run.
+    pub complete: bool,
+}
+
+/// What holds for the whole plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Header {
+    /// See [`VERSION`].
+    pub version: u32,
+    /// Name of the workflow: that of the file, without its ending.
+    pub name: String,
+    /// The files it was made from, by `Span::file`.
+    pub files: Vec<File>,
+    /// Its parameters, in the order of declaration.
+    pub params: Vec<Param>,
+    /// Settings of the whole script.
+    pub settings: Settings,
+    /// Named limits. A lock is one of `max` 1.
+    #[schemars(with = "BTreeMap<String, Limit>")]
+    pub limits: BTreeMap<SmolStr, Limit>,
+    /// Steps that run at a certain moment of the run, outside the graph.
+    pub hooks: Vec<(Moment, StepId)>,
+    /// Failed steps whose failure the script itself has looked at (after `run(…)`), which handles it.
+    pub looked_at: Vec<StepId>,
+    /// In a plan that was made without running anything: where the script stopped to wait for a result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<Span>,
+}
+
+/// A file of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct File {
+    /// As the user named it, `std/…` for the standard library.
+    pub name: String,
+    /// SHA-256 of its text, in hexadecimal; the store keeps the text under it.
+    pub sha256: String,
+}
+
+/// A parameter of a workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Param {
+    /// Its name, as in `--arg name=value`.
+    #[schemars(with = "String")]
+    pub name: SmolStr,
+    /// `string`, `int`, `float`, `bool`, `list`, `map` or `path`.
+    #[schemars(with = "String")]
+    pub kind: SmolStr,
+    /// The value where none is given; without one it must be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Json>,
+    /// The values it may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<Json>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub help: String,
+    /// The value of this run.
+    pub value: Json,
+    /// Where it was declared.
+    pub span: Span,
+}
+
+/// A moment of a run at which hooks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// Before everything else.
+    Start,
+    /// After all went well.
+    Success,
+    /// After the run failed.
+    Failure,
+    /// After one of the two, in any case.
+    Complete,
+}
+
+/// How a plan grows: further steps, and changes to steps that have not started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Growth {
+    /// The header, if it is new or changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<Box<Header>>,
+    /// Id of the first of `steps`: the number of steps the plan had before.
+    pub base: u32,
+    /// The new steps.
+    pub steps: Vec<Step>,
+    /// Steps that are replaced (a group that got children, a step that got an edge).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<(StepId, Step)>,
+    /// Is the script at its end now?
+    #[serde(default)]
+    pub complete: bool,
+}
+
+impl Plan {
+    /// The step of an id.
+    pub fn step(&self, id: StepId) -> &Step {
+        &self.steps[id.index()]
+    }
+
+    /// All ids, in order.
+    pub fn ids(&self) -> impl Iterator<Item = StepId> + use<> {
+        (0..self.steps.len() as u32).map(StepId)
+    }
+
+    /// Adds what has come. Ids in `growth` must fit (`base` is the number of steps so far).
+    pub fn grow(&mut self, growth: Growth) {
+        debug_assert_eq!(growth.base as usize, self.steps.len());
+        if let Some(header) = growth.header {
+            self.header = *header;
+        }
+        self.steps.extend(growth.steps);
+        for (id, step) in growth.changed {
+            self.steps[id.index()] = step;
+        }
+        self.complete |= growth.complete;
+    }
+
+    /// The path of a step: `outer/inner[key]`. Anonymous groups add nothing to the paths of their children.
+    pub fn path(&self, id: StepId) -> String {
+        let mut parts = vec![id];
+        let mut at = self.step(id);
+        while let Some(parent) = at.parent {
+            at = self.step(parent);
+            if !at.anonymous || at.key.is_some() {
+                parts.push(parent);
+            }
+        }
+        let mut path = String::new();
+        for id in parts.into_iter().rev() {
+            let step = self.step(id);
+            match &step.key {
+                // An iteration is called after its group and its key: `lint[src/a.rs]`.
+                Some(key) => {
+                    path.push('[');
+                    path.push_str(key);
+                    path.push(']');
+                }
+                None => {
+                    if !path.is_empty() {
+                        path.push('/');
+                    }
+                    path.push_str(&step.name);
+                }
+            }
+        }
+        path
+    }
+
+    /// The steps a user may mean by `path`: the one with exactly this path, or else all whose path ends in it.
+    pub fn find(&self, path: &str) -> Vec<StepId> {
+        let mut ending = Vec::new();
+        for id in self.ids() {
+            let full = self.path(id);
+            if full == path {
+                return vec![id];
+            }
+            if full.strip_suffix(path).is_some_and(|rest| rest.ends_with('/')) {
+                ending.push(id);
+            }
+        }
+        ending
+    }
+
+    /// The children of a group, in their order. For a task: none.
+    pub fn members(&self, id: StepId) -> Vec<StepId> {
+        match &*self.step(id).task {
+            Task::Chain(children) | Task::Parallel(children) => children.clone(),
+            Task::Flow(branches) => branches.iter().map(|branch| branch.step).collect(),
+            Task::Each(each) => each.children.clone(),
+            Task::Repeat(repeat) => repeat.children.clone(),
+            Task::Workflow(_) => self.ids().filter(|child| self.step(*child).parent == Some(id)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The hook moment of a top-level step, if it is a hook.
+    pub fn hook(&self, id: StepId) -> Option<Moment> {
+        self.header.hooks.iter().find(|(_, step)| *step == id).map(|(moment, _)| *moment)
+    }
+}

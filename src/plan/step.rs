@@ -1,0 +1,245 @@
+//! One step of a plan, and what it does.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::{Closure, Condition, Policy, Value};
+use crate::diag::Span;
+
+/// A step's place in `Plan::steps`. Ids are dense, in the order of declaration, and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct StepId(pub u32);
+
+impl StepId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A node of the plan: a task, or a group of steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// Its name within its group.
+    #[schemars(with = "String")]
+    pub name: SmolStr,
+    /// In an `each` or `repeat`: which iteration this is. The path then ends in `[key]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub key: Option<SmolStr>,
+    /// The group it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<StepId>,
+    /// A group without a name of its own: it adds nothing to the paths of its children.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anonymous: bool,
+    /// What it does.
+    pub task: Arc<Task>,
+    /// What it waits for, outside its group's start. Each predecessor and kind once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Edge>,
+    /// The steps whose outputs are its input, in order (also in `after`). One: its output; several: an array.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input: Vec<StepId>,
+    /// Runs only if this is true. The steps it reads are `after` edges of kind `Condition`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Box<Condition>>,
+    /// How it runs, where anything was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Arc<Policy>>,
+    /// Where it was declared.
+    pub span: Span,
+}
+
+impl Step {
+    /// A step with nothing but a name, a task and a place.
+    pub fn new(name: impl Into<SmolStr>, task: Task, span: Span) -> Self {
+        Step {
+            name: name.into(),
+            key: None,
+            parent: None,
+            anonymous: false,
+            task: Arc::new(task),
+            after: Vec::new(),
+            input: Vec::new(),
+            when: None,
+            policy: None,
+            span,
+        }
+    }
+
+    /// Its policies, or the defaults.
+    pub fn policy(&self) -> &Policy {
+        static NONE: std::sync::LazyLock<Policy> = std::sync::LazyLock::new(Policy::default);
+        self.policy.as_deref().unwrap_or(&NONE)
+    }
+
+    /// Its policies, to be changed.
+    pub fn policy_mut(&mut self) -> &mut Policy {
+        Arc::make_mut(self.policy.get_or_insert_with(Default::default))
+    }
+
+    /// Adds an edge unless it is there already.
+    pub fn add_edge(&mut self, from: StepId, kind: EdgeKind) {
+        let edge = Edge { from, kind };
+        if !self.after.contains(&edge) {
+            self.after.push(edge);
+        }
+    }
+}
+
+/// Why one step waits for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Edge {
+    /// Whom it waits for.
+    pub from: StepId,
+    /// Why.
+    pub kind: EdgeKind,
+}
+
+/// Kinds of edges. Order and data are judged by the step's rule; a condition only needs its steps to be final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeKind {
+    /// `a -> b`, `b.after(a)`.
+    Order,
+    /// b uses a result of a.
+    Data,
+    /// b's condition reads a.
+    Condition,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// A shell script. References to results stand in it as variables (`vars`), never as text.
+    Shell(Shell),
+    /// A program without a shell: program and arguments.
+    Exec(Vec<Value>),
+    /// A closure of the script; its argument is the chain's input, if it takes one.
+    Call(Closure),
+    /// A constant.
+    Const(Value),
+    /// A failure with this message.
+    Fail(Value),
+    /// Time passes, in milliseconds. Holds no slot.
+    Wait(u64),
+
+    /// Children one after the other (the edges say so). Output: that of the last.
+    Chain(Vec<StepId>),
+    /// Children side by side. Output: their outputs, in this order.
+    Parallel(Vec<StepId>),
+    /// Conditions in order; the child of the first true one runs, the others are not taken. Output: that of the child.
+    Flow(Vec<Branch>),
+    /// One child for each item. Output: their outputs, in the order of the items.
+    Each(Each),
+    /// One child after the other, until a condition holds. Output: that of the last.
+    Repeat(Repeat),
+    /// Another workflow. Output: what its script returned, or a map of its steps' outputs.
+    Workflow(Workflow),
+}
+
+impl Task {
+    /// Does it consist of other steps?
+    pub fn is_group(&self) -> bool {
+        matches!(
+            self,
+            Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Each(_) | Task::Repeat(_) | Task::Workflow(_)
+        )
+    }
+
+    /// The word for it in scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Task::Shell(_) => "sh",
+            Task::Exec(_) => "exec",
+            Task::Call(_) => "call",
+            Task::Const(_) => "task",
+            Task::Fail(_) => "fail",
+            Task::Wait(_) => "wait",
+            Task::Chain(_) => "chain",
+            Task::Parallel(_) => "parallel",
+            Task::Flow(_) => "flow",
+            Task::Each(_) => "each",
+            Task::Repeat(_) => "repeat",
+            Task::Workflow(_) => "workflow",
+        }
+    }
+}
+
+/// A shell script whose references to results have become variables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Shell {
+    /// The script as the shell gets it; `${FLOW_IN_1}` stands for the first of `vars`, quoted as its place needs.
+    pub script: String,
+    /// The variables, set in the environment of the process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<(String, Value)>")]
+    pub vars: Vec<(SmolStr, Value)>,
+    /// `bash` and so on; nothing said: `sh -ec`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub shell: Option<SmolStr>,
+    /// The words of a command that needs no shell: it is run directly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Vec<String>>,
+}
+
+/// One branch of a `flow`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Branch {
+    /// What decides; nothing for `otherwise`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// What runs then: a child of the flow.
+    pub step: StepId,
+}
+
+/// `each(name, items, |item| step)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Each {
+    /// The items, if they are not known while the plan is built; the children then come while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Value>,
+    /// Makes the child of an item.
+    pub body: Closure,
+    /// The children, once known, in the order of the items.
+    #[serde(default)]
+    pub children: Vec<StepId>,
+}
+
+/// `repeat(name, #{max, until}, |i, last| step)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Repeat {
+    /// Most iterations.
+    pub max: u32,
+    /// Ends the loop when true; gets the output of the last iteration. Nothing said: `max` iterations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Closure>,
+    /// Makes the child of an iteration, from its number (from 1) and the output of the one before (`()` at first).
+    pub body: Closure,
+    /// The children so far.
+    #[serde(default)]
+    pub children: Vec<StepId>,
+}
+
+/// `workflow(name, file, #{args})`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Workflow {
+    /// The script, as the user named it.
+    pub file: String,
+    /// Its parameters; if some are not known while the plan is built, its steps come while it runs.
+    #[serde(default)]
+    pub args: Vec<(String, Value)>,
+    /// Have its steps been added?
+    #[serde(default)]
+    pub expanded: bool,
+    /// What the script returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<Value>,
+}

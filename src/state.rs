@@ -1,0 +1,311 @@
+//! The state of a run: the one fold over its events.
+//!
+//! [`RunState::apply`] drives the live run, resume, the command line's status and every page. It decides nothing: it
+//! only writes down what an event says. What follows from the state is the machine's business.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Because, Created, Decision, Event, Outcome, Record, RunStatus, Saw, Skip, Stop};
+use crate::plan::{OnError, Plan, StepId, Task};
+
+mod result;
+
+pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
+
+/// Everything that is known of a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunState {
+    /// What the run is.
+    pub created: Created,
+    /// Its plan, as far as it has grown.
+    pub plan: Arc<Plan>,
+    /// Status of the run.
+    pub status: RunStatus,
+    /// State of each step, by id.
+    pub steps: Vec<StepState>,
+    /// Evaluated conditions, in the order of evaluation.
+    pub decisions: Vec<Decided>,
+    /// Why nothing new starts, since the process that works on it now began to.
+    pub stopping: Option<Stop>,
+    /// Number of events so far.
+    pub events: u64,
+    /// Time of the first event and of the latest, in milliseconds since 1970.
+    pub started_at: u64,
+    /// See `started_at`.
+    pub latest_at: u64,
+    /// What the script printed while the plan was built.
+    pub printed: String,
+}
+
+/// Status of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Not started.
+    #[default]
+    Pending,
+    /// Could start, were there a slot. Known to the machine only.
+    Ready,
+    /// An attempt is going on; a group is open.
+    Running,
+    /// An attempt failed, another will follow.
+    Retrying,
+    /// Time passes, or somebody is waited for.
+    Waiting,
+    /// It ended well.
+    Success,
+    /// It ended badly.
+    Failed,
+    /// It will not run.
+    Skipped,
+    /// It was ended, or kept from starting, with the run.
+    Cancelled,
+}
+
+impl Status {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::Ready => "ready",
+            Status::Running => "running",
+            Status::Retrying => "retrying",
+            Status::Waiting => "waiting",
+            Status::Success => "success",
+            Status::Failed => "failed",
+            Status::Skipped => "skipped",
+            Status::Cancelled => "cancelled",
+        }
+    }
+
+    /// Will it never change again?
+    pub fn is_final(self) -> bool {
+        matches!(self, Status::Success | Status::Failed | Status::Skipped | Status::Cancelled)
+    }
+}
+
+/// What is known of one step.
+#[derive(Clone, Debug, Default)]
+pub struct StepState {
+    /// Where it stands.
+    pub status: Status,
+    /// Attempts begun.
+    pub attempt: u32,
+    /// When the first attempt began and the last ended, in milliseconds since 1970; 0: not yet.
+    pub started_at: u64,
+    /// See `started_at`.
+    pub finished_at: u64,
+    /// While retrying or waiting: until when.
+    pub until: u64,
+    /// How the latest attempt ended.
+    pub outcome: Option<Arc<Outcome>>,
+    /// Why it does not run.
+    pub skip: Option<Box<Skip>>,
+    /// It failed, and a condition or the script has looked at that.
+    pub handled: bool,
+}
+
+/// An evaluated condition.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// See [`Event::Decided`].
+    pub step: StepId,
+    /// See [`Event::Decided`].
+    pub branch: u32,
+    /// See [`Event::Decided`].
+    pub result: Decision,
+    /// See [`Event::Decided`].
+    pub saw: Vec<Saw>,
+    /// When.
+    pub at: u64,
+}
+
+/// How a step looks to those that wait for it, after its `on_error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Not final yet.
+    Open,
+    /// As a success.
+    Success,
+    /// As a failure.
+    Failed,
+    /// As not taken.
+    NotTaken,
+    /// As skipped because of a failure further up.
+    UpstreamFailed,
+}
+
+impl RunState {
+    /// The state after these records.
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut state = RunState::default();
+        for record in records {
+            state.apply(record.at, &record.event);
+        }
+        state
+    }
+
+    /// Writes down one event. `at`: milliseconds since 1970.
+    pub fn apply(&mut self, at: u64, event: &Event) {
+        if self.events == 0 {
+            self.started_at = at;
+        }
+        self.events += 1;
+        self.latest_at = at;
+        match event {
+            Event::Created(created) => self.created = (**created).clone(),
+            Event::Planned { growth, .. } => {
+                Arc::make_mut(&mut self.plan).grow((**growth).clone());
+                self.steps.resize_with(self.plan.steps.len(), StepState::default);
+                for step in self.plan.header.looked_at.clone() {
+                    self.steps[step.index()].handled = true;
+                }
+            }
+            Event::Opened { .. } => {
+                self.status = RunStatus::Running;
+                self.stopping = None;
+            }
+            Event::Decided { step, branch, result, saw } => {
+                for seen in saw.iter().filter(|seen| seen.handles) {
+                    self.steps[seen.step.index()].handled = true;
+                }
+                let (result, saw) = (result.clone(), saw.clone());
+                self.decisions.push(Decided { step: *step, branch: *branch, result, saw, at });
+            }
+            Event::Started { step, attempt } => {
+                let step = &mut self.steps[step.index()];
+                step.status = Status::Running;
+                step.attempt = *attempt;
+                step.until = 0;
+                if step.started_at == 0 {
+                    step.started_at = at;
+                }
+            }
+            Event::Retrying { step, outcome, delay_ms, .. } => {
+                let step = &mut self.steps[step.index()];
+                step.status = Status::Retrying;
+                step.until = at + delay_ms;
+                step.outcome = Some(outcome.clone());
+            }
+            Event::Waiting { step, delay_ms } => {
+                let step = &mut self.steps[step.index()];
+                step.status = Status::Waiting;
+                step.until = at + delay_ms;
+                if step.started_at == 0 {
+                    step.started_at = at;
+                }
+            }
+            Event::Finished { step, outcome, .. } => {
+                let step = &mut self.steps[step.index()];
+                step.status = if outcome.error.is_none() { Status::Success } else { Status::Failed };
+                step.finished_at = at;
+                step.until = 0;
+                step.outcome = Some(outcome.clone());
+            }
+            Event::Skipped { step, reason } => {
+                let step = &mut self.steps[step.index()];
+                step.status = Status::Skipped;
+                step.finished_at = at;
+                step.skip = Some(Box::new(reason.clone()));
+            }
+            Event::Interrupted { step, .. } => self.steps[step.index()].status = Status::Pending,
+            Event::Cancelled { step } => {
+                let step = &mut self.steps[step.index()];
+                step.status = Status::Cancelled;
+                step.finished_at = at;
+            }
+            Event::Stopping { reason } => self.stopping = Some(*reason),
+            Event::Paused => self.status = RunStatus::Paused,
+            Event::Ended { status } => self.status = *status,
+            Event::Printed { text } => self.printed.push_str(text),
+        }
+    }
+
+    /// State of a step.
+    pub fn step(&self, id: StepId) -> &StepState {
+        &self.steps[id.index()]
+    }
+
+    /// How a step looks to those that wait for it.
+    pub fn seen(&self, id: StepId) -> Seen {
+        let step = self.step(id);
+        match step.status {
+            Status::Success => Seen::Success,
+            Status::Failed => match self.plan.step(id).policy().on_error {
+                Some(OnError::Continue) => Seen::Success,
+                Some(OnError::Skip) => Seen::NotTaken,
+                Some(OnError::Stop) | None => Seen::Failed,
+            },
+            Status::Skipped => match step.skip.as_deref() {
+                Some(Skip::UpstreamFailed(_)) => Seen::UpstreamFailed,
+                Some(Skip::NotTaken(_)) | None => Seen::NotTaken,
+            },
+            Status::Cancelled => Seen::UpstreamFailed,
+            Status::Pending | Status::Ready | Status::Running | Status::Retrying | Status::Waiting => Seen::Open,
+        }
+    }
+
+    /// Is this a failure of the run: did it fail, and nothing handled it?
+    pub fn is_unhandled_failure(&self, id: StepId) -> bool {
+        let step = self.step(id);
+        step.status == Status::Failed
+            && !step.handled
+            && !matches!(self.plan.step(id).policy().on_error, Some(OnError::Continue | OnError::Skip))
+    }
+
+    /// What a step gave, as others may read it. A group's output follows from its children.
+    pub fn result(&self, id: StepId) -> StepResult {
+        let step = self.step(id);
+        let plan = self.plan.step(id);
+        let body = if plan.task.is_group() { self.group_body(id) } else { Body::Task };
+        StepResult {
+            name: plan.name.clone(),
+            status: step.status,
+            attempts: step.attempt,
+            duration_ms: step.finished_at.saturating_sub(step.started_at),
+            outcome: step.outcome.clone(),
+            why_skipped: step.skip.as_deref().map(|skip| match skip {
+                Skip::NotTaken(Because::Condition) => "its condition was false",
+                Skip::NotTaken(Because::Branch(_)) => "its branch was not taken",
+                Skip::NotTaken(_) => "it was not taken",
+                Skip::UpstreamFailed(_) => "a step before it failed",
+            }),
+            body,
+        }
+    }
+
+    fn group_body(&self, id: StepId) -> Body {
+        let task = self.plan.step(id).task.clone();
+        match &*task {
+            Task::Chain(children) | Task::Repeat(crate::plan::Repeat { children, .. }) => {
+                children.last().map_or(Body::Nothing, |last| Body::Same(Arc::new(self.result(*last))))
+            }
+            Task::Parallel(children) | Task::Each(crate::plan::Each { children, .. }) => {
+                Body::List(children.iter().map(|child| Arc::new(self.result(*child))).collect())
+            }
+            Task::Flow(branches) => branches
+                .iter()
+                .find(|branch| !matches!(self.step(branch.step).status, Status::Skipped | Status::Pending))
+                .map_or(Body::Nothing, |branch| Body::Same(Arc::new(self.result(branch.step)))),
+            Task::Workflow(workflow) => {
+                let mut steps = Vec::new();
+                match &workflow.returns {
+                    Some(value) => {
+                        value.each_step(&mut |step| steps.push((step, Arc::new(self.result(step)))));
+                        Body::Value(value.clone(), steps)
+                    }
+                    None => Body::Map(
+                        self.plan
+                            .members(id)
+                            .into_iter()
+                            .map(|child| (self.plan.step(child).name.clone(), Arc::new(self.result(child))))
+                            .collect(),
+                    ),
+                }
+            }
+            _ => Body::Task,
+        }
+    }
+}

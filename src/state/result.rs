@@ -1,0 +1,425 @@
+//! Results of steps as others read them, and values filled in from results.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::Status;
+use crate::diag::did_you_mean;
+use crate::event::{Failure, FailureKind, Log, Outcome, Output};
+use crate::plan::{Json, Key, Reference, StepId, Value, expression};
+
+/// Reading a value failed: what happened and what to do.
+pub type Problem = Failure;
+
+/// Reads the files that steps wrote. The one effect of this page, so it is a door.
+pub trait Files: Send + Sync {
+    /// The content of a file of the run.
+    fn read(&self, log: &Log) -> std::io::Result<Vec<u8>>;
+}
+
+/// The results that a task, a condition or a closure may read, and the way to their files.
+#[derive(Clone)]
+pub struct Inputs {
+    /// Results by step; few, so a list.
+    pub results: Vec<(StepId, Arc<StepResult>)>,
+    /// Where long outputs are.
+    pub files: Arc<dyn Files>,
+}
+
+impl Inputs {
+    /// The result of a step.
+    pub fn get(&self, step: StepId) -> Option<&Arc<StepResult>> {
+        self.results.iter().find(|(id, _)| *id == step).map(|(_, result)| result)
+    }
+}
+
+/// What a step gave.
+#[derive(Clone, Debug)]
+pub struct StepResult {
+    /// Its name.
+    pub name: SmolStr,
+    /// Its status, final unless somebody looks while it runs.
+    pub status: Status,
+    /// Attempts made.
+    pub attempts: u32,
+    /// From the start of the first attempt to the end of the last.
+    pub duration_ms: u64,
+    /// How the last attempt ended.
+    pub outcome: Option<Arc<Outcome>>,
+    /// For a skipped step: the reason, in words.
+    pub why_skipped: Option<&'static str>,
+    /// Where its output comes from.
+    pub body: Body,
+}
+
+/// Where the output of a step comes from.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// From its own outcome.
+    Task,
+    /// There is none.
+    Nothing,
+    /// From one child.
+    Same(Arc<StepResult>),
+    /// From all children, in order.
+    List(Vec<Arc<StepResult>>),
+    /// From all children, by name.
+    Map(Vec<(SmolStr, Arc<StepResult>)>),
+    /// From a value that a sub-workflow returned, over these steps.
+    Value(Value, Vec<(StepId, Arc<StepResult>)>),
+}
+
+/// The properties that every result has, with what they mean.
+pub const PROPERTIES: [(&str, &str); 16] = [
+    ("output", "what it gave: JSON if its output is an object or array, else text without the final newline"),
+    ("results", "the same as `output`"),
+    ("text", "its output as text"),
+    ("number", "its output as a number"),
+    ("lines", "its output as an array of lines"),
+    ("json", "its output read as JSON"),
+    ("stderr", "what it wrote to standard error"),
+    ("code", "its exit code"),
+    ("status", "`success`, `failed`, `skipped` or `cancelled`"),
+    ("passed", "did it succeed?"),
+    ("ok", "the same as `passed`"),
+    ("failed", "did it fail?"),
+    ("skipped", "was it skipped?"),
+    ("error", "the message of its failure"),
+    ("duration_ms", "how long it took, in milliseconds"),
+    ("attempts", "attempts made"),
+];
+
+/// Does reading this property of a failed step deal with the failure, as `if` does in a shell?
+pub fn handles_failure(property: &str) -> bool {
+    matches!(property, "status" | "passed" | "ok" | "failed" | "skipped" | "code" | "error")
+}
+
+impl StepResult {
+    /// A property of the result. Values of a skipped step are `()`.
+    pub fn property(&self, name: &str, files: &dyn Files) -> Result<Json, Problem> {
+        Ok(match name {
+            "status" => self.status.name().into(),
+            "passed" | "ok" => (self.status == Status::Success).into(),
+            "failed" => (self.status == Status::Failed).into(),
+            "skipped" => (self.status == Status::Skipped).into(),
+            "duration_ms" => self.duration_ms.into(),
+            "attempts" => self.attempts.into(),
+            "code" => self.outcome.as_ref().and_then(|o| o.code).map_or(Json::Null, Json::from),
+            "error" => match self.outcome.as_ref().and_then(|o| o.error.as_ref()) {
+                Some(error) => error.message.clone().into(),
+                None => Json::Null,
+            },
+            "stderr" => match self.outcome.as_ref().and_then(|o| o.stderr.as_ref()) {
+                Some(log) => trim_newline(self.read_text(log, files)?).into(),
+                None => self.outcome.as_ref().map_or(Json::Null, |_| "".into()),
+            },
+            _ if self.status == Status::Skipped => Json::Null,
+            "output" | "results" => self.output(files)?,
+            "text" => match self.text(files)? {
+                Some(text) => text.into(),
+                None => Json::Null,
+            },
+            "number" => self.number(files)?,
+            "lines" => match self.output(files)? {
+                Json::Array(lines) => Json::Array(lines),
+                Json::Null => Json::Array(Vec::new()),
+                _ => self.text(files)?.unwrap_or_default().lines().map(Json::from).collect(),
+            },
+            "json" => match self.output(files)? {
+                Json::String(_) => {
+                    let text = self.text(files)?.unwrap_or_default();
+                    serde_json::from_str(&text)
+                        .map_err(|error| self.problem(format!("the output of `{}` is not JSON: {error}", self.name)))?
+                }
+                value => value,
+            },
+            field => self.field(field, files)?,
+        })
+    }
+
+    fn problem(&self, message: String) -> Problem {
+        Failure::new(FailureKind::Input, message)
+    }
+
+    fn read_text(&self, log: &Log, files: &dyn Files) -> Result<String, Problem> {
+        let bytes = files.read(log).map_err(|error| {
+            self.problem(format!("cannot read `{}`, written by `{}`: {error}", log.file, self.name))
+        })?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The output: `()` if there is none.
+    pub fn output(&self, files: &dyn Files) -> Result<Json, Problem> {
+        match &self.body {
+            Body::Nothing => Ok(Json::Null),
+            Body::Same(result) => result.property("output", files),
+            Body::List(results) => results.iter().map(|result| result.property("output", files)).collect(),
+            Body::Map(results) => results
+                .iter()
+                .map(|(name, result)| Ok((name.to_string(), result.property("output", files)?)))
+                .collect::<Result<serde_json::Map<_, _>, _>>()
+                .map(Json::Object),
+            Body::Value(value, results) => {
+                // The files are the same for all steps of a run.
+                resolve_with(value, &|step| results.iter().find(|(id, _)| *id == step).map(|(_, r)| r.clone()), files)
+            }
+            Body::Task => match self.outcome.as_ref().map(|o| &o.output) {
+                None | Some(Output::None) => Ok(Json::Null),
+                Some(Output::Value(value)) => Ok(value.clone()),
+                Some(Output::File { log, json: false }) => Ok(trim_newline(self.read_text(log, files)?).into()),
+                Some(Output::File { log, json: true }) => serde_json::from_str(&self.read_text(log, files)?)
+                    .map_err(|error| self.problem(format!("`{}` is no longer JSON: {error}", log.file))),
+            },
+        }
+    }
+
+    fn text(&self, files: &dyn Files) -> Result<Option<String>, Problem> {
+        if let (Body::Task, Some(log)) = (&self.body, self.outcome.as_ref().and_then(|o| o.stdout.as_ref())) {
+            return self.read_text(log, files).map(|text| Some(trim_newline(text)));
+        }
+        Ok(match self.output(files)? {
+            Json::Null => None,
+            value => Some(plain_text(&value)),
+        })
+    }
+
+    fn number(&self, files: &dyn Files) -> Result<Json, Problem> {
+        match self.output(files)? {
+            Json::Number(number) => Ok(Json::Number(number)),
+            Json::Null => Ok(Json::Null),
+            value => {
+                let text = plain_text(&value);
+                parse_number(&text).ok_or_else(|| {
+                    self.problem(format!("the output of `{}` is not a number: {}", self.name, shorten(&text, 60))).help(
+                        "`.number` reads text such as `87.5`; pick the part you need with `.lines` or `.json` first",
+                    )
+                })
+            }
+        }
+    }
+
+    fn field(&self, field: &str, files: &dyn Files) -> Result<Json, Problem> {
+        if let Some(value) = self.outcome.as_ref().and_then(|o| o.fields.get(field)) {
+            return Ok(value.clone());
+        }
+        let output = self.output(files)?;
+        if let Some(value) = output.get(field) {
+            return Ok(value.clone());
+        }
+        let mut known: Vec<String> = PROPERTIES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        known.extend(self.outcome.iter().flat_map(|o| o.fields.keys().cloned()));
+        known.extend(output.as_object().into_iter().flat_map(|map| map.keys().cloned()));
+        let mut problem = self.problem(format!("`{}` has no property `{field}`", self.name));
+        problem.help = did_you_mean(field, known.iter().map(String::as_str)).or_else(|| {
+            Some(match self.status {
+                Status::Failed => {
+                    format!("`{}` failed, so its output may be missing; ask `{}.passed` first", self.name, self.name)
+                }
+                _ => format!(
+                    "its keys come from a JSON output or from lines `{field}=…` that it writes to the file $FLOW_OUTPUT"
+                ),
+            })
+        });
+        Err(problem)
+    }
+}
+
+/// Goes further into a value. A missing key is an error with the nearest one.
+pub fn walk(value: Json, path: &[Key], shown: &str) -> Result<Json, Problem> {
+    let mut at = value;
+    let mut shown = shown.to_owned();
+    for key in path {
+        let next = match (key, &mut at) {
+            (Key::Field(field), Json::Object(map)) => map.remove(field.as_str()),
+            (Key::Index(index), Json::Array(items)) => {
+                let len = items.len() as i64;
+                let place = if *index < 0 { index + len } else { *index };
+                usize::try_from(place).ok().filter(|place| *place < items.len()).map(|place| items.swap_remove(place))
+            }
+            _ => None,
+        };
+        at = next.ok_or_else(|| {
+            let kind = kind_of(&at);
+            match (key, &at) {
+                (Key::Field(field), Json::Object(map)) => {
+                    let mut problem = Failure::new(FailureKind::Input, format!("`{shown}` has no key `{field}`"));
+                    problem.help = did_you_mean(field, map.keys().map(String::as_str))
+                        .or_else(|| Some(format!("it has {} other keys", map.len())));
+                    problem
+                }
+                (Key::Field(field), _) => {
+                    Failure::new(FailureKind::Input, format!("`{shown}` is {kind}, so it has no key `{field}`"))
+                        .help("a process gives an object by printing JSON: one object and nothing else")
+                }
+                (Key::Index(index), Json::Array(items)) => Failure::new(
+                    FailureKind::Input,
+                    format!("`{shown}` has {} items, so there is none at index {index}", items.len()),
+                )
+                .help("indexes count from 0; negative ones from the end"),
+                (Key::Index(index), _) => {
+                    Failure::new(FailureKind::Input, format!("`{shown}` is {kind}, so it has no item at index {index}"))
+                        .help("`.lines` gives the lines of a text as an array")
+                }
+            }
+        })?;
+        match key {
+            Key::Field(field) => {
+                shown.push('.');
+                shown.push_str(field);
+            }
+            Key::Index(index) => shown.push_str(&format!("[{index}]")),
+        }
+    }
+    Ok(at)
+}
+
+/// What kind of value it is, in words.
+pub fn kind_of(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "nothing",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "a map",
+    }
+}
+
+/// Fills in results. Closures and bare steps cannot stand in plain data.
+pub fn resolve(value: &Value, inputs: &Inputs) -> Result<Json, Problem> {
+    resolve_with(value, &|step| inputs.get(step).cloned(), &*inputs.files)
+}
+
+fn resolve_with(
+    value: &Value,
+    get: &dyn Fn(StepId) -> Option<Arc<StepResult>>,
+    files: &dyn Files,
+) -> Result<Json, Problem> {
+    Ok(match value {
+        Value::Plain(value) => value.clone(),
+        Value::Ref(reference) => read(reference, get, files)?,
+        Value::Text(parts) => {
+            let mut text = String::new();
+            for part in parts {
+                text.push_str(&plain_text(&resolve_with(part, get, files)?));
+            }
+            text.into()
+        }
+        Value::List(items) => items.iter().map(|item| resolve_with(item, get, files)).collect::<Result<_, _>>()?,
+        Value::Map(entries) => Json::Object(
+            entries
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), resolve_with(value, get, files)?)))
+                .collect::<Result<_, Problem>>()?,
+        ),
+        Value::Expr(expression) => evaluate(expression, get, files, &mut |_, _, _| {})?,
+        Value::Step(step) => read(&Reference { step: *step, property: "output".into(), path: Vec::new() }, get, files)?,
+        Value::Closure(closure) => {
+            return Err(Failure {
+                span: Some(closure.span),
+                ..Failure::new(FailureKind::Input, "a closure stands where a value is needed")
+            });
+        }
+    })
+}
+
+fn read(
+    reference: &Reference,
+    get: &dyn Fn(StepId) -> Option<Arc<StepResult>>,
+    files: &dyn Files,
+) -> Result<Json, Problem> {
+    let result = get(reference.step).ok_or_else(|| {
+        Failure::new(FailureKind::Input, format!("the result of step {} is not at hand", reference.step.0))
+    })?;
+    let value = result.property(&reference.property, files)?;
+    if result.status == Status::Skipped && value.is_null() {
+        return Ok(Json::Null);
+    }
+    walk(value, &reference.path, &format!("{}.{}", result.name, reference.property))
+}
+
+/// Evaluates an expression string. `saw` is told of every property read: step, what was read, its value.
+pub fn evaluate(
+    expression: &crate::plan::Expression,
+    get: &dyn Fn(StepId) -> Option<Arc<StepResult>>,
+    files: &dyn Files,
+    saw: &mut dyn FnMut(StepId, &str, &Json),
+) -> Result<Json, Problem> {
+    let fail = |message: String, help: Option<String>| Failure {
+        kind: FailureKind::Script,
+        message: format!("in `{}`: {message}", expression.text),
+        help,
+        span: Some(expression.span),
+    };
+    let parsed = expression::parse(&expression.text).map_err(|error| fail(error.message, error.help))?;
+    let mut lookup = |name: &str, path: &[Key]| -> Result<Json, expression::Error> {
+        let unknown = || expression::Error { message: format!("`{name}` is not a step"), help: None };
+        let step = expression.steps.iter().find(|(known, _)| known == name).map(|(_, id)| *id).ok_or_else(unknown)?;
+        let result = get(step).ok_or_else(unknown)?;
+        // A bare name: the step's output, and as a condition whether it passed (see the grammar's page).
+        let (property, rest) = match path.split_first() {
+            None => ("output", path),
+            Some((Key::Field(field), rest)) => (field.as_str(), rest),
+            Some((Key::Index(_), _)) => ("output", path),
+        };
+        let error = |problem: Failure| expression::Error { message: problem.message, help: problem.help };
+        let value = result.property(property, files).map_err(error)?;
+        let value = if result.status == Status::Skipped && value.is_null() {
+            Json::Null
+        } else {
+            walk(value, rest, &format!("{name}.{property}")).map_err(error)?
+        };
+        let mut what = property.to_owned();
+        for key in rest {
+            match key {
+                Key::Field(field) => {
+                    what.push('.');
+                    what.push_str(field);
+                }
+                Key::Index(index) => what.push_str(&format!("[{index}]")),
+            }
+        }
+        saw(step, &what, &value);
+        Ok(value)
+    };
+    expression::eval(&parsed, &mut lookup).map_err(|error| fail(error.message, error.help))
+}
+
+/// A value as it stands in text: strings as they are, nothing as nothing, arrays and maps as JSON.
+pub fn plain_text(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        value => value.to_string(),
+    }
+}
+
+/// Text read as a number: whole if it is one.
+pub fn parse_number(text: &str) -> Option<Json> {
+    let text = text.trim();
+    text.parse::<i64>()
+        .map(Json::from)
+        .ok()
+        .or_else(|| text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Json::from))
+}
+
+/// At most `max` characters, with an ellipsis where something was left out.
+pub fn shorten(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(max.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+fn trim_newline(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
+}
