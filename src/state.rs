@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Because, Created, Decision, Event, Outcome, Record, RunStatus, Saw, Skip, Stop};
 use crate::plan::{OnError, Plan, StepId, Task};
 
-mod result;
+pub mod result;
 
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
 
