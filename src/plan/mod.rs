@@ -6,6 +6,7 @@
 pub mod expression;
 mod graph;
 mod policy;
+mod rebase;
 mod step;
 mod value;
 
@@ -135,7 +136,7 @@ impl Plan {
     }
 
     /// All ids, in order.
-    pub fn ids(&self) -> impl Iterator<Item = StepId> + use<> {
+    pub fn ids(&self) -> impl Iterator<Item = StepId> + Clone + use<> {
         (0..self.steps.len() as u32).map(StepId)
     }
 
