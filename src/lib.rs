@@ -8,3 +8,4 @@ pub mod engine;
 pub mod event;
 pub mod plan;
 pub mod state;
+pub mod view;
