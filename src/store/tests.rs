@@ -129,7 +129,7 @@ fn callbacks_come_in_order_after_their_commit() {
         log.append(records(n as u64 + 1, [event]), move |result| {
             result.unwrap();
             if n % 100 == 0 {
-                assert!(store.records(&run, n as u64 + 1).unwrap().first().is_some());
+                assert!(!store.records(&run, n as u64 + 1).unwrap().is_empty());
             }
             tell.send(n).unwrap();
         });
@@ -634,4 +634,28 @@ fn figures() {
     let start = Instant::now();
     store.records(&store.find("last").unwrap(), 0).unwrap();
     writeln!(out, "show one: {:?}", start.elapsed()).unwrap();
+}
+
+/// What `docs/log-format.md` tells others to do, done as it says (where there is a Python to do it).
+#[test]
+fn the_documented_check_finds_the_log_as_written() {
+    let home = home();
+    let store = open(&home);
+    let run = finished_run(&store);
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/log-format.md")).unwrap();
+    let (_, code) = page.split_once("    import hashlib").unwrap();
+    let code: String = code
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("    "))
+        .fold("import hashlib".to_owned(), |code, line| code + line.strip_prefix("    ").unwrap_or(line) + "\n");
+    let check = || {
+        let python = std::process::Command::new("python3").args(["-c", &code, &run]).current_dir(home.path()).output();
+        python.ok().map(|output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let Some(found) = check() else { return };
+    assert_eq!(found, format!("as written {}\n", store.verify(&run).unwrap().head));
+    meddle(&home, "UPDATE events SET at = at + 1 WHERE key & 0xffff = 4");
+    assert_eq!(check().unwrap(), "event 4 is not what was written\n");
+    meddle(&home, "UPDATE events SET at = at - 1 WHERE key & 0xffff = 4; DELETE FROM events WHERE key & 0xffff = 9");
+    assert!(check().unwrap().starts_with("the end is missing"));
 }
