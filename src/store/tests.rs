@@ -643,11 +643,12 @@ fn the_documented_check_finds_the_log_as_written() {
     let store = open(&home);
     let run = finished_run(&store);
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/log-format.md")).unwrap();
-    let (_, code) = page.split_once("    import hashlib").unwrap();
-    let code: String = code
+    let code: Vec<&str> = page
         .lines()
-        .take_while(|line| line.is_empty() || line.starts_with("    "))
-        .fold("import hashlib".to_owned(), |code, line| code + line.strip_prefix("    ").unwrap_or(line) + "\n");
+        .skip_while(|line| !line.starts_with("    import"))
+        .map_while(|line| line.strip_prefix("    "))
+        .collect();
+    let code = code.join("\n");
     let check = || {
         let python = std::process::Command::new("python3").args(["-c", &code, &run]).current_dir(home.path()).output();
         python.ok().map(|output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
