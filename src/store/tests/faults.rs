@@ -268,3 +268,35 @@ fn the_documented_check_finds_the_log_as_written() {
     meddle(&home, "UPDATE events SET at = at - 1 WHERE key & 0xffff = 4; DELETE FROM events WHERE key & 0xffff = 9");
     assert!(check().unwrap().starts_with("the end is missing"));
 }
+
+#[test]
+fn a_cut_write_ahead_log_gives_an_earlier_moment() {
+    let home = home();
+    let run = {
+        let store = open(&home);
+        let log = store.create(created("/a.rhai")).unwrap();
+        for (seq, event) in (1..).zip(events(20)) {
+            log.append(records(seq, [event]), |result| result.unwrap());
+            log.flush().unwrap();
+        }
+        log.run().to_owned()
+    };
+    let path = home.path().join(".flow/flow.db");
+    let (database, whole) = (fs::read(&path).unwrap(), fs::read(wal(&path)).unwrap());
+    let mut found = std::collections::BTreeSet::new();
+    for length in (0..whole.len()).step_by(9001) {
+        fs::write(&path, &database).unwrap();
+        fs::write(wal(&path), &whole[..length]).unwrap();
+        let store = open(&home);
+        match store.reopen(&run) {
+            Ok((log, records)) => {
+                found.insert(records.len());
+                log.append(super::records(records.len() as u64, [Event::Paused]), |result| result.unwrap());
+                log.flush().unwrap();
+                assert_eq!(store.verify(&run).unwrap().events, records.len() as u64 + 1);
+            }
+            Err(error) => assert_eq!(error.code(), "flow::run::unknown"),
+        }
+    }
+    assert!(found.len() > 10, "{found:?}");
+}
