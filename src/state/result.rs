@@ -354,7 +354,7 @@ pub fn evaluate(
     };
     let parsed = expression::parse(&expression.text).map_err(|error| fail(error.message, error.help))?;
     let mut lookup = |name: &str, path: &[Key]| -> Result<Json, expression::Error> {
-        let unknown = || expression::Error { message: format!("`{name}` is not a step"), help: None };
+        let unknown = || expression::Error::new(format!("`{name}` is not a step"));
         let step = expression.steps.iter().find(|(known, _)| known == name).map(|(_, id)| *id).ok_or_else(unknown)?;
         let result = get(step).ok_or_else(unknown)?;
         // A bare name: the step's output, and as a condition whether it passed (see the grammar's page).
@@ -363,7 +363,7 @@ pub fn evaluate(
             Some((Key::Field(field), rest)) => (field.as_str(), rest),
             Some((Key::Index(_), _)) => ("output", path),
         };
-        let error = |problem: Failure| expression::Error { message: problem.message, help: problem.help };
+        let error = |problem: Failure| expression::Error { message: problem.message, help: problem.help, at: None };
         let value = result.property(property, files).map_err(error)?;
         let value = if result.status == Status::Skipped && value.is_null() {
             Json::Null
