@@ -6,5 +6,6 @@
 pub mod diag;
 pub mod engine;
 pub mod event;
+pub mod exec;
 pub mod plan;
 pub mod state;
