@@ -346,6 +346,26 @@ pub fn evaluate(
     files: &dyn Files,
     saw: &mut dyn FnMut(StepId, &str, &Json),
 ) -> Result<Json, Problem> {
+    with_results(expression, get, files, saw, expression::eval)
+}
+
+/// As [`evaluate`], for an expression that is to be true or false: a condition.
+pub fn holds(
+    expression: &crate::plan::Expression,
+    get: &dyn Fn(StepId) -> Option<Arc<StepResult>>,
+    files: &dyn Files,
+    saw: &mut dyn FnMut(StepId, &str, &Json),
+) -> Result<bool, Problem> {
+    with_results(expression, get, files, saw, expression::holds)
+}
+
+fn with_results<T>(
+    expression: &crate::plan::Expression,
+    get: &dyn Fn(StepId) -> Option<Arc<StepResult>>,
+    files: &dyn Files,
+    saw: &mut dyn FnMut(StepId, &str, &Json),
+    how: fn(&expression::Expr, &mut expression::Lookup) -> Result<T, expression::Error>,
+) -> Result<T, Problem> {
     let fail = |message: String, help: Option<String>| Failure {
         kind: FailureKind::Script,
         message: format!("in `{}`: {message}", expression.text),
@@ -383,7 +403,7 @@ pub fn evaluate(
         saw(step, &what, &value);
         Ok(value)
     };
-    expression::eval(&parsed, &mut lookup).map_err(|error| fail(error.message, error.help))
+    how(&parsed, &mut lookup).map_err(|error| fail(error.message, error.help))
 }
 
 /// A value as it stands in text: strings as they are, nothing as nothing, arrays and maps as JSON.
