@@ -7,6 +7,7 @@ pub mod expression;
 mod graph;
 mod policy;
 mod step;
+pub mod unit;
 mod value;
 
 use std::collections::BTreeMap;
