@@ -137,8 +137,11 @@ pub fn thaw(session: &Session, closure: &Closure, inputs: &Inputs) -> Result<FnP
         Some(pointer) => pointer,
         None => FnPtr::new(closure.function.as_str()).map_err(|_| lost(closure))?,
     };
-    let curry =
-        closure.captured.iter().map(|value| convert::captured(session, value, inputs)).collect::<Result<Vec<_>, _>>()?;
+    let curry = closure
+        .captured
+        .iter()
+        .map(|value| convert::captured(session, value, inputs))
+        .collect::<Result<Vec<_>, _>>()?;
     pointer.set_curry(curry);
     Ok(pointer)
 }

@@ -31,8 +31,11 @@ pub fn condition(value: &Dynamic, span: Span) -> Result<Condition, Fault> {
                     Key::Index(index) => text.push_str(&format!("[{index}]")),
                 }
             }
-            let named = session::with(|s| s.builder.as_ref().map(|b| b.step(reference.step).name.clone())).unwrap_or_default();
-            let simple = !named.is_empty() && named.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !named.starts_with(|c: char| c.is_ascii_digit());
+            let named =
+                session::with(|s| s.builder.as_ref().map(|b| b.step(reference.step).name.clone())).unwrap_or_default();
+            let simple = !named.is_empty()
+                && named.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                && !named.starts_with(|c: char| c.is_ascii_digit());
             let name = if simple { named } else { "step".into() };
             let text = text.replacen("step", &name, 1);
             return Ok(Condition::Expr(Expression { text, steps: vec![(name, reference.step)], span }));
@@ -97,15 +100,24 @@ fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], 
         known.extend(session.program.function_names());
         known
     });
-    known.extend(session::build(context, |builder, _| Ok(builder.names().iter().map(ToString::to_string).collect::<Vec<_>>()))?);
+    known.extend(session::build(context, |builder, _| {
+        Ok(builder.names().iter().map(ToString::to_string).collect::<Vec<_>>())
+    })?);
     if modules::standard(&format!("std/{name}")).is_some() {
         return Err(raise(
-            Diagnostic::new("flow::plan::unknown_name", format!("`{name}` is a module of the standard library, not a step"))
-                .label(span, "named here")
-                .help(format!("import it and make a step: `import \"std/{name}\" as {name};`")),
+            Diagnostic::new(
+                "flow::plan::unknown_name",
+                format!("`{name}` is a module of the standard library, not a step"),
+            )
+            .label(span, "named here")
+            .help(format!("import it and make a step: `import \"std/{name}\" as {name};`")),
         ));
     }
-    let problem = Diagnostic::new("flow::plan::unknown_name", format!("`{name}` is neither a step of this script nor a function nor a command")).label(span, "named here");
+    let problem = Diagnostic::new(
+        "flow::plan::unknown_name",
+        format!("`{name}` is neither a step of this script nor a function nor a command"),
+    )
+    .label(span, "named here");
     Err(raise(match did_you_mean(name, known.iter().map(String::as_str)) {
         Some(help) => problem.help(help),
         None => problem.help("declare it before this line: a step `sh(\"…\", …)`, a function `fn …(input)`, or `command(\"/…\", |params| …)`"),
@@ -122,9 +134,12 @@ fn function_step(context: &NativeCallContext, name: &str, parameters: usize, spa
     }
     if parameters > 1 {
         return Err(raise(
-            Diagnostic::new("flow::plan::unknown_name", format!("the function `{name}` takes {parameters} values; a step of a chain is given one: its input"))
-                .label(span, "named here")
-                .help(format!("`fn {name}(input) {{ … }}`")),
+            Diagnostic::new(
+                "flow::plan::unknown_name",
+                format!("the function `{name}` takes {parameters} values; a step of a chain is given one: its input"),
+            )
+            .label(span, "named here")
+            .help(format!("`fn {name}(input) {{ … }}`")),
         ));
     }
     session::build(context, |builder, _| {
@@ -135,7 +150,8 @@ fn function_step(context: &NativeCallContext, name: &str, parameters: usize, spa
 }
 
 fn arrow_error(text: &str, error: arrow::Error, span: Span) -> Fault {
-    let problem = Diagnostic::new("flow::plan::arrow", format!("the text `{text}` cannot be read: {}", error.message)).label(span, "this text");
+    let problem = Diagnostic::new("flow::plan::arrow", format!("the text `{text}` cannot be read: {}", error.message))
+        .label(span, "this text");
     raise(problem.help(error.help.unwrap_or_else(|| "an arrow text looks like `a -> b -> [c, d] -> e`".to_owned())))
 }
 
@@ -147,7 +163,9 @@ pub fn arrows(context: &NativeCallContext, text: &str) -> Result<Sequence, Fault
 }
 
 fn stage_of(context: &NativeCallContext, stage: &Stage, span: Span) -> Result<Sequence, Fault> {
-    match stage { Stage::Name(name) => named(context, name, &[], span) }
+    match stage {
+        Stage::Name(name) => named(context, name, &[], span),
+    }
 }
 
 fn stages_in_order(context: &NativeCallContext, stages: &[Stage], span: Span) -> Result<Sequence, Fault> {
@@ -159,7 +177,9 @@ fn stages_in_order(context: &NativeCallContext, stages: &[Stage], span: Span) ->
             Some(before) => session::build(context, |builder, _| Ok(builder.then(before, next)))?,
         });
     }
-    all.ok_or_else(|| raise(Diagnostic::new("flow::plan::arrow", "the text has no names").label(span, "here").help("`a -> b`")))
+    all.ok_or_else(|| {
+        raise(Diagnostic::new("flow::plan::arrow", "the text has no names").label(span, "here").help("`a -> b`"))
+    })
 }
 
 /// Branches of a `flow` in text form.
@@ -178,9 +198,14 @@ pub fn flow_from_text(context: &NativeCallContext, text: &str, make: MakeFlow, a
 fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(Sequence, Vec<String>, String), Fault> {
     let mut options = Options::of("a step", map, span);
     let name = options.text("name")?.ok_or_else(|| {
-        raise(Diagnostic::new("flow::lang::option", "a step of the list has no `name`").label(span, "in this list").help("`#{ name: \"build\", sh: \"make\" }`"))
+        raise(
+            Diagnostic::new("flow::lang::option", "a step of the list has no `name`")
+                .label(span, "in this list")
+                .help("`#{ name: \"build\", sh: \"make\" }`"),
+        )
     })?;
-    let depends_on = options.take("depends_on").map(|v| options::texts(&v, "`depends_on`", span)).transpose()?.unwrap_or_default();
+    let depends_on =
+        options.take("depends_on").map(|v| options::texts(&v, "`depends_on`", span)).transpose()?.unwrap_or_default();
     let params: Vec<(String, Dynamic)> = match options.take("params") {
         None => Vec::new(),
         Some(value) => match value.read_lock::<Map>() {
@@ -189,7 +214,8 @@ fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(
         },
     };
     let kinds = ["sh", "exec", "call", "task", "command", "workflow", "step"];
-    let given: Vec<(&'static str, Dynamic)> = kinds.into_iter().filter_map(|kind| options.take(kind).map(|value| (kind, value))).collect();
+    let given: Vec<(&'static str, Dynamic)> =
+        kinds.into_iter().filter_map(|kind| options.take(kind).map(|value| (kind, value))).collect();
     let rest = options.rest();
     let [(kind, value)] = &given[..] else {
         let what = if given.is_empty() { "does not say what to run" } else { "says twice what to run" };
@@ -200,7 +226,9 @@ fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(
             return Err(options::unknown_key(unknown, &format!("the step `{name}`"), &known, span));
         }
         return Err(raise(
-            Diagnostic::new("flow::lang::option", format!("the step `{name}` {what}")).label(span, "in this list").help("give one of: `sh`, `exec`, `call`, `task`, `command`, `workflow`, `step`"),
+            Diagnostic::new("flow::lang::option", format!("the step `{name}` {what}"))
+                .label(span, "in this list")
+                .help("give one of: `sh`, `exec`, `call`, `task`, `command`, `workflow`, `step`"),
         ));
     };
     let sequence = match *kind {
@@ -259,11 +287,18 @@ pub fn chain_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, F
     let options = map.take("options");
     map.done()?;
     let Some(steps) = steps.and_then(|steps| steps.try_cast::<Array>()) else {
-        return Err(raise(Diagnostic::new("flow::lang::option", "`chain` needs `steps`, a list of maps").label(span, "here").help("`chain(#{ steps: [#{ name: \"build\", sh: \"make\" }] })`")));
+        return Err(raise(
+            Diagnostic::new("flow::lang::option", "`chain` needs `steps`, a list of maps")
+                .label(span, "here")
+                .help("`chain(#{ steps: [#{ name: \"build\", sh: \"make\" }] })`"),
+        ));
     };
     let (mut on_error, mut parallel) = (None, false);
     if let Some(options) = options {
-        let map = options.read_lock::<Map>().map(|m| m.clone()).ok_or_else(|| wrong("`options` of chain", "a map", &options, span))?;
+        let map = options
+            .read_lock::<Map>()
+            .map(|m| m.clone())
+            .ok_or_else(|| wrong("`options` of chain", "a map", &options, span))?;
         let mut options = Options::of("`options` of chain", &map, span);
         options.take("save_state");
         if options.take("resume_from").is_some() {
@@ -274,7 +309,8 @@ pub fn chain_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, F
             ));
         }
         if let Some(value) = options.take("parallel_where_possible") {
-            parallel = value.as_bool().map_err(|_| wrong("`parallel_where_possible`", "true or false", &value, span))?;
+            parallel =
+                value.as_bool().map_err(|_| wrong("`parallel_where_possible`", "true or false", &value, span))?;
         }
         if let Some(value) = options.take("error_strategy") {
             on_error = Some(policies::on_error(&value, "`error_strategy`", span)?);
@@ -296,7 +332,8 @@ pub fn chain_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, F
         session::build(context, |builder, _| {
             for id in parts.iter().flat_map(|(part, ..)| &part.members) {
                 let policy = builder.step_mut(*id).policy_mut();
-                policy.on_error = policy.on_error.or(Some(on_error).filter(|e| *e != OnError::Stop || policy.on_error.is_none()));
+                policy.on_error =
+                    policy.on_error.or(Some(on_error).filter(|e| *e != OnError::Stop || policy.on_error.is_none()));
             }
             Ok(())
         })?;
@@ -315,7 +352,11 @@ fn in_list_order(context: &NativeCallContext, parts: Vec<(Sequence, Vec<String>,
 }
 
 /// Ordered by `depends_on` alone.
-fn by_names(context: &NativeCallContext, parts: Vec<(Sequence, Vec<String>, String)>, span: Span) -> Result<Sequence, Fault> {
+fn by_names(
+    context: &NativeCallContext,
+    parts: Vec<(Sequence, Vec<String>, String)>,
+    span: Span,
+) -> Result<Sequence, Fault> {
     let mut needed = vec![false; parts.len()];
     let mut entries = Vec::new();
     let mut members = Vec::new();
@@ -327,8 +368,17 @@ fn by_names(context: &NativeCallContext, parts: Vec<(Sequence, Vec<String>, Stri
         for wanted in depends_on {
             let Some(at) = parts.iter().position(|(_, _, other)| other == wanted) else {
                 let names: Vec<&str> = parts.iter().map(|(_, _, n)| n.as_str()).filter(|n| n != name).collect();
-                let problem = Diagnostic::new("flow::plan::unknown_name", format!("`{name}` depends on `{wanted}`, which is not a step of this chain")).label(span, "in this list");
-                return Err(raise(problem.help(did_you_mean(wanted, names.iter().copied()).unwrap_or_else(|| format!("its steps: {}", names.join(", "))))));
+                let problem = Diagnostic::new(
+                    "flow::plan::unknown_name",
+                    format!("`{name}` depends on `{wanted}`, which is not a step of this chain"),
+                )
+                .label(span, "in this list");
+                return Err(raise(
+                    problem.help(
+                        did_you_mean(wanted, names.iter().copied())
+                            .unwrap_or_else(|| format!("its steps: {}", names.join(", "))),
+                    ),
+                ));
             };
             needed[at] = true;
             session::build(context, |builder, _| {
@@ -343,7 +393,12 @@ fn by_names(context: &NativeCallContext, parts: Vec<(Sequence, Vec<String>, Stri
             })?;
         }
     }
-    let exits = parts.iter().zip(&needed).filter(|(_, needed)| !**needed).flat_map(|((part, ..), _)| part.exits.clone()).collect();
+    let exits = parts
+        .iter()
+        .zip(&needed)
+        .filter(|(_, needed)| !**needed)
+        .flat_map(|((part, ..), _)| part.exits.clone())
+        .collect();
     Ok(Sequence { entries, exits, members, span })
 }
 
@@ -365,7 +420,10 @@ pub fn flow_from_map(context: &NativeCallContext, spec: &Map, make: MakeFlow, ad
         ));
     };
     for item in conditions {
-        let branch = item.read_lock::<Map>().map(|m| m.clone()).ok_or_else(|| wrong("a condition of flow", "a map", &item, span))?;
+        let branch = item
+            .read_lock::<Map>()
+            .map(|m| m.clone())
+            .ok_or_else(|| wrong("a condition of flow", "a map", &item, span))?;
         let mut branch = Options::of("a condition of flow", &branch, span);
         let when = branch.take("when").or_else(|| branch.take("if"));
         branch.take("if");
@@ -375,7 +433,9 @@ pub fn flow_from_map(context: &NativeCallContext, spec: &Map, make: MakeFlow, ad
             (Some(when), Some(then)) => add(&flow, Some(&when), &then)?,
             _ => {
                 return Err(raise(
-                    Diagnostic::new("flow::lang::option", "a condition of `flow` needs both `when` and `then`").label(span, "here").help("`#{ when: \"test.passed\", then: ship }`"),
+                    Diagnostic::new("flow::lang::option", "a condition of `flow` needs both `when` and `then`")
+                        .label(span, "here")
+                        .help("`#{ when: \"test.passed\", then: ship }`"),
                 ));
             }
         }

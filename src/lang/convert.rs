@@ -87,7 +87,13 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
         let id = match (step.single(), session.builder.as_mut()) {
             (Some(id), _) => id,
             (None, Some(builder)) => step.id(builder),
-            (None, None) => return Err(raise(Diagnostic::new("flow::lang::not_building", "several steps are no value").label(span, "here").help("name them in a `chain` or `parallel`"))),
+            (None, None) => {
+                return Err(raise(
+                    Diagnostic::new("flow::lang::not_building", "several steps are no value")
+                        .label(span, "here")
+                        .help("name them in a `chain` or `parallel`"),
+                ));
+            }
         };
         return Ok(match steps {
             Steps::AsThemselves => Value::Step(id),
@@ -128,12 +134,9 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
         ));
     }
     Err(raise(
-        Diagnostic::new(
-            "flow::lang::type",
-            format!("{} cannot be handed to a step", readable_type(value.type_name())),
-        )
-        .label(span, "here")
-        .help("texts, numbers, true and false, arrays, maps, steps and their results can"),
+        Diagnostic::new("flow::lang::type", format!("{} cannot be handed to a step", readable_type(value.type_name())))
+            .label(span, "here")
+            .help("texts, numbers, true and false, arrays, maps, steps and their results can"),
     ))
 }
 
@@ -195,9 +198,12 @@ pub fn to_json(session: &mut Session, value: &Dynamic, span: Span) -> Result<Jso
     match to_value(session, value, Steps::AsOutput, span)? {
         Value::Plain(value) => Ok(value),
         _ => Err(raise(
-            Diagnostic::new("flow::lang::pending", "this is the result of a step that has not run yet; a known value is needed here")
-                .label(span, "needed now")
-                .help("values that policies and settings are made of must be known before the run"),
+            Diagnostic::new(
+                "flow::lang::pending",
+                "this is the result of a step that has not run yet; a known value is needed here",
+            )
+            .label(span, "needed now")
+            .help("values that policies and settings are made of must be known before the run"),
         )),
     }
 }
@@ -208,7 +214,9 @@ pub fn captured(session: &Session, value: &Value, inputs: &Inputs) -> Result<Dyn
         Value::Plain(value) => to_dynamic(value.clone()),
         Value::Step(id) => Dynamic::from(Step::One(*id)),
         // Only what is known: in a closure that builds steps, others stay pending.
-        Value::Ref(reference) if inputs.get(reference.step).is_none() => Dynamic::from(Pending(Arc::new(value.clone()))),
+        Value::Ref(reference) if inputs.get(reference.step).is_none() => {
+            Dynamic::from(Pending(Arc::new(value.clone())))
+        }
         Value::Ref(_) | Value::Text(_) | Value::Expr(_) => to_dynamic(resolve(value, inputs)?),
         Value::List(items) => {
             items.iter().map(|item| captured(session, item, inputs)).collect::<Result<Array, _>>()?.into()

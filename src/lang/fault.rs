@@ -217,9 +217,13 @@ fn parse_kind(kind: &ParseErrorType, span: Span) -> Diagnostic {
         P::BadInput(LexError::UnterminatedString) => syntax("a text is not closed".into())
             .label(span, "begins here")
             .help("texts stand in \"double quotes\" on one line, or in `backticks` over several"),
-        P::BadInput(LexError::ImproperSymbol(symbol, hint)) => syntax(format!("`{symbol}` is not part of the language"))
-            .label(span, "here")
-            .help(if hint.is_empty() { "is it meant as text? Then it belongs in quotes".to_owned() } else { first_lower(hint) }),
+        P::BadInput(LexError::ImproperSymbol(symbol, hint)) => {
+            syntax(format!("`{symbol}` is not part of the language")).label(span, "here").help(if hint.is_empty() {
+                "is it meant as text? Then it belongs in quotes".to_owned()
+            } else {
+                first_lower(hint)
+            })
+        }
         P::Reserved(word) => syntax(format!("`{word}` is a reserved word of the language"))
             .label(span, "used here")
             .help(format!("choose another name, for instance `{word}_step`")),
@@ -235,12 +239,14 @@ fn parse_kind(kind: &ParseErrorType, span: Span) -> Diagnostic {
         P::LiteralTooLarge(what, _) => Diagnostic::new("flow::lang::limit", format!("{what} is too large"))
             .label(span, "here")
             .help("large data belongs in files or in a step's output"),
-        P::FnDuplicatedDefinition(name, count) => {
-            Diagnostic::new("flow::lang::duplicate_function", format!("the function `{name}` with {count} parameters is declared twice"))
-                .label(span, "declared again here")
-                .help("give one of them another name")
-        }
-        P::PropertyExpected => syntax("a name must follow the dot".into()).label(span, "here")
+        P::FnDuplicatedDefinition(name, count) => Diagnostic::new(
+            "flow::lang::duplicate_function",
+            format!("the function `{name}` with {count} parameters is declared twice"),
+        )
+        .label(span, "declared again here")
+        .help("give one of them another name"),
+        P::PropertyExpected => syntax("a name must follow the dot".into())
+            .label(span, "here")
             .help("a property or a method: `test.passed`, `test.retry(3)`"),
         other => syntax(first_lower(&without_place(&other.to_string())))
             .label(span, "here")
@@ -303,7 +309,8 @@ pub fn readable_type(name: &str) -> String {
 fn missing_function(signature: &str, session: &Session) -> Diagnostic {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
     let name = if name == CALL { "call" } else { name };
-    let types: Vec<String> = types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).map(short_type).collect();
+    let types: Vec<String> =
+        types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).map(short_type).collect();
     let catalogue = catalogue();
     let operator = !name.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '/');
     if operator {
@@ -346,8 +353,11 @@ fn missing_function(signature: &str, session: &Session) -> Diagnostic {
 fn missing_operator(name: &str, types: &[String]) -> Diagnostic {
     if name == "->" {
         let other = types.iter().find(|kind| *kind != "Step" && *kind != "array").map_or("any", String::as_str);
-        return Diagnostic::new("flow::lang::not_a_step", format!("`->` stands between steps, but one side is {}", readable_type(other)))
-            .help("`build -> test`, or with lists: `build -> [test, lint] -> ship`");
+        return Diagnostic::new(
+            "flow::lang::not_a_step",
+            format!("`->` stands between steps, but one side is {}", readable_type(other)),
+        )
+        .help("`build -> test`, or with lists: `build -> [test, lint] -> ship`");
     }
     if types.iter().any(|kind| kind == "Pending") {
         return not_known_yet(Span::default(), "value");

@@ -117,7 +117,11 @@ pub fn property(context: &NativeCallContext, step: &Step, name: &str) -> Result<
                 )
                 .help("a closure can read the steps it names itself; a step that comes in by another way is not waited for")));
             }
-            Ok(Dynamic::from(Pending(Arc::new(Value::Ref(Reference { step: id, property: name.into(), path: Vec::new() })))))
+            Ok(Dynamic::from(Pending(Arc::new(Value::Ref(Reference {
+                step: id,
+                property: name.into(),
+                path: Vec::new(),
+            })))))
         }
     }
 }

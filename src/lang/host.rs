@@ -135,13 +135,15 @@ fn properties(engine: &mut Engine) {
     engine.register_indexer_get(|value: &mut Pending, index: i64| -> Result<Dynamic, Fault> {
         super::handle::further(value, Key::Index(index))
     });
-    engine.register_indexer_set(|context: NativeCallContext, _: &mut Step, name: &str, _: Dynamic| -> Result<(), Fault> {
-        Err(raise(
-            Diagnostic::new("flow::lang::read_only", format!("`{name}` of a step can be read, but not set"))
-                .label(session::with(|s| s.span(&context)), "set here")
-                .help("policies are set by methods: `step.timeout(\"5m\").retry(3)`"),
-        ))
-    });
+    engine.register_indexer_set(
+        |context: NativeCallContext, _: &mut Step, name: &str, _: Dynamic| -> Result<(), Fault> {
+            Err(raise(
+                Diagnostic::new("flow::lang::read_only", format!("`{name}` of a step can be read, but not set"))
+                    .label(session::with(|s| s.span(&context)), "set here")
+                    .help("policies are set by methods: `step.timeout(\"5m\").retry(3)`"),
+            ))
+        },
+    );
 }
 
 /// Words that Rhai keeps for the future, or for itself, and that are names here: `#{ default: 1 }`, `call(name, || …)`.
@@ -149,8 +151,8 @@ fn properties(engine: &mut Engine) {
 /// The function `call` would be Rhai's own (it calls a closure); as a method (`f.call(x)`) it stays that.
 fn words(engine: &mut Engine) {
     const FREE: [&str; 16] = [
-        "match", "default", "spawn", "await", "with", "use", "new", "go", "sync", "async", "yield", "static", "shared", "thread",
-        "goto", "package",
+        "match", "default", "spawn", "await", "with", "use", "new", "go", "sync", "async", "yield", "static", "shared",
+        "thread", "goto", "package",
     ];
     thread_local! {
         static AFTER_DOT: Cell<bool> = const { Cell::new(false) };

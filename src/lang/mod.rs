@@ -58,7 +58,12 @@ impl Script {
         let name = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
         let text = modules::text_of(&name, bytes)?;
-        Ok(Script { name, path: Some(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())), text: text.into(), pinned: None })
+        Ok(Script {
+            name,
+            path: Some(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
+            text: text.into(),
+            pinned: None,
+        })
     }
 
     /// A script from a text.
@@ -74,7 +79,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
             .help("name the script in it, for instance `flow script deploy.rhai`");
     }
     if error.kind() != std::io::ErrorKind::NotFound {
-        return Diagnostic::new("flow::file::unreadable", format!("`{shown}` cannot be read: {error}")).help("check its permissions");
+        return Diagnostic::new("flow::file::unreadable", format!("`{shown}` cannot be read: {error}"))
+            .help("check its permissions");
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names: Vec<String> = std::fs::read_dir(folder)
@@ -328,11 +334,16 @@ impl Program {
             Condition::Closure(closure) => self.truth(closure, Vec::new(), inputs),
             Condition::Expr(expression) => {
                 let mut saw = Vec::new();
-                let result = evaluate(expression, &|step| inputs.get(step).cloned(), &*inputs.files, &mut |step, what, value| {
-                    let property = what.split(['.', '[']).next().unwrap_or(what);
-                    let handles = crate::state::result::handles_failure(property);
-                    saw.push(Saw { step, what: what.to_owned(), value: value.clone(), handles });
-                });
+                let result = evaluate(
+                    expression,
+                    &|step| inputs.get(step).cloned(),
+                    &*inputs.files,
+                    &mut |step, what, value| {
+                        let property = what.split(['.', '[']).next().unwrap_or(what);
+                        let handles = crate::state::result::handles_failure(property);
+                        saw.push(Saw { step, what: what.to_owned(), value: value.clone(), handles });
+                    },
+                );
                 (as_decision(result, expression.span, &expression.text), saw)
             }
         }

@@ -32,7 +32,13 @@ pub fn standard(name: &str) -> Option<&'static str> {
 pub struct Modules;
 
 impl ModuleResolver for Modules {
-    fn resolve(&self, engine: &Engine, source: Option<&str>, path: &str, position: Position) -> Result<Arc<rhai::Module>, Fault> {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        source: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<Arc<rhai::Module>, Fault> {
         let (name, span) = session::with(|session| {
             let span = session.span_at(source, position);
             locate(session.program.importer(source.unwrap_or_default()), path, span).map(|name| (name, span))
@@ -47,7 +53,10 @@ impl ModuleResolver for Modules {
                 way.push(name.clone());
                 return Err(Diagnostic::new(
                     "flow::lang::import_cycle",
-                    format!("modules import each other: {}", way.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" → ")),
+                    format!(
+                        "modules import each other: {}",
+                        way.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" → ")
+                    ),
                 )
                 .label(span, "imported again here")
                 .help("move what both need into a third module"));
@@ -82,17 +91,14 @@ fn load(engine: &Engine, name: &str, path: &str, span: Span) -> Result<Arc<rhai:
 }
 
 fn position_of(span: Span) -> Position {
-    if span.is_known() {
-        Position::new(span.line.min(u16::MAX as u32) as u16, span.column)
-    } else {
-        Position::NONE
-    }
+    if span.is_known() { Position::new(span.line.min(u16::MAX as u32) as u16, span.column) } else { Position::NONE }
 }
 
 fn missing(path: &str, program: &super::Program, span: Span) -> Diagnostic {
     let mut known = standard_names();
     known.extend(program.importable());
-    let diagnostic = Diagnostic::new("flow::lang::unknown_module", format!("there is no module `{path}`")).label(span, "imported here");
+    let diagnostic = Diagnostic::new("flow::lang::unknown_module", format!("there is no module `{path}`"))
+        .label(span, "imported here");
     match did_you_mean(path, known.iter().map(String::as_str)) {
         Some(help) => diagnostic.help(help),
         None => diagnostic.help("a module is `std/…` or a file below the script's folder, named without `.rhai`"),
@@ -137,7 +143,8 @@ fn locate(importer: &str, path: &str, span: Span) -> Result<String, Diagnostic> 
 /// The text of a module file.
 pub fn read(folder: &Path, name: &str) -> Result<Option<(PathBuf, String)>, Diagnostic> {
     let path = folder.join(format!("{name}.rhai"));
-    let inside = path.canonicalize().ok().zip(folder.canonicalize().ok()).is_some_and(|(file, folder)| file.starts_with(folder));
+    let inside =
+        path.canonicalize().ok().zip(folder.canonicalize().ok()).is_some_and(|(file, folder)| file.starts_with(folder));
     if !inside {
         return Ok(None);
     }
@@ -145,8 +152,11 @@ pub fn read(folder: &Path, name: &str) -> Result<Option<(PathBuf, String)>, Diag
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(Diagnostic::new("flow::file::unreadable", format!("the module `{}` cannot be read: {error}", path.display()))
-                .help("check its permissions"));
+            return Err(Diagnostic::new(
+                "flow::file::unreadable",
+                format!("the module `{}` cannot be read: {error}", path.display()),
+            )
+            .help("check its permissions"));
         }
     };
     text_of(&path.display().to_string(), bytes).map(|text| Some((path, text)))

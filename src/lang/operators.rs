@@ -11,8 +11,7 @@ use super::handle::{Pending, Step};
 use super::session;
 use crate::diag::{Diagnostic, Span};
 
-const BINARY: [&str; 16] =
-    ["==", "!=", "<", "<=", ">", ">=", "-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>"];
+const BINARY: [&str; 16] = ["==", "!=", "<", "<=", ">", ">=", "-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>"];
 const COMPARE: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
 const ORDER: [&str; 4] = ["<", "<=", ">", ">="];
 
@@ -28,7 +27,9 @@ fn step_fault(context: &NativeCallContext) -> Fault {
     raise(
         Diagnostic::new("flow::lang::step_value", "a step is not a value that could be compared or computed with")
             .label(here(context), "here")
-            .help("read a property of it, such as `.passed` or `.output`, inside a closure: `.when(|| test.passed, …)`"),
+            .help(
+                "read a property of it, such as `.passed` or `.output`, inside a closure: `.when(|| test.passed, …)`",
+            ),
     )
 }
 
@@ -53,36 +54,70 @@ fn nothing_fault(context: &NativeCallContext) -> Fault {
 pub fn register(engine: &mut Engine) {
     engine.set_fast_operators(false);
     for op in BINARY {
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Dynamic| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: Step, _: Dynamic| -> Result<bool, Fault> { Err(step_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Dynamic| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Step, _: Dynamic| -> Result<bool, Fault> {
+            Err(step_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: Step| -> Result<bool, Fault> {
+            Err(step_fault(&c))
+        });
         engine.register_fn(op, |c: NativeCallContext, _: Step, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Step| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: Step, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Step| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Step, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
     }
     for op in ["!", "-", "+"] {
         engine.register_fn(op, |c: NativeCallContext, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
         engine.register_fn(op, |c: NativeCallContext, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
     }
     for op in ["contains", "..", "..="] {
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Dynamic| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: &str, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: rhai::Map, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: INT, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Dynamic| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: &str, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: rhai::Map, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: INT, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
     }
     register_joins(engine);
     register_texts(engine);
     for op in COMPARE {
-        engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: INT| -> Result<bool, Fault> { Err(text_number_fault(&c, &a)) });
-        engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: FLOAT| -> Result<bool, Fault> { Err(text_number_fault(&c, &a)) });
-        engine.register_fn(op, |c: NativeCallContext, _: INT, b: ImmutableString| -> Result<bool, Fault> { Err(text_number_fault(&c, &b)) });
-        engine.register_fn(op, |c: NativeCallContext, _: FLOAT, b: ImmutableString| -> Result<bool, Fault> { Err(text_number_fault(&c, &b)) });
+        engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: INT| -> Result<bool, Fault> {
+            Err(text_number_fault(&c, &a))
+        });
+        engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: FLOAT| -> Result<bool, Fault> {
+            Err(text_number_fault(&c, &a))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: INT, b: ImmutableString| -> Result<bool, Fault> {
+            Err(text_number_fault(&c, &b))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: FLOAT, b: ImmutableString| -> Result<bool, Fault> {
+            Err(text_number_fault(&c, &b))
+        });
     }
     for op in ORDER {
-        engine.register_fn(op, |c: NativeCallContext, _: (), _: Dynamic| -> Result<bool, Fault> { Err(nothing_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: ()| -> Result<bool, Fault> { Err(nothing_fault(&c)) });
+        engine.register_fn(op, |c: NativeCallContext, _: (), _: Dynamic| -> Result<bool, Fault> {
+            Err(nothing_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: ()| -> Result<bool, Fault> {
+            Err(nothing_fault(&c))
+        });
     }
 }
 
@@ -96,10 +131,16 @@ fn register_joins(engine: &mut Engine) {
     engine.register_fn("+", |left: &str, right: Pending| join(left, &right));
     engine.register_fn("+", |left: Pending, right: &str| join("", &left) + right);
     engine.register_fn("+", |left: Pending, right: Pending| join(&join("", &left), &right));
-    engine.register_fn("+", |c: NativeCallContext, _: Pending, _: INT| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-    engine.register_fn("+", |c: NativeCallContext, _: INT, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-    engine.register_fn("+", |c: NativeCallContext, _: Pending, _: FLOAT| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-    engine.register_fn("+", |c: NativeCallContext, _: FLOAT, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+    engine
+        .register_fn("+", |c: NativeCallContext, _: Pending, _: INT| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+    engine
+        .register_fn("+", |c: NativeCallContext, _: INT, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+    engine.register_fn("+", |c: NativeCallContext, _: Pending, _: FLOAT| -> Result<bool, Fault> {
+        Err(pending_fault(&c))
+    });
+    engine.register_fn("+", |c: NativeCallContext, _: FLOAT, _: Pending| -> Result<bool, Fault> {
+        Err(pending_fault(&c))
+    });
     // A step in a text stands for its output.
     engine.register_fn("to_string", |c: NativeCallContext, step: &mut Step| -> Result<String, Fault> {
         let value = super::handle::property(&c, step, "output")?;
@@ -113,9 +154,13 @@ fn register_joins(engine: &mut Engine) {
         Step::Several(sequence) => format!("<{} steps>", sequence.members.len()),
     });
     {
-        engine.register_fn("+", |c: NativeCallContext, _: Step, _: Dynamic| -> Result<bool, Fault> { Err(step_fault(&c)) });
-        engine.register_fn("+", |c: NativeCallContext, _: Step, _: &str| -> Result<bool, Fault> { Err(step_fault(&c)) });
-        engine.register_fn("+", |c: NativeCallContext, _: &str, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
+        engine.register_fn("+", |c: NativeCallContext, _: Step, _: Dynamic| -> Result<bool, Fault> {
+            Err(step_fault(&c))
+        });
+        engine
+            .register_fn("+", |c: NativeCallContext, _: Step, _: &str| -> Result<bool, Fault> { Err(step_fault(&c)) });
+        engine
+            .register_fn("+", |c: NativeCallContext, _: &str, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
     }
 }
 

@@ -65,7 +65,8 @@ impl Options {
 
 /// An option that does not exist.
 pub fn unknown_key(key: &str, what: &str, known: &[&'static str], span: Span) -> Fault {
-    let problem = Diagnostic::new("flow::lang::unknown_option", format!("{what} has no option `{key}`")).label(span, "given here");
+    let problem = Diagnostic::new("flow::lang::unknown_option", format!("{what} has no option `{key}`"))
+        .label(span, "given here");
     raise(match did_you_mean(key, known.iter().copied()) {
         Some(help) => problem.help(help),
         None => problem.help(format!("its options: {}", known.join(", "))),
@@ -101,9 +102,12 @@ pub fn text(value: &Dynamic, what: &str, span: Span) -> Result<String, Fault> {
         Some(text) if super::convert::is_marked(&text) => {
             drop(text);
             Err(raise(
-                Diagnostic::new("flow::lang::pending", format!("{what} must be known before the run, but a result of a step is in it"))
-                    .label(span, "given here")
-                    .help("only what a step runs, reads or gets as its environment can hold results of others"),
+                Diagnostic::new(
+                    "flow::lang::pending",
+                    format!("{what} must be known before the run, but a result of a step is in it"),
+                )
+                .label(span, "given here")
+                .help("only what a step runs, reads or gets as its environment can hold results of others"),
             ))
         }
         Some(text) => Ok(text.to_string()),
@@ -135,7 +139,8 @@ pub fn duration(value: &Dynamic, what: &str, span: Span) -> Result<u64, Fault> {
     }
     let text = text(value, what, span)?;
     unit::parse_duration_ms(&text).map_err(|error| {
-        let problem = Diagnostic::new("flow::lang::option", format!("{what} is no duration: {}", error.message)).label(span, "given here");
+        let problem = Diagnostic::new("flow::lang::option", format!("{what} is no duration: {}", error.message))
+            .label(span, "given here");
         raise(problem.help(error.help.unwrap_or_else(|| "durations look like `500ms`, `10s`, `1h30m`".to_owned())))
     })
 }
@@ -145,8 +150,11 @@ pub fn choice<T: Copy>(value: &Dynamic, what: &str, choices: &[(&'static str, T)
     let text = text(value, what, span)?;
     choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        let problem = Diagnostic::new("flow::lang::choice", format!("{what} cannot be `{text}`")).label(span, "given here");
-        raise(problem.help(did_you_mean(&text, names.iter().copied()).unwrap_or_else(|| format!("one of: {}", names.join(", ")))))
+        let problem =
+            Diagnostic::new("flow::lang::choice", format!("{what} cannot be `{text}`")).label(span, "given here");
+        raise(problem.help(
+            did_you_mean(&text, names.iter().copied()).unwrap_or_else(|| format!("one of: {}", names.join(", "))),
+        ))
     })
 }
 

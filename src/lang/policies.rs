@@ -14,11 +14,31 @@ use crate::plan::{Backoff, EdgeKind, Limit, OnError, Parse, Policy, Retry, Rule,
 
 /// All of them, as keys of maps.
 pub const NAMES: [&str; 21] = [
-    "after", "when", "rule", "retry", "timeout", "on_error", "on_success", "on_failure", "priority", "deadline", "estimate",
-    "limit", "lock", "env", "cwd", "stdin", "parse", "shell", "secret", "desc", "tag",
+    "after",
+    "when",
+    "rule",
+    "retry",
+    "timeout",
+    "on_error",
+    "on_success",
+    "on_failure",
+    "priority",
+    "deadline",
+    "estimate",
+    "limit",
+    "lock",
+    "env",
+    "cwd",
+    "stdin",
+    "parse",
+    "shell",
+    "secret",
+    "desc",
+    "tag",
 ];
 
-const ON_ERROR: [(&str, OnError); 3] = [("stop", OnError::Stop), ("continue", OnError::Continue), ("skip", OnError::Skip)];
+const ON_ERROR: [(&str, OnError); 3] =
+    [("stop", OnError::Stop), ("continue", OnError::Continue), ("skip", OnError::Skip)];
 const PARSE: [(&str, Parse); 5] = [
     ("auto", Parse::Auto),
     ("json", Parse::Json),
@@ -42,9 +62,12 @@ pub fn set(context: &NativeCallContext, step: &Step, name: &str, value: &Dynamic
     if already {
         let name_of = session::build(context, |builder, _| Ok(builder.step(id).name.clone()))?;
         return Err(raise(
-            Diagnostic::new("flow::lang::already_ran", format!("`{name_of}` has run already, so `.{name}(…)` comes too late"))
-                .label(span, "set here")
-                .help("set policies before `run(step)`"),
+            Diagnostic::new(
+                "flow::lang::already_ran",
+                format!("`{name_of}` has run already, so `.{name}(…)` comes too late"),
+            )
+            .label(span, "set here")
+            .help("set policies before `run(step)`"),
         ));
     }
     match name {
@@ -73,9 +96,12 @@ pub fn set(context: &NativeCallContext, step: &Step, name: &str, value: &Dynamic
             session::build(context, |builder, _| {
                 let step = builder.step(id);
                 if step.when.is_some() {
-                    return Err(Diagnostic::new("flow::lang::option", format!("`{}` has a condition already", step.name))
-                        .label(span, "second condition")
-                        .help("join both: `.when(|| a.passed && b.passed)`"));
+                    return Err(Diagnostic::new(
+                        "flow::lang::option",
+                        format!("`{}` has a condition already", step.name),
+                    )
+                    .label(span, "second condition")
+                    .help("join both: `.when(|| a.passed && b.passed)`"));
                 }
                 builder.step_mut(id).when = Some(Box::new(condition));
                 builder.connect(id);
@@ -84,15 +110,15 @@ pub fn set(context: &NativeCallContext, step: &Step, name: &str, value: &Dynamic
         }
         "shell" => {
             let program: SmolStr = options::text(value, "the shell", span)?.into();
-            session::build(context, |builder, _| {
-                match std::sync::Arc::make_mut(&mut builder.step_mut(id).task) {
-                    Task::Shell(shell) => {
-                        shell.shell = Some(program);
-                        shell.direct = None;
-                        Ok(())
-                    }
-                    _ => Err(Diagnostic::new("flow::lang::option", "only an `sh` step has a shell").label(span, "set here").help("use `sh(name, script)`")),
+            session::build(context, |builder, _| match std::sync::Arc::make_mut(&mut builder.step_mut(id).task) {
+                Task::Shell(shell) => {
+                    shell.shell = Some(program);
+                    shell.direct = None;
+                    Ok(())
                 }
+                _ => Err(Diagnostic::new("flow::lang::option", "only an `sh` step has a shell")
+                    .label(span, "set here")
+                    .help("use `sh(name, script)`")),
             })?;
         }
         _ => policy(context, id, name, value)?,
@@ -141,9 +167,10 @@ fn policy(context: &NativeCallContext, id: StepId, name: &str, value: &Dynamic) 
         }
         "limit" => {
             let (name, shares) = match value.read_lock::<Array>() {
-                Some(pair) if pair.len() == 2 && !pair[1].is_string() => {
-                    (options::text(&pair[0], "the name of a limit", span)?, options::count(&pair[1], "the shares of a limit", 1, span)?)
-                }
+                Some(pair) if pair.len() == 2 && !pair[1].is_string() => (
+                    options::text(&pair[0], "the name of a limit", span)?,
+                    options::count(&pair[1], "the shares of a limit", 1, span)?,
+                ),
                 _ => (options::text(value, "the name of a limit", span)?, 1),
             };
             change(&mut |policy| policy.limits.push((name.as_str().into(), shares)))
@@ -152,7 +179,11 @@ fn policy(context: &NativeCallContext, id: StepId, name: &str, value: &Dynamic) 
             let names = options::texts(value, "the name of a lock", span)?;
             session::build(context, |builder, _| {
                 for name in names {
-                    let limit = builder.header.limits.entry(name.as_str().into()).or_insert(Limit { max: Some(1), per_minute: None });
+                    let limit = builder
+                        .header
+                        .limits
+                        .entry(name.as_str().into())
+                        .or_insert(Limit { max: Some(1), per_minute: None });
                     limit.max = Some(1);
                     builder.step_mut(id).policy_mut().limits.push((name.into(), 1));
                 }
@@ -160,7 +191,8 @@ fn policy(context: &NativeCallContext, id: StepId, name: &str, value: &Dynamic) 
             })
         }
         "env" => {
-            let map = value.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong(&what, "a map", value, span))?;
+            let map =
+                value.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong(&what, "a map", value, span))?;
             let mut env = Vec::with_capacity(map.len());
             for (key, value) in &map {
                 env.push((key.to_string(), session::with(|s| to_value(s, value, Steps::AsOutput, span))?));
@@ -209,7 +241,10 @@ fn retry(value: &Dynamic, span: crate::diag::Span) -> Result<Retry, Fault> {
         retry.max_attempts = options::count(value, "`retry`", 1, span)?;
         return Ok(retry);
     }
-    let map = value.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong("`retry`", "a number or a map", value, span))?;
+    let map = value
+        .read_lock::<Map>()
+        .map(|map| map.clone())
+        .ok_or_else(|| wrong("`retry`", "a number or a map", value, span))?;
     let mut options = Options::of("retry", &map, span);
     if let Some(attempts) = options.count("max_attempts", 1)? {
         retry.max_attempts = attempts;
@@ -224,7 +259,8 @@ fn retry(value: &Dynamic, span: crate::diag::Span) -> Result<Retry, Fault> {
         retry.max_delay_ms = most;
     }
     if let Some(jitter) = options.take("jitter") {
-        let share = jitter.as_float().ok().or(jitter.as_int().ok().map(|n| n as f64)).filter(|n| (0.0..=1.0).contains(n));
+        let share =
+            jitter.as_float().ok().or(jitter.as_int().ok().map(|n| n as f64)).filter(|n| (0.0..=1.0).contains(n));
         retry.jitter = share.ok_or_else(|| wrong("`jitter` of retry", "a number from 0 to 1", &jitter, span))?;
     }
     options.done()?;

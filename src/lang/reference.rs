@@ -98,12 +98,12 @@ impl Catalogue {
                 continue;
             }
             let operator = !function.name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-            let method = function.params.first().is_some_and(|p| p.name.as_deref().is_some_and(|n| n == "step" || n == "flow"))
-                && !operator;
+            let method =
+                function.params.first().is_some_and(|p| p.name.as_deref().is_some_and(|n| n == "step" || n == "flow"))
+                    && !operator;
             let signature = signature(&function, method);
             all.push((function.name.clone(), signature.clone()));
-            let ours = function.doc_comments.iter().any(|line| line.starts_with("///"))
-                && is_ours(&function);
+            let ours = function.doc_comments.iter().any(|line| line.starts_with("///")) && is_ours(&function);
             if !ours {
                 continue;
             }
@@ -125,7 +125,12 @@ impl Catalogue {
             }
         }
         for (name, meaning) in PROPERTIES {
-            items.push(Item { name: name.into(), kind: Kind::Property, signatures: vec![format!("step.{name}")], text: format!("{}{}.", meaning[..1].to_uppercase(), &meaning[1..]) });
+            items.push(Item {
+                name: name.into(),
+                kind: Kind::Property,
+                signatures: vec![format!("step.{name}")],
+                text: format!("{}{}.", meaning[..1].to_uppercase(), &meaning[1..]),
+            });
         }
         items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         Catalogue { items, all }
@@ -139,11 +144,17 @@ impl Catalogue {
     /// How a function (or a method) of this name is called.
     pub fn signatures(&self, name: &str, method: bool) -> Vec<String> {
         let wanted = |item: &&Item| item.name == name && (item.kind == Kind::Method) == method;
-        let ours: Vec<String> = self.items.iter().filter(wanted).flat_map(|item| item.signatures.iter().map(|s| format!("`{s}`"))).collect();
+        let ours: Vec<String> = self
+            .items
+            .iter()
+            .filter(wanted)
+            .flat_map(|item| item.signatures.iter().map(|s| format!("`{s}`")))
+            .collect();
         if !ours.is_empty() {
             return ours;
         }
-        let mut found: Vec<String> = self.all.iter().filter(|(known, _)| known == name).map(|(_, s)| format!("`{s}`")).collect();
+        let mut found: Vec<String> =
+            self.all.iter().filter(|(known, _)| known == name).map(|(_, s)| format!("`{s}`")).collect();
         found.sort();
         found.dedup();
         found.truncate(4);
@@ -156,7 +167,9 @@ impl Catalogue {
             true => self.items.iter().filter(|i| i.kind == Kind::Method).map(|i| i.name.clone()).collect(),
             false => self.items.iter().filter(|i| i.kind == Kind::Function).map(|i| i.name.clone()).collect(),
         };
-        names.extend(self.all.iter().filter(|(name, _)| name.starts_with(char::is_alphabetic)).map(|(name, _)| name.clone()));
+        names.extend(
+            self.all.iter().filter(|(name, _)| name.starts_with(char::is_alphabetic)).map(|(name, _)| name.clone()),
+        );
         names.sort();
         names.dedup();
         names

@@ -198,11 +198,7 @@ impl Builder {
         let side_by_side = sequence.entries == sequence.members && sequence.exits == sequence.members;
         let name = format_smolstr!("{}-{}", if side_by_side { "parallel" } else { "chain" }, self.anonymous);
         let span = sequence.span;
-        let id = if side_by_side {
-            self.parallel(name, sequence, span)
-        } else {
-            self.chain(name, sequence, span)
-        };
+        let id = if side_by_side { self.parallel(name, sequence, span) } else { self.chain(name, sequence, span) };
         self.step_mut(id).anonymous = true;
         self.groups.insert(key, id);
         id
@@ -254,7 +250,11 @@ impl Builder {
             let (name, owner) = (step.name.clone(), self.step(owner));
             return Err(Diagnostic::new(
                 "flow::plan::two_owners",
-                format!("`{name}` already belongs to `{}`, so `{}` cannot decide whether it runs", owner.name, self.step(group).name),
+                format!(
+                    "`{name}` already belongs to `{}`, so `{}` cannot decide whether it runs",
+                    owner.name,
+                    self.step(group).name
+                ),
             )
             .label(self.step(group).span, "wants it as well")
             .label(owner.span, "it belongs to this")
@@ -277,7 +277,11 @@ impl Builder {
 
     /// Names of all steps, each once.
     pub fn names(&self) -> BTreeSet<&str> {
-        (0..self.len() as u32).map(|id| self.step(StepId(id))).filter(|s| !s.anonymous).map(|s| s.name.as_str()).collect()
+        (0..self.len() as u32)
+            .map(|id| self.step(StepId(id)))
+            .filter(|s| !s.anonymous)
+            .map(|s| s.name.as_str())
+            .collect()
     }
 
     /// Does `group` contain `id`, at any depth?
@@ -318,7 +322,11 @@ impl Builder {
             let mut given = Vec::new();
             while let Some(parent) = self.step(at).parent {
                 // Only a step that the group begins with gets its input.
-                let begins = !self.step(at).after.iter().any(|edge| edge.kind == EdgeKind::Order && self.contains(parent, edge.from));
+                let begins = !self
+                    .step(at)
+                    .after
+                    .iter()
+                    .any(|edge| edge.kind == EdgeKind::Order && self.contains(parent, edge.from));
                 if !begins {
                     break;
                 }
@@ -439,7 +447,11 @@ pub fn expression_error(expression: &Expression, error: super::expression::Error
         format!("the expression `{}` cannot be read: {}", expression.text, error.message),
     )
     .label(expression.span, "this expression");
-    diagnostic.help(error.help.unwrap_or_else(|| "an expression looks like `test.passed && coverage.output.percent > 80`".to_owned()))
+    diagnostic.help(
+        error
+            .help
+            .unwrap_or_else(|| "an expression looks like `test.passed && coverage.output.percent > 80`".to_owned()),
+    )
 }
 
 fn condition_is_open(condition: &Condition) -> bool {

@@ -33,7 +33,8 @@ fn child(
         if !value.is_unit() {
             problem = problem.help("the closure must return the step of the item: `|item| sh(…)`; to compute a value for each item: `|item| call(\"name\", || …)`");
         } else {
-            problem = problem.help("the closure must return the step of the item as its last expression, without a `;` after it");
+            problem = problem
+                .help("the closure must return the step of the item as its last expression, without a `;` after it");
         }
         return Err(raise(problem));
     }
@@ -123,7 +124,11 @@ pub fn expand(
     };
     match task {
         Task::Each(each) => {
-            let items = each.items.as_ref().map_or(Ok(Json::Null), |items| resolve(items, inputs)).map_err(fault::raise_failure)?;
+            let items = each
+                .items
+                .as_ref()
+                .map_or(Ok(Json::Null), |items| resolve(items, inputs))
+                .map_err(fault::raise_failure)?;
             let items = items_of(convert::to_dynamic(items)).map_err(|kind| {
                 raise(
                     Diagnostic::new("flow::lang::items", format!("the items of `each` must be an array, but they are {kind}"))
@@ -131,7 +136,8 @@ pub fn expand(
                         .help("`.lines` gives the lines of a text; `.json` reads JSON; a process that prints a JSON array gives an array"),
                 )
             })?;
-            let ids = children(context, step, items, |item, index| call(&each.body, vec![item, (index as i64).into()]))?;
+            let ids =
+                children(context, step, items, |item, index| call(&each.body, vec![item, (index as i64).into()]))?;
             set_children(context, step, ids)
         }
         Task::Repeat(repeat) => {
@@ -202,16 +208,22 @@ fn load(context: &NativeCallContext, file: &str) -> Result<std::sync::Arc<crate:
     let name = format!("{}.rhai", file.trim_start_matches("./").trim_end_matches(".rhai"));
     if name.starts_with('/') || name.split('/').any(|part| part == "..") {
         return Err(raise(
-            Diagnostic::new("flow::lang::import_outside", format!("the workflow `{file}` is outside of the script's folder"))
-                .label(span, "named here")
-                .help("put workflows that belong together below one folder; a run keeps a copy of all of them"),
+            Diagnostic::new(
+                "flow::lang::import_outside",
+                format!("the workflow `{file}` is outside of the script's folder"),
+            )
+            .label(span, "named here")
+            .help("put workflows that belong together below one folder; a run keeps a copy of all of them"),
         ));
     }
     program.load(&name).map_err(|problem| match problem {
         LoadProblem::Missing => {
             let known: Vec<String> = program.importable().into_iter().map(|name| name + ".rhai").collect();
-            let problem = Diagnostic::new("flow::file::missing", format!("there is no workflow `{file}` below the script's folder"))
-                .label(span, "named here");
+            let problem = Diagnostic::new(
+                "flow::file::missing",
+                format!("there is no workflow `{file}` below the script's folder"),
+            )
+            .label(span, "named here");
             raise(match did_you_mean(&name, known.iter().map(String::as_str)) {
                 Some(help) => problem.help(help),
                 None => problem.help("the path is relative to the folder of the script that is run"),
@@ -221,7 +233,12 @@ fn load(context: &NativeCallContext, file: &str) -> Result<std::sync::Arc<crate:
     })
 }
 
-fn sub_workflow(context: &NativeCallContext, group: StepId, file: &str, args: Vec<(String, Dynamic)>) -> Result<(), Fault> {
+fn sub_workflow(
+    context: &NativeCallContext,
+    group: StepId,
+    file: &str,
+    args: Vec<(String, Dynamic)>,
+) -> Result<(), Fault> {
     let source = load(context, file)?;
     let (start, span, depth) = session::with(|session| {
         let start = session.builder.as_ref().map_or(0, |b| b.len());
@@ -284,10 +301,12 @@ pub mod functions {
         let pending = items.is::<Pending>() || items.is::<Step>();
         let span = here(&context);
         if !pending && let Err(kind) = items_of(items.clone()) {
-            return Err(wrong("what `each` goes through", "an array, a range or a result", &items, span)).map_err(|fault| {
-                let _ = kind;
-                fault
-            });
+            return Err(wrong("what `each` goes through", "an array, a range or a result", &items, span)).map_err(
+                |fault| {
+                    let _ = kind;
+                    fault
+                },
+            );
         }
         let step = declare(&context, name, |session, span| {
             let body = closures::freeze(session, &closure, span)?;
@@ -364,9 +383,12 @@ pub mod functions {
         let span = here(&context);
         let runner = session::with(|session| {
             if session.frames.len() > 1 {
-                return Err(Diagnostic::new("flow::lang::run_nested", "`run` cannot stand in a sub-workflow or a fan-out")
-                    .label(span, "here")
-                    .help("use `.when(|| …)`, `flow` or `each` there, which decide while the workflow runs"));
+                return Err(Diagnostic::new(
+                    "flow::lang::run_nested",
+                    "`run` cannot stand in a sub-workflow or a fan-out",
+                )
+                .label(span, "here")
+                .help("use `.when(|| …)`, `flow` or `each` there, which decide while the workflow runs"));
             }
             if session.runner.is_none() {
                 session.stopped_at = Some(span);

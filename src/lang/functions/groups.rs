@@ -74,9 +74,12 @@ fn new_flow(context: &NativeCallContext, name: &str) -> Result<Step, Fault> {
 
 fn later(context: &NativeCallContext, what: &str, needs: &str) -> Fault {
     raise(
-        Diagnostic::new("flow::lang::not_available", format!("`{what}` is part of the language, but this version cannot run it"))
-            .label(here(context), "called here")
-            .help(needs.to_owned()),
+        Diagnostic::new(
+            "flow::lang::not_available",
+            format!("`{what}` is part of the language, but this version cannot run it"),
+        )
+        .label(here(context), "called here")
+        .help(needs.to_owned()),
     )
 }
 
@@ -226,7 +229,13 @@ pub mod functions {
     /// flow("gate", || test.passed, sh("ship", "true"), sh("page", "true"));
     /// ```
     #[rhai_fn(name = "flow", return_raw)]
-    pub fn flow_four(context: NativeCallContext, name: &str, condition: Dynamic, then: Dynamic, otherwise: Dynamic) -> Result<Step, Fault> {
+    pub fn flow_four(
+        context: NativeCallContext,
+        name: &str,
+        condition: Dynamic,
+        then: Dynamic,
+        otherwise: Dynamic,
+    ) -> Result<Step, Fault> {
         let flow = new_flow(&context, name)?;
         branch(&context, &flow, Some(&condition), &then)?;
         branch(&context, &flow, None, &otherwise)
@@ -239,8 +248,16 @@ pub mod functions {
     /// flow(|| test.passed, sh("ship", "true"), sh("page", "true"));
     /// ```
     #[rhai_fn(name = "flow", return_raw)]
-    pub fn flow_three(context: NativeCallContext, first: Dynamic, second: Dynamic, third: Dynamic) -> Result<Step, Fault> {
-        let name = first.read_lock::<ImmutableString>().filter(|_| !second.is::<Step>() && !second.is_array()).map(|n| n.to_string());
+    pub fn flow_three(
+        context: NativeCallContext,
+        first: Dynamic,
+        second: Dynamic,
+        third: Dynamic,
+    ) -> Result<Step, Fault> {
+        let name = first
+            .read_lock::<ImmutableString>()
+            .filter(|_| !second.is::<Step>() && !second.is_array())
+            .map(|n| n.to_string());
         match name {
             Some(name) => {
                 let flow = new_flow(&context, &name)?;
@@ -336,14 +353,19 @@ pub mod functions {
     #[rhai_fn(name = "|>", return_raw)]
     pub fn stream(context: NativeCallContext, left: Dynamic, right: Dynamic) -> Result<Step, Fault> {
         let _ = (left, right);
-        Err(later(&context, "|>", "use `a -> b`, which hands a's output to b when a is done; for a live pipe within one step: `sh(\"both\", \"a | b\")`"))
+        Err(later(
+            &context,
+            "|>",
+            "use `a -> b`, which hands a's output to b when a is done; for a live pipe within one step: `sh(\"both\", \"a | b\")`",
+        ))
     }
 
     /// Many agents on one goal. Not in this version: it says what it will need.
     #[rhai_fn(return_raw)]
     pub fn swarm(context: NativeCallContext, spec: Dynamic) -> Result<Step, Fault> {
         if let Some(map) = spec.read_lock::<Map>() {
-            const KEYS: [&str; 8] = ["name", "topology", "agents", "goal", "coordination", "limits", "timeout", "retry"];
+            const KEYS: [&str; 8] =
+                ["name", "topology", "agents", "goal", "coordination", "limits", "timeout", "retry"];
             for key in map.keys() {
                 if !KEYS.contains(&key.as_str()) {
                     let help = did_you_mean(key, KEYS).unwrap_or_else(|| format!("its options: {}", KEYS.join(", ")));

@@ -101,9 +101,12 @@ fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
     let bad_default = default.as_ref().filter(|d| read(kind, d).is_none() || !one_of.is_empty() && !one_of.contains(d));
     if let Some(default) = bad_default {
         return Err(raise(
-            Diagnostic::new("flow::param::default", format!("the default {default} of the parameter `{name}` does not fit its type or choices"))
-                .label(span, "declared here")
-                .help(format!("its type is {kind}: {}", how_to_write(kind))),
+            Diagnostic::new(
+                "flow::param::default",
+                format!("the default {default} of the parameter `{name}` does not fit its type or choices"),
+            )
+            .label(span, "declared here")
+            .help(format!("its type is {kind}: {}", how_to_write(kind))),
         ));
     }
     session::with(|session| {
@@ -119,9 +122,12 @@ fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
                 let value = read(kind, &given).ok_or_else(|| {
                     let shown = crate::state::result::plain_text(&given);
                     raise(
-                        Diagnostic::new("flow::param::value", format!("the parameter `{name}` cannot be `{shown}`: its type is {kind}"))
-                            .label(span, "declared here")
-                            .help(format!("give {}: `--arg {name}=…`", how_to_write(kind))),
+                        Diagnostic::new(
+                            "flow::param::value",
+                            format!("the parameter `{name}` cannot be `{shown}`: its type is {kind}"),
+                        )
+                        .label(span, "declared here")
+                        .help(format!("give {}: `--arg {name}=…`", how_to_write(kind))),
                     )
                 });
                 match (value, describe) {
@@ -137,7 +143,10 @@ fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
                     return Err(raise(
                         Diagnostic::new("flow::param::missing", format!("the parameter `{name}` must be given"))
                             .label(span, "declared here, without a default")
-                            .help(format!("add `--arg {name}=…`{}", if help.is_empty() { String::new() } else { format!(": {help}") })),
+                            .help(format!(
+                                "add `--arg {name}=…`{}",
+                                if help.is_empty() { String::new() } else { format!(": {help}") }
+                            )),
                     ));
                 }
             },
@@ -146,9 +155,14 @@ fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
             let shown = crate::state::result::plain_text(&value);
             let choices: Vec<String> = one_of.iter().map(crate::state::result::plain_text).collect();
             let near = crate::diag::nearest(&shown, choices.iter().map(String::as_str));
-            let help = near.map_or_else(|| format!("one of: {}", choices.join(", ")), |n| format!("did you mean `{n}`? It is one of: {}", choices.join(", ")));
+            let help = near.map_or_else(
+                || format!("one of: {}", choices.join(", ")),
+                |n| format!("did you mean `{n}`? It is one of: {}", choices.join(", ")),
+            );
             return Err(raise(
-                Diagnostic::new("flow::param::value", format!("the parameter `{name}` cannot be `{shown}`")).label(span, "declared here").help(help),
+                Diagnostic::new("flow::param::value", format!("the parameter `{name}` cannot be `{shown}`"))
+                    .label(span, "declared here")
+                    .help(help),
             ));
         }
         if !nested && let Some(builder) = session.builder.as_mut() {
@@ -160,7 +174,15 @@ fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
                         .help("keep its value in a variable: `let x = param(…);`"),
                 ));
             }
-            builder.header.params.push(Param { name: name.into(), kind: kind.into(), default, one_of, help, value: value.clone(), span });
+            builder.header.params.push(Param {
+                name: name.into(),
+                kind: kind.into(),
+                default,
+                one_of,
+                help,
+                value: value.clone(),
+                span,
+            });
         }
         Ok(to_dynamic(value))
     })
@@ -204,7 +226,10 @@ pub mod functions {
         let mut options = Options::of("settings", &options, span);
         let max_parallel = options.count("max_parallel", 1)?;
         let timeout = options.duration("timeout")?;
-        let on_failure = options.take("on_failure").map(|value| policies::on_error(&value, "`on_failure` of settings", span)).transpose()?;
+        let on_failure = options
+            .take("on_failure")
+            .map(|value| policies::on_error(&value, "`on_failure` of settings", span))
+            .transpose()?;
         let order = options.choice("order", &Order::ALL)?;
         let cwd = options.text("cwd")?;
         let shell = options.text("shell")?;
@@ -213,7 +238,10 @@ pub mod functions {
         let env = match env {
             None => Vec::new(),
             Some(value) => {
-                let map = value.read_lock::<Map>().map(|m| m.clone()).ok_or_else(|| wrong("`env` of settings", "a map", &value, span))?;
+                let map = value
+                    .read_lock::<Map>()
+                    .map(|m| m.clone())
+                    .ok_or_else(|| wrong("`env` of settings", "a map", &value, span))?;
                 let mut env = Vec::new();
                 for (key, value) in &map {
                     let value = session::with(|s| to_json(s, value, span))?;
@@ -304,8 +332,12 @@ pub mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn on(context: NativeCallContext, moment: &str, step: Dynamic) -> Result<(), Fault> {
-        const MOMENTS: [(&str, Moment); 4] =
-            [("start", Moment::Start), ("success", Moment::Success), ("failure", Moment::Failure), ("complete", Moment::Complete)];
+        const MOMENTS: [(&str, Moment); 4] = [
+            ("start", Moment::Start),
+            ("success", Moment::Success),
+            ("failure", Moment::Failure),
+            ("complete", Moment::Complete),
+        ];
         let span = here(&context);
         let moment = options::choice(&moment.into(), "the moment of a hook", &MOMENTS, span)?;
         if session::with(|s| s.frames.last().is_some_and(|frame| frame.nested)) {

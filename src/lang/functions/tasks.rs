@@ -47,10 +47,16 @@ pub mod functions {
                 return Err(options::wrong("the script of `sh`", "a text", &script, span));
             }
             let value = to_value(session, &script, Steps::AsOutput, span)?;
-            let shell = shell::compile(&parts(value), None).map_err(|error| {
-                let problem = Diagnostic::new("flow::plan::shell", error.message).label(span, "in the script of this step");
-                raise(problem.help(error.help.unwrap_or_else(|| "put the value into a variable first, outside of this place".to_owned())))
-            })?;
+            let shell =
+                shell::compile(&parts(value), None).map_err(|error| {
+                    let problem =
+                        Diagnostic::new("flow::plan::shell", error.message).label(span, "in the script of this step");
+                    raise(
+                        problem.help(error.help.unwrap_or_else(|| {
+                            "put the value into a variable first, outside of this place".to_owned()
+                        })),
+                    )
+                })?;
             Ok(Task::Shell(shell))
         })
     }
@@ -70,7 +76,11 @@ pub mod functions {
                         .help("give the program and its arguments: `exec(\"list\", [\"ls\", \"-l\"])`"),
                 ));
             }
-            command.iter().map(|arg| to_value(session, arg, Steps::AsOutput, span)).collect::<Result<_, _>>().map(Task::Exec)
+            command
+                .iter()
+                .map(|arg| to_value(session, arg, Steps::AsOutput, span))
+                .collect::<Result<_, _>>()
+                .map(Task::Exec)
         })
     }
 
