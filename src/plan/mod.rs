@@ -9,6 +9,7 @@ pub mod expression;
 mod graph;
 mod policy;
 pub mod shell;
+mod rebase;
 mod step;
 pub mod unit;
 mod value;
@@ -140,7 +141,7 @@ impl Plan {
     }
 
     /// All ids, in order.
-    pub fn ids(&self) -> impl Iterator<Item = StepId> + use<> {
+    pub fn ids(&self) -> impl Iterator<Item = StepId> + Clone + use<> {
         (0..self.steps.len() as u32).map(StepId)
     }
 
