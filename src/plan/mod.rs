@@ -3,11 +3,17 @@
 //! Evaluating a script gives a [`Plan`]; the machine reads it; the log holds it. No Rhai, no tokio, no SQL, no clock.
 //! A plan grows only at its end, by [`Growth`]: the first one is the script's, later ones come from fan-outs at run time.
 
+pub mod check;
 pub mod expression;
 mod graph;
+mod hierarchy;
 mod policy;
+mod precedence;
+#[cfg(test)]
+mod sample;
 mod step;
 mod value;
+mod wording;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub use graph::Graph;
+pub use hierarchy::Hierarchy;
 pub use policy::{Backoff, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings};
 pub use step::{Branch, Each, Edge, EdgeKind, Repeat, Shell, Step, StepId, Task, Workflow};
 pub use value::{Closure, Condition, Expression, Json, Key, Reference, Value};
