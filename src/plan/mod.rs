@@ -3,6 +3,7 @@
 //! Evaluating a script gives a [`Plan`]; the machine reads it; the log holds it. No Rhai, no tokio, no SQL, no clock.
 //! A plan grows only at its end, by [`Growth`]: the first one is the script's, later ones come from fan-outs at run time.
 
+pub mod analysis;
 pub mod check;
 pub mod expression;
 mod graph;
@@ -11,6 +12,7 @@ mod policy;
 mod precedence;
 #[cfg(test)]
 mod sample;
+pub mod schedule;
 mod step;
 mod value;
 mod wording;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use flow::diag::Span;
 use flow::plan::*;
 
+mod analysis;
 mod check;
 #[path = "../../src/plan/sample.rs"]
 mod sample;
