@@ -10,6 +10,7 @@ mod graph;
 mod hierarchy;
 mod policy;
 mod precedence;
+pub mod render;
 #[cfg(test)]
 mod sample;
 pub mod schedule;

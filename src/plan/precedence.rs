@@ -140,7 +140,7 @@ impl Precedence {
                 let (flow, branch) = self.decisions[decision as usize];
                 Node::Decision(flow, branch)
             }
-            None if node % 2 == 0 => Node::Start(StepId(node / 2)),
+            None if node.is_multiple_of(2) => Node::Start(StepId(node / 2)),
             None => Node::End(StepId(node / 2)),
         }
     }

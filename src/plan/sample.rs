@@ -161,6 +161,7 @@ pub fn closure(text: &str, reads: &[StepId]) -> Closure {
 }
 
 /// `|| test.passed`
+#[allow(dead_code)]
 pub fn when(text: &str, reads: &[StepId]) -> Option<Condition> {
     Some(Condition::Closure(closure(&format!("|| {text}"), reads)))
 }

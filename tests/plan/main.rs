@@ -9,6 +9,8 @@ use flow::plan::*;
 
 mod analysis;
 mod check;
+mod plans;
+mod render;
 #[path = "../../src/plan/sample.rs"]
 mod sample;
 
