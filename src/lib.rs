@@ -6,5 +6,8 @@
 pub mod diag;
 pub mod engine;
 pub mod event;
+pub mod exec;
 pub mod plan;
 pub mod state;
+pub mod store;
+pub mod view;

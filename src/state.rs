@@ -264,7 +264,7 @@ impl RunState {
             name: plan.name.clone(),
             status: step.status,
             attempts: step.attempt,
-            duration_ms: step.finished_at.saturating_sub(step.started_at),
+            duration_ms: if step.started_at == 0 { 0 } else { step.finished_at.saturating_sub(step.started_at) },
             outcome: step.outcome.clone(),
             why_skipped: step.skip.as_deref().map(|skip| match skip {
                 Skip::NotTaken(Because::Condition) => "its condition was false",

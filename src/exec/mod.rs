@@ -1,0 +1,189 @@
+//! Executors: the outside world of one piece of work, its kill and its results.
+//!
+//! The driver hands over [`Work`] and gets [`Done`] back through the function given at construction, from any thread.
+//! Nothing here knows the graph, the log or when something should run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::event::{Decision, Failure, FailureKind, Outcome, Saw};
+use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Task};
+use crate::state::Inputs;
+
+mod capture;
+mod command;
+mod constant;
+mod exit;
+mod fake;
+mod fields;
+mod pool;
+mod process;
+mod running;
+mod script;
+mod stdin;
+mod tree;
+mod workers;
+
+pub use fake::Fake;
+pub use script::Closures;
+pub use tree::end_marked;
+pub use workers::Executors;
+
+/// One attempt of a task.
+pub struct Job {
+    /// The step.
+    pub step: StepId,
+    /// The attempt's number, from 1.
+    pub attempt: u32,
+    /// The step's path. Needed for tasks that leave the process only; may be empty for others.
+    pub path: String,
+    /// What to do.
+    pub task: Arc<Task>,
+    /// How, where anything was said.
+    pub policy: Option<Arc<Policy>>,
+    /// The steps whose outputs are the task's input, in order.
+    pub input: Vec<StepId>,
+    /// The results it may read: of `input` and of every step named in the task and its policy.
+    pub inputs: Inputs,
+    /// Where the run takes place.
+    pub site: Arc<Site>,
+}
+
+impl Job {
+    /// The chain's input: nothing without predecessors in the chain, one output, or an array of several.
+    fn input(&self) -> Result<Option<Json>, Failure> {
+        let output = |step: &StepId| match self.inputs.get(*step) {
+            Some(result) => result.property("output", &*self.inputs.files),
+            None => Err(Failure::new(FailureKind::Input, format!("the result of step {} is not at hand", step.0))),
+        };
+        match self.input.as_slice() {
+            [] => Ok(None),
+            [one] => output(one).map(Some),
+            several => several.iter().map(output).collect::<Result<_, _>>().map(Json::Array).map(Some),
+        }
+    }
+}
+
+/// What an executor can be asked to do.
+pub enum Work {
+    /// Make an attempt of a task.
+    Attempt(Job),
+    /// Evaluate a condition.
+    Decide {
+        /// Whose condition.
+        step: StepId,
+        /// Given back unchanged.
+        branch: u32,
+        /// What to evaluate.
+        question: Question,
+        /// The results it reads.
+        inputs: Inputs,
+    },
+    /// Evaluate the closure of a fan-out.
+    Expand {
+        /// The `each`, `repeat` or `workflow`.
+        step: StepId,
+        /// Which iteration, from 1.
+        iteration: u32,
+        /// The plan as it is now.
+        plan: Arc<Plan>,
+        /// For `repeat`: the iteration before this one, if there was one. Its result is among the inputs.
+        last: Option<StepId>,
+        /// The results it reads.
+        inputs: Inputs,
+    },
+}
+
+impl Work {
+    /// Does it leave the process? Such work waits until the events it depends on are committed.
+    pub fn leaves_process(&self) -> bool {
+        matches!(self, Work::Attempt(job) if matches!(*job.task, Task::Shell(_) | Task::Exec(_)))
+    }
+}
+
+/// What is to be decided.
+pub enum Question {
+    /// A condition.
+    When(Condition),
+    /// Does a `repeat` end after this iteration? Its result is among the inputs.
+    Until(Closure, StepId),
+}
+
+/// What came of a piece of work.
+#[derive(Debug)]
+pub enum Done {
+    /// An attempt ended.
+    Finished {
+        /// Of this step.
+        step: StepId,
+        /// This attempt.
+        attempt: u32,
+        /// How.
+        outcome: Box<Outcome>,
+    },
+    /// A condition was evaluated.
+    Decided {
+        /// Whose.
+        step: StepId,
+        /// As it was given.
+        branch: u32,
+        /// What came out.
+        result: Decision,
+        /// What was read.
+        saw: Vec<Saw>,
+    },
+    /// A fan-out was evaluated.
+    Expanded {
+        /// Which.
+        step: StepId,
+        /// Its children.
+        result: Result<Growth, Failure>,
+    },
+}
+
+/// Takes what is done. Called on the thread that did it, so it must return at once.
+pub type Report = Arc<dyn Fn(Done) + Send + Sync>;
+
+/// Does work. Every piece of work is reported exactly once, killed or not.
+pub trait Executor: Send + Sync {
+    /// Begins, and returns at once.
+    fn start(&self, work: Vec<Work>);
+
+    /// Ends an attempt, also one that is still to be started. `hard`: without grace.
+    fn kill(&self, step: StepId, attempt: u32, hard: bool);
+}
+
+/// Where a run takes place: what its processes have in common.
+#[derive(Debug)]
+pub struct Site {
+    run: String,
+    cwd: PathBuf,
+    folder: PathBuf,
+    settings: Settings,
+    logs: OnceLock<Result<(), Failure>>,
+}
+
+impl Site {
+    /// `run`: the run's id; `cwd`: where flow was called; `folder`: the folder for the run's files, created when needed.
+    pub fn new(run: impl Into<String>, cwd: &Path, folder: &Path, settings: Settings) -> Self {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let cwd = match &settings.cwd {
+            Some(inner) => cwd.join(inner),
+            None => cwd.to_owned(),
+        };
+        Site { run: run.into(), cwd, folder, settings, logs: OnceLock::new() }
+    }
+
+    /// Makes the folder of the logs, once.
+    fn prepare(&self) -> Result<(), Failure> {
+        let make = || {
+            let logs = self.folder.join("logs");
+            fs::create_dir_all(&logs).map_err(|error| {
+                Failure::new(FailureKind::Store, format!("cannot create `{}`: {error}", logs.display()))
+                    .help("the run's folder must be writable; FLOW_HOME names another place for it")
+            })
+        };
+        self.logs.get_or_init(make).clone()
+    }
+}

@@ -1,0 +1,139 @@
+//! `sh` and `exec`: one attempt is one process with a group of its own, its streams are files.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use wait4::Wait4;
+
+use crate::event::{Failure, FailureKind, Outcome, Output};
+use crate::plan::Parse;
+
+use super::capture::{Captured, Logs};
+use super::command::Program;
+use super::running::{Killed, Running};
+use super::tree::Mark;
+use super::{Job, exit, fields, stdin};
+
+/// How much of standard error a message may quote, in bytes.
+const QUOTED: u64 = 2048;
+
+/// Makes the attempt and waits for its end. Blocks.
+pub(super) fn run(job: &Job, running: &Arc<Running>) -> Result<Outcome, Failure> {
+    let key = (job.step, job.attempt);
+    let program = Program::of(job)?;
+    if !running.may_begin(key) {
+        return Err(exit::by_us(&program));
+    }
+    let logs = Logs::of(job)?;
+    let mut command = program.command(job, &logs)?;
+    command.stdin(stdin::open(job, &logs)?);
+    command.stdout(logs.create("out")?).stderr(logs.create("err")?);
+    let child = match spawn(&mut command) {
+        Ok(child) => child,
+        Err(error) => {
+            logs.remove(&["out", "err"]);
+            return Err(exit::not_started(&program, &error));
+        }
+    };
+    // Our copies of its streams.
+    drop(command);
+    let mark = || Mark { run: job.site.run.clone(), step: job.path.clone(), attempt: job.attempt };
+    let leader = Pid::from_raw(child.id() as i32)
+        .ok_or_else(|| Failure::new(FailureKind::Spawn, format!("`{}` has no process number", program.shown)))?;
+    running.begun(key, leader, mark);
+    // Only its end counts, not that of its streams: a child that it left in the background may keep them open.
+    let ended = waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    debug_assert!(ended.is_ok(), "the child is ours and not reaped");
+    let killed = running.ended(key);
+    let used = child.wait4().map_err(|error| {
+        Failure::new(FailureKind::Spawn, format!("the end of `{}` is not known: {error}", program.shown))
+    })?;
+    if let Some(killed) = &killed {
+        running.finish(leader, &mark(), killed);
+    }
+    Ok(collect(job, &program, &logs, used, killed.as_ref()))
+}
+
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match command.spawn() {
+            Err(error) if exit::passes(&error) && pause < Duration::from_millis(300) => {
+                thread::sleep(pause);
+                pause *= 2;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Reads back what the process left.
+fn collect(job: &Job, program: &Program, logs: &Logs, used: wait4::ResUse, killed: Option<&Killed>) -> Outcome {
+    let mut outcome = Outcome {
+        code: used.status.code(),
+        signal: used.status.signal(),
+        cpu_ms: (used.rusage.utime + used.rusage.stime).as_millis() as u64,
+        memory_kib: used.rusage.maxrss / 1024,
+        ..Outcome::default()
+    };
+    // The first failure is the one that counts.
+    let mut keep = |failure: Failure| {
+        outcome.error.get_or_insert(failure);
+    };
+    let stderr = logs.take("err").unwrap_or_else(|failure| {
+        keep(failure);
+        None
+    });
+    if killed.is_some() {
+        keep(exit::by_us(program));
+    } else if let Some(signal) = outcome.signal {
+        keep(exit::by_signal(program, signal));
+    } else if let Some(code) = outcome.code.filter(|code| *code != 0) {
+        let tail = stderr.as_ref().map(|stderr| stderr.tail(QUOTED)).unwrap_or_default();
+        keep(exit::by_code(program, code, &tail, stderr.as_ref().map(|stderr| stderr.path.as_path())));
+    }
+    let parse = job.policy.as_ref().map_or(Parse::Auto, |policy| policy.parse);
+    let stdout = logs.take("out").unwrap_or_else(|failure| {
+        keep(failure);
+        None
+    });
+    let output = match &stdout {
+        Some(stdout) => output(stdout, parse, logs, &mut keep),
+        None => empty(parse, &mut keep),
+    };
+    let fields = fields::take(logs).unwrap_or_else(|failure| {
+        keep(failure);
+        serde_json::Map::new()
+    });
+    outcome.output = output;
+    outcome.fields = fields;
+    outcome.stdout = stdout.map(|stdout| stdout.log);
+    outcome.stderr = stderr.map(|stderr| stderr.log);
+    outcome
+}
+
+fn output(stdout: &Captured, parse: Parse, logs: &Logs, keep: &mut impl FnMut(Failure)) -> Output {
+    stdout.output(parse, logs).unwrap_or_else(|failure| {
+        keep(failure);
+        // What cannot be read as asked can still be looked at.
+        stdout.output(Parse::Text, logs).unwrap_or_default()
+    })
+}
+
+/// The output of a process that printed nothing.
+fn empty(parse: Parse, keep: &mut impl FnMut(Failure)) -> Output {
+    match parse {
+        Parse::Auto | Parse::Text => Output::Value("".into()),
+        Parse::Lines | Parse::Ndjson => Output::Value(serde_json::json!([])),
+        Parse::Json => {
+            keep(Failure::new(FailureKind::Output, "the output is not JSON: it is empty").help(
+                "`parse(\"json\")` needs one JSON value on standard output; leave `parse` out if there may be none",
+            ));
+            Output::None
+        }
+    }
+}

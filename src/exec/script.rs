@@ -1,0 +1,81 @@
+//! Closures, conditions and fan-outs: what the script itself has to say while the plan runs.
+
+use std::sync::Arc;
+
+use crate::event::{Decision, Failure, Outcome, Saw};
+use crate::plan::{Closure, Condition, Growth, Json, Plan, StepId, Task};
+use crate::state::Inputs;
+
+use super::capture::value_output;
+use super::{Job, Question, constant};
+
+/// The compiled script, as far as a running plan needs it. Every method may be called on any thread.
+pub trait Closures: Send + Sync {
+    /// Evaluates a condition. Gives also what it has read.
+    fn decide(&self, condition: &Condition, inputs: &Inputs) -> (Decision, Vec<Saw>);
+
+    /// Evaluates a `repeat`'s `until` on the output of its last iteration.
+    fn until(&self, closure: &Closure, last: Json, inputs: &Inputs) -> (Decision, Vec<Saw>);
+
+    /// Calls a closure.
+    fn call(&self, closure: &Closure, input: Option<Json>, inputs: &Inputs) -> Result<Json, Failure>;
+
+    /// Makes the children of a fan-out. `iteration` counts from 1; `last` is the output of the one before.
+    fn expand(
+        &self,
+        plan: Arc<Plan>,
+        step: StepId,
+        iteration: u32,
+        last: Json,
+        inputs: &Inputs,
+    ) -> Result<Growth, Failure>;
+}
+
+/// An attempt of a task that stays inside the process.
+pub(super) fn attempt(closures: &dyn Closures, job: &Job) -> Result<Outcome, Failure> {
+    match &*job.task {
+        Task::Call(closure) => {
+            let value = closures.call(closure, job.input()?, &job.inputs)?;
+            Ok(Outcome { output: value_output(value, job)?, ..Outcome::default() })
+        }
+        Task::Const(value) => constant::constant(value, job),
+        Task::Fail(message) => constant::fail(message, job),
+        task => {
+            let message = format!("`{}` is not a task that can be executed", task.kind());
+            Err(Failure::new(crate::event::FailureKind::Script, message)
+                .help("this is a mistake in flow; please report it"))
+        }
+    }
+}
+
+/// Evaluates a question.
+pub(super) fn decide(closures: &dyn Closures, question: &Question, inputs: &Inputs) -> (Decision, Vec<Saw>) {
+    match question {
+        Question::When(Condition::Known(value)) => (Decision::Is(*value), Vec::new()),
+        Question::When(condition) => closures.decide(condition, inputs),
+        Question::Until(closure, last) => match output(*last, inputs) {
+            Ok(last) => closures.until(closure, last, inputs),
+            Err(failure) => (Decision::Failed(failure), Vec::new()),
+        },
+    }
+}
+
+/// Evaluates a fan-out.
+pub(super) fn expand(
+    closures: &dyn Closures,
+    plan: Arc<Plan>,
+    step: StepId,
+    iteration: u32,
+    last: Option<StepId>,
+    inputs: &Inputs,
+) -> Result<Growth, Failure> {
+    let last = match last {
+        Some(last) => output(last, inputs)?,
+        None => Json::Null,
+    };
+    closures.expand(plan, step, iteration, last, inputs)
+}
+
+fn output(step: StepId, inputs: &Inputs) -> Result<Json, Failure> {
+    inputs.get(step).map_or(Ok(Json::Null), |result| result.property("output", &*inputs.files))
+}

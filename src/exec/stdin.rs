@@ -1,0 +1,104 @@
+//! What a process reads from its standard input: never ours.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::process::Stdio;
+
+use crate::event::{Failure, Log, Output};
+use crate::plan::{Json, StepId, Value};
+use crate::state::result::plain_text;
+use crate::state::{Body, StepResult, resolve};
+
+use super::Job;
+use super::capture::{Logs, store_failure};
+
+/// What fits into any pipe at once, whatever the system's limits: so it can be written before anybody reads.
+const FITS_A_PIPE: usize = 4096;
+
+/// The standard input of a job: `.stdin(…)`, else the chain's input, else nothing.
+///
+/// The output of one process goes to the next as the bytes that it wrote, straight from its log.
+pub(super) fn open(job: &Job, logs: &Logs) -> Result<Stdio, Failure> {
+    let given = job.policy.as_ref().and_then(|policy| policy.stdin.as_ref());
+    let step = match given {
+        Some(value) => whole_output(value),
+        None => match job.input.as_slice() {
+            [] => return Ok(Stdio::null()),
+            [one] => Some(*one),
+            _ => None,
+        },
+    };
+    if let Some(file) = step.and_then(|step| job.inputs.get(step)).and_then(|result| written(result))
+        // A log may have been removed since; then the output in the event must do.
+        && let Ok(file) = File::open(job.site.folder.join(&file.file))
+    {
+        return Ok(file.into());
+    }
+    let text = match given {
+        // A value is given as it is; what comes from a step ends its last line, as a program's output does.
+        Some(value) if step.is_none() => plain_text(&resolve(value, &job.inputs)?),
+        Some(value) => as_lines(resolve(value, &job.inputs)?),
+        None => as_lines(job.input()?.unwrap_or(Json::Null)),
+    };
+    bytes(text.as_bytes(), logs)
+}
+
+/// The step whose whole output a value is.
+fn whole_output(value: &Value) -> Option<StepId> {
+    match value {
+        Value::Step(step) => Some(*step),
+        Value::Ref(reference) if reference.path.is_empty() && matches!(&*reference.property, "output" | "text") => {
+            Some(reference.step)
+        }
+        _ => None,
+    }
+}
+
+/// The file in which a process, or the last one of a group, wrote its output.
+fn written(result: &StepResult) -> Option<&Log> {
+    match &result.body {
+        Body::Task => {
+            let outcome = result.outcome.as_ref()?;
+            match (&outcome.stdout, &outcome.output) {
+                (Some(log), _) | (None, Output::File { log, .. }) => Some(log),
+                _ => None,
+            }
+        }
+        Body::Same(result) => written(result),
+        Body::Nothing | Body::List(_) | Body::Map(_) | Body::Value(..) => None,
+    }
+}
+
+fn as_lines(value: Json) -> String {
+    let mut text = plain_text(&value);
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+/// A stream of these bytes. No thread writes them and nothing can block: they are all there when the process begins.
+fn bytes(bytes: &[u8], logs: &Logs) -> Result<Stdio, Failure> {
+    if bytes.is_empty() {
+        return Ok(Stdio::null());
+    }
+    if bytes.len() <= FITS_A_PIPE {
+        let pipe = || {
+            let (reader, mut writer) = io::pipe()?;
+            writer.write_all(bytes)?;
+            io::Result::Ok(reader)
+        };
+        if let Ok(reader) = pipe() {
+            return Ok(reader.into());
+        }
+    }
+    let path = logs.path("in");
+    let file = || {
+        fs::write(&path, bytes)?;
+        let file = File::open(&path)?;
+        // The open file stays readable without a name.
+        fs::remove_file(&path)?;
+        Ok(file)
+    };
+    file().map(Stdio::from).map_err(|error| store_failure("write", &path, &error))
+}

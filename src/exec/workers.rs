@@ -1,0 +1,97 @@
+//! The executors of a run: threads for processes, threads for closures, and who does what.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use crate::event::{Decision, Failure, FailureKind, Outcome};
+use crate::plan::StepId;
+
+use super::pool::Pool;
+use super::running::Running;
+use super::{Closures, Done, Executor, Job, Report, Work, process, script};
+
+/// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
+/// `max_parallel`; this only bounds a mistake.
+const MOST_PROCESSES: usize = 4096;
+
+/// The real executors.
+pub struct Executors {
+    processes: Pool<Job>,
+    scripts: Pool<Work>,
+    running: Arc<Running>,
+}
+
+impl Executors {
+    /// `grace`: what a process gets between SIGTERM and SIGKILL.
+    pub fn new(closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
+        let running = Running::new(grace);
+        let (table, tell) = (running.clone(), report.clone());
+        let processes = Pool::new("flow-process", MOST_PROCESSES, move |job: Job| {
+            tell(finished(&job, |job| process::run(job, &table)));
+        });
+        let cores = available_parallelism().map_or(2, usize::from).max(2);
+        let tell = report.clone();
+        let scripts = Pool::new("flow-script", cores, move |work| tell(inside(&*closures, work)));
+        Executors { processes, scripts, running }
+    }
+}
+
+impl Executor for Executors {
+    fn start(&self, work: Vec<Work>) {
+        if work.iter().any(Work::leaves_process) {
+            let (outside, within): (Vec<_>, Vec<_>) = work.into_iter().partition(Work::leaves_process);
+            self.processes.start(outside.into_iter().filter_map(|work| match work {
+                Work::Attempt(job) => Some(job),
+                Work::Decide { .. } | Work::Expand { .. } => None,
+            }));
+            self.scripts.start(within);
+        } else {
+            self.scripts.start(work);
+        }
+    }
+
+    fn kill(&self, step: StepId, attempt: u32, hard: bool) {
+        self.running.kill((step, attempt), hard);
+    }
+}
+
+impl Drop for Executors {
+    fn drop(&mut self) {
+        self.running.close();
+    }
+}
+
+/// Does work that stays inside the process.
+pub(super) fn inside(closures: &dyn Closures, work: Work) -> Done {
+    match work {
+        Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job)),
+        Work::Decide { step, branch, question, inputs } => {
+            let decide = || Ok(script::decide(closures, &question, &inputs));
+            let (result, saw) = caught(decide).unwrap_or_else(|failure| (Decision::Failed(failure), Vec::new()));
+            Done::Decided { step, branch, result, saw }
+        }
+        Work::Expand { step, iteration, plan, last, inputs } => {
+            Done::Expanded { step, result: caught(|| script::expand(closures, plan, step, iteration, last, &inputs)) }
+        }
+    }
+}
+
+fn finished(job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
+    let begun = Instant::now();
+    let mut outcome =
+        caught(|| attempt(job)).unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
+    outcome.duration_ms = begun.elapsed().as_millis() as u64;
+    Done::Finished { step: job.step, attempt: job.attempt, outcome: Box::new(outcome) }
+}
+
+/// A panic, in a function that an embedding program registered for instance, fails one step and not the process.
+fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(Failure::new(FailureKind::Script, format!("the step's code panicked: {text}"))
+            .help("this is a mistake in flow, or in a function that the embedding program registered"))
+    })
+}

@@ -1,0 +1,3 @@
+//! Real processes, the driver, and runs from start to end.
+
+mod process;
