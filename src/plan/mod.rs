@@ -14,6 +14,7 @@ pub mod render;
 #[cfg(test)]
 mod sample;
 pub mod schedule;
+pub mod schema;
 mod step;
 mod value;
 mod wording;

@@ -13,6 +13,7 @@ mod plans;
 mod render;
 #[path = "../../src/plan/sample.rs"]
 mod sample;
+mod schema;
 
 /// Compares a text with the file of this name, or writes the file where `FLOW_BLESS` is set.
 #[track_caller]
