@@ -62,7 +62,7 @@ pub const CODES: &[Code] = &[
     ),
     usage(
         "flow::plan::hook",
-        "A hook and the steps of the graph wait for each other; hooks wait only for their moment.",
+        "A step waits for a hook that runs later; or, as a warning, a hook is skipped when it is needed.",
         Some(
             "let build = sh(\"build\", \"make\");\nlet page = sh(\"page\", \"./page.sh\");\non(\"failure\", page);\npage -> build;",
         ),

@@ -24,11 +24,11 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     let tree = Hierarchy::of(plan);
     let mut found = Findings::default();
     cycles::own_groups(plan, &tree, &mut found);
-    cycles::circles(plan, &Precedence::of(plan, &tree), &mut found);
+    cycles::circles(plan, &Precedence::strict(plan, &tree), &mut found);
     names::duplicates(plan, &tree, &mut found);
     names::characters(plan, &mut found);
     branches::unreachable(plan, &mut found);
-    hooks::apart(plan, &tree, &mut found);
+    hooks::out_of_order(plan, &tree, &mut found);
     policies::limits(plan, &mut found);
     policies::out_of_place(plan, &mut found);
     found.list
@@ -36,10 +36,13 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
 
 /// What is probably not meant, though it can run: at most [`MOST`] diagnostics.
 pub fn warnings(plan: &Plan) -> Vec<Diagnostic> {
+    let tree = Hierarchy::of(plan);
     let mut found = Findings::default();
     branches::never(plan, &mut found);
     branches::repeated(plan, &mut found);
     policies::rules(plan, &mut found);
+    policies::without_effect(plan, &mut found);
+    hooks::skipped(plan, &tree, &mut found);
     found.list
 }
 

@@ -53,11 +53,23 @@ pub(super) struct Precedence {
     group: Vec<bool>,
     /// The decisions, numbered on from the steps' nodes.
     decisions: Vec<(StepId, u32)>,
+    /// Does every branch come after the last decision of its flow?
+    strict: bool,
 }
 
 impl Precedence {
-    /// The graph of a plan. Edges between a step and its own group are left out: they are reported on their own.
+    /// The graph of a plan, as it takes its time. Edges between a step and its own group are left out.
     pub fn of(plan: &Plan, tree: &Hierarchy) -> Self {
+        Self::build(plan, tree, false)
+    }
+
+    /// The graph in which a circle means that steps may wait for each other. A branch that is not taken is known to be
+    /// so only once the flow has decided, perhaps by its last condition.
+    pub fn strict(plan: &Plan, tree: &Hierarchy) -> Self {
+        Self::build(plan, tree, true)
+    }
+
+    fn build(plan: &Plan, tree: &Hierarchy, strict: bool) -> Self {
         let group: Vec<bool> = plan.steps.iter().map(|step| step.task.is_group()).collect();
         let mut decisions = Vec::new();
         for id in plan.ids() {
@@ -66,7 +78,8 @@ impl Precedence {
             }
         }
         let nodes = plan.steps.len() * 2 + decisions.len();
-        let mut graph = Precedence { first: vec![0; nodes + 1], next: Vec::new(), why: Vec::new(), group, decisions };
+        let mut graph =
+            Precedence { first: vec![0; nodes + 1], next: Vec::new(), why: Vec::new(), group, decisions, strict };
         let mut counts = std::mem::take(&mut graph.first);
         graph.each_edge(plan, tree, &mut |from, _, _| counts[from as usize + 1] += 1);
         for at in 0..nodes {
@@ -101,13 +114,14 @@ impl Precedence {
                 visit(self.start(id), self.end(id), Why::Enter);
             }
             let Task::Flow(branches) = &*step.task else { continue };
+            let last = decision + (branches.len() as u32).saturating_sub(1);
             for (n, branch) in branches.iter().enumerate() {
                 let before = if n == 0 { self.start(id) } else { decision - 1 };
                 visit(before, decision, Why::Decide);
-                visit(decision, self.start(branch.step), Why::Decide);
+                visit(if self.strict { last } else { decision }, self.start(branch.step), Why::Decide);
                 if let Some(condition) = &branch.when {
                     condition.each_step(&mut |read| {
-                        if !(tree.related(read, branch.step) || tree.related(read, id) && !tree.contains(id, read)) {
+                        if !tree.related(read, id) {
                             visit(self.end(read), decision, Why::Read);
                         }
                     });
@@ -117,9 +131,15 @@ impl Precedence {
         }
     }
 
-    /// How many nodes there are, those that stand for nothing (the ends of tasks) included.
+    /// One more than the greatest node.
     pub fn len(&self) -> usize {
         self.first.len() - 1
+    }
+
+    /// All nodes. The end of a task is none.
+    pub fn nodes(&self) -> impl Iterator<Item = u32> + '_ {
+        let is_end_of_task = |node: &u32| *node % 2 == 1 && self.group.get(*node as usize / 2) == Some(&false);
+        (0..self.len() as u32).filter(move |node| !is_end_of_task(node))
     }
 
     /// The node of a task, or of a group's start.
@@ -159,7 +179,7 @@ impl Precedence {
             missing[to as usize] += 1;
         }
         let mut free: BinaryHeap<Reverse<u32>> =
-            (0..self.len() as u32).filter(|node| missing[*node as usize] == 0).map(Reverse).collect();
+            self.nodes().filter(|node| missing[*node as usize] == 0).map(Reverse).collect();
         let mut order = Vec::with_capacity(self.len());
         while let Some(Reverse(node)) = free.pop() {
             order.push(node);

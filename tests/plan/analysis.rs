@@ -155,6 +155,25 @@ fn locks_and_limits_make_steps_wait() {
 }
 
 #[test]
+fn a_group_holds_its_lock_while_it_is_open() {
+    let mut s = Sample::new("locks");
+    s.plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+    let lock = |s: &mut Sample, id: StepId| s.step(id).policy_mut().limits.push(("db".into(), 1));
+    for name in ["x", "y"] {
+        let [a, b] = ["a", "b"].map(|part| timed(&mut s, &format!("{name}{part}"), 10));
+        lock(&mut s, b);
+        let group = s.chain(name, &[a, b]);
+        lock(&mut s, group);
+    }
+    let pause = s.add("pause", Task::Wait(5));
+    lock(&mut s, pause);
+    let analysis = analyse(&s);
+    let rehearsal = schedule(&s.plan, &analysis, 4);
+    assert_eq!(rehearsal.makespan_ms, 45);
+    assert_eq!(rehearsal.waits["db"].steps, 2);
+}
+
+#[test]
 fn hooks_and_cycles_do_no_harm() {
     let mut s = Sample::new("hooks");
     let page = timed(&mut s, "page", 100);

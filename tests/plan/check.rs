@@ -167,13 +167,35 @@ const CASES: &[Case] = &[
         let off = s.sh("off", "true");
         s.when(off, Condition::Known(false));
     }),
+    ("a condition that reads another branch", |s| {
+        let a = s.sh("a", "true");
+        let b = s.sh("b", "true");
+        let gate = s.flow("gate", vec![(when("false", &[]), a), (when("a.passed", &[a]), b)]);
+        s.step(gate).policy_mut().priority = 3;
+    }),
+    ("a condition that reads what comes after another branch", |s| {
+        let a = s.sh("a", "true");
+        let b = s.sh("b", "true");
+        let after = s.sh("after", "true");
+        s.order(a, after);
+        let test = s.sh("test", "true");
+        s.flow("gate", vec![(when("test.passed", &[test]), a), (when("after.passed", &[after]), b)]);
+    }),
     ("hooks with edges", |s| {
         let build = s.sh("build", "make");
         let page = s.sh("page", "./page.sh ${build.output}");
         s.hook(Moment::Failure, page);
-        let clean = s.sh("clean", "true");
-        s.hook(Moment::Start, clean);
-        s.order(clean, build);
+        let setup = s.sh("setup", "true");
+        s.hook(Moment::Start, setup);
+        s.order(setup, build);
+        let early = s.sh("early", "true");
+        s.hook(Moment::Start, early);
+        s.order(build, early);
+        let late = s.sh("late", "true");
+        s.order(page, late);
+        let report = s.sh("report", "./report.sh ${build.error}");
+        s.step(report).policy_mut().rule = Rule::AllDone;
+        s.hook(Moment::Complete, report);
         let one = s.sh("one", "true");
         let two = s.sh("two", "true");
         let both = s.chain("both", &[one, two]);

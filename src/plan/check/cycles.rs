@@ -36,27 +36,33 @@ pub(super) fn own_groups(plan: &Plan, tree: &Hierarchy, found: &mut Findings) {
             let Some(condition) = &branch.when else { continue };
             let mut wrong = None;
             condition.each_step(&mut |read| {
-                let around = read == flow || tree.contains(read, flow);
-                if wrong.is_none() && (around || tree.related(read, branch.step)) {
-                    wrong = Some((read, around));
+                if wrong.is_none() && tree.related(read, flow) {
+                    wrong = Some(read);
                 }
             });
-            if let Some((read, around)) = wrong {
-                let (name, own, step) =
-                    (wording::name(plan, flow), wording::name(plan, read), wording::name(plan, branch.step));
-                let message = match around {
-                    true => format!("a condition of `{name}` reads the result of `{own}`, which ends only after it"),
-                    false => format!("the condition that leads to `{step}` reads the result of `{own}` itself"),
-                };
-                found.add(
-                    Diagnostic::new(CYCLE, message)
-                        .label(plan.step(flow).span, format!("condition {} of this flow", n + 1))
-                        .label(plan.step(read).span, format!("`{own}` runs only once that is decided"))
-                        .help("a condition can only read steps that run before the branch is chosen"),
-                );
+            if let Some(read) = wrong {
+                found.add(own_branch(plan, tree, flow, (n, branch.step), read));
             }
         }
     }
+}
+
+fn own_branch(plan: &Plan, tree: &Hierarchy, flow: StepId, (n, step): (usize, StepId), read: StepId) -> Diagnostic {
+    let (name, own, branch) = (wording::name(plan, flow), wording::name(plan, read), wording::name(plan, step));
+    let (message, label) = if !tree.contains(flow, read) {
+        (format!("a condition of `{name}` reads `{own}`, which ends only after it"), "ends only after the flow")
+    } else if tree.related(read, step) {
+        (format!("the condition that leads to `{branch}` reads `{own}` itself"), "runs only once that is decided")
+    } else {
+        (
+            format!("the condition that leads to `{branch}` reads `{own}`, a step of another branch"),
+            "has no result before the flow has chosen",
+        )
+    };
+    Diagnostic::new(CYCLE, message)
+        .label(plan.step(flow).span, format!("condition {} of this flow", n + 1))
+        .label(plan.step(read).span, label)
+        .help("a condition can only read steps that run before the flow chooses")
 }
 
 fn own_group(plan: &Plan, tree: &Hierarchy, id: StepId, from: StepId, kind: EdgeKind) -> Diagnostic {
@@ -82,11 +88,11 @@ fn own_group(plan: &Plan, tree: &Hierarchy, id: StepId, from: StepId, kind: Edge
 
 /// All other circles: one diagnostic for each set of steps that reach each other, with the shortest circle in it.
 pub(super) fn circles(plan: &Plan, graph: &Precedence, found: &mut Findings) {
-    let mut left: HashSet<u32> = (0..graph.len() as u32).collect();
     let order = graph.order();
-    if order.len() == graph.len() {
+    if order.len() == graph.nodes().count() {
         return;
     }
+    let mut left: HashSet<u32> = graph.nodes().collect();
     for node in order {
         left.remove(&node);
     }

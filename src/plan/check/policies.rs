@@ -189,6 +189,26 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     wrong
 }
 
+/// Policies of groups that only the steps within could have.
+pub(super) fn without_effect(plan: &Plan, found: &mut Findings) {
+    for id in plan.ids() {
+        if found.full() {
+            return;
+        }
+        let step = plan.step(id);
+        let Some(policy) = step.policy.as_deref().filter(|_| step.task.is_group()) else { continue };
+        for (name, given) in [("priority", policy.priority != 0), ("deadline", policy.deadline_ms.is_some())] {
+            if given {
+                found.add(
+                    Diagnostic::new(POLICY, format!("`{name}` of `{}` has no effect", wording::name(plan, id)))
+                        .label(step.span, format!("a `{}` waits for no slot", step.task.kind()))
+                        .help("put it on the steps of the group"),
+                );
+            }
+        }
+    }
+}
+
 /// Rules without anything to judge, and rules that nothing can satisfy.
 pub(super) fn rules(plan: &Plan, found: &mut Findings) {
     for id in plan.ids() {
