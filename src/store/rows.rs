@@ -36,7 +36,7 @@ impl Rows {
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.json.clear();
-        self.json.shrink_to(2 * MOST_BYTES);
+        self.json.shrink_to(MOST_BYTES / 4);
     }
 
     pub(super) fn len(&self) -> usize {
