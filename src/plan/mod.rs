@@ -10,6 +10,7 @@ mod graph;
 mod hierarchy;
 mod policy;
 mod precedence;
+mod rebase;
 pub mod render;
 #[cfg(test)]
 mod sample;
@@ -146,7 +147,7 @@ impl Plan {
     }
 
     /// All ids, in order.
-    pub fn ids(&self) -> impl Iterator<Item = StepId> + use<> {
+    pub fn ids(&self) -> impl Iterator<Item = StepId> + Clone + use<> {
         (0..self.steps.len() as u32).map(StepId)
     }
 
