@@ -3,16 +3,26 @@
 //! Evaluating a script gives a [`Plan`]; the machine reads it; the log holds it. No Rhai, no tokio, no SQL, no clock.
 //! A plan grows only at its end, by [`Growth`]: the first one is the script's, later ones come from fan-outs at run time.
 
+pub mod analysis;
 pub mod arrow;
 pub mod builder;
+pub mod check;
 pub mod expression;
 mod graph;
+mod hierarchy;
 mod policy;
-pub mod shell;
+mod precedence;
 mod rebase;
+pub mod render;
+#[cfg(test)]
+mod sample;
+pub mod schedule;
+pub mod schema;
+pub mod shell;
 mod step;
 pub mod unit;
 mod value;
+mod wording;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +32,7 @@ use smol_str::SmolStr;
 
 pub use builder::{Builder, Sequence};
 pub use graph::Graph;
+pub use hierarchy::Hierarchy;
 pub use policy::{Backoff, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings};
 pub use step::{Branch, Each, Edge, EdgeKind, Repeat, Shell, Step, StepId, Task, Workflow};
 pub use value::{Closure, Condition, Expression, Json, Key, Reference, Value};
