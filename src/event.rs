@@ -196,9 +196,10 @@ pub enum Because {
     Branch(StepId),
     /// Its group was skipped.
     Group(StepId),
-    /// Its rule said no because of this predecessor; or it is a group, all its children were skipped, and this is the
-    /// first of them.
+    /// Its rule said no because of this predecessor.
     Predecessor(StepId),
+    /// It is a group and all its children were skipped: this one, for instance.
+    Child(StepId),
     /// The run ended otherwise than the hook waits for.
     Moment,
 }

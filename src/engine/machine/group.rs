@@ -218,8 +218,8 @@ impl Machine {
         match (upstream, not_taken) {
             _ if cancelled => End::Cancelled,
             _ if well => End::Finished(None),
-            (Some(child), _) => End::Skipped(Skip::UpstreamFailed(Because::Predecessor(child))),
-            (None, Some(child)) => End::Skipped(Skip::NotTaken(Because::Predecessor(child))),
+            (Some(child), _) => End::Skipped(Skip::UpstreamFailed(Because::Child(child))),
+            (None, Some(child)) => End::Skipped(Skip::NotTaken(Because::Child(child))),
             (None, None) => End::Finished(None),
         }
     }
