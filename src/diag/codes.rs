@@ -98,6 +98,8 @@ pub const CODES: &[Code] = &[
         Some("sh(\"tidy\", \"rm -rf tmp\").rule(\"all_done\");"),
     ),
     usage("flow::plan::too_large", "The plan has too many steps to be drawn in this format.", None),
+    failure("flow::run::driver", "A run cannot begin or go on because the system refuses a thread, or flow is wrong."),
+    failure("flow::run::stopped", "A run ended before its script had the result that it waited for with `run(…)`."),
     // Store.
     failure("flow::store::open", "The database cannot be opened or created."),
     failure("flow::store::newer", "The database was written by a newer version of flow."),
