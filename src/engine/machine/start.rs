@@ -19,10 +19,25 @@ impl Machine {
             self.drop_pending(id);
             return;
         }
+        if let Some(reason) = self.skipped_with_group(id) {
+            self.skip(id, reason);
+            return;
+        }
         if !self.may_start(id) || !self.rule_met(id) || !self.condition_met(id) {
             return;
         }
         self.start(id);
+    }
+
+    /// Its group ended without it. The process died between the group's event and the step's.
+    fn skipped_with_group(&self, id: StepId) -> Option<Skip> {
+        let group = self.state.plan.step(id).parent?;
+        let state = self.state.step(group);
+        match (state.status, state.skip.as_deref()) {
+            (Status::Skipped, Some(Skip::NotTaken(_))) => Some(Skip::NotTaken(Because::Group(group))),
+            (Status::Skipped | Status::Failed, _) => Some(Skip::UpstreamFailed(Because::Group(group))),
+            _ => None,
+        }
     }
 
     fn group_is_aborted(&self, id: StepId) -> bool {
