@@ -8,8 +8,8 @@ mod spec;
 mod world;
 
 use flow::engine::machine::Input;
-use flow::event::{Event, RunStatus, Stop};
-use flow::plan::Plan;
+use flow::event::{Because, Event, RunStatus, Skip, Stop};
+use flow::plan::{Moment, Plan};
 use flow::state::Status;
 use proptest::prelude::*;
 
@@ -26,7 +26,9 @@ fn any_case(most: usize) -> impl Strategy<Value = (Vec<Raw>, [u8; 4], World, u64
         .prop_map(|(raw, header, seed, dice)| (raw, header, World { seed }, dice))
 }
 
+/// `PROPTEST_CASES` asks for another number.
 fn cases(cases: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() }
 }
 
@@ -106,7 +108,8 @@ proptest! {
             match lot.below(8) {
                 0 | 1 if !script.is_done(&play) => script.give(&mut play, &std::mem::take(&mut looked_at)),
                 2 => looked_at.extend(script.run_one(&mut play)),
-                3 if crashes < 2 => {
+                3 => script.want_one(&mut play),
+                4 if crashes < 2 => {
                     crashes += 1;
                     looked_at.clear();
                     play.crash(2 + lot.below(play.records.len() - 1));
@@ -178,12 +181,22 @@ proptest! {
             return Ok(());
         }
         prop_assert_eq!(play.state().status, RunStatus::Failed);
+        for (moment, hook) in &play.state().plan.header.hooks {
+            let reason = play.state().step(*hook).skip.as_deref();
+            let dropped = matches!(reason, Some(Skip::NotTaken(Because::Moment)));
+            let cancelled = play.state().step(*hook).status == Status::Cancelled;
+            match moment {
+                Moment::Start => {}
+                Moment::Success => prop_assert!(dropped),
+                Moment::Failure | Moment::Complete => prop_assert!(!dropped && !cancelled, "{}", play.story()),
+            }
+        }
         let expected = interpret(&plan, world);
         let found = play.ends();
         for id in play.state().plan.ids() {
             let step = play.state().plan.step(id);
             let path = play.state().plan.path(id);
-            let main = spec::moment_of(&plan_of(&play), id).is_none();
+            let main = spec::moment_of(&play.state().plan, id).is_none();
             let cut = play.state().step(id).status == Status::Cancelled;
             let retried = step.policy().retry.is_some();
             if main && !cut && !retried && !step.task.is_group() {
@@ -191,8 +204,4 @@ proptest! {
             }
         }
     }
-}
-
-fn plan_of(play: &Play) -> Plan {
-    (*play.state().plan).clone()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use flow::engine::machine::{Asked, Effect, Input, Machine, Timer, asked};
 use flow::event::{Created, Event, Record, Stop};
-use flow::plan::{Growth, Plan, Rule, StepId, Task};
+use flow::plan::{Growth, Moment, Plan, Rule, StepId, Task};
 use flow::state::{RunState, Seen, Status};
 
 use crate::naive::End;
@@ -51,6 +51,8 @@ pub struct Play {
     minute: Option<u32>,
     /// May timeouts of groups and of the run fire?
     late: bool,
+    /// Does the plan come in pieces? Then a start hook may come after others have begun.
+    in_pieces: bool,
     /// Steps that the script waits or waited for.
     wanted: Vec<StepId>,
     pub ready: BTreeSet<StepId>,
@@ -76,6 +78,7 @@ impl Play {
             finals: BTreeMap::new(),
             minute: Some(0),
             late,
+            in_pieces: true,
             wanted: Vec::new(),
             ready: BTreeSet::new(),
             closed: false,
@@ -89,6 +92,7 @@ impl Play {
     /// A new run of a whole plan, not begun.
     pub fn of(plan: &Plan, world: World, seed: u64, late: bool) -> Self {
         let mut play = Play::new(world, seed, late);
+        play.in_pieces = false;
         let header = Some(Box::new(plan.header.clone()));
         let growth = Growth { header, steps: plan.steps.clone(), complete: true, ..Growth::default() };
         play.record([Event::Planned { of: None, growth: Box::new(growth) }]);
@@ -242,10 +246,23 @@ impl Play {
                 assert!(!hook || saw.iter().all(|read| !read.handles), "a hook handles nothing");
                 *step
             }
+            Event::Planned { of: Some(group), .. } => {
+                let again = !matches!(*state.plan.step(*group).task, Task::Repeat(_));
+                assert!(!again || state.step(*group).expansions == 0, "a fan-out is evaluated again");
+                return;
+            }
             _ => return,
         };
         let path = state.plan.path(id);
         assert!(!self.finals.contains_key(&id), "`{path}` is final and yet {event:?}");
+        if let Event::Decided { branch, .. } = event {
+            // A flow or loop may have a condition of its own beside that of its first branch.
+            let step = state.plan.step(id);
+            let most = if step.task.is_group() && step.when.is_some() && *branch == 0 { 2 } else { 1 };
+            let same = state.decisions.iter().filter(|known| known.step == id && known.branch == *branch).count();
+            assert!(same < most, "`{path}` is asked again");
+            return;
+        }
         assert!(!state.step(id).status.is_final());
         if let Event::Finished { outcome, .. } = event {
             let well = outcome.error.is_none();
@@ -259,7 +276,8 @@ impl Play {
         if matches!(event, Event::Skipped { .. } | Event::Cancelled { .. }) {
             self.finals.insert(id, Status::Skipped);
         }
-        if matches!(event, Event::Started { .. } | Event::Waiting { .. }) && !state.plan.complete {
+        let begins = matches!(event, Event::Started { .. } | Event::Waiting { .. }) && state.step(id).attempt == 0;
+        if begins && !state.plan.complete {
             assert!(may_run_early(&state.plan, &self.wanted, id), "`{path}` starts before the script asks for it");
         }
         if let Event::Started { attempt, .. } = event {
@@ -269,6 +287,10 @@ impl Play {
             assert!(state.stopping != Some(Stop::Interrupted) && state.stopping != Some(Stop::Cancelled));
             let open = |group: StepId| state.step(group).status == Status::Running;
             assert!(step.parent.is_none_or(open), "`{path}` starts before its group");
+            let first = |hook: &StepId| moment_of(&state.plan, *hook) == Some(Moment::Start);
+            let mut hooks = state.plan.ids().filter(first);
+            let early = hooks.any(|hook| !state.step(hook).status.is_final());
+            assert!(!early || !main || self.in_pieces, "`{path}` starts before the start hooks have ended");
             if *attempt == 1 {
                 self.check_start(id);
             }
@@ -306,6 +328,13 @@ impl Play {
             let running = self.running.keys().map(|(id, _)| *id).filter(|id| !covered(*id)).map(holds);
             assert!(running.sum::<u32>() <= max, "more than {max} shares of `{name}` are held");
         }
+    }
+
+    /// Has a step not begun, and has its condition not been asked for either?
+    pub fn is_untouched(&self, id: StepId) -> bool {
+        let asked = self.next.iter().any(|next| matches!(next, Next::Decided(step, _) if *step == id));
+        let answered = self.state().decisions.iter().any(|decided| decided.step == id);
+        self.state().step(id).status == Status::Pending && !asked && !answered
     }
 
     /// Is there something that could come in?
@@ -405,6 +434,11 @@ impl Play {
         for id in self.state().plan.ids() {
             assert_eq!(folded.step(id).status, self.state().step(id).status);
             assert_eq!(folded.step(id).attempt, self.state().step(id).attempt);
+            let parent = folded.plan.step(id).parent.map(|group| folded.step(group).status);
+            if folded.step(id).status == Status::Cancelled && folded.status.is_final() {
+                let fits = matches!(parent, None | Some(Status::Cancelled | Status::Failed));
+                assert!(fits, "`{}` is cancelled, its group is not\n{}", self.path(id), self.story());
+            }
         }
         assert_eq!(folded.plan.steps.len(), self.state().plan.steps.len());
         assert!(self.running.is_empty(), "attempts go on after the end");

@@ -80,7 +80,7 @@ impl Script {
         for n in 0..from {
             let late = self.plan.steps[n].after.iter().filter(|edge| (from..to).contains(&edge.from.index()));
             let late: Vec<Edge> = late.map(|edge| Edge { from: number(edge.from), ..*edge }).collect();
-            if !late.is_empty() && play.state().step(ids[n]).status == Status::Pending {
+            if !late.is_empty() && play.is_untouched(ids[n]) {
                 let mut changed = play.state().plan.step(ids[n]).clone();
                 late.iter().for_each(|edge| changed.add_edge(edge.from, edge.kind));
                 growth.changed.push((ids[n], changed));
@@ -89,12 +89,24 @@ impl Script {
         play.give(Input::Grow(Box::new(growth)));
     }
 
+    /// Steps that a script can wait for: not the hooks at the end.
+    fn wantable(&self, play: &Play) -> Vec<StepId> {
+        let plan = &play.state().plan;
+        let may = |id: &StepId| matches!(moment_of(plan, *id), None | Some(Moment::Start));
+        self.ids(play).into_iter().filter(may).collect()
+    }
+
+    /// Asks for a step and does not wait.
+    pub fn want_one(&mut self, play: &mut Play) {
+        let ids = self.wantable(play);
+        if !ids.is_empty() {
+            play.give(Input::Want(ids[self.lot.below(ids.len())]));
+        }
+    }
+
     /// Waits for a step, as `run(step)` does; perhaps the script looks at a failure then.
     pub fn run_one(&mut self, play: &mut Play) -> Vec<StepId> {
-        let ids = self.ids(play);
-        let known = &play.state().plan;
-        let may = |id: &StepId| matches!(moment_of(known, *id), None | Some(Moment::Start));
-        let ids: Vec<StepId> = ids.into_iter().filter(may).collect();
+        let ids = self.wantable(play);
         if ids.is_empty() {
             return Vec::new();
         }

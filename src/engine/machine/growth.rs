@@ -144,7 +144,7 @@ impl Machine {
 
     /// After a growth: what the needed steps need now.
     fn need_more(&mut self, changed: &[StepId], new: std::ops::Range<u32>) {
-        if self.state.plan.complete || self.wanted == 0 {
+        if self.state.plan.complete {
             return;
         }
         for id in changed.iter().copied() {

@@ -45,11 +45,16 @@ impl Machine {
         group.is_some_and(|group| self.nodes[group.index()].has(node::TIMED_OUT | node::ABORTED))
     }
 
+    /// Before the script is at its end, only hooks may run and what `run(step)` needs.
+    pub(super) fn is_needed(&self, id: StepId) -> bool {
+        let node = &self.nodes[id.index()];
+        self.state.plan.complete || node.has(node::NEEDED) || node.part != Part::Main
+    }
+
     /// Is it its turn, apart from its own predecessors: part of the run, group, branch?
     pub(super) fn may_start(&self, id: StepId) -> bool {
         let node = &self.nodes[id.index()];
-        let enabled = self.state.plan.complete || node.has(node::NEEDED) || node.part != Part::Main;
-        if !enabled || !self.part_runs(node.part) {
+        if !self.is_needed(id) || !self.part_runs(node.part) {
             return false;
         }
         match self.state.plan.step(id).parent {
