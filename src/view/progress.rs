@@ -73,27 +73,32 @@ impl Progress {
         self.board.expect(durations, parallel);
     }
 
+    /// Does it show anything, so that events must be told to it?
+    pub fn is_quiet(&self) -> bool {
+        matches!(self.place, Place::Nowhere)
+    }
+
     /// Takes up a run that has events already (a resume): they are counted, but no news.
-    pub fn take_up(&mut self, state: RunState) {
-        if !matches!(self.place, Place::Nowhere) {
+    pub fn take_up(&mut self, state: &RunState) {
+        if !self.is_quiet() {
             self.board.take_up(state);
         }
     }
 
-    /// An event.
-    pub fn record(&mut self, record: &Record) {
-        if matches!(self.place, Place::Nowhere) {
+    /// An event, and the state after it.
+    pub fn record(&mut self, state: &RunState, record: &Record) {
+        if self.is_quiet() {
             return;
         }
         if self.began_at == 0 {
             self.began_at = record.at;
         }
-        self.board.apply(record);
+        self.board.record(state, record);
         let since = record.at.saturating_sub(self.began_at);
         match &mut self.place {
             Place::Nowhere => {}
             Place::Lines(out) => {
-                for news in news::of(self.board.state(), &record.event, self.look) {
+                for news in news::of(state, &record.event, self.look) {
                     // Where nobody reads, there is nobody to be told.
                     let _ = writeln!(out, "{:>7}  {}", time::duration(since / 100 * 100), news.line);
                 }
@@ -103,7 +108,7 @@ impl Progress {
                 if !few && !news::is_trouble(&record.event) {
                     return;
                 }
-                for news in news::of(self.board.state(), &record.event, self.look) {
+                for news in news::of(state, &record.event, self.look) {
                     match news.stays && (few || waiting.len() < BURST) {
                         true => waiting.push(news.line),
                         false => *dropped += usize::from(news.stays),
@@ -114,15 +119,15 @@ impl Progress {
     }
 
     /// Time has passed: it is now so many milliseconds after 1970. To be called a few times a second.
-    pub fn tick(&mut self, now: u64) {
+    pub fn tick(&mut self, state: &RunState, now: u64) {
         if now.saturating_sub(self.drawn_at) < INTERVAL {
             return;
         }
         self.drawn_at = now;
-        self.draw(now);
+        self.draw(state, now);
     }
 
-    fn draw(&mut self, now: u64) {
+    fn draw(&mut self, state: &RunState, now: u64) {
         match &mut self.place {
             Place::Nowhere => {}
             Place::Lines(out) => drop(out.flush()),
@@ -141,7 +146,7 @@ impl Progress {
                     *dropped = 0;
                 }
                 let began = if self.began_at > 0 { self.began_at } else { now };
-                bar.set_message(self.board.lines(now, began, look, usize::from(rows)).join("\n"));
+                bar.set_message(self.board.lines(state, now, began, look, usize::from(rows)).join("\n"));
             }
         }
     }
@@ -159,8 +164,8 @@ impl Progress {
     }
 
     /// The run is over, or nobody looks any longer: news still come out, the drawing goes away.
-    pub fn finish(&mut self, now: u64) {
-        self.draw(now);
+    pub fn finish(&mut self, state: &RunState, now: u64) {
+        self.draw(state, now);
         if let Place::Screen { bar, .. } = &self.place {
             bar.finish_and_clear();
         }

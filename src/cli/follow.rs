@@ -1,0 +1,145 @@
+//! A run that goes on in this process: shows it until it ends, and says what came of it.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use super::options::{Options, log_path};
+use super::{Done, End, out};
+use crate::diag::Diagnostic;
+use crate::event::{Event, Log, Record, RunStatus, Stop};
+use crate::flow::{Flow, Run, now};
+use crate::state::RunState;
+use crate::view::progress::Progress;
+use crate::view::{Summary, json};
+
+/// Longest time without a drawing.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Shows a run until it ends. Gives the exit code.
+pub fn to_its_end(flow: &Flow, run: Run, options: &Options) -> Done {
+    let mut events = options.events.as_deref().map(Lines::open).transpose()?;
+    let mut progress = progress(flow, &run, options);
+    let mut state = RunState::default();
+    let folds = events.is_some() || !progress.is_quiet();
+    if folds {
+        for record in run.earlier() {
+            state.apply(record.at, &record.event);
+        }
+        progress.take_up(&state);
+    }
+    let mut feed = run.events();
+    loop {
+        match feed.next_until(Instant::now() + TICK) {
+            Ok(record) if folds => {
+                state.apply(record.at, &record.event);
+                if let Some(lines) = &mut events
+                    && let Err(end) = lines.write(run.id(), &state, &record)
+                {
+                    // Nobody reads the events: the run is not worth less for it.
+                    events = None;
+                    tell(&mut progress, &end);
+                }
+                progress.record(&state, &record);
+                notice(&mut progress, options, run.id(), &record);
+            }
+            Ok(record) => notice(&mut progress, options, run.id(), &record),
+            Err(error) if error.is_timeout() => {}
+            Err(_) => break,
+        }
+        progress.tick(&state, now());
+    }
+    progress.finish(&state, now());
+    if let Some(lines) = &mut events {
+        lines.out.flush()?;
+    }
+    let run_id = run.id().to_owned();
+    let state = run.wait()?;
+    ended(flow, &run_id, &state, options)
+}
+
+fn progress(flow: &Flow, run: &Run, options: &Options) -> Progress {
+    if options.quiet {
+        return Progress::quiet();
+    }
+    let look = out::messages_look();
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+    if !io::stderr().is_terminal() || dumb {
+        return Progress::lines(Box::new(io::stderr()), look);
+    }
+    let mut progress = Progress::screen(look);
+    // An estimate is no matter of life: without it the rest is simply not told.
+    let durations = flow.durations(run.workflow()).unwrap_or_default();
+    progress.expect(durations, run.max_parallel());
+    progress
+}
+
+/// Says what a person must know at once.
+fn notice(progress: &mut Progress, options: &Options, run: &str, record: &Record) {
+    if let Event::Stopping { reason: Stop::Interrupted } = &*record.event
+        && !(options.quiet && options.json)
+    {
+        let line = format!("stopping; press Ctrl-C again to kill what runs; go on later with `flow resume {run}`");
+        say(progress, &line);
+    }
+}
+
+fn say(progress: &mut Progress, line: &str) {
+    match progress.is_quiet() {
+        true => out::tell(&format!("{line}\n")),
+        false => progress.say(line),
+    }
+}
+
+fn tell(progress: &mut Progress, end: &End) {
+    if let End::Wrong(diagnostic) = end {
+        say(progress, &format!("{diagnostic}; no more events are written, the run goes on"));
+    }
+}
+
+/// What came of the run.
+fn ended(flow: &Flow, run: &str, state: &RunState, options: &Options) -> Done {
+    let files = flow.files(run);
+    if options.json {
+        out::print(&format!("{}\n", json::run(state, state.status, &*files)))?;
+    } else if !(options.quiet && state.status == RunStatus::Success) {
+        let folder = flow.run_folder(run);
+        let paths = |log: &Log| log_path(&folder, log);
+        let look = out::messages_look();
+        out::tell(&Summary { state, status: state.status, files: &*files, paths: &paths, look }.text());
+    }
+    Ok(match state.status {
+        RunStatus::Success => 0,
+        RunStatus::Paused if state.stopping == Some(Stop::Interrupted) => 130,
+        RunStatus::Paused => 3,
+        _ => 1,
+    })
+}
+
+/// Events as lines of JSON.
+struct Lines {
+    out: BufWriter<Box<dyn Write>>,
+    name: String,
+}
+
+impl Lines {
+    fn open(name: &str) -> Result<Self, End> {
+        let out: Box<dyn Write> = match name {
+            "-" => Box::new(io::stdout()),
+            file => Box::new(File::create(file).map_err(|error| {
+                Diagnostic::new("flow::cli::output", format!("`{file}` cannot be written: {error}"))
+                    .help("name a file in a folder that exists and is writable, or `-` for standard output")
+            })?),
+        };
+        Ok(Lines { out: BufWriter::new(out), name: name.to_owned() })
+    }
+
+    /// Writes an event that has been applied to the state.
+    fn write(&mut self, run: &str, state: &RunState, record: &Record) -> Result<(), End> {
+        let line = json::event(run, &state.plan, record);
+        let written = writeln!(self.out, "{line}");
+        // Whoever reads along wants to see it soon; a file can wait.
+        let flushed = if self.name == "-" { written.and_then(|()| self.out.flush()) } else { written };
+        Ok(flushed?)
+    }
+}
