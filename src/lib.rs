@@ -9,4 +9,5 @@ pub mod event;
 pub mod exec;
 pub mod plan;
 pub mod state;
+pub mod store;
 pub mod view;
