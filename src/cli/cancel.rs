@@ -1,7 +1,7 @@
 //! `flow cancel RUN`
 
+use super::options::look;
 use super::{Done, out};
-use crate::flow::Flow;
 
 /// Cancel a run: what runs is ended, nothing new starts, and it cannot be resumed
 ///
@@ -10,7 +10,7 @@ use crate::flow::Flow;
 #[command(after_long_help = "\
 Examples:
   flow cancel last
-  flow cancel 01k1")]
+  flow cancel 20260102-1504")]
 pub struct Args {
     /// An id, a unique beginning of one, or `last`
     #[arg(value_name = "RUN")]
@@ -19,10 +19,14 @@ pub struct Args {
 
 impl Args {
     pub fn run(self) -> Done {
-        let flow = Flow::look()?;
+        let flow = look()?;
         let run = flow.find(&self.run)?;
         flow.cancel(&run)?;
-        out::tell(&format!("run {run} is cancelled\n"));
+        // Its process ends what runs, and then the run.
+        for record in flow.watch(&run)? {
+            record?;
+        }
+        out::tell(&format!("run {run}: {}\n", flow.summary(&run)?.status.name()));
         Ok(0)
     }
 }

@@ -1,8 +1,8 @@
 //! `flow check FILE`
 
-use super::options::Params;
+use super::options::{Params, look};
 use super::{Done, input, out, report};
-use crate::flow::Flow;
+use crate::plan::check::warnings;
 
 /// Check a script without running anything
 ///
@@ -30,22 +30,22 @@ impl Args {
     pub fn run(self) -> Done {
         let args = self.params.pairs()?;
         let script = input::script(&self.file)?;
-        let checked = Flow::check(&script, &args)?;
-        let steps = checked.plan.steps.len();
+        let plan = look()?.plan(&script, &args)?;
+        let (steps, warnings) = (plan.steps.len(), warnings(&plan));
         if self.json {
-            let warnings: Vec<_> = checked.warnings.iter().map(|warning| warning.to_json()).collect();
+            let warnings: Vec<_> = warnings.iter().map(|warning| warning.to_json()).collect();
             let object = serde_json::json!({
-                "workflow": checked.plan.header.name,
+                "workflow": plan.header.name,
                 "steps": steps,
-                "complete": checked.plan.complete,
+                "complete": plan.complete,
                 "warnings": warnings,
             });
             out::print(&format!("{object}\n"))?;
             return Ok(0);
         }
-        checked.warnings.iter().for_each(|warning| out::tell(&report::text(warning)));
+        warnings.iter().for_each(|warning| out::tell(&report::text(warning)));
         let steps = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
-        let until = match checked.plan.header.stopped_at {
+        let until = match plan.header.stopped_at {
             Some(at) => format!(" up to line {}, where the script waits for a result", at.line),
             None => String::new(),
         };

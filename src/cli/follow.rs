@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::options::{Options, log_path};
-use super::{Done, End, out};
+use super::options::{Options, log_path, now};
+use super::{Done, End, out, report};
 use crate::diag::Diagnostic;
 use crate::event::{Event, Log, Record, RunStatus, Stop};
-use crate::flow::{Flow, Run, now};
+use crate::flow::{Events, Flow, ResumeOptions, Running};
 use crate::state::RunState;
 use crate::view::progress::Progress;
 use crate::view::{Summary, json};
@@ -16,23 +16,25 @@ use crate::view::{Summary, json};
 /// Longest time without a drawing.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows a run until it ends. Gives the exit code.
-pub fn to_its_end(flow: &Flow, run: Run, options: &Options) -> Done {
+/// Goes on with a run and shows it until it ends. Gives the exit code.
+pub fn resume(flow: &Flow, run: &str, options: &Options) -> Done {
+    let earlier = flow.summary(run)?.events;
+    let resumed = flow.resume_watched(run, ResumeOptions { signals: true })?;
+    to_its_end(flow, resumed, earlier, options)
+}
+
+/// Shows a run until it ends. `earlier`: the number of its events that are no news. Gives the exit code.
+pub fn to_its_end(flow: &Flow, (run, mut feed): (Running, Events), earlier: u64, options: &Options) -> Done {
     let mut events = options.events.as_deref().map(Lines::open).transpose()?;
-    let mut progress = progress(flow, &run, options);
+    let mut progress = progress(options);
     let mut state = RunState::default();
     let folds = events.is_some() || !progress.is_quiet();
-    if folds {
-        for record in run.earlier() {
-            state.apply(record.at, &record.event);
-        }
-        progress.take_up(&state);
-    }
-    let mut feed = run.events();
     loop {
-        match feed.next_until(Instant::now() + TICK) {
-            Ok(record) if folds => {
-                state.apply(record.at, &record.event);
+        match feed.next_within(TICK) {
+            Ok(Some(record)) => {
+                if folds {
+                    state.apply(record.at, &record.event);
+                }
                 if let Some(lines) = &mut events
                     && let Err(end) = lines.write(run.id(), &state, &record)
                 {
@@ -40,11 +42,20 @@ pub fn to_its_end(flow: &Flow, run: Run, options: &Options) -> Done {
                     events = None;
                     tell(&mut progress, &end);
                 }
-                progress.record(&state, &record);
+                if let Event::Created(created) = &*record.event
+                    && progress.is_drawn()
+                {
+                    // An estimate is no matter of life: without it the rest is simply not told.
+                    progress.expect(flow.durations(&created.workflow).unwrap_or_default());
+                }
+                match record.seq + 1 {
+                    next if next < earlier => continue,
+                    next if next == earlier => progress.take_up(&state),
+                    _ => progress.record(&state, &record),
+                }
                 notice(&mut progress, options, run.id(), &record);
             }
-            Ok(record) => notice(&mut progress, options, run.id(), &record),
-            Err(error) if error.is_timeout() => {}
+            Ok(None) => {}
             Err(_) => break,
         }
         progress.tick(&state, now());
@@ -53,12 +64,15 @@ pub fn to_its_end(flow: &Flow, run: Run, options: &Options) -> Done {
     if let Some(lines) = &mut events {
         lines.out.flush()?;
     }
-    let run_id = run.id().to_owned();
+    let (run_id, problem) = (run.id().to_owned(), run.problem());
     let state = run.wait()?;
+    if let Some(problem) = &problem {
+        out::tell(&report::text(problem));
+    }
     ended(flow, &run_id, &state, options)
 }
 
-fn progress(flow: &Flow, run: &Run, options: &Options) -> Progress {
+fn progress(options: &Options) -> Progress {
     if options.quiet {
         return Progress::quiet();
     }
@@ -67,11 +81,7 @@ fn progress(flow: &Flow, run: &Run, options: &Options) -> Progress {
     if !io::stderr().is_terminal() || dumb {
         return Progress::lines(Box::new(io::stderr()), look);
     }
-    let mut progress = Progress::screen(look);
-    // An estimate is no matter of life: without it the rest is simply not told.
-    let durations = flow.durations(run.workflow()).unwrap_or_default();
-    progress.expect(durations, run.max_parallel());
-    progress
+    Progress::screen(look, std::thread::available_parallelism().map_or(2, usize::from).max(2))
 }
 
 /// Says what a person must know at once.
@@ -99,11 +109,11 @@ fn tell(progress: &mut Progress, end: &End) {
 
 /// What came of the run.
 fn ended(flow: &Flow, run: &str, state: &RunState, options: &Options) -> Done {
-    let files = flow.files(run);
+    let files = flow.files(run)?;
     if options.json {
         out::print(&format!("{}\n", json::run(state, state.status, &*files)))?;
     } else if !(options.quiet && state.status == RunStatus::Success) {
-        let folder = flow.run_folder(run);
+        let folder = flow.run_folder(run)?;
         let paths = |log: &Log| log_path(&folder, log);
         let look = out::messages_look();
         out::tell(&Summary { state, status: state.status, files: &*files, paths: &paths, look }.text());

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::diag::{Diagnostic, Result};
 use crate::flow::Script;
+use crate::lang::{LARGEST, text_of};
 
 /// Reads a script; `-` is standard input.
 pub fn script(file: &str) -> Result<Script> {
@@ -13,10 +14,10 @@ pub fn script(file: &str) -> Result<Script> {
     }
     let mut bytes = Vec::new();
     // One byte more than may be: then the check below says that it is too large.
-    let most = Script::LARGEST as u64 + 1;
+    let most = LARGEST as u64 + 1;
     io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(|error| {
         Diagnostic::new("flow::file::unreadable", format!("standard input cannot be read: {error}"))
             .help("give the script as a file, or write it into this command: `cat deploy.rhai | flow script -`")
     })?;
-    Script::from_bytes("-", bytes)
+    Ok(Script::from_text("-", text_of("-", bytes)?))
 }

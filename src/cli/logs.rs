@@ -6,9 +6,9 @@ use std::io::{BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::options::look;
 use super::{Done, End, out};
 use crate::event::{Event, Record};
-use crate::flow::Flow;
 use crate::plan::StepId;
 use crate::state::RunState;
 use crate::view::is_secret;
@@ -47,14 +47,14 @@ pub struct Args {
 
 impl Args {
     pub fn run(self) -> Done {
-        let flow = Flow::look()?;
+        let flow = look()?;
         let run = flow.find(&self.run)?;
-        let folder = flow.run_folder(&run).join("logs");
+        let folder = flow.run_folder(&run)?.join("logs");
         let mut state = RunState::default();
         let mut reader = Reader { folder, read: HashMap::new(), attempts: Vec::new(), args: &self };
         let first = flow.records(&run, 0)?;
         reader.attempts_of(&mut state, &first);
-        let only = self.step.as_deref().map(|step| Flow::step(&state, step)).transpose()?;
+        let only = self.step.as_deref().map(|step| flow.find_step(&state, step)).transpose()?;
         if let Some(id) = only.filter(|id| is_secret(&state.plan, *id)) {
             out::tell(&format!("the output of `{}` is secret and not shown\n", state.plan.path(id)));
         }
@@ -108,9 +108,8 @@ impl Reader<'_> {
                 None => return false,
             }
         };
-        self.attempts.retain(|(id, _)| {
-            !state.plan.step(*id).task.is_group() && only.is_none_or(|group| within(*id, group))
-        });
+        self.attempts
+            .retain(|(id, _)| !state.plan.step(*id).task.is_group() && only.is_none_or(|group| within(*id, group)));
         self.attempts.retain(|(id, _)| !is_secret(&state.plan, *id));
     }
 

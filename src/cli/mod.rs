@@ -67,15 +67,17 @@ Examples:
   flow script deploy.rhai                     run a script
   flow script deploy.rhai --arg env=staging   run it with a parameter
   flow script deploy.rhai --help              the parameters it takes
-  flow plan deploy.rhai                       see every path it may take, without running anything
+  flow plan deploy.rhai                       see every path it may take, running nothing
   flow runs                                   the runs so far
   flow show last                              what came of the newest one
-  flow why last push                          why the step `push` ran, failed, waits or was skipped
+  flow why last push                          why the step `push` ran, failed, waits, was skipped
   flow resume last                            take up a run that was interrupted
 
-`flow help COMMAND` says more about a command. RUN is the id of a run, a unique beginning of one, or `last`.
-State is kept in `.flow`, beside the nearest `flow.toml` or here; the environment variable FLOW_HOME names another place.
-Exit codes: 0 success; 1 the run failed; 2 command line or script are wrong, nothing ran; 3 paused; 130 interrupted.";
+`flow help COMMAND` says more about a command.
+RUN is the id of a run, a unique beginning of one, or `last`.
+State is kept in `.flow`, beside the nearest `flow.toml` or here; FLOW_HOME names another place.
+Exit codes: 0 success; 1 the run failed; 2 command line or script are wrong, nothing ran; 3 paused;
+130 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -141,7 +143,9 @@ impl Command {
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
             Command::Verify(args) => args.json,
-            Command::Logs(_) | Command::Why(_) | Command::Cancel(_) | Command::Docs(_) | Command::Completions(_) => false,
+            Command::Logs(_) | Command::Why(_) | Command::Cancel(_) | Command::Docs(_) | Command::Completions(_) => {
+                false
+            }
         }
     }
 }
@@ -150,7 +154,8 @@ impl Command {
 fn usage(error: &clap::Error) -> ExitCode {
     // If help cannot be printed, nothing else can.
     let _ = error.print();
-    if error.kind() == ErrorKind::UnknownArgument && std::env::args().nth(1).is_some_and(|command| command == "script") {
+    if error.kind() == ErrorKind::UnknownArgument && std::env::args().nth(1).is_some_and(|command| command == "script")
+    {
         out::tell("A parameter of the script is given as `--arg NAME=VALUE`; `flow script FILE --help` lists them.\n");
     }
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
@@ -161,15 +166,17 @@ fn long_help(command: &str) -> String {
     let mut cli = Cli::command();
     cli.build();
     let help = cli.find_subcommand_mut(command).map(clap::Command::render_long_help);
-    help.map_or(String::new(), |help| if out::results_look().color { help.ansi().to_string() } else { help.to_string() })
+    help.map_or(
+        String::new(),
+        |help| if out::results_look().color { help.ansi().to_string() } else { help.to_string() },
+    )
 }
 
 /// What flow itself does, to standard error, as far as RUST_LOG asks for it.
 fn trace() {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
-    let color = out::messages_look().color;
     let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color).finish();
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).finish();
     // Only a second call could fail, and there is none.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

@@ -28,7 +28,11 @@ pub fn diagnostic(diagnostic: &Diagnostic, json: bool) -> u8 {
 pub fn text(diagnostic: &Diagnostic) -> String {
     let look = out::messages_look();
     let theme = GraphicalTheme {
-        characters: if io::stderr().is_terminal() && look.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
+        characters: if io::stderr().is_terminal() && look.unicode {
+            ThemeCharacters::unicode()
+        } else {
+            ThemeCharacters::ascii()
+        },
         styles: if look.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
     };
     let width = if look.width == 0 { 100 } else { look.width.clamp(NARROW, 120) };

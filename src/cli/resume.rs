@@ -1,8 +1,7 @@
 //! `flow resume RUN`
 
-use super::options::{Durability, Options};
+use super::options::{Options, Safety};
 use super::{Done, follow};
-use crate::flow::{Flow, Start};
 
 /// Go on with a run that was interrupted or paused
 ///
@@ -12,7 +11,7 @@ use crate::flow::{Flow, Start};
 #[command(after_long_help = "\
 Examples:
   flow resume last
-  flow resume 01k1 --max-parallel 8
+  flow resume 20260102-1504                          by the beginning of its id
 
 `flow runs --status interrupted` lists what can be resumed.")]
 pub struct Args {
@@ -21,17 +20,13 @@ pub struct Args {
     run: String,
     #[command(flatten)]
     pub options: Options,
-    /// What a commit survives
-    #[arg(long, value_enum, value_name = "LEVEL", default_value = "normal")]
-    durability: Durability,
+    #[command(flatten)]
+    safety: Safety,
 }
 
 impl Args {
     pub fn run(self) -> Done {
         self.options.check()?;
-        let flow = Flow::open(self.durability.into())?;
-        let start = Start { args: Vec::new(), max_parallel: self.options.max_parallel, signals: true };
-        let run = flow.resume(&self.run, start)?;
-        follow::to_its_end(&flow, run, &self.options)
+        follow::resume(&self.safety.open()?, &self.run, &self.options)
     }
 }

@@ -1,6 +1,6 @@
 //! `flow run FILE`
 
-use super::options::{Durability, Options, Params};
+use super::options::{Begin, Options};
 use super::{Done, End, input, script};
 use crate::diag::Diagnostic;
 
@@ -17,12 +17,9 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     file: String,
     #[command(flatten)]
-    params: Params,
+    begin: Begin,
     #[command(flatten)]
     pub options: Options,
-    /// What a commit survives
-    #[arg(long, value_enum, value_name = "LEVEL", default_value = "normal")]
-    durability: Durability,
 }
 
 /// What a file is, by its content.
@@ -54,13 +51,16 @@ impl Args {
     pub fn run(self) -> Done {
         let script = input::script(&self.file)?;
         let name = match form(&script.text) {
-            Form::Script => return script::run(&script, &self.params, &self.options, self.durability, None),
+            Form::Script => return script::run(&script, self.begin, &self.options, None),
             Form::Json => "JSON",
             Form::Yaml => "YAML",
         };
         Err(End::Wrong(
-            Diagnostic::new("flow::cli::usage", format!("`{}` is a specification in {name}, and only scripts can be run so far", self.file))
-                .help("write the workflow as a Rhai script: `flow docs` lists what there is, `flow script FILE` runs it"),
+            Diagnostic::new(
+                "flow::cli::usage",
+                format!("`{}` is a specification in {name}, and only scripts can be run so far", self.file),
+            )
+            .help("write the workflow as a Rhai script: `flow docs` lists what there is, `flow script FILE` runs it"),
         ))
     }
 }

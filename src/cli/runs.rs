@@ -1,8 +1,9 @@
 //! `flow runs`
 
+use super::options::{look, now};
 use super::{Done, out};
 use crate::event::RunStatus;
-use crate::flow::{Flow, RunFilter, now};
+use crate::flow::RunFilter;
 use crate::view::time::Clock;
 use crate::view::{self, RunLine};
 
@@ -31,7 +32,7 @@ impl Args {
         let status = self.status.and_then(|name| RunStatus::ALL.into_iter().find(|status| status.name() == name));
         // One more, to know whether there are more.
         let filter = RunFilter { status, limit: Some(self.limit.saturating_add(1)), ..RunFilter::default() };
-        let mut runs = Flow::look()?.runs(&filter)?;
+        let mut runs = look()?.runs(&filter)?;
         let more = runs.len() > self.limit;
         runs.truncate(self.limit);
         if self.json {

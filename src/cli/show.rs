@@ -1,7 +1,7 @@
 //! `flow show RUN`
 
+use super::options::{look, now};
 use super::{Done, out};
-use crate::flow::{Flow, now};
 use crate::view::time::Clock;
 use crate::view::{self, json};
 
@@ -10,7 +10,7 @@ use crate::view::{self, json};
 #[command(after_long_help = "\
 Examples:
   flow show last
-  flow show 01k1 --all                               every child of wide fan-outs too
+  flow show 20260102-1504 --all                      every child of wide fan-outs too
   flow show last --json | jq '.steps.build.output'")]
 pub struct Args {
     /// An id, a unique beginning of one, or `last`
@@ -26,11 +26,11 @@ pub struct Args {
 
 impl Args {
     pub fn run(self) -> Done {
-        let flow = Flow::look()?;
+        let flow = look()?;
         let run = flow.find(&self.run)?;
         let (state, status) = (flow.state(&run)?, flow.summary(&run)?.status);
         if self.json {
-            let object = json::run(&state, status, &*flow.files(&run));
+            let object = json::run(&state, status, &*flow.files(&run)?);
             out::print(&format!("{object}\n"))?;
         } else {
             out::print(&view::show(&state, status, &Clock::local(now()), out::results_look(), self.all))?;

@@ -1,7 +1,7 @@
 //! `flow verify RUN`
 
+use super::options::look;
 use super::{Done, out};
-use crate::flow::Flow;
 
 /// Verify the log of a run: each event carries the SHA-256 of the one before
 ///
@@ -10,7 +10,7 @@ use crate::flow::Flow;
 #[command(after_long_help = "\
 Examples:
   flow verify last
-  flow verify 01k1 --json
+  flow verify 20260102-1504 --json
 
 Exit codes: 0 the log is as it was written; 1 it is not.")]
 pub struct Args {
@@ -24,14 +24,25 @@ pub struct Args {
 
 impl Args {
     pub fn run(self) -> Done {
-        let flow = Flow::look()?;
+        let flow = look()?;
         let run = flow.find(&self.run)?;
         let verified = flow.verify(&run)?;
-        let (events, head) = (verified.events, verified.head);
-        let text = match self.json {
-            true => format!("{}\n", serde_json::json!({ "run": run, "events": events, "head": head })),
-            false => format!("run {run}: {events} events, each as it was written\nhead of the chain: {head}\n"),
-        };
+        if self.json {
+            let object = serde_json::json!({
+                "run": run,
+                "events": verified.events,
+                "head": verified.head,
+                "files": verified.files,
+                "missing": verified.missing,
+            });
+            out::print(&format!("{object}\n"))?;
+            return Ok(0);
+        }
+        let mut text = format!("run {run}: {} events and {} files", verified.events, verified.files);
+        text.push_str(&format!(", each as it was written\nhead of the chain: {}\n", verified.head));
+        for file in &verified.missing {
+            text.push_str(&format!("no longer there: {file}\n"));
+        }
         out::print(&text)?;
         Ok(0)
     }

@@ -1,9 +1,8 @@
 //! `flow why RUN [STEP]`
 
-use super::options::log_path;
+use super::options::{log_path, look, now};
 use super::{Done, out};
 use crate::event::Log;
-use crate::flow::{Flow, now};
 use crate::state::RunState;
 use crate::view::Why;
 use crate::view::time::Clock;
@@ -17,7 +16,7 @@ use crate::view::time::Clock;
 Examples:
   flow why last                                      what goes on, what waits, what failed
   flow why last push                                 one step
-  flow why 01k1 'lint[src/a.rs]'                     one child of a fan-out")]
+  flow why last 'lint[src/a.rs]'                     one child of a fan-out")]
 pub struct Args {
     /// An id, a unique beginning of one, or `last`
     #[arg(value_name = "RUN")]
@@ -29,11 +28,11 @@ pub struct Args {
 
 impl Args {
     pub fn run(self) -> Done {
-        let flow = Flow::look()?;
+        let flow = look()?;
         let run = flow.find(&self.run)?;
         let records = flow.records(&run, 0)?;
         let state = RunState::of(&records);
-        let (sources, folder) = (flow.sources(&run)?, flow.run_folder(&run));
+        let (sources, folder) = (flow.sources(&state)?, flow.run_folder(&run)?);
         let paths = |log: &Log| log_path(&folder, log);
         let why = Why {
             state: &state,
@@ -46,7 +45,7 @@ impl Args {
         };
         let text = match &self.step {
             None => why.run(),
-            Some(path) => why.step(Flow::step(&state, path)?),
+            Some(path) => why.step(flow.find_step(&state, path)?),
         };
         out::print(&text)?;
         Ok(0)

@@ -81,7 +81,8 @@ mod tests {
             signatures: vec!["step.retry(3)".into()],
             text: "Makes further attempts. Waits between them.\n\n```rhai\nsh(\"a\", \"b\").retry(3)\n```\n".into(),
         };
-        let sh = Entry { name: "sh".into(), kind: "function".into(), text: "A shell script.".into(), ..Entry::default() };
+        let sh =
+            Entry { name: "sh".into(), kind: "function".into(), text: "A shell script.".into(), ..Entry::default() };
         assert_eq!(
             index(&[sh, retry.clone()], Look::PLAIN),
             "Function\n  sh     A shell script\n\nMethod of a step\n  retry  Makes further attempts\n"

@@ -12,7 +12,8 @@ pub fn parameters(file: &str, params: &[Param], look: Look) -> String {
     if params.is_empty() {
         return format!("{file} has no parameters.\n");
     }
-    let mut text = format!("{}\n", look.paint(Tone::Strong, &format!("Parameters of {file}, given as --arg NAME=VALUE:")));
+    let mut text =
+        format!("{}\n", look.paint(Tone::Strong, &format!("Parameters of {file}, given as --arg NAME=VALUE:")));
     let names = params.iter().map(|param| columns(&param.name)).max().unwrap_or(0);
     let kinds = params.iter().map(|param| columns(&param.kind)).max().unwrap_or(0);
     for param in params {

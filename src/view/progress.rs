@@ -54,23 +54,31 @@ impl Progress {
     }
 
     /// The last lines of the terminal that standard error is.
-    pub fn screen(look: Look) -> Self {
+    /// `parallel`: how many steps run at the same time where the run says nothing, for the estimate of the rest.
+    pub fn screen(look: Look, parallel: usize) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(20);
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
         }
-        Self::of(Place::Screen { bar, news: Vec::new(), dropped: 0 }, look)
+        let mut progress = Self::of(Place::Screen { bar, news: Vec::new(), dropped: 0 }, look);
+        progress.board.parallel = parallel;
+        progress
     }
 
     fn of(place: Place, look: Look) -> Self {
         Progress { board: Board::default(), place, look, drawn_at: 0, began_at: 0 }
     }
 
-    /// How long steps took in earlier runs, by path, in milliseconds, and how many run at the same time:
-    /// for the estimate of the rest.
-    pub fn expect(&mut self, durations: HashMap<String, u64>, parallel: usize) {
-        self.board.expect(durations, parallel);
+    /// How long steps took in earlier runs, by path, in milliseconds: for the estimate of the rest. To be said before
+    /// there are steps.
+    pub fn expect(&mut self, durations: HashMap<String, u64>) {
+        self.board.durations = durations;
+    }
+
+    /// Is it drawn, so that an estimate of the rest is wanted?
+    pub fn is_drawn(&self) -> bool {
+        matches!(self.place, Place::Screen { .. })
     }
 
     /// Does it show anything, so that events must be told to it?
@@ -100,7 +108,7 @@ impl Progress {
             Place::Lines(out) => {
                 for news in news::of(state, &record.event, self.look) {
                     // Where nobody reads, there is nobody to be told.
-                    let _ = writeln!(out, "{:>7}  {}", time::duration(since / 100 * 100), news.line);
+                    let _ = writeln!(out, "{:>7}  {}", time::since(since), news.line);
                 }
             }
             Place::Screen { news: waiting, dropped, .. } => {

@@ -93,11 +93,14 @@ impl Summary<'_> {
             _ => String::new(),
         };
         let _ = writeln!(text, "  {}{attempts}", reason::failed(outcome));
-        if let Some(help) = error.and_then(|error| error.help.as_deref()) {
+        let logs = outcome.into_iter().flat_map(|o| [o.stderr.as_ref(), o.stdout.as_ref()]).flatten();
+        let log = logs.into_iter().find(|log| log.bytes > 0);
+        // A help that only points to the log is said by what follows.
+        let points_to_log = |help: &&str| log.is_some_and(|log| help.contains(&log.file));
+        if let Some(help) = error.and_then(|error| error.help.as_deref()).filter(|help| !points_to_log(help)) {
             let _ = writeln!(text, "  help: {}", one_line(help));
         }
-        let logs = outcome.into_iter().flat_map(|o| [o.stderr.as_ref(), o.stdout.as_ref()]).flatten();
-        let Some(log) = logs.into_iter().find(|log| log.bytes > 0) else { return };
+        let Some(log) = log else { return };
         if is_secret(&state.plan, id) {
             let _ = writeln!(text, "  its output is secret and not shown");
         } else {

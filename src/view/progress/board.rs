@@ -19,8 +19,10 @@ pub(super) struct Board {
     counts: Counts,
     /// Steps that are running, retrying or waiting, the oldest first.
     active: BTreeSet<(u64, StepId)>,
-    durations: HashMap<String, u64>,
-    parallel: usize,
+    /// How long steps took in earlier runs, by path.
+    pub durations: HashMap<String, u64>,
+    /// How many steps run at the same time where the run says nothing.
+    pub parallel: usize,
     /// By step, in milliseconds; nothing known: `rest::UNKNOWN`.
     expected: Vec<u64>,
 }
@@ -28,11 +30,6 @@ pub(super) struct Board {
 impl Board {
     pub fn total(&self) -> usize {
         self.counts.total
-    }
-
-    pub fn expect(&mut self, durations: HashMap<String, u64>, parallel: usize) {
-        self.durations = durations;
-        self.parallel = parallel;
     }
 
     pub fn take_up(&mut self, state: &RunState) {
@@ -108,7 +105,9 @@ impl Board {
             parts.push((Tone::Bad, format!("{} failed", counts.failed)));
         }
         parts.push((Tone::Faint, time::elapsed(now.saturating_sub(began))));
-        if let Some(rest) = rest::rest(state, &self.expected, self.parallel, now) {
+        let said = state.created.max_parallel.or(state.plan.header.settings.max_parallel);
+        let parallel = said.map_or(self.parallel, |n| n as usize);
+        if let Some(rest) = rest::rest(state, &self.expected, parallel, now) {
             parts.push((Tone::Faint, format!("about {} left", time::elapsed(rest.max(1_000)))));
         }
         if counts.skipped > 0 {
