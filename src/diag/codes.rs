@@ -40,10 +40,207 @@ pub const CODES: &[Code] = &[
     usage("flow::run::busy", "Another process works on this run.", None),
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
+    // Plan.
+    usage(
+        "flow::plan::cycle",
+        "Steps wait for each other in a circle, or a step waits for its own group.",
+        Some("let a = sh(\"a\", \"true\");\nlet b = sh(\"b\", \"true\");\na -> b;\nb -> a;"),
+    ),
+    usage(
+        "flow::plan::duplicate",
+        "Two steps of one scope have the same name.",
+        Some("sh(\"build\", \"make\");\nsh(\"build\", \"make release\");"),
+    ),
+    usage(
+        "flow::plan::name",
+        "A name is empty or holds other characters than letters, digits, `-`, `_` and `.`.",
+        Some("sh(\"build it\", \"make\");"),
+    ),
+    usage(
+        "flow::plan::unreachable",
+        "A branch stands behind an `otherwise` or a condition that is always true.",
+        Some("flow(\"gate\")\n    .otherwise(sh(\"a\", \"true\"))\n    .when(\"1 < 2\", sh(\"b\", \"true\"));"),
+    ),
+    usage(
+        "flow::plan::hook",
+        "A step waits for a hook that runs later; or, as a warning, a hook is skipped when it is needed.",
+        Some(
+            "let build = sh(\"build\", \"make\");\nlet page = sh(\"page\", \"./page.sh\");\non(\"failure\", page);\npage -> build;",
+        ),
+    ),
+    usage(
+        "flow::plan::limit",
+        "A limit is 0 or not declared, or a step asks for more than the limit can give.",
+        Some("limit(\"db\", #{ max: 2 });\nsh(\"load\", \"./load.sh\").limit(\"db\", 3);"),
+    ),
+    usage(
+        "flow::plan::setting",
+        "A setting of the whole script has a value with which nothing could run.",
+        Some("settings(#{ max_parallel: 0 });\nsh(\"build\", \"make\");"),
+    ),
+    usage(
+        "flow::plan::policy",
+        "A policy means nothing where it stands, or can never be met.",
+        Some("chain(\"all\", [sh(\"a\", \"true\"), sh(\"b\", \"true\")]).retry(3);"),
+    ),
+    usage(
+        "flow::plan::never",
+        "A warning: a step or a branch has a condition that is always false.",
+        Some("flow(\"gate\")\n    .when(\"2 < 1\", sh(\"a\", \"true\"))\n    .otherwise(sh(\"b\", \"true\"));"),
+    ),
+    usage(
+        "flow::plan::repeated",
+        "A warning: a flow asks the same condition twice, so the second branch is never taken.",
+        None,
+    ),
+    usage(
+        "flow::plan::rule",
+        "A warning: a rule has nothing to judge, or can never be satisfied.",
+        Some("sh(\"tidy\", \"rm -rf tmp\").rule(\"all_done\");"),
+    ),
+    usage("flow::plan::too_large", "The plan has too many steps to be drawn in this format.", None),
     // Store.
     failure("flow::store::open", "The database cannot be opened or created."),
     failure("flow::store::newer", "The database was written by a newer version of flow."),
     failure("flow::store::corrupt", "The database or a log in it is damaged."),
     failure("flow::store::write", "Nothing more can be written: the disk is full or the folder read-only."),
     failure("flow::store::tampered", "An event's hash does not fit its content or the event before it."),
+    // Parameters.
+    usage("flow::param::missing", "A parameter without a default was not given.", Some("let v = param(\"version\");")),
+    usage("flow::param::unknown", "A parameter was given that the script does not declare.", None),
+    usage("flow::param::value", "A parameter's value does not fit its type or its choices.", None),
+    usage(
+        "flow::param::default",
+        "A parameter's default does not fit its type or its choices.",
+        Some("param(\"n\", #{ default: \"x\", type: \"int\" });"),
+    ),
+    usage(
+        "flow::param::duplicate",
+        "A parameter is declared twice.",
+        Some("param(\"n\", #{ default: 1 });\nparam(\"n\", #{ default: 2 });"),
+    ),
+    // The language.
+    usage("flow::lang::syntax", "The script cannot be read.", Some("let a = sh(\"a\", \"true\";")),
+    usage("flow::lang::script", "The script failed in another way than those listed here.", None),
+    usage("flow::lang::thrown", "The script ended itself with `throw`.", Some("throw \"not on a Friday\";")),
+    usage(
+        "flow::lang::limit",
+        "The script is too large, too deep or takes too long.",
+        Some("fn f(n) { f(n + 1) }\nf(1);"),
+    ),
+    usage("flow::lang::arithmetic", "A computation has no result.", Some("let x = 1 / 0;")),
+    usage("flow::lang::constant", "A constant is changed.", Some("const X = 1;\nX = 2;")),
+    usage("flow::lang::duplicate_function", "A function is declared twice.", Some("fn f() { 1 }\nfn f() { 2 }")),
+    usage(
+        "flow::lang::unknown_variable",
+        "A variable is used that is not declared.",
+        Some("sh(\"a\", `echo ${HOME}`);"),
+    ),
+    usage("flow::lang::unknown_function", "A function is called that does not exist.", Some("shh(\"a\", \"true\");")),
+    usage(
+        "flow::lang::unknown_method",
+        "A method is called that steps do not have.",
+        Some("sh(\"a\", \"true\").retyr(3);"),
+    ),
+    usage(
+        "flow::lang::unknown_key",
+        "A key or an item is read that a map or an array does not have.",
+        Some("let m = #{ abc: 1 };\nm.abd;"),
+    ),
+    usage(
+        "flow::lang::unknown_module",
+        "A module is imported that does not exist.",
+        Some("import \"std/checsk\" as checks;"),
+    ),
+    usage(
+        "flow::lang::unknown_option",
+        "An option is given that does not exist.",
+        Some("sh(\"a\", \"true\").retry(#{ max_atempts: 3 });"),
+    ),
+    usage("flow::lang::arguments", "A function is called with other values than it takes.", Some("sh(\"a\");")),
+    usage(
+        "flow::lang::option",
+        "An option has a value that it cannot have.",
+        Some("sh(\"a\", \"true\").timeout(\"10\");"),
+    ),
+    usage(
+        "flow::lang::choice",
+        "A word is none of those that can stand there.",
+        Some("sh(\"a\", \"true\").rule(\"all_sucess\");"),
+    ),
+    usage("flow::lang::type", "A value is of another kind than is needed.", Some("if 5 { }")),
+    usage("flow::lang::nothing", "`()` is compared by size.", Some("() > 3;")),
+    usage("flow::lang::text_number", "A text is compared with a number.", Some("\"87.5\" > 80;")),
+    usage(
+        "flow::lang::pending",
+        "A result is needed that is not known before its step has run.",
+        Some("let t = sh(\"test\", \"make test\");\nif t.passed { }"),
+    ),
+    usage(
+        "flow::lang::step_value",
+        "A step stands where a value is needed.",
+        Some("let t = sh(\"test\", \"make test\");\nt == \"passed\";"),
+    ),
+    usage("flow::lang::not_a_step", "Something else stands where a step is needed.", Some("chain([\"make test\"]);")),
+    usage(
+        "flow::lang::not_a_flow",
+        "A branch is added to a step that is no `flow`.",
+        Some("let a = sh(\"a\", \"true\");\na.otherwise(sh(\"b\", \"true\"));"),
+    ),
+    usage("flow::lang::items", "The items of an `each` are no array.", None),
+    usage(
+        "flow::lang::outside_step",
+        "The closure of an `each` returned a step that was declared outside of it.",
+        Some("let a = sh(\"a\", \"true\");\neach(\"all\", [1, 2], |n| a);"),
+    ),
+    usage("flow::lang::already_ran", "A step is changed after `run(step)`.", None),
+    usage(
+        "flow::lang::read_only",
+        "A property of a step is set.",
+        Some("let a = sh(\"a\", \"true\");\na.timeout = 5;"),
+    ),
+    usage("flow::lang::run_nested", "`run` stands in a sub-workflow or a fan-out.", None),
+    usage("flow::lang::nested_hook", "A sub-workflow declares a hook of the run.", None),
+    usage("flow::lang::workflow_depth", "Workflows contain each other too deeply.", None),
+    usage("flow::lang::import_cycle", "Modules import each other.", None),
+    usage(
+        "flow::lang::import_outside",
+        "A file outside of the script's folder is imported.",
+        Some("import \"../secrets\" as s;"),
+    ),
+    usage(
+        "flow::lang::not_available",
+        "Something of the language that this version cannot run.",
+        Some("pipeline(#{ name: \"p\" });"),
+    ),
+    failure("flow::lang::not_building", "A closure that only computes declares a step."),
+    failure("flow::lang::not_captured", "A closure reads a step that it does not name itself."),
+    failure("flow::lang::value", "A result cannot be read, or has no such key."),
+    // The plan.
+    usage("flow::plan::arrow", "An arrow text cannot be read.", Some("chain(\"a -> -> b\");")),
+    usage(
+        "flow::plan::expression",
+        "An expression cannot be read.",
+        Some("sh(\"a\", \"true\").when(\"x.passed &&\");"),
+    ),
+    usage(
+        "flow::plan::shell",
+        "A result stands at a place of a shell script where no quoting keeps it from being evaluated.",
+        Some("let n = sh(\"n\", \"echo 1\");\nsh(\"a\", `echo $((${n.output} + 1))`);"),
+    ),
+    usage(
+        "flow::plan::two_owners",
+        "Two flows decide about one step.",
+        Some("let a = sh(\"a\", \"true\");\nflow(\"x\").when(true, a);\nflow(\"y\").when(true, a);"),
+    ),
+    usage(
+        "flow::plan::unknown_name",
+        "A name in an arrow text or in `command:` stands for nothing.",
+        Some("sh(\"build\", \"make\");\nchain(\"biuld -> test\");"),
+    ),
+    usage(
+        "flow::plan::unknown_step",
+        "An expression names a step that does not exist.",
+        Some("sh(\"build\", \"make\");\nsh(\"push\", \"./push.sh ${biuld.output}\");"),
+    ),
 ];

@@ -2,4 +2,7 @@
 //!
 //! [`machine`] decides, without I/O; [`drive`] does what it decided. Nothing here knows Rhai, SQL, terminals or HTTP.
 
+pub mod limits;
 pub mod machine;
+pub mod order;
+pub mod waiting;

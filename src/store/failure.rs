@@ -36,6 +36,10 @@ pub(super) fn sql(error: &Error, doing: &str, path: &Path) -> Diagnostic {
             Diagnostic::new("flow::store::write", format!("{doing} `{shown}`: {error}"))
                 .help("the disk or the network share reports an error; look at the system's log, then resume the run")
         }
+        Some(ErrorCode::TooBig) => {
+            Diagnostic::new("flow::store::write", format!("{doing} `{shown}`: an event is larger than 1 GB"))
+                .help("make the plan smaller, for instance by `each` over items that are known only at run time")
+        }
         Some(ErrorCode::OutOfMemory) => {
             Diagnostic::new("flow::store::write", format!("{doing} `{shown}`: there is not enough memory"))
                 .help("close other programs, then resume the run")

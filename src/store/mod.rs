@@ -10,6 +10,7 @@ mod chain;
 mod connect;
 mod durations;
 mod failure;
+mod folder;
 mod id;
 mod lock;
 mod log;
@@ -37,7 +38,7 @@ pub use verify::Verified;
 
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Created, Event, Record};
-use lock::{NotLocked, RunLock};
+use lock::RunLock;
 use log::{Chain, Shared};
 use projection::Projection;
 use writer::{Done, Job, Work, Writer};
@@ -202,58 +203,6 @@ impl Store {
         self.inner.records(&row, from_seq)
     }
 
-    /// The folder of a run's logs and large outputs; it need not exist.
-    pub fn run_folder(&self, run: &str) -> PathBuf {
-        self.inner.run_folder(run)
-    }
-
-    /// Does a process work on this run?
-    pub fn is_alive(&self, run: &str) -> bool {
-        self.inner.is_alive(run)
-    }
-
-    /// A new run's id, and its folder and lock.
-    fn new_folder(&self, at: u64) -> Result<(String, PathBuf, RunLock)> {
-        let mut tries = 0;
-        loop {
-            let run = new_run_id(at);
-            let folder = self.run_folder(&run);
-            let parent = self.inner.home.join("runs");
-            let made = std::fs::create_dir_all(&parent).and_then(|()| std::fs::create_dir(&folder));
-            match made {
-                Ok(()) => {
-                    let lock = self.lock(&run, &folder)?;
-                    return Ok((run, folder, lock));
-                }
-                // The id is taken, or somebody tidied up `runs` just now.
-                Err(error)
-                    if tries < 100
-                        && parent.is_dir()
-                        && matches!(error.kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotFound) =>
-                {
-                    tries += 1;
-                }
-                Err(error) => return Err(failure::file(&error, "cannot create the folder", &folder)),
-            }
-        }
-    }
-
-    fn lock(&self, run: &str, folder: &Path) -> Result<RunLock> {
-        std::fs::create_dir_all(folder).map_err(|e| failure::file(&e, "cannot create the folder", folder))?;
-        let tidy = match self.inner.durability {
-            Durability::None => 2 + usize::from(self.inner.made_home),
-            Durability::Normal | Durability::Full => 0,
-        };
-        RunLock::take(folder, tidy).map_err(|error| match error {
-            NotLocked::Io(error) => failure::file(&error, "cannot lock the run in", folder),
-            NotLocked::Busy(pid) => {
-                let who = pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"));
-                Diagnostic::new("flow::run::busy", format!("{who} works on run `{run}`"))
-                    .help(format!("`flow logs {run} -f` follows it, `flow cancel {run}` ends it"))
-            }
-        })
-    }
-
     /// Waits until everything queued so far is committed or has failed.
     fn flush(&self) -> Result<()> {
         match self.inner.writer.get() {
@@ -285,10 +234,6 @@ impl Store {
 }
 
 impl Inner {
-    fn run_folder(&self, run: &str) -> PathBuf {
-        self.home.join("runs").join(run)
-    }
-
     /// The writer, started if it is not there yet.
     fn writer(&self) -> Result<&Writer> {
         if let Some(writer) = self.writer.get() {

@@ -36,7 +36,7 @@ impl Rows {
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.json.clear();
-        self.json.shrink_to(2 * MOST_BYTES);
+        self.json.shrink_to(MOST_BYTES / 4);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -96,7 +96,7 @@ impl Rows {
         self.rows.retain(|row| row.run != 0);
         let mut chunks = self.rows.chunks_exact(MANY);
         if chunks.len() > 0 {
-            let many = SQL.to_owned() + &", (?, ?, ?, ?)".repeat(MANY - 1);
+            let many = format!("{SQL}{}", ", (?, ?, ?, ?)".repeat(MANY - 1));
             let mut many = connection.prepare_cached(&many)?;
             for chunk in &mut chunks {
                 self.bind(&mut many, chunk)?;

@@ -3,10 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
+use super::log::Shared;
 use super::projection::{self, Counts};
-use super::{Inner, Store};
+use super::{Inner, Store, locked};
 use crate::diag::{Diagnostic, Result, did_you_mean};
-use crate::event::RunStatus;
+use crate::event::{Created, RunStatus};
 
 /// A run in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -197,10 +198,6 @@ impl Inner {
         }
         run
     }
-
-    pub(super) fn is_alive(&self, run: &str) -> bool {
-        super::lock::is_held(&self.run_folder(run))
-    }
 }
 
 /// The row of a run, if there is one.
@@ -209,6 +206,50 @@ pub(super) fn row(connection: &Connection, run: &str) -> rusqlite::Result<Option
         .prepare_cached(&format!("SELECT {COLUMNS} FROM runs WHERE id = ?1"))?
         .query_row([run], run_row)
         .optional()
+}
+
+/// Inserts the row of a new run; the inner error says that the id is taken.
+pub(super) fn insert(connection: &Connection, log: &Shared, created: &Created) -> rusqlite::Result<Result<()>> {
+    let mut chain = locked(&log.chain);
+    let inserted = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO runs (id, workflow, file, created_at, status, updated_at, events, head,
+                 total, success, failed, skipped, cancelled)
+             VALUES (?1, ?2, ?3, ?4, 'pending', ?4, 0, ?5, 0, 0, 0, 0, 0)",
+        )?
+        .execute(params![log.run, created.workflow, created.file, chain.projection.created_at as i64, chain.head])?;
+    if inserted == 0 {
+        return Ok(Err(Diagnostic::new("flow::store::write", format!("there is a run `{}` already", log.run))
+            .help("choose another id, or leave it to the store")));
+    }
+    chain.number = connection.last_insert_rowid();
+    Ok(Ok(()))
+}
+
+/// Brings the row of a run up to date with its events.
+pub(super) fn project(connection: &Connection, log: &Shared) -> rusqlite::Result<()> {
+    let chain = locked(&log.chain);
+    let (projection, counts) = (&chain.projection, &chain.projection.counts);
+    connection
+        .prepare_cached(
+            "UPDATE runs SET status = ?2, updated_at = ?3, ended_at = ?4, events = ?5, head = ?6,
+                 total = ?7, success = ?8, failed = ?9, skipped = ?10, cancelled = ?11
+             WHERE number = ?1",
+        )?
+        .execute(params![
+            chain.number,
+            projection.status.name(),
+            projection.updated_at as i64,
+            projection.ended_at.map(|at| at as i64),
+            chain.next as i64,
+            chain.head,
+            counts.total as i64,
+            counts.success as i64,
+            counts.failed as i64,
+            counts.skipped as i64,
+            counts.cancelled as i64,
+        ])?;
+    Ok(())
 }
 
 /// There is no run of this id.

@@ -12,11 +12,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::log::Shared;
 use super::rows::{MOST_BYTES, Rows};
-use super::{failure, locked};
+use super::{failure, locked, runs};
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Created, Event, Record};
 
@@ -201,7 +201,7 @@ impl Writing {
             match job {
                 Ready::Append { log, new, rows, failed, .. } if failed.is_none() => {
                     if let Some(created) = new
-                        && let Err(diagnostic) = insert_run(connection, log, created)?
+                        && let Err(diagnostic) = runs::insert(connection, log, created)?
                     {
                         locked(&log.chain).failed = Some(diagnostic.clone());
                         *failed = Some(diagnostic);
@@ -222,7 +222,7 @@ impl Writing {
         }
         self.rows.insert(connection)?;
         for log in touched {
-            project(connection, &log)?;
+            runs::project(connection, &log)?;
         }
         until_free(|| connection.prepare_cached("COMMIT")?.execute([]))?;
         Ok(())
@@ -257,49 +257,6 @@ fn tell(batch: Vec<Ready>, result: Result<()>) {
             Ready::Flush(done) => done.tell(Ok(())),
         }
     }
-}
-
-/// Inserts the row of a new run; the inner error says that the id is taken.
-fn insert_run(connection: &Connection, log: &Shared, created: &Created) -> rusqlite::Result<Result<()>> {
-    let mut chain = locked(&log.chain);
-    let inserted = connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO runs (id, workflow, file, created_at, status, updated_at, events, head,
-                 total, success, failed, skipped, cancelled)
-             VALUES (?1, ?2, ?3, ?4, 'pending', ?4, 0, ?5, 0, 0, 0, 0, 0)",
-        )?
-        .execute(params![log.run, created.workflow, created.file, chain.projection.created_at as i64, chain.head])?;
-    if inserted == 0 {
-        return Ok(Err(Diagnostic::new("flow::store::write", format!("there is a run `{}` already", log.run))
-            .help("choose another id, or leave it to the store")));
-    }
-    chain.number = connection.last_insert_rowid();
-    Ok(Ok(()))
-}
-
-fn project(connection: &Connection, log: &Shared) -> rusqlite::Result<()> {
-    let chain = locked(&log.chain);
-    let (projection, counts) = (&chain.projection, &chain.projection.counts);
-    connection
-        .prepare_cached(
-            "UPDATE runs SET status = ?2, updated_at = ?3, ended_at = ?4, events = ?5, head = ?6,
-                 total = ?7, success = ?8, failed = ?9, skipped = ?10, cancelled = ?11
-             WHERE number = ?1",
-        )?
-        .execute(params![
-            chain.number,
-            projection.status.name(),
-            projection.updated_at as i64,
-            projection.ended_at.map(|at| at as i64),
-            chain.next as i64,
-            chain.head,
-            counts.total as i64,
-            counts.success as i64,
-            counts.failed as i64,
-            counts.skipped as i64,
-            counts.cancelled as i64,
-        ])?;
-    Ok(())
 }
 
 /// SQLite does not ask [`wait_for_others`] in every case.
