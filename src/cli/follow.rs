@@ -89,7 +89,7 @@ fn notice(progress: &mut Progress, options: &Options, run: &str, record: &Record
     if let Event::Stopping { reason: Stop::Interrupted } = &*record.event
         && !(options.quiet && options.json)
     {
-        let line = format!("stopping; press Ctrl-C again to kill what runs; go on later with `flow resume {run}`");
+        let line = format!("stopping; press Ctrl-C again to kill what still runs; resume with `flow resume {run}`");
         say(progress, &line);
     }
 }

@@ -6,6 +6,7 @@
 mod board;
 mod news;
 mod rest;
+mod screen;
 
 use std::collections::HashMap;
 use std::io::{BufWriter, Write};
@@ -13,6 +14,7 @@ use std::io::{BufWriter, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::board::Board;
+use self::screen::Screen;
 use super::{Look, time};
 use crate::event::Record;
 use crate::state::RunState;
@@ -56,7 +58,7 @@ impl Progress {
     /// The last lines of the terminal that standard error is.
     /// `parallel`: how many steps run at the same time where the run says nothing, for the estimate of the rest.
     pub fn screen(look: Look, parallel: usize) -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(20);
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), 20);
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
@@ -140,8 +142,7 @@ impl Progress {
             Place::Nowhere => {}
             Place::Lines(out) => drop(out.flush()),
             Place::Screen { bar, news, dropped } => {
-                let (columns, rows) =
-                    terminal_size::terminal_size_of(std::io::stderr()).map_or((80, 24), |(w, h)| (w.0, h.0));
+                let (columns, rows) = screen::size();
                 // One column is left free, so that no terminal wraps the line.
                 let look = Look { width: usize::from(columns).saturating_sub(1).max(1), ..self.look };
                 if !news.is_empty() {

@@ -142,10 +142,16 @@ impl Board {
 /// `▸ path  12s`, the path cut so that the time can be seen.
 fn step(state: &RunState, id: StepId, now: u64, look: Look) -> String {
     let step = state.step(id);
-    let left = || time::elapsed(step.until.saturating_sub(now) + 999);
+    let left = || match step.until.saturating_sub(now) {
+        0 => None,
+        ms => Some(time::elapsed(ms + 999)),
+    };
     let time = match step.status {
-        Status::Retrying => format!("attempt {} in {}", step.attempt + 1, left()),
-        Status::Waiting => format!("{} left", left()),
+        Status::Retrying => match left() {
+            Some(left) => format!("attempt {} in {left}", step.attempt + 1),
+            None => format!("attempt {} is next", step.attempt + 1),
+        },
+        Status::Waiting => left().map_or("over".to_owned(), |left| format!("{left} left")),
         _ if step.attempt > 1 => {
             format!("{}, attempt {}", time::elapsed(now.saturating_sub(step.started_at)), step.attempt)
         }
