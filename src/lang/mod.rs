@@ -212,6 +212,20 @@ impl Program {
         self.add(name.to_owned(), text).map_err(LoadProblem::Wrong)
     }
 
+    /// Loads modules and sub-workflows by name, in this order, so that places in them keep their numbers and closures
+    /// in them are found: when a recorded plan is taken up without evaluating its script.
+    ///
+    /// # Errors
+    /// What is wrong in the text of one. Those that are not there are left out.
+    pub fn preload<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        for name in names {
+            if let Err(LoadProblem::Wrong(problem)) = on_large_stack(|| self.load(name)) {
+                return Err(problem);
+            }
+        }
+        Ok(())
+    }
+
     /// The script's folder.
     pub fn folder(&self) -> Option<PathBuf> {
         match &self.0.script.path {

@@ -307,7 +307,14 @@ impl Builder {
         changed.extend(std::mem::take(&mut self.dirty).into_iter().map(|id| (id, self.step(id).clone())));
         changed.sort_by_key(|(id, _)| *id);
         self.sent = self.steps.len();
-        Ok(Growth { header: Some(Box::new(self.header.clone())), base: base as u32, steps, changed, complete })
+        Ok(Growth {
+            header: Some(Box::new(self.header.clone())),
+            base: base as u32,
+            steps,
+            changed,
+            complete,
+            files: Vec::new(),
+        })
     }
 
     fn hand_down_input(&mut self) {
