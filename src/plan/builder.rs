@@ -317,6 +317,21 @@ impl Builder {
         })
     }
 
+    /// What is wrong with the plan as a whole (see `check`). To be called after [`Builder::growth`].
+    pub fn check(&mut self) -> Vec<Diagnostic> {
+        let mut plan = Plan { header: self.header.clone(), ..Plan::default() };
+        let own = std::mem::take(&mut self.steps);
+        if self.base.steps.is_empty() {
+            plan.steps = own;
+        } else {
+            plan.steps = self.base.steps.clone();
+            plan.steps.extend(own);
+        }
+        let problems = super::check::check(&plan);
+        self.steps = plan.steps.split_off(self.base.steps.len());
+        problems
+    }
+
     fn hand_down_input(&mut self) {
         // Groups may be declared after their children, so parents are followed from every new step upwards.
         for index in self.sent..self.steps.len() {
