@@ -73,11 +73,7 @@ pub const CODES: &[Code] = &[
         "A limit is 0 or not declared, or a step asks for more than the limit can give.",
         Some("limit(\"db\", #{ max: 2 });\nsh(\"load\", \"./load.sh\").limit(\"db\", 3);"),
     ),
-    usage(
-        "flow::plan::setting",
-        "A setting of the whole script has a value with which nothing could run.",
-        Some("settings(#{ max_parallel: 0 });\nsh(\"build\", \"make\");"),
-    ),
+    usage("flow::plan::setting", "A setting of the whole script has a value with which nothing could run.", None),
     usage(
         "flow::plan::policy",
         "A policy means nothing where it stands, or can never be met.",
@@ -99,6 +95,8 @@ pub const CODES: &[Code] = &[
         Some("sh(\"tidy\", \"rm -rf tmp\").rule(\"all_done\");"),
     ),
     usage("flow::plan::too_large", "The plan has too many steps to be drawn in this format.", None),
+    failure("flow::run::driver", "A run cannot begin or go on because the system refuses a thread, or flow is wrong."),
+    failure("flow::run::stopped", "A run ended before its script had the result that it waited for with `run(…)`."),
     // Store.
     failure("flow::store::open", "The database cannot be opened or created."),
     failure("flow::store::newer", "The database was written by a newer version of flow."),
@@ -168,7 +166,7 @@ pub const CODES: &[Code] = &[
         "A word is none of those that can stand there.",
         Some("sh(\"a\", \"true\").rule(\"all_sucess\");"),
     ),
-    usage("flow::lang::type", "A value is of another kind than is needed.", Some("if 5 { }")),
+    usage("flow::lang::type", "A value is of another kind than is needed.", Some("let x = 5;\nif x { }")),
     usage("flow::lang::nothing", "`()` is compared by size.", Some("() > 3;")),
     usage("flow::lang::text_number", "A text is compared with a number.", Some("\"87.5\" > 80;")),
     usage(

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::event::{Decision, Failure, FailureKind, Outcome};
-use crate::plan::StepId;
+use crate::plan::{StepId, Task};
 
 use super::pool::Pool;
 use super::running::Running;
@@ -15,6 +15,9 @@ use super::{Closures, Done, Executor, Job, Report, Work, process, script};
 /// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
 /// `max_parallel`; this only bounds a mistake.
 const MOST_PROCESSES: usize = 4096;
+
+/// Stack of a thread that calls closures, in bytes: they may recurse deeply. Only what is used takes memory.
+const SCRIPT_STACK: usize = 64 << 20;
 
 /// The real executors.
 pub struct Executors {
@@ -28,12 +31,13 @@ impl Executors {
     pub fn new(closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
         let running = Running::new(grace);
         let (table, tell) = (running.clone(), report.clone());
-        let processes = Pool::new("flow-process", MOST_PROCESSES, move |job: Job| {
+        let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, move |job: Job| {
             tell(finished(&job, |job| process::run(job, &table)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
-        let tell = report.clone();
-        let scripts = Pool::new("flow-script", cores, move |work| tell(inside(&*closures, work)));
+        let table = running.clone();
+        let scripts =
+            Pool::new("flow-script", SCRIPT_STACK, cores, move |work| report(inside(&*closures, &table, work)));
         Executors { processes, scripts, running }
     }
 }
@@ -64,9 +68,16 @@ impl Drop for Executors {
 }
 
 /// Does work that stays inside the process.
-pub(super) fn inside(closures: &dyn Closures, work: Work) -> Done {
+pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> Done {
     match work {
-        Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job)),
+        Work::Attempt(job) if matches!(*job.task, Task::Call(_)) => {
+            let key = (job.step, job.attempt);
+            let stop = running.call_begun(key);
+            let done = finished(&job, |job| script::attempt(closures, job, &stop));
+            running.call_ended(key);
+            done
+        }
+        Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job, &Arc::default())),
         Work::Decide { step, branch, question, inputs } => {
             let decide = || Ok(script::decide(closures, &question, &inputs));
             let (result, saw) = caught(decide).unwrap_or_else(|failure| (Decision::Failed(failure), Vec::new()));
@@ -83,7 +94,7 @@ fn finished(job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -
     let mut outcome =
         caught(|| attempt(job)).unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
     outcome.duration_ms = begun.elapsed().as_millis() as u64;
-    Done::Finished { step: job.step, attempt: job.attempt, outcome: Box::new(outcome) }
+    Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) }
 }
 
 /// A panic, in a function that an embedding program registered for instance, fails one step and not the process.
