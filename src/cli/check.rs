@@ -3,6 +3,7 @@
 use super::options::{Params, look};
 use super::{Done, input, out, report};
 use crate::plan::check::warnings;
+use crate::plan::wording::plural;
 
 /// Check a script without running anything
 ///
@@ -44,7 +45,7 @@ impl Args {
             return Ok(0);
         }
         warnings.iter().for_each(|warning| out::tell(&report::text(warning)));
-        let steps = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
+        let steps = plural(steps, "step");
         let until = match plan.header.stopped_at {
             Some(at) => format!(" up to line {}, where the script waits for a result", at.line),
             None => String::new(),

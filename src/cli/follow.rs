@@ -8,7 +8,7 @@ use super::options::{Options, log_path, now};
 use super::{Done, End, out, report};
 use crate::diag::Diagnostic;
 use crate::event::{Event, Log, Record, RunStatus, Stop};
-use crate::flow::{Events, Flow, ResumeOptions, Running};
+use crate::flow::{Events, Flow, ResumeOptions, RunOptions, Running, Script};
 use crate::state::RunState;
 use crate::view::progress::Progress;
 use crate::view::{Summary, json};
@@ -18,14 +18,27 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Goes on with a run and shows it until it ends. Gives the exit code.
 pub fn resume(flow: &Flow, run: &str, options: &Options) -> Done {
+    let lines = options.events.as_deref().map(Lines::open).transpose()?;
     let earlier = flow.summary(run)?.events;
     let resumed = flow.resume_watched(run, ResumeOptions { signals: true })?;
-    to_its_end(flow, resumed, earlier, options)
+    to_its_end(flow, resumed, earlier, lines, options)
 }
 
-/// Shows a run until it ends. `earlier`: the number of its events that are no news. Gives the exit code.
-pub fn to_its_end(flow: &Flow, (run, mut feed): (Running, Events), earlier: u64, options: &Options) -> Done {
-    let mut events = options.events.as_deref().map(Lines::open).transpose()?;
+/// Starts a run and shows it until it ends. Gives the exit code.
+pub fn start(flow: &Flow, script: &Script, start: RunOptions, options: &Options) -> Done {
+    // Opened first: if they cannot be written, nothing is to be executed.
+    let lines = options.events.as_deref().map(Lines::open).transpose()?;
+    to_its_end(flow, flow.run_watched(script, start)?, 0, lines, options)
+}
+
+/// `earlier`: the number of the run's events that are no news.
+fn to_its_end(
+    flow: &Flow,
+    (run, mut feed): (Running, Events),
+    earlier: u64,
+    mut events: Option<Lines>,
+    options: &Options,
+) -> Done {
     let mut progress = progress(options);
     let mut state = RunState::default();
     let folds = events.is_some() || !progress.is_quiet();
@@ -137,8 +150,8 @@ impl Lines {
         let out: Box<dyn Write> = match name {
             "-" => Box::new(io::stdout()),
             file => Box::new(File::create(file).map_err(|error| {
-                Diagnostic::new("flow::cli::output", format!("`{file}` cannot be written: {error}"))
-                    .help("name a file in a folder that exists and is writable, or `-` for standard output")
+                Diagnostic::new("flow::cli::usage", format!("`{file}` cannot be written: {error}"))
+                    .help("`--events` takes a file in a folder that exists and is writable, or `-` for standard output")
             })?),
         };
         Ok(Lines { out: BufWriter::new(out), name: name.to_owned() })

@@ -25,7 +25,7 @@ mod why;
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::diag::Diagnostic;
@@ -152,13 +152,29 @@ impl Command {
 
 /// A command line that does not fit, or that only asks for help.
 fn usage(error: &clap::Error) -> ExitCode {
+    if let Some(diagnostic) = parameter(error) {
+        return ExitCode::from(report::diagnostic(&diagnostic, false));
+    }
     // If help cannot be printed, nothing else can.
     let _ = error.print();
-    if error.kind() == ErrorKind::UnknownArgument && std::env::args().nth(1).is_some_and(|command| command == "script")
-    {
-        out::tell("A parameter of the script is given as `--arg NAME=VALUE`; `flow script FILE --help` lists them.\n");
-    }
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+/// `flow script deploy.rhai --env staging`: a parameter of the script, given as if it were an option of flow.
+fn parameter(error: &clap::Error) -> Option<Diagnostic> {
+    let command = std::env::args().nth(1)?;
+    let of_script = matches!(&*command, "script" | "run" | "check" | "plan");
+    let given = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument && of_script => given,
+        _ => return None,
+    };
+    let name = given.strip_prefix("--")?.split('=').next()?;
+    let help = format!("a parameter of the script is given as `--arg {name}=…`; `flow script FILE --help` lists them");
+    let diagnostic = Diagnostic::new("flow::cli::usage", format!("`flow {command}` has no option `{given}`"));
+    Some(diagnostic.help(match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(near)) => format!("did you mean `{near}`? Or else: {help}"),
+        _ => help,
+    }))
 }
 
 /// The long help of a command, as clap prints it.

@@ -87,7 +87,7 @@ pub fn run(script: &Script, begin: Begin, options: &Options, resume: Option<&str
         Some(run) => follow::resume(&flow, &run, options),
         None => {
             let start = RunOptions { args, max_parallel: begin.max_parallel, signals: true, ..RunOptions::default() };
-            follow::to_its_end(&flow, flow.run_watched(script, start)?, 0, options)
+            follow::start(&flow, script, start, options)
         }
     }
 }

@@ -38,8 +38,12 @@ impl Args {
             out::print(&format!("{object}\n"))?;
             return Ok(0);
         }
-        let mut text = format!("run {run}: {} events and {} files", verified.events, verified.files);
-        text.push_str(&format!(", each as it was written\nhead of the chain: {}\n", verified.head));
+        let (events, files) = (verified.events, verified.files);
+        let mut text = format!("run {run}: each of its {events} events is as it was written");
+        if files > 0 {
+            text.push_str(&format!(", and so are its scripts and long outputs ({files})"));
+        }
+        text.push_str(&format!("\nhead of the chain: {}\n", verified.head));
         for file in &verified.missing {
             text.push_str(&format!("no longer there: {file}\n"));
         }

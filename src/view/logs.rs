@@ -34,7 +34,7 @@ impl<W: Write> Logs<W> {
     /// What stands before each line of a log.
     fn prefix(&self, piece: &Piece) -> String {
         let mut said = String::new();
-        if self.prefix {
+        if self.prefix || self.attempts {
             said.push_str(&piece.path);
         }
         if self.attempts {

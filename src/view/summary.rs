@@ -76,7 +76,11 @@ impl Summary<'_> {
         };
         let took = time::duration(state.latest_at.saturating_sub(state.started_at));
         let name = look.paint(Tone::Strong, &state.created.workflow);
-        format!("{} {name} {said} after {took}: {}\n", look.sign(status), Counts::of(state).text())
+        let run = match (self.status, &state.created.run) {
+            (RunStatus::Success, run) if !run.is_empty() => look.paint(Tone::Faint, &format!("  (run {run})")),
+            _ => String::new(),
+        };
+        format!("{} {name} {said} after {took}: {}{run}\n", look.sign(status), Counts::of(state).text())
     }
 
     fn failure(&self, text: &mut String, id: StepId) {
@@ -95,9 +99,7 @@ impl Summary<'_> {
         let _ = writeln!(text, "  {}{attempts}", reason::failed(outcome));
         let logs = outcome.into_iter().flat_map(|o| [o.stderr.as_ref(), o.stdout.as_ref()]).flatten();
         let log = logs.into_iter().find(|log| log.bytes > 0);
-        // A help that only points to the log is said by what follows.
-        let points_to_log = |help: &&str| log.is_some_and(|log| help.contains(&log.file));
-        if let Some(help) = error.and_then(|error| error.help.as_deref()).filter(|help| !points_to_log(help)) {
+        if let Some(help) = outcome.and_then(|outcome| reason::help(&state.plan, id, outcome)) {
             let _ = writeln!(text, "  help: {}", one_line(help));
         }
         let Some(log) = log else { return };
@@ -137,7 +139,7 @@ impl Summary<'_> {
 
     fn way_on(&self, text: &mut String, failed: Option<StepId>) {
         let run = &self.state.created.run;
-        if run.is_empty() {
+        if run.is_empty() || self.status == RunStatus::Success {
             return;
         }
         text.push('\n');

@@ -128,9 +128,9 @@ fn logs_can_be_followed() {
     let mut logs = going.session.command("flow");
     let mut logs = logs.args(["logs", "last", "-f"]).stdout(Stdio::piped()).spawn().expect("flow starts");
     let mut lines = BufReader::new(logs.stdout.take().expect("it is piped")).lines();
-    assert_eq!(lines.next().and_then(Result::ok).as_deref(), Some("one"));
+    assert_eq!(lines.next().and_then(Result::ok).as_deref(), Some("tick │ one"));
     going.session.file("go", "");
-    assert_eq!(lines.next().and_then(Result::ok).as_deref(), Some("two"));
+    assert_eq!(lines.next().and_then(Result::ok).as_deref(), Some("tick │ two"));
     assert!(lines.next().is_none());
     assert!(logs.wait().expect("it ends").success());
     assert_eq!(going.end().0, Some(0));

@@ -36,7 +36,11 @@ impl Session {
         let path = std::env::var("PATH").unwrap_or_default();
         let own = binary.parent().expect("a binary is in a folder").display();
         let mut command = Command::new(program);
-        command.current_dir(self.folder()).env("PATH", format!("{own}:{path}")).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
+        command
+            .current_dir(self.folder())
+            .env("PATH", format!("{own}:{path}"))
+            .env("TZ", "UTC")
+            .env("LC_ALL", "C.UTF-8");
         for name in ["FLOW_HOME", "RUST_LOG", "NO_COLOR", "FLOW_RUN", "FLOW_STEP"] {
             command.env_remove(name);
         }
