@@ -110,6 +110,10 @@ fn words_of_the_language_can_be_keys() {
         r#"let env = param("env", #{ default: "staging", one_of: ["staging", "live"] }); sh("a", `echo ${env}`);"#,
     );
     assert_eq!(plan.header.params[0].value, "staging");
+    let last = "repeat(\"poll\", #{ max: 3, until: |last| last == \"ready\" }, |i, last| sh(\"ask\", \"echo ready\"))";
+    let plan = crate::plan(&format!("let x = 0; do {{ x += 1 }} until x > 3; if x > 5 {{ 1 }} else {{ 2 }}; {last};"));
+    let Task::Repeat(repeat) = &*plan.step(StepId(0)).task else { panic!("a repeat") };
+    assert!(repeat.until.is_some());
 }
 
 #[test]
