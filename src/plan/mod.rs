@@ -6,6 +6,7 @@
 pub mod expression;
 mod graph;
 mod policy;
+pub mod shell;
 mod step;
 pub mod unit;
 mod value;
