@@ -198,6 +198,8 @@ pub enum Because {
     Group(StepId),
     /// Its rule said no because of this predecessor.
     Predecessor(StepId),
+    /// It is a group and all its children were skipped: this one, for instance.
+    Child(StepId),
     /// The run ended otherwise than the hook waits for.
     Moment,
 }

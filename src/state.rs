@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Because, Created, Decision, Event, Outcome, Record, RunStatus, Saw, Skip, Stop};
+use crate::event::{Because, Created, Decision, Event, FailureKind, Outcome, Record, RunStatus, Saw, Skip, Stop};
 use crate::plan::{OnError, Plan, StepId, Task};
 
 pub mod result;
@@ -27,7 +27,8 @@ pub struct RunState {
     pub steps: Vec<StepState>,
     /// Evaluated conditions, in the order of evaluation.
     pub decisions: Vec<Decided>,
-    /// Why nothing new starts, since the process that works on it now began to.
+    /// Why nothing new starts. An interruption ends with the process that was interrupted; the other reasons hold
+    /// until the end of the run, also over a crash.
     pub stopping: Option<Stop>,
     /// Number of events so far.
     pub events: u64,
@@ -93,6 +94,10 @@ pub struct StepState {
     pub status: Status,
     /// Attempts begun.
     pub attempt: u32,
+    /// Attempts that failed and were followed by another. Interrupted ones do not count.
+    pub failures: u32,
+    /// How often its fan-out has been evaluated: iterations of a `repeat`, 1 for an `each` that got its children.
+    pub expansions: u32,
     /// When the first attempt began and the last ended, in milliseconds since 1970; 0: not yet.
     pub started_at: u64,
     /// See `started_at`.
@@ -156,16 +161,19 @@ impl RunState {
         self.latest_at = at;
         match event {
             Event::Created(created) => self.created = (**created).clone(),
-            Event::Planned { growth, .. } => {
+            Event::Planned { of, growth } => {
                 Arc::make_mut(&mut self.plan).grow((**growth).clone());
                 self.steps.resize_with(self.plan.steps.len(), StepState::default);
+                if let Some(group) = of {
+                    self.steps[group.index()].expansions += 1;
+                }
                 for step in self.plan.header.looked_at.clone() {
                     self.steps[step.index()].handled = true;
                 }
             }
             Event::Opened { .. } => {
                 self.status = RunStatus::Running;
-                self.stopping = None;
+                self.stopping = self.stopping.filter(|reason| *reason != Stop::Interrupted);
             }
             Event::Decided { step, branch, result, saw } => {
                 for seen in saw.iter().filter(|seen| seen.handles) {
@@ -186,6 +194,7 @@ impl RunState {
             Event::Retrying { step, outcome, delay_ms, .. } => {
                 let step = &mut self.steps[step.index()];
                 step.status = Status::Retrying;
+                step.failures += 1;
                 step.until = at + delay_ms;
                 step.outcome = Some(outcome.clone());
             }
@@ -255,6 +264,30 @@ impl RunState {
             && !matches!(self.plan.step(id).policy().on_error, Some(OnError::Continue | OnError::Skip))
     }
 
+    /// Does the run fail because of this step?
+    ///
+    /// A group that failed because of a child is not counted beside the child. What a group above has handled (by
+    /// `on_error`, or because its own failure was looked at) is handled; and a hook never fails the run.
+    pub fn fails_run(&self, id: StepId) -> bool {
+        if !self.is_unhandled_failure(id) || self.failure_kind(id) == Some(FailureKind::Child) {
+            return false;
+        }
+        let mut top = id;
+        while let Some(group) = self.plan.step(top).parent {
+            let handles = matches!(self.plan.step(group).policy().on_error, Some(OnError::Continue | OnError::Skip));
+            if handles || (self.step(group).status == Status::Failed && self.step(group).handled) {
+                return false;
+            }
+            top = group;
+        }
+        self.plan.hook(top).is_none()
+    }
+
+    /// The kind of a step's failure, if it failed.
+    pub fn failure_kind(&self, id: StepId) -> Option<FailureKind> {
+        self.step(id).outcome.as_ref().and_then(|outcome| outcome.error.as_ref()).map(|error| error.kind)
+    }
+
     /// What a step gave, as others may read it. A group's output follows from its children.
     pub fn result(&self, id: StepId) -> StepResult {
         let step = self.step(id);
@@ -264,7 +297,7 @@ impl RunState {
             name: plan.name.clone(),
             status: step.status,
             attempts: step.attempt,
-            duration_ms: step.finished_at.saturating_sub(step.started_at),
+            duration_ms: if step.started_at == 0 { 0 } else { step.finished_at.saturating_sub(step.started_at) },
             outcome: step.outcome.clone(),
             why_skipped: step.skip.as_deref().map(|skip| match skip {
                 Skip::NotTaken(Because::Condition) => "its condition was false",

@@ -1,11 +1,40 @@
 //! The machine: `(state, input) -> (events, effects)`.
 //!
 //! It knows no clock, no thread, no file, no random number; the same inputs in the same order always give the same
-//! events and effects. Resume is nothing but [`Machine::resume`] on the recorded events.
+//! events and effects. Resume is nothing but [`Machine::resume`] on the recorded events. `docs/semantics.md` says as
+//! tables what these pages do. An input is dealt with so:
+//!
+//! - write down what it says (an event), which may make a step final;
+//! - a final step wakes its successors and its group: they go on the work list;
+//! - take each step of the work list: may it start, must it be skipped, does the group go on or end?
+//! - give slots and limits to ready steps in their order, until none is left;
+//! - if nothing of the main graph is left, hooks; then the end.
 
-use crate::event::{Decision, Event, Failure, Outcome, Saw, Stop};
-use crate::plan::{Growth, StepId};
-use crate::state::RunState;
+mod attempt;
+mod condition;
+mod group;
+mod growth;
+mod hooks;
+mod node;
+mod resume;
+mod retry;
+mod rule;
+mod start;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use self::node::Node;
+use super::limits::Limits;
+use super::order::Ready;
+use crate::event::{Decision, Event, Failure, Outcome, Record, RunStatus, Saw, Stop};
+use crate::plan::{Graph, Growth, Moment, OnError, Rule, Settings, StepId};
+use crate::state::{RunState, Seen, Status};
+
+pub use self::condition::{Asked, asked};
 
 /// What comes in.
 #[derive(Clone, Debug)]
@@ -23,7 +52,7 @@ pub enum Input {
         /// This attempt; others are ignored.
         attempt: u32,
         /// How.
-        outcome: Outcome,
+        outcome: Arc<Outcome>,
     },
     /// A condition was evaluated.
     Decided {
@@ -114,6 +143,36 @@ pub enum Timer {
 pub struct Machine {
     /// The state so far: the fold of all events, given out or resumed from.
     pub state: RunState,
+    graph: Graph,
+    /// What the machine keeps of each step beside its state; all of it follows from the state.
+    nodes: Vec<Node>,
+    /// Steps to be looked at.
+    work: VecDeque<StepId>,
+    ready: Ready,
+    limits: Limits,
+    /// Results of conditions that are known, by step and branch ([`node::OWN`] for a step's own).
+    decided: HashMap<(StepId, u32), Decision>,
+    default_parallel: u32,
+    /// Tasks that have a slot.
+    running: u32,
+    /// Answers and timers that are to come.
+    pending: u32,
+    /// Steps that are not final, by [`node::Part`].
+    open: [u32; 5],
+    /// Wanted steps that are not final.
+    wanted: u32,
+    /// A step failed after which nothing new may start.
+    failed_hard: Option<StepId>,
+    /// Steps that ended after an interruption.
+    late: Vec<StepId>,
+    /// How the main graph ended.
+    result: Option<RunStatus>,
+    started: bool,
+    run_timer: bool,
+    over: bool,
+    /// Time of the input. Nothing is decided by it; it stands in the events.
+    at: u64,
+    out: Output,
 }
 
 /// What a machine gives for an input, in order. Every event has been applied to the state already.
@@ -123,4 +182,214 @@ pub struct Output {
     pub events: Vec<Event>,
     /// Then do these.
     pub effects: Vec<Effect>,
+}
+
+impl Machine {
+    /// A machine for a run in this state: a new one (`Created`, `Opened` and perhaps `Planned` applied), or one that an
+    /// earlier process left. `default_parallel` holds where neither the run nor its script says how many may run.
+    pub fn new(state: RunState, default_parallel: u32) -> Self {
+        let mut machine = Machine {
+            graph: Graph::of(&state.plan),
+            state,
+            nodes: Vec::new(),
+            work: VecDeque::new(),
+            ready: Ready::default(),
+            limits: Limits::default(),
+            decided: HashMap::new(),
+            default_parallel,
+            running: 0,
+            pending: 0,
+            open: [0; 5],
+            wanted: 0,
+            failed_hard: None,
+            late: Vec::new(),
+            result: None,
+            started: false,
+            run_timer: false,
+            over: false,
+            at: 0,
+            out: Output::default(),
+        };
+        machine.index();
+        machine
+    }
+
+    /// A machine for the run with this log. The next `Opened` must be among the records.
+    pub fn resume<'a>(records: impl IntoIterator<Item = &'a Record>, default_parallel: u32) -> Self {
+        Machine::new(RunState::of(records), default_parallel)
+    }
+
+    /// Deals with one input. `at`, in milliseconds since 1970, is the time of the events that come out.
+    pub fn handle(&mut self, at: u64, input: Input) -> Output {
+        self.at = at;
+        if self.over {
+            return Output::default();
+        }
+        match input {
+            Input::Start => self.begin(),
+            Input::Grow(growth) => self.grow(None, *growth),
+            Input::Want(step) => self.want(step),
+            Input::Finished { step, attempt, outcome } => self.attempt_ended(step, attempt, outcome),
+            Input::Decided { step, branch, result, saw } => self.condition_known(step, branch, result, saw),
+            Input::Expanded { step, result } => self.expanded(step, result),
+            Input::Fired(timer) => self.fired(timer),
+            Input::Stop(reason) => self.stop(reason),
+        }
+        self.settle();
+        std::mem::take(&mut self.out)
+    }
+
+    /// Does what follows, until nothing follows any more.
+    fn settle(&mut self) {
+        while self.started && !self.over {
+            if let Some(step) = self.failed_hard.take() {
+                self.stop(Stop::Failure(step));
+            }
+            if self.state.stopping == Some(Stop::Interrupted) {
+                self.pause_if_quiet();
+                return;
+            }
+            if let Some(id) = self.work.pop_front() {
+                self.nodes[id.index()].clear(node::IN_WORK);
+                self.consider(id);
+            } else {
+                self.dispatch();
+                if self.work.is_empty() && self.failed_hard.is_none() && !self.go_on() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A step gets a look: it may start, or be skipped; a group may go on.
+    fn consider(&mut self, id: StepId) {
+        match self.state.step(id).status {
+            Status::Pending => self.consider_start(id),
+            Status::Running if self.is_group(id) => self.consider_group(id),
+            _ => {}
+        }
+    }
+
+    fn wake(&mut self, id: StepId) {
+        let node = &mut self.nodes[id.index()];
+        if !node.has(node::IN_WORK) {
+            node.set(node::IN_WORK);
+            self.work.push_back(id);
+        }
+    }
+
+    /// Gives out an event and applies it.
+    fn emit(&mut self, event: Event) {
+        self.state.apply(self.at, &event);
+        self.out.events.push(event);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.out.effects.push(effect);
+    }
+
+    fn is_group(&self, id: StepId) -> bool {
+        self.state.plan.step(id).task.is_group()
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.state.plan.header.settings
+    }
+
+    fn parallel(&self) -> u32 {
+        self.state.created.max_parallel.or(self.settings().max_parallel).unwrap_or(self.default_parallel).max(1)
+    }
+
+    /// A step has become final: those who wait for it get a look. To be called once, right after the event.
+    fn closed(&mut self, id: StepId) {
+        let node = &mut self.nodes[id.index()];
+        let part = node.part;
+        let waited = node.take(node::PENDING);
+        let wanted = node.take(node::WANTED);
+        node.clear(node::QUEUED | node::PARKED);
+        self.pending -= waited.count_ones();
+        self.open[part as usize] -= 1;
+        if wanted != 0 {
+            self.wanted -= 1;
+            self.effect(Effect::Ready(id));
+        }
+        if !self.state.plan.step(id).policy().limits.is_empty() {
+            self.limits.give_back(id);
+        }
+        if self.failed_hard.is_none() && self.stops_run(id) {
+            self.failed_hard = Some(id);
+        }
+        self.wake_successors(id);
+        if let Some(parent) = self.state.plan.step(id).parent {
+            let group = &mut self.nodes[parent.index()];
+            group.open -= 1;
+            if group.open == 0 {
+                self.wake(parent);
+            }
+        }
+        if part != node::Part::Main && self.open[part as usize] == 0 {
+            self.wake_all();
+        }
+    }
+
+    fn wake_successors(&mut self, id: StepId) {
+        let seen = self.state.seen(id);
+        let plan = &self.state.plan;
+        for edge in self.graph.successors(id) {
+            let next = &mut self.nodes[edge.from.index()];
+            let wake = if edge.kind == crate::plan::EdgeKind::Condition {
+                next.reads -= 1;
+                // The conditions of a flow's branches are asked for one after the other.
+                next.reads == 0 || next.flow
+            } else {
+                next.waits -= 1;
+                next.waits == 0
+                    || match plan.step(edge.from).policy().rule {
+                        Rule::OneSuccess => seen == Seen::Success,
+                        Rule::OneFailed => seen == Seen::Failed,
+                        _ => false,
+                    }
+            };
+            if wake && !next.has(node::IN_WORK) {
+                next.set(node::IN_WORK);
+                self.work.push_back(edge.from);
+            }
+        }
+    }
+
+    /// Does nothing new start after the failure of this step?
+    fn stops_run(&self, id: StepId) -> bool {
+        if self.state.step(id).status != Status::Failed || self.nodes[id.index()].part != node::Part::Main {
+            return false;
+        }
+        match self.state.plan.step(id).policy().on_error {
+            Some(reaction) => reaction == OnError::Stop,
+            None => {
+                let handles = |group| {
+                    matches!(self.state.plan.step(group).policy().on_error, Some(OnError::Continue | OnError::Skip))
+                };
+                self.settings().on_failure == Some(OnError::Stop) && !self.groups_of(id).any(handles)
+            }
+        }
+    }
+
+    /// The group of a step, the group of that, and so on.
+    fn groups_of(&self, id: StepId) -> impl Iterator<Item = StepId> + '_ {
+        std::iter::successors(self.state.plan.step(id).parent, |group| self.state.plan.step(*group).parent)
+    }
+
+    /// All steps inside a group, at any depth.
+    fn below(&self, group: StepId) -> Vec<StepId> {
+        let mut found: Vec<StepId> = self.graph.children(group).to_vec();
+        let mut next = 0;
+        while next < found.len() {
+            found.extend_from_slice(self.graph.children(found[next]));
+            next += 1;
+        }
+        found
+    }
+
+    fn hook_of(&self, id: StepId) -> Option<Moment> {
+        self.nodes[id.index()].part.moment()
+    }
 }

@@ -1,6 +1,6 @@
 //! The plan's graph turned around: who waits for a step, and who belongs to it.
 
-use super::{Edge, EdgeKind, Plan, StepId, Task};
+use super::{Edge, EdgeKind, Plan, Step, StepId, Task};
 
 /// Successors and children of every step; grows with the plan.
 ///
@@ -24,23 +24,53 @@ impl Graph {
 
     /// Adds a step of the plan, which must not have been added before.
     pub fn add(&mut self, plan: &Plan, id: StepId) {
-        let needed = plan.steps.len();
-        if self.successors.len() < needed {
-            self.successors.resize_with(needed, Vec::new);
-            self.children.resize_with(needed, Vec::new);
+        self.reserve(plan.steps.len());
+        self.link_edges(id, plan.step(id));
+        self.link_parent(id, plan.step(id));
+    }
+
+    /// Replaces a step by a changed one, in a plan of `steps` steps.
+    pub fn replace(&mut self, id: StepId, old: &Step, new: &Step, steps: usize) {
+        self.reserve(steps);
+        if needed(old) != needed(new) {
+            Self::each_needed(old, &mut |edge| self.successors[edge.from.index()].retain(|e| e.from != id));
+            self.link_edges(id, new);
         }
-        let step = plan.step(id);
-        for edge in &step.after {
+        if old.parent != new.parent {
+            if let Some(parent) = old.parent {
+                self.children[parent.index()].retain(|child| *child != id);
+            }
+            self.link_parent(id, new);
+        }
+    }
+
+    fn reserve(&mut self, steps: usize) {
+        if self.successors.len() < steps {
+            self.successors.resize_with(steps, Vec::new);
+            self.children.resize_with(steps, Vec::new);
+        }
+    }
+
+    fn link_edges(&mut self, id: StepId, step: &Step) {
+        Self::each_needed(step, &mut |edge| {
             self.successors[edge.from.index()].push(Edge { from: id, kind: edge.kind });
-        }
+        });
+    }
+
+    fn link_parent(&mut self, id: StepId, step: &Step) {
         if let Some(parent) = step.parent {
-            self.children[parent.index()].push(id);
+            let children = &mut self.children[parent.index()];
+            let at = children.partition_point(|child| *child < id);
+            children.insert(at, id);
         }
+    }
+
+    /// Every step that a step waits for, and why.
+    pub fn each_needed(step: &Step, visit: &mut dyn FnMut(Edge)) {
+        step.after.iter().for_each(|edge| visit(*edge));
         if let Task::Flow(branches) = &*step.task {
-            for branch in branches {
-                for needed in branch.when.iter().flat_map(|condition| condition.steps()) {
-                    self.successors[needed.index()].push(Edge { from: id, kind: EdgeKind::Condition });
-                }
+            for needed in branches.iter().flat_map(|branch| &branch.when).flat_map(|condition| condition.steps()) {
+                visit(Edge { from: needed, kind: EdgeKind::Condition });
             }
         }
     }
@@ -55,4 +85,10 @@ impl Graph {
     pub fn children(&self, id: StepId) -> &[StepId] {
         &self.children[id.index()]
     }
+}
+
+fn needed(step: &Step) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    Graph::each_needed(step, &mut |edge| edges.push(edge));
+    edges
 }

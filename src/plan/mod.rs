@@ -3,13 +3,26 @@
 //! Evaluating a script gives a [`Plan`]; the machine reads it; the log holds it. No Rhai, no tokio, no SQL, no clock.
 //! A plan grows only at its end, by [`Growth`]: the first one is the script's, later ones come from fan-outs at run time.
 
+pub mod analysis;
+pub mod arrow;
+pub mod builder;
+pub mod check;
 pub mod expression;
 mod graph;
+mod hierarchy;
 mod policy;
+mod precedence;
+mod rebase;
+pub mod render;
+#[cfg(test)]
+mod sample;
+pub mod schedule;
+pub mod schema;
 pub mod shell;
 mod step;
 pub mod unit;
 mod value;
+mod wording;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +30,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+pub use builder::{Builder, Sequence};
 pub use graph::Graph;
+pub use hierarchy::Hierarchy;
 pub use policy::{Backoff, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings};
 pub use step::{Branch, Each, Edge, EdgeKind, Repeat, Shell, Step, StepId, Task, Workflow};
 pub use value::{Closure, Condition, Expression, Json, Key, Reference, Value};
@@ -137,7 +152,7 @@ impl Plan {
     }
 
     /// All ids, in order.
-    pub fn ids(&self) -> impl Iterator<Item = StepId> + use<> {
+    pub fn ids(&self) -> impl Iterator<Item = StepId> + Clone + use<> {
         (0..self.steps.len() as u32).map(StepId)
     }
 
@@ -216,4 +231,21 @@ impl Plan {
     pub fn hook(&self, id: StepId) -> Option<Moment> {
         self.header.hooks.iter().find(|(_, step)| *step == id).map(|(moment, _)| *moment)
     }
+}
+
+impl File {
+    /// A file of a name and a text.
+    pub fn of(name: &str, text: &str) -> Self {
+        File { name: name.to_owned(), sha256: sha256(text.as_bytes()) }
+    }
+}
+
+/// SHA-256 of some bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    use std::fmt::Write;
+    sha2::Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

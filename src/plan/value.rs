@@ -144,19 +144,24 @@ impl Condition {
         }
     }
 
-    /// The steps whose results it reads, each once, in the order of first use.
-    pub fn steps(&self) -> Vec<StepId> {
-        let mut steps = Vec::new();
-        let mut add = |step| {
-            if !steps.contains(&step) {
-                steps.push(step);
-            }
-        };
+    /// Calls `visit` with every step whose result it reads, as often as it reads one.
+    pub fn each_step(&self, visit: &mut dyn FnMut(StepId)) {
         match self {
-            Condition::Closure(closure) => closure.captured.iter().for_each(|value| value.each_step(&mut add)),
-            Condition::Expr(expression) => expression.steps.iter().for_each(|(_, step)| add(*step)),
+            Condition::Closure(closure) => closure.captured.iter().for_each(|value| value.each_step(visit)),
+            Condition::Expr(expression) => expression.steps.iter().for_each(|(_, step)| visit(*step)),
             Condition::Known(_) => {}
         }
+    }
+
+    /// The steps whose results it reads, each once, in the order of first use.
+    pub fn steps(&self) -> Vec<StepId> {
+        let mut seen = std::collections::HashSet::new();
+        let mut steps = Vec::new();
+        self.each_step(&mut |step| {
+            if seen.insert(step) {
+                steps.push(step);
+            }
+        });
         steps
     }
 }

@@ -16,6 +16,12 @@ pub type Problem = Failure;
 pub trait Files: Send + Sync {
     /// The content of a file of the run.
     fn read(&self, log: &Log) -> std::io::Result<Vec<u8>>;
+
+    /// Its last bytes, at most so many. A log may be larger than the memory, so real files override this.
+    fn tail(&self, log: &Log, bytes: usize) -> std::io::Result<Vec<u8>> {
+        let mut content = self.read(log)?;
+        Ok(content.split_off(content.len().saturating_sub(bytes)))
+    }
 }
 
 /// The results that a task, a condition or a closure may read, and the way to their files.

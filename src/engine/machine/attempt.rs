@@ -1,0 +1,140 @@
+//! How attempts end: well, badly, to be made again, too late.
+
+use std::sync::Arc;
+
+use super::{Effect, Machine, Timer, node, retry};
+use crate::event::{Event, Failure, FailureKind, Outcome, Stop};
+use crate::plan::StepId;
+use crate::state::Status;
+
+impl Machine {
+    pub(super) fn attempt_ended(&mut self, id: StepId, attempt: u32, mut outcome: Arc<Outcome>) {
+        let Some(state) = self.state.steps.get(id.index()) else { return };
+        if state.status != Status::Running || state.attempt != attempt || self.is_group(id) || !self.started {
+            return;
+        }
+        self.running -= 1;
+        let node = &mut self.nodes[id.index()];
+        let ended = node.take(node::TIMED_OUT | node::ABORTED | node::KILLED);
+        let cancelled = outcome.error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled);
+        if !self.state.plan.step(id).policy().limits.is_empty() {
+            self.limits.give_back(id);
+        }
+        if ended & node::ABORTED != 0 && outcome.error.is_some() {
+            self.emit(Event::Cancelled { step: id });
+            self.ended(id);
+        } else if ended & node::TIMED_OUT != 0 {
+            Arc::make_mut(&mut outcome).error = Some(self.too_late(id));
+            self.conclude(id, attempt, outcome);
+        } else if cancelled && self.state.stopping == Some(Stop::Interrupted) {
+            self.emit(Event::Interrupted { step: id, attempt });
+        } else {
+            self.conclude(id, attempt, outcome);
+        }
+    }
+
+    /// Ends a step by the outcome of its attempt, unless there will be another one.
+    fn conclude(&mut self, id: StepId, attempt: u32, outcome: Arc<Outcome>) {
+        match self.delay_before_next(id, &outcome) {
+            Some(delay_ms) => {
+                self.emit(Event::Retrying { step: id, attempt, outcome, delay_ms });
+                if self.state.stopping != Some(Stop::Interrupted) {
+                    self.arm(id, Timer::Retry(id, self.state.step(id).attempt), delay_ms);
+                }
+            }
+            None => {
+                self.emit(Event::Finished { step: id, attempt, outcome });
+                self.ended(id);
+            }
+        }
+    }
+
+    /// A step is final; in a run that is being interrupted, nothing follows from it yet.
+    fn ended(&mut self, id: StepId) {
+        match self.state.stopping {
+            Some(Stop::Interrupted) => self.late.push(id),
+            _ => self.closed(id),
+        }
+    }
+
+    /// Interrupted attempts do not count; a cancelled one is never made again.
+    fn delay_before_next(&self, id: StepId, outcome: &Outcome) -> Option<u64> {
+        let error = outcome.error.as_ref()?;
+        let retry = self.state.plan.step(id).policy().retry.as_ref()?;
+        let failures = self.state.step(id).failures + 1;
+        let halted = self.halted(id) && self.state.stopping != Some(Stop::Interrupted);
+        if error.kind == FailureKind::Cancelled || failures >= retry.max_attempts || halted {
+            return None;
+        }
+        Some(retry::delay_ms(retry, failures, self.state.created.seed, id))
+    }
+
+    pub(super) fn too_late(&self, id: StepId) -> Failure {
+        let timeout = self.state.plan.step(id).policy().timeout_ms.unwrap_or_default();
+        Failure::new(FailureKind::Timeout, format!("took longer than its timeout of {}", retry::spelled(timeout)))
+            .help("give it more time with `.timeout(…)`, or find out what it waits for")
+    }
+
+    pub(super) fn fired(&mut self, timer: Timer) {
+        if self.state.stopping == Some(Stop::Interrupted) {
+            return;
+        }
+        match timer {
+            Timer::Retry(id, attempt) => {
+                if self.is(id, Status::Retrying) && self.state.step(id).attempt == attempt && self.disarm(id) {
+                    self.start(id);
+                }
+            }
+            Timer::Wait(id) => {
+                if self.is(id, Status::Waiting) && self.disarm(id) {
+                    let attempt = self.state.step(id).failures + 1;
+                    self.conclude(id, attempt, Arc::default());
+                }
+            }
+            Timer::Timeout(id, attempt) => self.timed_out(id, attempt),
+            Timer::Minute(limit, shares) => self.limits.minute_over((limit, shares)),
+            Timer::Run if self.result.is_none() => self.stop(Stop::Timeout),
+            Timer::Run => {}
+        }
+    }
+
+    fn timed_out(&mut self, id: StepId, attempt: u32) {
+        if self.is(id, Status::Waiting) {
+            if attempt == self.state.step(id).failures + 1 && self.disarm(id) {
+                let error = Some(self.too_late(id));
+                self.limits.give_back(id);
+                self.conclude(id, attempt, Arc::new(Outcome { error, ..Outcome::default() }));
+            }
+        } else if self.is(id, Status::Running)
+            && self.state.step(id).attempt == attempt
+            && !self.nodes[id.index()].has(node::TIMED_OUT | node::ABORTED)
+        {
+            self.nodes[id.index()].set(node::TIMED_OUT);
+            if self.is_group(id) {
+                self.abort_below(id);
+                self.wake(id);
+            } else {
+                self.kill(id, false);
+            }
+        }
+    }
+
+    fn is(&self, id: StepId, status: Status) -> bool {
+        self.state.steps.get(id.index()).is_some_and(|step| step.status == status)
+    }
+
+    fn disarm(&mut self, id: StepId) -> bool {
+        let armed = self.nodes[id.index()].take(node::ARMED) != 0;
+        self.pending -= u32::from(armed);
+        armed
+    }
+
+    /// Has an attempt ended, once gently and once hard at most.
+    pub(super) fn kill(&mut self, id: StepId, hard: bool) {
+        let again = self.nodes[id.index()].has(node::KILLED);
+        if hard || !again {
+            self.nodes[id.index()].set(node::KILLED);
+            self.effect(Effect::Kill { step: id, attempt: self.state.step(id).attempt, hard });
+        }
+    }
+}

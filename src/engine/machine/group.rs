@@ -1,0 +1,290 @@
+//! Groups: how they open, get children, and end by what their children came to.
+
+use std::sync::Arc;
+
+use super::condition::Known;
+use super::{Effect, Machine, node};
+use crate::event::{Because, Decision, Event, Failure, FailureKind, Outcome, Skip};
+use crate::plan::{Branch, Growth, OnError, Repeat, StepId, Task};
+use crate::state::{Seen, Status};
+
+/// How far a group is with getting its children.
+enum Progress {
+    /// Something has to come in first.
+    Waits,
+    /// It has all.
+    Complete,
+    /// It cannot get them.
+    Failed(Failure),
+}
+
+/// How a group ends.
+enum End {
+    Finished(Option<Failure>),
+    Skipped(Skip),
+    Cancelled,
+}
+
+impl Machine {
+    pub(super) fn open_group(&mut self, id: StepId) {
+        self.emit(Event::Started { step: id, attempt: 1 });
+        self.arm_timeout(id, 1);
+        if !self.nodes[id.index()].flow {
+            self.wake_children(id);
+        }
+        self.wake(id);
+    }
+
+    pub(super) fn wake_children(&mut self, id: StepId) {
+        for i in 0..self.graph.children(id).len() {
+            self.wake(self.graph.children(id)[i]);
+        }
+    }
+
+    /// An open group gets a look: does it get further children, does it end?
+    pub(super) fn consider_group(&mut self, id: StepId) {
+        if self.nodes[id.index()].has(node::EXPANDING | node::DECIDING) {
+            return;
+        }
+        if !self.nodes[id.index()].has(node::COMPLETE) {
+            let frozen = self.halted(id) || self.nodes[id.index()].has(node::TIMED_OUT | node::ABORTED);
+            match self.children_of(id, frozen) {
+                Progress::Complete => self.nodes[id.index()].set(node::COMPLETE),
+                Progress::Waits if frozen => {}
+                Progress::Waits => return,
+                Progress::Failed(failure) => return self.fail(id, failure),
+            }
+        }
+        if self.nodes[id.index()].open == 0 {
+            self.end_group(id);
+        }
+    }
+
+    /// Goes on with getting children. `frozen`: by what is known already, without asking for anything.
+    fn children_of(&mut self, id: StepId, frozen: bool) -> Progress {
+        let task = self.state.plan.step(id).task.clone();
+        let expanded = self.state.step(id).expansions > 0;
+        let waits = match &*task {
+            Task::Flow(branches) => return self.branch_of(id, branches, frozen),
+            Task::Repeat(repeat) => return self.iteration_of(id, repeat, frozen),
+            Task::Each(each) => each.items.is_some() && !expanded,
+            Task::Workflow(workflow) => !workflow.expanded && !expanded,
+            _ => false,
+        };
+        match waits {
+            true => self.expand(id, 1, frozen),
+            false => Progress::Complete,
+        }
+    }
+
+    fn expand(&mut self, id: StepId, iteration: u32, frozen: bool) -> Progress {
+        if !frozen {
+            self.nodes[id.index()].set(node::EXPANDING);
+            self.pending += 1;
+            self.effect(Effect::Expand { step: id, iteration });
+        }
+        Progress::Waits
+    }
+
+    /// The first branch whose condition is true; each is asked only when those before it were false.
+    fn branch_of(&mut self, id: StepId, branches: &[Branch], frozen: bool) -> Progress {
+        while let Some(branch) = branches.get(self.nodes[id.index()].cursor as usize) {
+            let cursor = self.nodes[id.index()].cursor;
+            let answer = match &branch.when {
+                None => Known::Is(Decision::Is(true)),
+                Some(_) if frozen && !self.decided.contains_key(&(id, cursor)) => Known::NotYet,
+                Some(condition) => self.answer(id, cursor, condition),
+            };
+            match answer {
+                Known::NotYet => return Progress::Waits,
+                Known::Is(Decision::Is(false)) => self.nodes[id.index()].cursor += 1,
+                Known::Is(Decision::Is(true)) => {
+                    self.nodes[branch.step.index()].set(node::CHOSEN);
+                    self.wake(branch.step);
+                    self.take_not(id, Some(branch.step));
+                    return Progress::Complete;
+                }
+                Known::Is(Decision::Failed(failure)) => return Progress::Failed(failure),
+            }
+        }
+        self.take_not(id, None);
+        Progress::Complete
+    }
+
+    fn take_not(&mut self, flow: StepId, chosen: Option<StepId>) {
+        for i in 0..self.graph.children(flow).len() {
+            let child = self.graph.children(flow)[i];
+            if Some(child) != chosen && self.state.step(child).status == Status::Pending {
+                self.skip(child, Skip::NotTaken(Because::Branch(flow)));
+            }
+        }
+    }
+
+    /// The next iteration of a loop, or its end.
+    fn iteration_of(&mut self, id: StepId, repeat: &Repeat, frozen: bool) -> Progress {
+        if self.nodes[id.index()].open > 0 {
+            return Progress::Waits;
+        }
+        let done = self.state.step(id).expansions;
+        if done == 0 {
+            return if repeat.max == 0 { Progress::Complete } else { self.expand(id, 1, frozen) };
+        }
+        if self.graph.children(id).last().is_some_and(|last| self.ends_loop(*last)) {
+            return Progress::Complete;
+        }
+        if repeat.until.is_some() {
+            match self.decided.get(&(id, done - 1)) {
+                None => {
+                    if !frozen {
+                        self.ask(id, done - 1);
+                    }
+                    return Progress::Waits;
+                }
+                Some(Decision::Is(true)) => return Progress::Complete,
+                Some(Decision::Failed(failure)) => return Progress::Failed(failure.clone()),
+                Some(Decision::Is(false)) if done >= repeat.max => {
+                    let message = format!(
+                        "its `until` was not true after {done} {}",
+                        if done == 1 { "iteration" } else { "iterations" }
+                    );
+                    let failure = Failure::new(FailureKind::Fail, message);
+                    return Progress::Failed(failure.help("raise `max`, or look at what `until` compares"));
+                }
+                Some(Decision::Is(false)) => {}
+            }
+        } else if done >= repeat.max {
+            return Progress::Complete;
+        }
+        self.expand(id, done + 1, frozen)
+    }
+
+    fn ends_loop(&self, child: StepId) -> bool {
+        self.fails_group(child) || matches!(self.state.step(child).status, Status::Skipped | Status::Cancelled)
+    }
+
+    /// The closure of a fan-out was evaluated.
+    pub(super) fn expanded(&mut self, id: StepId, result: Result<Box<Growth>, Failure>) {
+        // An interrupted run asks again when it is resumed.
+        let interrupted = self.state.stopping == Some(crate::event::Stop::Interrupted);
+        let Some(node) = self.nodes.get_mut(id.index()) else { return };
+        if interrupted || node.take(node::EXPANDING) == 0 {
+            return;
+        }
+        self.pending -= 1;
+        match result {
+            Ok(growth) => self.grow(Some(id), *growth),
+            Err(failure) => self.fail(id, failure),
+        }
+        self.wake(id);
+    }
+
+    /// Does this child make its group fail?
+    fn fails_group(&self, child: StepId) -> bool {
+        self.state.step(child).status == Status::Failed
+            && !self.nodes[child.index()].has(node::HANDLED)
+            && !matches!(self.state.plan.step(child).policy().on_error, Some(OnError::Continue | OnError::Skip))
+    }
+
+    fn end_group(&mut self, id: StepId) {
+        match self.end_of(id) {
+            End::Finished(error) => self.finish(id, error),
+            End::Cancelled => self.emit(Event::Cancelled { step: id }),
+            End::Skipped(reason) => self.emit(Event::Skipped { step: id, reason }),
+        }
+        self.closed(id);
+    }
+
+    /// What a group comes to when all its children are final.
+    fn end_of(&self, id: StepId) -> End {
+        let node = &self.nodes[id.index()];
+        let children = self.graph.children(id);
+        let (mut cancelled, mut well, mut not_taken, mut upstream) = (!node.has(node::COMPLETE), false, None, None);
+        if node.has(node::TIMED_OUT) {
+            return End::Finished(Some(self.too_late(id)));
+        }
+        for &child in children {
+            if self.fails_group(child) {
+                let message = format!("`{}` failed", self.state.plan.path(child));
+                return End::Finished(Some(Failure::new(FailureKind::Child, message)));
+            }
+            match (self.state.step(child).status, self.state.seen(child)) {
+                (Status::Cancelled, _) => cancelled = true,
+                (_, Seen::NotTaken) => not_taken = not_taken.or(Some(child)),
+                (_, Seen::UpstreamFailed) => upstream = upstream.or(Some(child)),
+                // A failure that was handled within the group is no failure of it.
+                _ => well = true,
+            }
+        }
+        match (upstream, not_taken) {
+            _ if cancelled => End::Cancelled,
+            _ if well => End::Finished(None),
+            (Some(child), _) => End::Skipped(Skip::UpstreamFailed(Because::Child(child))),
+            (None, Some(child)) => End::Skipped(Skip::NotTaken(Because::Child(child))),
+            (None, None) => End::Finished(None),
+        }
+    }
+
+    fn finish(&mut self, id: StepId, error: Option<Failure>) {
+        let attempt = self.state.step(id).attempt;
+        let outcome = Arc::new(Outcome { error, ..Outcome::default() });
+        self.emit(Event::Finished { step: id, attempt, outcome });
+    }
+
+    /// A step fails otherwise than by an attempt: by its condition, its fan-out, …
+    pub(super) fn fail(&mut self, id: StepId, failure: Failure) {
+        self.finish(id, Some(failure));
+        self.closed(id);
+        self.skip_below(id, true);
+    }
+
+    /// A step will not run, nor will what is in it.
+    pub(super) fn skip(&mut self, id: StepId, reason: Skip) {
+        let upstream = matches!(reason, Skip::UpstreamFailed(_));
+        self.emit(Event::Skipped { step: id, reason });
+        self.closed(id);
+        self.skip_below(id, upstream);
+    }
+
+    pub(super) fn skip_below(&mut self, id: StepId, upstream: bool) {
+        if self.graph.children(id).is_empty() {
+            return;
+        }
+        for inner in self.below(id) {
+            if self.state.step(inner).status == Status::Pending {
+                let because = Because::Group(self.state.plan.step(inner).parent.unwrap_or(id));
+                let reason = if upstream { Skip::UpstreamFailed(because) } else { Skip::NotTaken(because) };
+                self.emit(Event::Skipped { step: inner, reason });
+                self.closed(inner);
+            }
+        }
+    }
+
+    /// Ends everything inside a group: what runs is killed, what has not begun is cancelled.
+    pub(super) fn abort_below(&mut self, id: StepId) {
+        self.stop_asking(id);
+        for inner in self.below(id) {
+            match self.state.step(inner).status {
+                Status::Running => {
+                    self.nodes[inner.index()].set(node::ABORTED);
+                    if self.is_group(inner) {
+                        self.stop_asking(inner);
+                        self.wake(inner);
+                    } else {
+                        self.kill(inner, false);
+                    }
+                }
+                status if !status.is_final() => {
+                    self.emit(Event::Cancelled { step: inner });
+                    self.closed(inner);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What a group has asked for does not matter any more.
+    pub(super) fn stop_asking(&mut self, id: StepId) {
+        let asked = self.nodes[id.index()].take(node::DECIDING | node::EXPANDING);
+        self.pending -= asked.count_ones();
+    }
+}

@@ -1,0 +1,120 @@
+//! What the machine keeps of each step beside its state.
+
+use crate::plan::Moment;
+
+/// In the ready queue.
+pub const QUEUED: u16 = 1;
+/// Waits for shares of a limit.
+pub const PARKED: u16 = 1 << 1;
+/// A condition of it is being evaluated.
+pub const DECIDING: u16 = 1 << 2;
+/// Its fan-out is being evaluated.
+pub const EXPANDING: u16 = 1 << 3;
+/// A timer will go on with it (`Retry` or `Wait`).
+pub const ARMED: u16 = 1 << 4;
+/// Something will come in for it without anything else being done.
+pub const PENDING: u16 = DECIDING | EXPANDING | ARMED;
+/// The branch of its flow that was chosen.
+pub const CHOSEN: u16 = 1 << 5;
+/// A group that gets no further children: branch chosen, fan-out done, loop at its end.
+pub const COMPLETE: u16 = 1 << 6;
+/// Its rule has said yes.
+pub const RULE_MET: u16 = 1 << 7;
+/// It took longer than its timeout and is being ended.
+pub const TIMED_OUT: u16 = 1 << 8;
+/// It is being ended because its run or a group above is.
+pub const ABORTED: u16 = 1 << 9;
+/// Its attempt has been told to end.
+pub const KILLED: u16 = 1 << 10;
+/// Its failure was looked at by a condition in the same group.
+pub const HANDLED: u16 = 1 << 11;
+/// `run(step)` waits for it, or needs it; the script is not at its end.
+pub const NEEDED: u16 = 1 << 12;
+/// As `NEEDED`, with everything in it.
+pub const WHOLE: u16 = 1 << 13;
+/// `run(step)` waits for this very step.
+pub const WANTED: u16 = 1 << 14;
+/// On the work list.
+pub const IN_WORK: u16 = 1 << 15;
+
+/// Key of a step's own condition, as against those of its branches.
+pub const OWN: u32 = u32::MAX;
+
+/// Which part of the run a step belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The graph itself.
+    #[default]
+    Main,
+    /// Hooks, with what is in them.
+    Start,
+    /// See `Start`.
+    Success,
+    /// See `Start`.
+    Failure,
+    /// See `Start`.
+    Complete,
+}
+
+impl Part {
+    pub fn of(moment: Option<Moment>) -> Self {
+        match moment {
+            None => Part::Main,
+            Some(Moment::Start) => Part::Start,
+            Some(Moment::Success) => Part::Success,
+            Some(Moment::Failure) => Part::Failure,
+            Some(Moment::Complete) => Part::Complete,
+        }
+    }
+
+    pub fn moment(self) -> Option<Moment> {
+        match self {
+            Part::Main => None,
+            Part::Start => Some(Moment::Start),
+            Part::Success => Some(Moment::Success),
+            Part::Failure => Some(Moment::Failure),
+            Part::Complete => Some(Moment::Complete),
+        }
+    }
+}
+
+/// See the module's page. 32 bytes a step.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// Order and data predecessors that are not final.
+    pub waits: u32,
+    /// Steps read by its condition that are not final; for a flow, those of its branches too.
+    pub reads: u32,
+    /// Children that are not final.
+    pub open: u32,
+    /// In a flow: the branch whose condition is next.
+    pub cursor: u32,
+    /// Its latest place among the ready ones (`Place::seq`).
+    pub seq: u64,
+    flags: u16,
+    /// Is it a flow?
+    pub flow: bool,
+    /// Which part of the run it belongs to.
+    pub part: Part,
+}
+
+impl Node {
+    pub fn has(&self, flags: u16) -> bool {
+        self.flags & flags != 0
+    }
+
+    pub fn set(&mut self, flags: u16) {
+        self.flags |= flags;
+    }
+
+    pub fn clear(&mut self, flags: u16) {
+        self.flags &= !flags;
+    }
+
+    /// Clears flags and says which of them were set.
+    pub fn take(&mut self, flags: u16) -> u16 {
+        let were = self.flags & flags;
+        self.flags &= !flags;
+        were
+    }
+}

@@ -1,0 +1,121 @@
+//! Beginning, and beginning again: everything the machine keeps follows from the state.
+
+use super::node::{self, Node};
+use super::{Effect, Machine, Timer};
+use crate::engine::limits::MINUTE;
+use crate::event::{Event, Stop};
+use crate::plan::StepId;
+use crate::state::Status;
+
+impl Machine {
+    /// Sets up what is kept of each step.
+    pub(super) fn index(&mut self) {
+        self.nodes.resize_with(self.state.plan.steps.len(), Node::default);
+        for id in self.state.plan.ids() {
+            self.count_waits(id);
+            if !self.state.step(id).status.is_final() {
+                self.count_in_group(id);
+            }
+        }
+        self.sort_into_parts();
+        self.limits.set(&self.state.plan.header.limits);
+        self.script_looked_at();
+        for i in 0..self.state.decisions.len() {
+            let decided = &self.state.decisions[i];
+            let (id, branch, result) = (decided.step, decided.branch, decided.result.clone());
+            // A flow or loop with a condition of its own was asked for that first.
+            let own = self.state.plan.step(id).when.is_some() && !self.decided.contains_key(&(id, node::OWN));
+            let handled: Vec<StepId> = decided.saw.iter().filter(|read| read.handles).map(|read| read.step).collect();
+            self.decided.insert((id, if own { node::OWN } else { branch }), result);
+            handled.into_iter().for_each(|read| self.looked_at(id, read));
+        }
+    }
+
+    /// `Input::Start`.
+    pub(super) fn begin(&mut self) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        if self.state.status.is_final() {
+            self.effect(Effect::Close);
+            self.over = true;
+            return;
+        }
+        for id in self.state.plan.ids() {
+            self.take_up(id);
+        }
+        for id in self.state.plan.ids() {
+            if self.nodes[id.index()].has(node::TIMED_OUT) {
+                self.abort_below(id);
+            }
+        }
+        self.arm_run();
+        let hard = self.state.plan.ids().find(|id| self.stops_run(*id));
+        match (self.state.stopping, hard) {
+            (Some(reason), _) => self.carry_out(reason),
+            (None, Some(step)) => self.stop(Stop::Failure(step)),
+            (None, None) => {}
+        }
+        self.wake_all();
+    }
+
+    /// Goes on with what an earlier process left.
+    fn take_up(&mut self, id: StepId) {
+        let step = self.state.step(id);
+        let (attempt, status) = (step.attempt, step.status);
+        let rest = step.until.saturating_sub(self.at);
+        self.count_latest_minute(id);
+        match status {
+            Status::Running if self.is_group(id) => {
+                self.hold(id);
+                self.arm_timeout(id, attempt);
+                if self.was_timed_out(id) {
+                    self.nodes[id.index()].set(node::TIMED_OUT);
+                }
+            }
+            Status::Running => self.emit(Event::Interrupted { step: id, attempt }),
+            Status::Retrying => self.arm(id, Timer::Retry(id, attempt), rest),
+            Status::Waiting => {
+                self.hold(id);
+                self.arm(id, Timer::Wait(id), rest);
+                self.arm_timeout(id, self.state.step(id).failures + 1);
+            }
+            _ => {}
+        }
+    }
+
+    /// What was open holds its shares, whatever the limits say by now.
+    fn hold(&mut self, id: StepId) {
+        if !self.state.plan.step(id).policy().limits.is_empty() {
+            let shares = self.shares_of(id);
+            self.limits.hold(id, shares);
+        }
+    }
+
+    /// Shares of a `per_minute` that the earlier process took a moment ago. Only a step's first attempt is known by its
+    /// time, so that after a resume a little more may run than the limit says.
+    fn count_latest_minute(&mut self, id: StepId) {
+        let (since, policy) = (self.state.step(id).started_at, self.state.plan.step(id).policy());
+        let ago = self.at.saturating_sub(since);
+        if since == 0 || ago >= MINUTE || policy.limits.is_empty() {
+            return;
+        }
+        for (limit, n) in self.limits.shares(&policy.limits) {
+            if self.limits.count_minute((limit, n)) {
+                self.effect(Effect::Arm { timer: Timer::Minute(limit, n), delay_ms: MINUTE - ago });
+            }
+        }
+    }
+
+    /// A group that was being ended by its timeout when the process died: something in it was cancelled for that reason.
+    fn was_timed_out(&self, id: StepId) -> bool {
+        let Some(timeout) = self.state.plan.step(id).policy().timeout_ms else { return false };
+        let due = self.state.step(id).started_at.saturating_add(timeout);
+        let cancelled = |inner: StepId| {
+            let inner = self.state.step(inner);
+            inner.status == Status::Cancelled && inner.finished_at >= due
+        };
+        self.state.stopping.is_none() && self.below(id).into_iter().any(cancelled)
+    }
+}

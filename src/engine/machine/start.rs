@@ -1,0 +1,198 @@
+//! From pending to running: group open? rule? condition? limits? slot?
+
+use super::condition::Known;
+use super::node::{self, Part};
+use super::rule::{Verdict, verdict};
+use super::{Effect, Machine, Timer};
+use crate::engine::limits::{MINUTE, Share};
+use crate::engine::order::Place;
+use crate::event::{Because, Decision, Event, Skip};
+use crate::plan::{EdgeKind, Rule, StepId, Task};
+use crate::state::Status;
+
+impl Machine {
+    pub(super) fn consider_start(&mut self, id: StepId) {
+        if self.nodes[id.index()].has(node::QUEUED | node::PARKED | node::DECIDING) {
+            return;
+        }
+        if self.halted(id) || self.group_is_aborted(id) {
+            self.drop_pending(id);
+            return;
+        }
+        if !self.may_start(id) || !self.rule_met(id) || !self.condition_met(id) {
+            return;
+        }
+        self.start(id);
+    }
+
+    fn group_is_aborted(&self, id: StepId) -> bool {
+        let group = self.state.plan.step(id).parent;
+        group.is_some_and(|group| self.nodes[group.index()].has(node::TIMED_OUT | node::ABORTED))
+    }
+
+    /// Is it its turn, apart from its own predecessors: part of the run, group, branch?
+    pub(super) fn may_start(&self, id: StepId) -> bool {
+        let node = &self.nodes[id.index()];
+        let enabled = self.state.plan.complete || node.has(node::NEEDED) || node.part != Part::Main;
+        if !enabled || !self.part_runs(node.part) {
+            return false;
+        }
+        match self.state.plan.step(id).parent {
+            None => true,
+            Some(group) if self.state.step(group).status != Status::Running => false,
+            Some(group) => !self.nodes[group.index()].flow || node.has(node::CHOSEN),
+        }
+    }
+
+    fn rule_met(&mut self, id: StepId) -> bool {
+        let node = &self.nodes[id.index()];
+        if node.has(node::RULE_MET) {
+            return true;
+        }
+        let step = self.state.plan.step(id);
+        let rule = step.policy().rule;
+        if node.waits > 0 && !matches!(rule, Rule::OneSuccess | Rule::OneFailed) {
+            return false;
+        }
+        let judged = step.after.iter().filter(|edge| edge.kind != EdgeKind::Condition);
+        match verdict(rule, judged.map(|edge| (edge.from, self.state.seen(edge.from)))) {
+            Verdict::Wait => false,
+            Verdict::Go => {
+                self.nodes[id.index()].set(node::RULE_MET);
+                true
+            }
+            Verdict::Skip(reason) => {
+                self.skip(id, reason);
+                false
+            }
+        }
+    }
+
+    fn condition_met(&mut self, id: StepId) -> bool {
+        if self.reads_open(id) {
+            return false;
+        }
+        if self.state.plan.step(id).when.is_none() {
+            return true;
+        }
+        let Some(condition) = self.state.plan.step(id).when.clone() else { return true };
+        match self.answer(id, node::OWN, &condition) {
+            Known::NotYet => false,
+            Known::Is(Decision::Is(true)) => true,
+            Known::Is(Decision::Is(false)) => {
+                self.skip(id, Skip::NotTaken(Because::Condition));
+                false
+            }
+            Known::Is(Decision::Failed(failure)) => {
+                self.fail(id, failure);
+                false
+            }
+        }
+    }
+
+    /// Nothing but limits and a slot is in the way.
+    pub(super) fn start(&mut self, id: StepId) {
+        let place = self.ready.place(&self.state.plan, &self.graph, id);
+        self.nodes[id.index()].seq = place.seq;
+        self.enter(id, place);
+    }
+
+    fn enter(&mut self, id: StepId, place: Place) {
+        if self.needs_slot(id) {
+            self.nodes[id.index()].set(node::QUEUED);
+            self.ready.push(place, id);
+        } else if self.take_limits(id, place) {
+            match &*self.state.plan.step(id).task {
+                Task::Wait(ms) => {
+                    let delay_ms = *ms;
+                    self.wait(id, delay_ms);
+                }
+                _ => self.open_group(id),
+            }
+        }
+    }
+
+    /// Groups and `wait` hold none.
+    fn needs_slot(&self, id: StepId) -> bool {
+        let task = &self.state.plan.step(id).task;
+        !task.is_group() && !matches!(**task, Task::Wait(_))
+    }
+
+    /// Gives slots and shares to those who are ready, in their order.
+    pub(super) fn dispatch(&mut self) {
+        loop {
+            let nodes = &self.nodes;
+            let waits = |id: StepId, place: Place| {
+                let node = &nodes[id.index()];
+                node.has(node::PARKED) && node.seq == place.seq
+            };
+            if let Some((place, id)) = self.limits.wake(waits) {
+                self.nodes[id.index()].clear(node::PARKED);
+                self.enter(id, place);
+                continue;
+            }
+            if self.running >= self.parallel() {
+                return;
+            }
+            let Some((place, id)) = self.ready.pop() else { return };
+            let node = &mut self.nodes[id.index()];
+            if !node.has(node::QUEUED) || node.seq != place.seq {
+                continue;
+            }
+            node.clear(node::QUEUED);
+            if self.take_limits(id, place) {
+                self.attempt(id);
+            }
+        }
+    }
+
+    /// The shares a step needs beyond those that a group above holds for it.
+    pub(super) fn shares_of(&self, id: StepId) -> Vec<Share> {
+        let mut shares = self.limits.shares(&self.state.plan.step(id).policy().limits);
+        shares.retain(|(limit, _)| !self.groups_of(id).any(|group| self.limits.holds(group, *limit)));
+        shares
+    }
+
+    /// Takes a step's shares, or parks it.
+    fn take_limits(&mut self, id: StepId, place: Place) -> bool {
+        if self.state.plan.step(id).policy().limits.is_empty() {
+            return true;
+        }
+        let shares = self.shares_of(id);
+        if !self.limits.take_or_park(id, place, shares) {
+            self.nodes[id.index()].set(node::PARKED);
+            return false;
+        }
+        for (limit, n) in self.limits.by_the_minute(id) {
+            self.out.effects.push(Effect::Arm { timer: Timer::Minute(limit, n), delay_ms: MINUTE });
+        }
+        true
+    }
+
+    fn attempt(&mut self, id: StepId) {
+        let attempt = self.state.step(id).attempt + 1;
+        self.running += 1;
+        self.emit(Event::Started { step: id, attempt });
+        self.effect(Effect::Attempt { step: id, attempt });
+        self.arm_timeout(id, attempt);
+    }
+
+    fn wait(&mut self, id: StepId, delay_ms: u64) {
+        self.emit(Event::Waiting { step: id, delay_ms });
+        self.arm(id, Timer::Wait(id), delay_ms);
+        self.arm_timeout(id, self.state.step(id).failures + 1);
+    }
+
+    pub(super) fn arm_timeout(&mut self, id: StepId, attempt: u32) {
+        if let Some(delay_ms) = self.state.plan.step(id).policy().timeout_ms {
+            self.effect(Effect::Arm { timer: Timer::Timeout(id, attempt), delay_ms });
+        }
+    }
+
+    /// Arms a timer by which the step goes on.
+    pub(super) fn arm(&mut self, id: StepId, timer: Timer, delay_ms: u64) {
+        self.nodes[id.index()].set(node::ARMED);
+        self.pending += 1;
+        self.effect(Effect::Arm { timer, delay_ms });
+    }
+}

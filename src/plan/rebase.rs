@@ -1,0 +1,170 @@
+//! A growth that was made for a plan which has grown further since.
+
+use std::sync::Arc;
+
+use super::{Closure, Condition, Growth, Step, StepId, Task, Value};
+
+impl Growth {
+    /// Moves the new steps to `new_base`: every id from the old base on is shifted, wherever it stands. Ids of steps
+    /// that the plan had already stay.
+    pub fn rebase(&mut self, new_base: u32) {
+        let old = self.base;
+        self.base = new_base;
+        if old != new_base {
+            self.renumber(&|id| if id.0 >= old { StepId(id.0 - old + new_base) } else { id });
+        }
+    }
+
+    /// Gives every id, wherever it stands, another number. `base` stays.
+    pub fn renumber(&mut self, number: &dyn Fn(StepId) -> StepId) {
+        let number = Renumber(number);
+        if let Some(header) = &mut self.header {
+            header.hooks.iter_mut().for_each(|(_, step)| number.id(step));
+            number.ids(&mut header.looked_at);
+        }
+        self.steps.iter_mut().for_each(|step| number.step(step));
+        for (id, step) in &mut self.changed {
+            number.id(id);
+            number.step(step);
+        }
+    }
+}
+
+/// Everywhere that an id can stand.
+#[derive(Clone, Copy)]
+struct Renumber<'a>(&'a dyn Fn(StepId) -> StepId);
+
+impl Renumber<'_> {
+    fn id(self, id: &mut StepId) {
+        *id = (self.0)(*id);
+    }
+
+    fn ids(self, ids: &mut [StepId]) {
+        ids.iter_mut().for_each(|id| self.id(id));
+    }
+
+    fn step(self, step: &mut Step) {
+        step.parent.iter_mut().for_each(|parent| self.id(parent));
+        step.after.iter_mut().for_each(|edge| self.id(&mut edge.from));
+        self.ids(&mut step.input);
+        step.when.iter_mut().for_each(|condition| self.condition(condition));
+        self.task(Arc::make_mut(&mut step.task));
+        if let Some(policy) = &mut step.policy
+            && !(policy.env.is_empty() && policy.cwd.is_none() && policy.stdin.is_none())
+        {
+            let policy = Arc::make_mut(policy);
+            policy.env.iter_mut().for_each(|(_, value)| self.value(value));
+            policy.cwd.iter_mut().chain(&mut policy.stdin).for_each(|value| self.value(value));
+        }
+    }
+
+    fn task(self, task: &mut Task) {
+        match task {
+            Task::Shell(shell) => shell.vars.iter_mut().for_each(|(_, value)| self.value(value)),
+            Task::Exec(words) => words.iter_mut().for_each(|value| self.value(value)),
+            Task::Call(closure) => self.closure(closure),
+            Task::Const(value) | Task::Fail(value) => self.value(value),
+            Task::Wait(_) => {}
+            Task::Chain(children) | Task::Parallel(children) => self.ids(children),
+            Task::Flow(branches) => {
+                for branch in branches {
+                    self.id(&mut branch.step);
+                    branch.when.iter_mut().for_each(|condition| self.condition(condition));
+                }
+            }
+            Task::Each(each) => {
+                each.items.iter_mut().for_each(|value| self.value(value));
+                self.closure(&mut each.body);
+                self.ids(&mut each.children);
+            }
+            Task::Repeat(repeat) => {
+                repeat.until.iter_mut().for_each(|closure| self.closure(closure));
+                self.closure(&mut repeat.body);
+                self.ids(&mut repeat.children);
+            }
+            Task::Workflow(workflow) => {
+                workflow.args.iter_mut().for_each(|(_, value)| self.value(value));
+                workflow.returns.iter_mut().for_each(|value| self.value(value));
+            }
+        }
+    }
+
+    fn condition(self, condition: &mut Condition) {
+        match condition {
+            Condition::Closure(closure) => self.closure(closure),
+            Condition::Expr(expression) => expression.steps.iter_mut().for_each(|(_, step)| self.id(step)),
+            Condition::Known(_) => {}
+        }
+    }
+
+    fn closure(self, closure: &mut Closure) {
+        closure.captured.iter_mut().for_each(|value| self.value(value));
+    }
+
+    fn value(self, value: &mut Value) {
+        match value {
+            Value::Plain(_) => {}
+            Value::Ref(reference) => self.id(&mut reference.step),
+            Value::Text(parts) | Value::List(parts) => parts.iter_mut().for_each(|part| self.value(part)),
+            Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| self.value(value)),
+            Value::Expr(expression) => expression.steps.iter_mut().for_each(|(_, step)| self.id(step)),
+            Value::Closure(closure) => self.closure(closure),
+            Value::Step(step) => self.id(step),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Branch, Edge, EdgeKind, Header, Moment, Reference};
+    use super::*;
+    use crate::diag::Span;
+
+    fn closure(step: u32) -> Closure {
+        Closure {
+            function: "f".into(),
+            captured: vec![Value::Step(StepId(step))],
+            text: String::new(),
+            span: Span::default(),
+        }
+    }
+
+    fn reference(step: u32) -> Value {
+        Value::Ref(Reference { step: StepId(step), property: "output".into(), path: Vec::new() })
+    }
+
+    /// The same growth, whose own steps count from `base`; steps below 10 are those of the plan before.
+    fn growth(base: u32) -> Growth {
+        let mut task = Step::new("a", Task::Exec(vec![reference(3), reference(base)]), Span::default());
+        task.parent = Some(StepId(base + 1));
+        task.after =
+            vec![Edge { from: StepId(2), kind: EdgeKind::Data }, Edge { from: StepId(base), kind: EdgeKind::Order }];
+        task.input = vec![StepId(base), StepId(1)];
+        task.when = Some(Box::new(Condition::Closure(closure(base))));
+        task.policy_mut().stdin = Some(Value::Text(vec![reference(base), reference(4)]));
+        let flow = Task::Flow(vec![
+            Branch { when: Some(Condition::Closure(closure(base))), step: StepId(base) },
+            Branch { when: None, step: StepId(7) },
+        ]);
+        let changed = Step::new("each", Task::Chain(vec![StepId(base), StepId(base + 1)]), Span::default());
+        let header = Header {
+            hooks: vec![(Moment::Start, StepId(base)), (Moment::Failure, StepId(2))],
+            looked_at: vec![StepId(5), StepId(base + 1)],
+            ..Header::default()
+        };
+        Growth {
+            header: Some(Box::new(header)),
+            base,
+            steps: vec![task, Step::new("f", flow, Span::default())],
+            changed: vec![(StepId(3), changed)],
+            complete: false,
+        }
+    }
+
+    #[test]
+    fn every_id_of_its_own_moves_and_no_other() {
+        let mut moved = growth(10);
+        moved.rebase(40);
+        assert_eq!(moved, growth(40));
+    }
+}

@@ -1,0 +1,9 @@
+//! A plan for people to look at: as text, and as drawings in three formats.
+//!
+//! All of them show every way through the workflow: each branch with the condition that leads to it.
+
+mod page;
+mod text;
+mod tree;
+
+pub use text::{Options, text};

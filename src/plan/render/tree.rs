@@ -1,0 +1,444 @@
+//! The steps of a plan as a tree of lines.
+//!
+//! Groups are branches of the tree; `→` in front of a step says that it follows the one above it.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::page::{Ink, Page};
+use crate::plan::analysis::Analysis;
+use crate::plan::hierarchy::Hierarchy;
+use crate::plan::precedence::Precedence;
+use crate::plan::wording::{self, clean, count, list, plural, shorten, width};
+use crate::plan::{Condition, EdgeKind, Moment, Plan, Step, StepId, Task};
+
+/// Plans with more steps than this are shortened, unless they are wanted in full.
+const MANY: usize = 200;
+
+/// So many steps in a row that look the same are shown before the rest is counted.
+const ALIKE: usize = 3;
+
+/// Groups deeper than this are not indented further.
+const DEEP: usize = 24;
+
+/// Names are padded to at most this width.
+const NAME_WIDTH: usize = 28;
+
+/// One line of the tree, with what hangs below it.
+enum Item {
+    Step {
+        id: StepId,
+        follows: Option<StepId>,
+        arrow: bool,
+    },
+    Branch {
+        flow: StepId,
+        branch: usize,
+    },
+    /// A flow without `otherwise`.
+    Nothing,
+    Hook {
+        moment: Moment,
+        id: StepId,
+    },
+    /// So many more that look like the one before.
+    More(usize),
+    /// Groups that lie too deep.
+    Deeper(usize),
+}
+
+/// The lines of one group.
+struct Frame {
+    items: std::vec::IntoIter<Item>,
+    /// How wide names and kinds are.
+    columns: (usize, usize),
+    /// Length of the prefix before this frame.
+    prefix: usize,
+}
+
+pub(super) struct Tree<'a> {
+    plan: &'a Plan,
+    analysis: &'a Analysis,
+    tree: Hierarchy,
+    /// A hash of what each step looks like, in plans that are shortened.
+    looks: Option<Vec<u64>>,
+    hooks: HashSet<StepId>,
+    /// How many steps wait for each, by id.
+    followers: Vec<u32>,
+}
+
+impl<'a> Tree<'a> {
+    pub fn new(plan: &'a Plan, analysis: &'a Analysis, full: bool) -> Self {
+        let tree = Hierarchy::of(plan);
+        let looks = (plan.steps.len() > MANY && !full).then(|| looks(plan, &tree));
+        let hooks = plan.header.hooks.iter().map(|(_, id)| *id).collect();
+        let mut followers = vec![0; plan.steps.len()];
+        for step in &plan.steps {
+            step.after.iter().for_each(|edge| followers[edge.from.index()] += 1);
+        }
+        Tree { plan, analysis, tree, looks, hooks, followers }
+    }
+
+    /// All steps but the hooks.
+    pub fn steps(&self, page: &mut Page) {
+        let order = Precedence::of(self.plan, &self.tree);
+        let mut place = vec![u32::MAX; self.plan.steps.len()];
+        for (n, node) in order.order().into_iter().enumerate() {
+            let step = order.node(node).step().index();
+            place[step] = place[step].min(n as u32);
+        }
+        let mut top: Vec<StepId> = self.tree.top().iter().filter(|id| !self.hooks.contains(id)).copied().collect();
+        top.sort_by_key(|id| (place[id.index()], *id));
+        let items = self.items(&top, false);
+        self.draw(page, items);
+    }
+
+    /// The hooks with what they run.
+    pub fn hooks(&self, page: &mut Page) {
+        let items = self.plan.header.hooks.iter().map(|(moment, id)| Item::Hook { moment: *moment, id: *id }).collect();
+        self.draw(page, items);
+    }
+
+    /// The loop: take the next line of the innermost open group; print it; open the group that it is, if it is one.
+    fn draw(&self, page: &mut Page, top: Vec<Item>) {
+        let mut prefix = String::new();
+        let mut open = vec![self.frame(top, 0)];
+        while let Some(frame) = open.last_mut() {
+            prefix.truncate(frame.prefix);
+            let columns = frame.columns;
+            let Some(item) = frame.items.next() else {
+                open.pop();
+                continue;
+            };
+            let last = frame.items.as_slice().is_empty();
+            let before = prefix.len();
+            let below = if last { page.signs.blank } else { page.signs.bar };
+            let depth = open.len();
+            let level =
+                if depth > DEEP && !matches!(item, Item::Deeper(_)) { format!("[{depth}] ") } else { String::new() };
+            self.line(page, &item, &format!("{prefix}{level}"), below, last, columns);
+            let mut inner = match item {
+                Item::Step { id, .. } => self.inside(id),
+                Item::Branch { flow, branch } => self.branch_step(flow, branch),
+                Item::Hook { id, .. } => vec![Item::Step { id, follows: None, arrow: true }],
+                Item::Nothing | Item::More(_) | Item::Deeper(_) => Vec::new(),
+            };
+            if depth >= DEEP && self.looks.is_some() && !inner.is_empty() {
+                let hidden = match item {
+                    Item::Step { id, .. } | Item::Hook { id, .. } => self.tree.descendants(id).len(),
+                    _ => inner.len(),
+                };
+                inner = vec![Item::Deeper(hidden)];
+            }
+            if inner.is_empty() {
+                continue;
+            }
+            if depth < DEEP {
+                prefix.push_str(below);
+            }
+            open.push(self.frame(inner, prefix.len()));
+            debug_assert!(prefix.len() >= before);
+        }
+    }
+
+    fn frame(&self, items: Vec<Item>, prefix: usize) -> Frame {
+        let mut columns = (0, 0);
+        for item in &items {
+            if let Item::Step { id, .. } = item
+                && !is_nameless(self.plan.step(*id))
+            {
+                columns.0 = width(&self.name(*id)).clamp(columns.0, NAME_WIDTH.max(columns.0));
+                columns.1 = columns.1.max(self.plan.step(*id).task.kind().len());
+            }
+        }
+        Frame { items: items.into_iter(), columns, prefix }
+    }
+
+    /// The lines of steps that stand side by side, long rows of the same look shortened.
+    fn items(&self, steps: &[StepId], chain: bool) -> Vec<Item> {
+        let mut items = Vec::new();
+        let mut at = 0;
+        while at < steps.len() {
+            let look = |id: StepId| self.looks.as_ref().map(|looks| looks[id.index()]);
+            let mut end = at + 1;
+            while self.looks.is_some() && end < steps.len() && look(steps[end]) == look(steps[at]) {
+                end += 1;
+            }
+            let hidden = if end - at > ALIKE + 2 { end - at - ALIKE - 1 } else { 0 };
+            for (n, id) in steps[at..end].iter().enumerate() {
+                if hidden > 0 && n == ALIKE {
+                    items.push(Item::More(hidden));
+                }
+                if hidden > 0 && (ALIKE..ALIKE + hidden).contains(&n) {
+                    continue;
+                }
+                let above = (at + n).checked_sub(1).map(|above| steps[above]);
+                let follows = above.filter(|above| self.follows(*id, *above, chain));
+                items.push(Item::Step { id: *id, follows, arrow: follows.is_some() });
+            }
+            at = end;
+        }
+        items
+    }
+
+    /// Is `→` enough to say what a step waits for?
+    fn follows(&self, id: StepId, above: StepId, chain: bool) -> bool {
+        let step = self.plan.step(id);
+        let mut after = step.after.iter().filter(|edge| edge.kind != EdgeKind::Condition);
+        match chain {
+            true => after.any(|edge| edge.from == above),
+            // Only where nothing else waits for the one above: the arms of a fan-out are all to look the same.
+            false => {
+                step.after.len() == 1 && self.followers[above.index()] == 1 && after.any(|edge| edge.from == above)
+            }
+        }
+    }
+
+    fn inside(&self, id: StepId) -> Vec<Item> {
+        let children = self.tree.children(id);
+        match &*self.plan.step(id).task {
+            Task::Flow(branches) => {
+                let mut items: Vec<_> = (0..branches.len()).map(|branch| Item::Branch { flow: id, branch }).collect();
+                if branches.iter().all(|branch| branch.when.is_some()) {
+                    items.push(Item::Nothing);
+                }
+                let chosen: HashSet<StepId> = branches.iter().map(|branch| branch.step).collect();
+                let rest: Vec<StepId> = children.iter().filter(|child| !chosen.contains(child)).copied().collect();
+                items.extend(self.items(&rest, false));
+                items
+            }
+            Task::Chain(_) => self.items(children, true),
+            _ => self.items(children, false),
+        }
+    }
+
+    fn branch_step(&self, flow: StepId, branch: usize) -> Vec<Item> {
+        match &*self.plan.step(flow).task {
+            Task::Flow(branches) => vec![Item::Step { id: branches[branch].step, follows: None, arrow: true }],
+            _ => Vec::new(),
+        }
+    }
+
+    fn name(&self, id: StepId) -> String {
+        let step = self.plan.step(id);
+        match &step.key {
+            Some(key) => clean(&format!("[{key}]")),
+            None => clean(&step.name),
+        }
+    }
+
+    /// Prints the line of an item, and the details below it.
+    fn line(&self, page: &mut Page, item: &Item, prefix: &str, below: &str, last: bool, columns: (usize, usize)) {
+        let arrow = matches!(item, Item::Step { arrow: true, .. });
+        let signs = page.signs;
+        let sign = match (last, arrow) {
+            (false, false) => signs.tee,
+            (true, false) => signs.corner,
+            (false, true) => signs.tee_arrow,
+            (true, true) => signs.corner_arrow,
+        };
+        let lead = format!("{prefix}{sign}");
+        match item {
+            Item::Step { id, follows, .. } => {
+                self.step(page, *id, *follows, &lead, &format!("{prefix}{below}"), columns)
+            }
+            Item::Branch { flow, branch } => self.branch(page, *flow, *branch, &lead),
+            Item::Nothing => {
+                page.row(&[(Ink::Dim, &lead), (Ink::Condition, "otherwise"), (Ink::Dim, "  nothing of it runs")], "");
+            }
+            Item::Hook { moment, .. } => page.row(&[(Ink::Dim, &lead), (Ink::Condition, on_moment(*moment))], ""),
+            Item::More(hidden) => {
+                let text = format!("{} {} more like these", signs.more, count(*hidden));
+                page.row(&[(Ink::Dim, &lead), (Ink::Dim, &text)], "");
+            }
+            Item::Deeper(hidden) => {
+                let text = format!("{} {} deeper", signs.more, plural(*hidden, "step"));
+                page.row(&[(Ink::Dim, &lead), (Ink::Dim, &text)], "");
+            }
+        }
+    }
+
+    fn branch(&self, page: &mut Page, flow: StepId, branch: usize, lead: &str) {
+        let Task::Flow(branches) = &*self.plan.step(flow).task else { return };
+        let time = match self.analysis.estimates.get(branches[branch].step.index()) {
+            Some(estimate) if !self.analysis.is_guess() => format!("≈ {}", wording::duration(estimate.ms)),
+            _ => String::new(),
+        };
+        match &branches[branch].when {
+            None => page.row(&[(Ink::Dim, lead), (Ink::Condition, "otherwise")], &time),
+            Some(condition) => {
+                let text = condition_text(condition);
+                page.row(&[(Ink::Dim, lead), (Ink::Dim, "when "), (Ink::Condition, &text)], &time);
+            }
+        }
+    }
+
+    fn step(
+        &self,
+        page: &mut Page,
+        id: StepId,
+        follows: Option<StepId>,
+        lead: &str,
+        below: &str,
+        (names, kinds): (usize, usize),
+    ) {
+        let step = self.plan.step(id);
+        let kind = step.task.kind();
+        // A group without a name is called by its kind.
+        let name = if is_nameless(step) { String::new() } else { shorten(&self.name(id), NAME_WIDTH * 2) };
+        let gap = if is_nameless(step) { 0 } else { names.saturating_sub(width(&name)) + 2 };
+        let gap = " ".repeat(gap);
+        let after_kind = " ".repeat(kinds.saturating_sub(kind.len()) + 2);
+        let what = self.what(id);
+        let place = match (step.span.is_known(), step.span.file) {
+            (false, _) => String::new(),
+            (true, 0) => format!(":{}", step.span.line),
+            (true, file) => {
+                let name = self.plan.header.files.get(file as usize).map_or("?", |file| file.name.as_str());
+                format!("{}:{}", clean(name), step.span.line)
+            }
+        };
+        let parts = [
+            (Ink::Dim, lead),
+            (Ink::Name, name.as_str()),
+            (Ink::Plain, gap.as_str()),
+            (Ink::Dim, kind),
+            (Ink::Plain, after_kind.as_str()),
+            (Ink::Plain, what.as_str()),
+        ];
+        page.row(&parts, &place);
+        let signs = page.signs;
+        let grows = step.task.is_group() && !self.tree.children(id).is_empty();
+        let details = format!("{below}{}", if grows { signs.bar } else { signs.blank });
+        page.pieces(&details, &self.details(id, follows, page.options.full));
+    }
+
+    /// What a step runs; of a group, how it goes on below.
+    fn what(&self, id: StepId) -> String {
+        let step = self.plan.step(id);
+        let children = self.tree.children(id).len();
+        let command = wording::command(self.plan, step);
+        match &*step.task {
+            Task::Parallel(_) if children > 1 => format!("{} side by side", plural(children, "step")),
+            Task::Each(each) if children > 0 && each.items.is_none() => plural(children, "item"),
+            Task::Each(each) if each.items.is_none() => "no items".to_owned(),
+            Task::Chain(_) | Task::Parallel(_) if children == 0 => "no steps".to_owned(),
+            _ => command,
+        }
+    }
+
+    /// What a step waits for and why, and how it runs.
+    fn details(&self, id: StepId, follows: Option<StepId>, full: bool) -> Vec<(Ink, String)> {
+        let (plan, step) = (self.plan, self.plan.step(id));
+        let most = if full { usize::MAX } else { 6 };
+        let names = |ids: &[StepId]| {
+            let names: Vec<_> = ids.iter().take(most).map(|id| self.other(*id)).collect();
+            match ids.len() > names.len() {
+                false => list(&names, most),
+                true => format!("{} and {} more", names.join(", "), count(ids.len() - names.len())),
+            }
+        };
+        let mut pieces: Vec<(Ink, String)> = Vec::new();
+        if let Some(desc) = &step.policy().desc {
+            pieces.push((Ink::Plain, clean(desc)));
+        }
+        let order: Vec<StepId> = step
+            .after
+            .iter()
+            .filter(|edge| {
+                edge.kind == EdgeKind::Order && Some(edge.from) != follows && !step.input.contains(&edge.from)
+            })
+            .map(|edge| edge.from)
+            .collect();
+        if !order.is_empty() {
+            pieces.push((Ink::Dim, format!("after {}", names(&order))));
+        }
+        if !step.input.is_empty() && follows.is_none_or(|above| step.input != [above]) {
+            pieces.push((Ink::Dim, format!("input from {}", names(&step.input))));
+        }
+        let uses = wording::all_uses(plan, step, most);
+        if let Some(uses) = uses {
+            pieces.push((Ink::Dim, format!("uses {uses}")));
+        }
+        if let Some(condition) = &step.when {
+            pieces.push((Ink::Condition, format!("when {}", condition_text(condition))));
+        }
+        let reads = self.reads(id);
+        if !reads.is_empty() {
+            pieces.push((Ink::Dim, format!("reads {}", names(&reads))));
+        }
+        pieces.extend(wording::policies(plan, step.policy()).into_iter().map(|piece| (Ink::Dim, piece)));
+        pieces
+    }
+
+    /// The steps that a step's condition, or a flow's conditions, read.
+    fn reads(&self, id: StepId) -> Vec<StepId> {
+        let step = self.plan.step(id);
+        let mut seen = HashSet::new();
+        let mut reads = Vec::new();
+        let mut add = |read: StepId| {
+            if seen.insert(read) {
+                reads.push(read);
+            }
+        };
+        if let Task::Flow(branches) = &*step.task {
+            branches.iter().filter_map(|branch| branch.when.as_ref()).for_each(|when| when.each_step(&mut add));
+        }
+        step.after.iter().filter(|edge| edge.kind == EdgeKind::Condition).for_each(|edge| add(edge.from));
+        reads
+    }
+
+    /// A step as it is called elsewhere in the tree.
+    fn other(&self, id: StepId) -> String {
+        wording::name(self.plan, id)
+    }
+}
+
+/// A group without a name of its own.
+fn is_nameless(step: &Step) -> bool {
+    step.anonymous && step.key.is_none()
+}
+
+/// A condition in words; one that is known already says so.
+fn condition_text(condition: &Condition) -> String {
+    match condition {
+        Condition::Known(value) => format!("{value} (known already)"),
+        condition => clean(&condition.text()),
+    }
+}
+
+fn on_moment(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Start => "on start",
+        Moment::Success => "on success",
+        Moment::Failure => "on failure",
+        Moment::Complete => "on complete",
+    }
+}
+
+/// A hash of what each step looks like: its kind, its policies, its condition, how it waits, and its children.
+fn looks(plan: &Plan, tree: &Hierarchy) -> Vec<u64> {
+    let mut looks = vec![0u64; plan.steps.len()];
+    for id in tree.preorder().iter().rev() {
+        let step = plan.step(*id);
+        let mut hasher = DefaultHasher::new();
+        (step.task.kind(), step.anonymous, step.key.is_some()).hash(&mut hasher);
+        for kind in [EdgeKind::Order, EdgeKind::Data, EdgeKind::Condition] {
+            step.after.iter().any(|edge| edge.kind == kind).hash(&mut hasher);
+        }
+        if let Some(condition) = &step.when {
+            condition.text().hash(&mut hasher);
+        }
+        if step.policy.is_some() {
+            let mut words = wording::policies(plan, step.policy());
+            words.retain(|word| !word.starts_with("estimate "));
+            words.hash(&mut hasher);
+        }
+        if let Task::Flow(branches) = &*step.task {
+            branches.iter().for_each(|branch| branch.when.as_ref().map(Condition::text).hash(&mut hasher));
+        }
+        tree.children(*id).iter().for_each(|child| looks[child.index()].hash(&mut hasher));
+        looks[id.index()] = hasher.finish();
+    }
+    looks
+}

@@ -1,0 +1,53 @@
+//! How many steps ended how.
+
+use crate::state::{RunState, Status};
+
+/// How many steps ended how; groups do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub total: usize,
+    pub done: usize,
+    pub failed: usize,
+    pub skipped: usize,
+    pub cancelled: usize,
+}
+
+impl Counts {
+    pub fn of(state: &RunState) -> Self {
+        let mut counts = Counts::default();
+        for id in state.plan.ids().filter(|id| !state.plan.step(*id).task.is_group()) {
+            counts.total += 1;
+            counts.add(state.step(id).status);
+        }
+        counts
+    }
+
+    /// One more step that ended so.
+    pub fn add(&mut self, status: Status) {
+        match status {
+            Status::Success => self.done += 1,
+            Status::Failed => self.failed += 1,
+            Status::Skipped => self.skipped += 1,
+            Status::Cancelled => self.cancelled += 1,
+            _ => {}
+        }
+    }
+
+    pub fn ended(&self) -> usize {
+        self.done + self.failed + self.skipped + self.cancelled
+    }
+
+    /// `5 done, 1 failed, 3 skipped`
+    pub fn text(&self) -> String {
+        let open = self.total - self.ended();
+        let parts = [
+            (self.done, "done"),
+            (self.failed, "failed"),
+            (self.skipped, "skipped"),
+            (self.cancelled, "cancelled"),
+            (open, "not finished"),
+        ];
+        let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if said.is_empty() { "no steps".to_owned() } else { said.join(", ") }
+    }
+}

@@ -1,0 +1,123 @@
+//! Runs and events as JSON, for other programs.
+
+use serde_json::{Map, json};
+
+use super::{MASK, is_secret};
+use crate::event::{Because, Event, Record, RunStatus, Skip, Stop};
+use crate::plan::{Json, Plan, StepId};
+use crate::state::{Files, RunState, Status};
+
+/// The object that `--json` prints at the end of a run (see the command's help). Its keys are a promise:
+/// `{"run", "workflow", "status", "duration_ms", "steps": {path: {"status", "output", "code", "attempts", "duration_ms", "error"}}}`.
+///
+/// Groups are in it as well, anonymous ones are not. `status`: with what is known beyond the log (`interrupted`).
+pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
+    let mut steps = Map::new();
+    for id in state.plan.ids() {
+        let step = state.plan.step(id);
+        if !step.anonymous || step.key.is_some() {
+            steps.insert(state.plan.path(id), self::step(state, id, files));
+        }
+    }
+    json!({
+        "run": state.created.run,
+        "workflow": state.created.workflow,
+        "status": status.name(),
+        "duration_ms": state.latest_at.saturating_sub(state.started_at),
+        "steps": steps,
+    })
+}
+
+fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {
+    let result = state.result(id);
+    let output = match result.status {
+        Status::Success | Status::Failed if is_secret(&state.plan, id) => MASK.into(),
+        _ => result.output(files).unwrap_or_default(),
+    };
+    let outcome = result.outcome.as_deref();
+    json!({
+        "status": result.status.name(),
+        "output": output,
+        "code": outcome.and_then(|outcome| outcome.code),
+        "attempts": result.attempts,
+        "duration_ms": result.duration_ms,
+        "error": outcome.and_then(|outcome| outcome.error.as_ref()).map(|error| &error.message),
+    })
+}
+
+/// One event as one object: `run`, `seq`, `at`, `type`, then the event's own fields. Where an event names a step,
+/// `step` is its path and `id` its number. `plan` must hold the step, so apply the event to it before.
+pub fn event(run: &str, plan: &Plan, record: &Record) -> Json {
+    let mut line = Map::new();
+    line.insert("run".into(), run.into());
+    line.insert("seq".into(), record.seq.into());
+    line.insert("at".into(), record.at.into());
+    let Ok(Json::Object(fields)) = serde_json::to_value(&*record.event) else {
+        return Json::Object(line);
+    };
+    for (key, value) in fields {
+        if key == "step" {
+            name_step(plan, value, &mut line);
+        } else {
+            line.insert(key, value);
+        }
+    }
+    if line.get("run").is_some_and(|name| name != run) {
+        line.insert("run".into(), run.into());
+    }
+    match &*record.event {
+        Event::Planned { of: Some(of), .. } => {
+            line.insert("of".into(), plan.path(*of).into());
+        }
+        Event::Decided { saw, .. } if !saw.is_empty() => {
+            let values = saw.iter().map(|saw| {
+                let mut seen = Map::new();
+                name_step(plan, saw.step.0.into(), &mut seen);
+                let hidden = is_secret(plan, saw.step) && !saw.handles;
+                seen.insert("what".into(), saw.what.as_str().into());
+                seen.insert("value".into(), if hidden { MASK.into() } else { saw.value.clone() });
+                Json::Object(seen)
+            });
+            line.insert("saw".into(), values.collect());
+        }
+        Event::Skipped { reason, .. } => {
+            line.insert("reason".into(), skip(plan, reason));
+        }
+        Event::Stopping { reason: Stop::Failure(step) } => {
+            line.insert("reason".into(), json!({ "failure": plan.path(*step) }));
+        }
+        Event::Finished { step, .. } | Event::Retrying { step, .. } if is_secret(plan, *step) => {
+            if let Some(Json::Object(outcome)) = line.get_mut("outcome") {
+                for hidden in ["output", "fields"] {
+                    if let Some(value) = outcome.get_mut(hidden) {
+                        *value = MASK.into();
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+    Json::Object(line)
+}
+
+fn name_step(plan: &Plan, id: Json, line: &mut Map<String, Json>) {
+    let known = id.as_u64().and_then(|id| u32::try_from(id).ok()).filter(|id| (*id as usize) < plan.steps.len());
+    line.insert("step".into(), known.map(|id| plan.path(StepId(id))).into());
+    line.insert("id".into(), id);
+}
+
+fn skip(plan: &Plan, skip: &Skip) -> Json {
+    let (name, because) = match skip {
+        Skip::NotTaken(because) => ("not_taken", because),
+        Skip::UpstreamFailed(because) => ("upstream_failed", because),
+    };
+    let because = match because {
+        Because::Condition => "condition".into(),
+        Because::Moment => "moment".into(),
+        Because::Branch(flow) => json!({ "branch": plan.path(*flow) }),
+        Because::Group(group) => json!({ "group": plan.path(*group) }),
+        Because::Child(child) => json!({ "child": plan.path(*child) }),
+        Because::Predecessor(before) => json!({ "predecessor": plan.path(*before) }),
+    };
+    json!({ name: because })
+}

@@ -1,0 +1,27 @@
+//! Events and state to text: what a person or another program gets to see of a run.
+//!
+//! Everything here is a function of events and state, and of a [`Look`]. It knows no clock and no store, and but
+//! for [`progress`] no terminal: the doors say how wide the screen is, what time it is, and where the text goes.
+
+mod counts;
+pub mod json;
+pub mod logs;
+mod look;
+mod place;
+pub mod progress;
+mod reason;
+mod runs;
+mod show;
+mod summary;
+pub mod time;
+mod why;
+
+pub use look::{Look, Tone};
+pub use place::{is_secret, place};
+pub use runs::{RunLine, runs};
+pub use show::show;
+pub use summary::{LogPaths, Summary};
+pub use why::Why;
+
+/// What stands in the place of something that is not to be shown.
+pub const MASK: &str = "***";

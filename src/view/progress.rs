@@ -1,0 +1,168 @@
+//! Progress: what is shown while a run goes on.
+//!
+//! Events may come by the ten thousand a second: each only updates the board, and it is drawn at most ten times a
+//! second, when the door says what time it is ([`Progress::tick`]).
+
+mod board;
+mod news;
+mod rest;
+
+use std::collections::HashMap;
+use std::io::{BufWriter, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use self::board::Board;
+use super::{Look, time};
+use crate::event::Record;
+use crate::state::RunState;
+
+/// Shortest time between two drawings, in milliseconds.
+const INTERVAL: u64 = 100;
+/// With more steps than this in the plan, only what goes wrong gets a line that stays.
+const FEW: usize = 200;
+/// Lines that stay, at most, between two drawings.
+const BURST: usize = 50;
+
+/// Shows a run that goes on. See the module's page.
+pub struct Progress {
+    board: Board,
+    place: Place,
+    look: Look,
+    drawn_at: u64,
+    began_at: u64,
+}
+
+enum Place {
+    /// Nothing is shown.
+    Nowhere,
+    /// Lines, one after the other.
+    Lines(BufWriter<Box<dyn Write + Send>>),
+    /// The last lines of a terminal, drawn anew.
+    Screen { bar: ProgressBar, news: Vec<String>, dropped: usize },
+}
+
+impl Progress {
+    /// Shows nothing.
+    pub fn quiet() -> Self {
+        Self::of(Place::Nowhere, Look::PLAIN)
+    }
+
+    /// A line for each step that starts, ends, fails, is tried again or skipped.
+    pub fn lines(out: Box<dyn Write + Send>, look: Look) -> Self {
+        Self::of(Place::Lines(BufWriter::with_capacity(64 * 1024, out)), look)
+    }
+
+    /// The last lines of the terminal that standard error is.
+    pub fn screen(look: Look) -> Self {
+        let target = ProgressDrawTarget::stderr_with_hz(20);
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        Self::of(Place::Screen { bar, news: Vec::new(), dropped: 0 }, look)
+    }
+
+    fn of(place: Place, look: Look) -> Self {
+        Progress { board: Board::default(), place, look, drawn_at: 0, began_at: 0 }
+    }
+
+    /// How long steps took in earlier runs, by path, in milliseconds, and how many run at the same time:
+    /// for the estimate of the rest.
+    pub fn expect(&mut self, durations: HashMap<String, u64>, parallel: usize) {
+        self.board.expect(durations, parallel);
+    }
+
+    /// Takes up a run that has events already (a resume): they are counted, but no news.
+    pub fn take_up(&mut self, state: RunState) {
+        if !matches!(self.place, Place::Nowhere) {
+            self.board.take_up(state);
+        }
+    }
+
+    /// An event.
+    pub fn record(&mut self, record: &Record) {
+        if matches!(self.place, Place::Nowhere) {
+            return;
+        }
+        if self.began_at == 0 {
+            self.began_at = record.at;
+        }
+        self.board.apply(record);
+        let since = record.at.saturating_sub(self.began_at);
+        match &mut self.place {
+            Place::Nowhere => {}
+            Place::Lines(out) => {
+                for news in news::of(self.board.state(), &record.event, self.look) {
+                    // Where nobody reads, there is nobody to be told.
+                    let _ = writeln!(out, "{:>7}  {}", time::duration(since / 100 * 100), news.line);
+                }
+            }
+            Place::Screen { news: waiting, dropped, .. } => {
+                let few = self.board.total() <= FEW;
+                if !few && !news::is_trouble(&record.event) {
+                    return;
+                }
+                for news in news::of(self.board.state(), &record.event, self.look) {
+                    match news.stays && (few || waiting.len() < BURST) {
+                        true => waiting.push(news.line),
+                        false => *dropped += usize::from(news.stays),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Time has passed: it is now so many milliseconds after 1970. To be called a few times a second.
+    pub fn tick(&mut self, now: u64) {
+        if now.saturating_sub(self.drawn_at) < INTERVAL {
+            return;
+        }
+        self.drawn_at = now;
+        self.draw(now);
+    }
+
+    fn draw(&mut self, now: u64) {
+        match &mut self.place {
+            Place::Nowhere => {}
+            Place::Lines(out) => drop(out.flush()),
+            Place::Screen { bar, news, dropped } => {
+                let (columns, rows) =
+                    terminal_size::terminal_size_of(std::io::stderr()).map_or((80, 24), |(w, h)| (w.0, h.0));
+                // One column is left free, so that no terminal wraps the line.
+                let look = Look { width: usize::from(columns).saturating_sub(1).max(1), ..self.look };
+                if !news.is_empty() {
+                    let shown = news.drain(..).map(|line| look.cut(&line, look.width));
+                    let shown: Vec<_> = shown.map(|line| news::painted(&line, look)).collect();
+                    bar.println(shown.join("\n"));
+                }
+                if *dropped > 0 {
+                    bar.println(format!("{} and {dropped} more", look.ellipsis()));
+                    *dropped = 0;
+                }
+                let began = if self.began_at > 0 { self.began_at } else { now };
+                bar.set_message(self.board.lines(now, began, look, usize::from(rows)).join("\n"));
+            }
+        }
+    }
+
+    /// Says something between the lines.
+    pub fn say(&mut self, line: &str) {
+        match &mut self.place {
+            Place::Nowhere => {}
+            Place::Lines(out) => {
+                let _ = writeln!(out, "{line}");
+                let _ = out.flush();
+            }
+            Place::Screen { bar, .. } => bar.println(line),
+        }
+    }
+
+    /// The run is over, or nobody looks any longer: news still come out, the drawing goes away.
+    pub fn finish(&mut self, now: u64) {
+        self.draw(now);
+        if let Place::Screen { bar, .. } = &self.place {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What an event is to a person who watches, in a line.
+
+use crate::event::{Because, Event, Outcome, Skip};
+use crate::plan::StepId;
+use crate::state::{RunState, Status};
+use crate::view::look::one_line;
+use crate::view::{Look, reason, time};
+
+/// A line.
+pub(super) struct News {
+    /// Begins with the sign of a status.
+    pub line: String,
+    /// Is it worth a line where the board shows what runs?
+    pub stays: bool,
+}
+
+/// Does the event tell of something that goes wrong, or was printed by the script?
+pub(super) fn is_trouble(event: &Event) -> bool {
+    match event {
+        Event::Retrying { .. } | Event::Interrupted { .. } | Event::Printed { .. } | Event::Stopping { .. } => true,
+        Event::Finished { outcome, .. } => outcome.error.is_some(),
+        _ => false,
+    }
+}
+
+/// The news of an event that has been applied to the state. Groups are no news, unless they fail by themselves.
+pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
+    let one = |id: StepId, status: Status, what: &str, stays: bool| {
+        let line = format!("{} {}: {what}", look.bare_sign(status), one_line(&state.plan.path(id)));
+        vec![News { line, stays }]
+    };
+    let is_group = |id: StepId| state.plan.step(id).task.is_group();
+    match event {
+        Event::Started { step, .. } if is_group(*step) => Vec::new(),
+        Event::Started { step, attempt: 1 } => one(*step, Status::Running, "started", false),
+        Event::Started { step, attempt } => one(*step, Status::Running, &format!("attempt {attempt} started"), false),
+        Event::Waiting { step, delay_ms } => {
+            one(*step, Status::Waiting, &format!("waits {}", time::duration(*delay_ms)), false)
+        }
+        Event::Finished { step, .. } if is_group(*step) && !fails_by_itself(state, *step) => Vec::new(),
+        Event::Finished { step, outcome, .. } => {
+            let took = took(state, *step, outcome);
+            match outcome.error {
+                None => one(*step, Status::Success, &format!("done in {took}"), true),
+                Some(_) => {
+                    let said = reason::failed(Some(outcome));
+                    one(*step, Status::Failed, &format!("failed after {took}: {said}"), true)
+                }
+            }
+        }
+        Event::Retrying { step, attempt, outcome, delay_ms } => {
+            let said = reason::failed(Some(outcome));
+            let next = format!("attempt {} in {}", attempt + 1, time::duration(*delay_ms));
+            one(*step, Status::Retrying, &format!("attempt {attempt} failed: {said}; {next}"), true)
+        }
+        // The skip of a group says it all.
+        Event::Skipped {
+            reason: Skip::NotTaken(Because::Group(_)) | Skip::UpstreamFailed(Because::Group(_)), ..
+        } => Vec::new(),
+        Event::Skipped { step, .. } => {
+            one(*step, Status::Skipped, &format!("skipped: {}", reason::skipped(state, *step)), true)
+        }
+        Event::Interrupted { step, attempt } if !is_group(*step) => {
+            one(*step, Status::Retrying, &format!("attempt {attempt} was interrupted and will be made again"), true)
+        }
+        Event::Cancelled { step } if !is_group(*step) => one(*step, Status::Cancelled, "cancelled", false),
+        Event::Stopping { reason } => {
+            let line = format!("{} stopping: {}", look.bare_sign(Status::Waiting), reason::stop(&state.plan, *reason));
+            vec![News { line, stays: true }]
+        }
+        Event::Printed { text } => {
+            let line = |line: &str| News {
+                line: format!("{} {}", look.bare_sign(Status::Pending), one_line(line)),
+                stays: true,
+            };
+            text.lines().map(line).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn fails_by_itself(state: &RunState, id: StepId) -> bool {
+    state.step(id).status == Status::Failed && !reason::is_child_failure(state, id)
+}
+
+fn took(state: &RunState, id: StepId, outcome: &Outcome) -> String {
+    let step = state.step(id);
+    match outcome.duration_ms {
+        0 => time::duration(step.finished_at.saturating_sub(step.started_at)),
+        ms => time::duration(ms),
+    }
+}
+
+/// A line with its sign in colour.
+pub(super) fn painted(line: &str, look: Look) -> String {
+    let all = [Status::Success, Status::Failed, Status::Skipped, Status::Retrying, Status::Cancelled, Status::Waiting];
+    match all.into_iter().find_map(|status| Some((status, line.strip_prefix(look.bare_sign(status))?))) {
+        Some((status, rest)) => format!("{}{rest}", look.sign(status)),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,155 @@
+//! Why a step stands where it stands, in one line each. `why` makes chains of them.
+
+use super::look::one_line;
+use super::{MASK, is_secret};
+use crate::event::{Because, Decision, FailureKind, Outcome, Saw, Skip, Stop};
+use crate::plan::{Branch, Condition, Plan, Rule, StepId, Task};
+use crate::state::result::shorten;
+use crate::state::{Decided, RunState, Status};
+
+/// Longest value shown in a line.
+const VALUE: usize = 80;
+
+/// The latest evaluation of a condition.
+pub(super) fn decision(state: &RunState, step: StepId, branch: u32) -> Option<&Decided> {
+    state.decisions.iter().rev().find(|decided| decided.step == step && decided.branch == branch)
+}
+
+/// The branches of a flow.
+pub(super) fn branches(plan: &Plan, flow: StepId) -> &[Branch] {
+    match &*plan.step(flow).task {
+        Task::Flow(branches) => branches,
+        _ => &[],
+    }
+}
+
+/// The branch of a flow that was taken: the first whose condition was true, or the `otherwise` behind them.
+pub(super) fn taken(state: &RunState, flow: StepId) -> Option<&Branch> {
+    branches(&state.plan, flow).iter().enumerate().find_map(|(n, branch)| {
+        let decided = match &branch.when {
+            None => true,
+            Some(Condition::Known(value)) => *value,
+            Some(_) => decision(state, flow, n as u32).is_some_and(|d| d.result == Decision::Is(true)),
+        };
+        (decided && state.step(branch.step).status != Status::Skipped).then_some(branch)
+    })
+}
+
+/// A value that a condition has read: `test.passed = false`.
+pub(super) fn saw(plan: &Plan, saw: &Saw) -> String {
+    let value = if is_secret(plan, saw.step) && !saw.handles {
+        MASK.to_owned()
+    } else {
+        shorten(&one_line(&saw.value.to_string()), VALUE)
+    };
+    format!("{}.{} = {value}", plan.path(saw.step), saw.what)
+}
+
+/// A condition and the values it saw: `test.passed && cover.output > 80 (test.passed = false)`.
+fn condition(plan: &Plan, condition: &Condition, decided: Option<&Decided>) -> String {
+    let text = shorten(&one_line(&condition.text()), VALUE);
+    let seen: Vec<_> = decided.iter().flat_map(|d| &d.saw).map(|s| saw(plan, s)).collect();
+    if seen.is_empty() { format!("`{text}`") } else { format!("`{text}` ({})", seen.join(", ")) }
+}
+
+/// Why a step is skipped, as the rest of the sentence "it was skipped because …".
+pub(super) fn skipped(state: &RunState, id: StepId) -> String {
+    let plan = &state.plan;
+    let because = match state.step(id).skip.as_deref() {
+        Some(Skip::NotTaken(because) | Skip::UpstreamFailed(because)) => because,
+        None => return "it was not taken".to_owned(),
+    };
+    match because {
+        Because::Condition => match &plan.step(id).when {
+            Some(when) => {
+                format!("its condition was false: {}", condition(plan, when, decision(state, id, 0)))
+            }
+            None => "its condition was false".to_owned(),
+        },
+        Because::Branch(flow) => match taken(state, *flow) {
+            Some(branch) => format!("`{}` took the branch `{}`", plan.path(*flow), plan.path(branch.step)),
+            None => match own_condition(state, *flow, id) {
+                Some(said) => format!("the condition of its branch of `{}` was false: {said}", plan.path(*flow)),
+                None => format!("`{}` took no branch", plan.path(*flow)),
+            },
+        },
+        Because::Group(group) => format!("its group `{}` was skipped", plan.path(*group)),
+        Because::Child(child) => format!("everything in it was skipped, beginning with `{}`", plan.path(*child)),
+        Because::Predecessor(before) => {
+            let path = plan.path(*before);
+            match state.step(*before).status {
+                Status::Failed => format!("`{path}` failed"),
+                Status::Skipped => format!("`{path}` was skipped"),
+                Status::Cancelled => format!("`{path}` was cancelled"),
+                Status::Success => match plan.step(id).policy().rule {
+                    Rule::OneFailed => "none of the steps before it failed".to_owned(),
+                    Rule::AllFailed => format!("`{path}` did not fail"),
+                    rule => format!("`{path}` succeeded, which its rule `{}` rules out", rule.name()),
+                },
+                status => format!("`{path}` is {}", status.name()),
+            }
+        }
+        Because::Moment => match plan.hook(id) {
+            Some(moment) => format!(
+                "it is a hook for `{}`, and the run ended otherwise",
+                match moment {
+                    crate::plan::Moment::Start => "start",
+                    crate::plan::Moment::Success => "success",
+                    crate::plan::Moment::Failure => "failure",
+                    crate::plan::Moment::Complete => "complete",
+                }
+            ),
+            None => "the run ended otherwise than its hook waits for".to_owned(),
+        },
+    }
+}
+
+fn own_condition(state: &RunState, flow: StepId, child: StepId) -> Option<String> {
+    let (n, branch) = branches(&state.plan, flow).iter().enumerate().find(|(_, branch)| branch.step == child)?;
+    Some(condition(&state.plan, branch.when.as_ref()?, decision(state, flow, n as u32)))
+}
+
+/// What went wrong in an attempt, in one line.
+pub(super) fn failed(outcome: Option<&Outcome>) -> String {
+    match outcome.and_then(|outcome| outcome.error.as_ref()) {
+        Some(error) => one_line(&error.message),
+        None => "it failed".to_owned(),
+    }
+}
+
+/// Did it fail only because a step inside it did?
+pub(super) fn is_child_failure(state: &RunState, id: StepId) -> bool {
+    let outcome = state.step(id).outcome.as_ref();
+    outcome.and_then(|outcome| outcome.error.as_ref()).is_some_and(|error| error.kind == FailureKind::Child)
+}
+
+/// Why nothing new started, as the rest of the sentence "because …".
+pub(super) fn stop(plan: &Plan, stop: Stop) -> String {
+    match stop {
+        Stop::Cancelled => "the run was cancelled".to_owned(),
+        Stop::Interrupted => "the run was interrupted".to_owned(),
+        Stop::Failure(id) => format!("`{}` failed, and a failure of it stops the run", plan.path(id)),
+        Stop::Timeout => "the run took longer than its timeout".to_owned(),
+    }
+}
+
+/// Do failed steps that nothing else deals with make the run fail? If this one does not: why, in one line.
+pub(super) fn handled(state: &RunState, id: StepId) -> Option<String> {
+    use crate::plan::OnError;
+    match state.plan.step(id).policy().on_error {
+        Some(OnError::Continue) => return Some("its on_error is `continue`".to_owned()),
+        Some(OnError::Skip) => return Some("its on_error is `skip`".to_owned()),
+        Some(OnError::Stop) | None => {}
+    }
+    if !state.step(id).handled {
+        return None;
+    }
+    let reader = state
+        .decisions
+        .iter()
+        .find_map(|decided| decided.saw.iter().any(|saw| saw.step == id && saw.handles).then_some(decided.step));
+    Some(match reader {
+        Some(reader) => format!("the condition of `{}` looked at it", state.plan.path(reader)),
+        None => "the script looked at it".to_owned(),
+    })
+}

@@ -1,0 +1,101 @@
+//! The table of runs.
+
+use super::look::{columns, run_tone};
+use super::time::{Clock, duration};
+use super::{Look, Tone};
+use crate::event::RunStatus;
+
+/// One run in the table.
+#[derive(Clone, Debug, Default)]
+pub struct RunLine {
+    /// Its id.
+    pub run: String,
+    /// Name of the workflow.
+    pub workflow: String,
+    /// Its status, with what is known beyond its log (`interrupted`).
+    pub status: RunStatus,
+    /// When it began, in milliseconds since 1970.
+    pub started_at: u64,
+    /// From its first event to its latest, in milliseconds.
+    pub duration_ms: u64,
+    /// Steps, groups not counted.
+    pub total: usize,
+    /// Of them, those that have ended in any way.
+    pub ended: usize,
+    /// Of them, those that failed.
+    pub failed: usize,
+}
+
+/// A table, one line a run; a text says so if there is none. Rows stay whole at any width: they can be cut by the terminal.
+pub fn runs(lines: &[RunLine], clock: &Clock, look: Look) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut rows = vec![["RUN", "WORKFLOW", "STATUS", "STEPS", "TOOK", "STARTED"].map(str::to_owned)];
+    for line in lines {
+        let mut steps = format!("{}/{}", line.ended, line.total);
+        if line.failed > 0 {
+            steps.push_str(&format!(" ({} failed)", line.failed));
+        }
+        rows.push([
+            line.run.clone(),
+            line.workflow.clone(),
+            line.status.name().to_owned(),
+            steps,
+            duration(line.duration_ms),
+            clock.ago(line.started_at),
+        ]);
+    }
+    let mut widths = [0; 6];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(columns(cell));
+        }
+    }
+    let mut text = String::new();
+    for (n, row) in rows.iter().enumerate() {
+        for (column, cell) in row.iter().enumerate() {
+            let painted = match (n, column) {
+                (0, _) => look.paint(Tone::Faint, cell),
+                (_, 2) => look.paint(run_tone(lines[n - 1].status), cell),
+                _ => cell.clone(),
+            };
+            text.push_str(&painted);
+            if column + 1 < row.len() {
+                text.push_str(&" ".repeat(widths[column] - columns(cell) + 2));
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let now = 1_785_585_600_000;
+        let line = |run: &str, workflow: &str, status, failed, ago| RunLine {
+            run: run.into(),
+            workflow: workflow.into(),
+            status,
+            started_at: now - ago,
+            duration_ms: 4_321,
+            total: 12,
+            ended: 5,
+            failed,
+        };
+        let lines =
+            [line("r1", "deploy", RunStatus::Failed, 2, 61_000), line("r10", "配置", RunStatus::Running, 0, 1_000)];
+        let table = runs(&lines, &Clock::utc(now), Look::PLAIN);
+        assert_eq!(
+            table,
+            "RUN  WORKFLOW  STATUS   STEPS            TOOK  STARTED\n\
+             r1   deploy    failed   5/12 (2 failed)  4.3s  1 min ago\n\
+             r10  配置      running  5/12             4.3s  just now\n"
+        );
+        assert_eq!(runs(&[], &Clock::utc(now), Look::PLAIN), "");
+    }
+}

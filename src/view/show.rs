@@ -1,0 +1,238 @@
+//! One run: what it was, and the tree of its steps.
+
+use std::fmt::Write;
+
+use super::counts::Counts;
+use super::look::{columns, one_line};
+use super::time::{self, Clock};
+use super::{Look, MASK, Tone, is_secret, reason};
+use crate::event::{Because, RunStatus, Skip};
+use crate::plan::{Graph, Moment, StepId};
+use crate::state::{RunState, Status};
+
+/// Children of one group that are shown, unless all are asked for.
+const SHOWN: usize = 20;
+/// Columns of an output, or of a reason.
+const NOTE: usize = 72;
+/// Columns that names may push the rest to the right.
+const NAMES: usize = 44;
+
+/// The page of a run. `status`: with what is known beyond the log (`interrupted`). `all`: leave nothing out.
+pub fn show(state: &RunState, status: RunStatus, clock: &Clock, look: Look, all: bool) -> String {
+    let graph = Graph::of(&state.plan);
+    let mut tree = Tree { state, clock, look, all, graph, rows: Vec::new() };
+    let top: Vec<_> = state.plan.ids().filter(|id| state.plan.step(*id).parent.is_none()).collect();
+    tree.siblings(&top, 0);
+    let mut text = header(state, status, clock, look);
+    tree.write(&mut text);
+    text
+}
+
+fn header(state: &RunState, status: RunStatus, clock: &Clock, look: Look) -> String {
+    let created = &state.created;
+    let mut text = format!("{} {}\n", look.paint(Tone::Strong, &created.workflow), look.run_status(status));
+    let mut row = |name: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {} {value}", look.paint(Tone::Faint, &format!("{name:<8}")));
+        }
+    };
+    row("run", created.run.clone());
+    row("script", if created.file == "-" { "standard input".to_owned() } else { created.file.clone() });
+    row("args", created.args.iter().map(|(k, v)| format!("{k}={}", one_line(v))).collect::<Vec<_>>().join(" "));
+    row("began", format!("{} ({})", clock.time(state.started_at), clock.ago(state.started_at)));
+    let end = if status == RunStatus::Running { clock.now().max(state.latest_at) } else { state.latest_at };
+    row("took", time::duration(end.saturating_sub(state.started_at)));
+    let counts = Counts::of(state);
+    row("steps", counts.text());
+    if let Some(stop) = state.stopping {
+        row("stopped", format!("because {}", reason::stop(&state.plan, stop)));
+    }
+    text.push('\n');
+    text
+}
+
+/// A line of the tree before its columns are known.
+struct Row {
+    indent: usize,
+    status: Status,
+    name: String,
+    took: String,
+    note: String,
+}
+
+struct Tree<'a> {
+    state: &'a RunState,
+    clock: &'a Clock,
+    look: Look,
+    all: bool,
+    graph: Graph,
+    rows: Vec<Row>,
+}
+
+impl Tree<'_> {
+    fn siblings(&mut self, ids: &[StepId], indent: usize) {
+        if self.all || ids.len() <= SHOWN {
+            ids.iter().for_each(|id| self.step(*id, indent));
+            return;
+        }
+        // Of a wide fan-out the exceptions are worth a line each, the rest is a number.
+        let (mut shown, mut hidden) = (0, Vec::<(Status, usize)>::new());
+        for id in ids {
+            let status = self.state.step(*id).status;
+            let dull = matches!(status, Status::Success | Status::Pending | Status::Ready);
+            if !dull && shown < SHOWN {
+                shown += 1;
+                self.step(*id, indent);
+            } else {
+                match hidden.iter_mut().find(|(known, _)| *known == status) {
+                    Some((_, n)) => *n += 1,
+                    None => hidden.push((status, 1)),
+                }
+            }
+        }
+        for (status, n) in hidden {
+            let more = if shown > 0 { " more" } else { "" };
+            let name = format!("{} {n}{more} {}", self.look.ellipsis(), status.name());
+            self.rows.push(Row { indent, status, name, took: String::new(), note: String::new() });
+        }
+    }
+
+    fn step(&mut self, id: StepId, indent: usize) {
+        let plan = self.state.plan.step(id);
+        let children = self.graph.children(id).to_vec();
+        if plan.anonymous && plan.key.is_none() && !children.is_empty() {
+            return self.siblings(&children, indent);
+        }
+        let name = match &plan.key {
+            Some(key) => format!("[{}]", one_line(key)),
+            None => plan.name.to_string(),
+        };
+        let step = self.state.step(id);
+        let began = matches!(step.status, Status::Success | Status::Failed | Status::Cancelled) && step.started_at > 0;
+        let took = match step.status {
+            _ if began => time::duration(step.finished_at.saturating_sub(step.started_at)),
+            Status::Running => time::elapsed(self.clock.now().saturating_sub(step.started_at)),
+            _ => String::new(),
+        };
+        let note = self.note(id, &children);
+        self.rows.push(Row { indent, status: step.status, name, took, note });
+        let whole = step.status == Status::Skipped && children.iter().all(|child| self.went_with(*child, id));
+        if self.all || !whole {
+            self.siblings(&children, indent + 1);
+        }
+    }
+
+    /// Was the child skipped only because its group was?
+    fn went_with(&self, child: StepId, group: StepId) -> bool {
+        matches!(
+            self.state.step(child).skip.as_deref(),
+            Some(Skip::NotTaken(Because::Group(g)) | Skip::UpstreamFailed(Because::Group(g))) if *g == group
+        )
+    }
+
+    fn note(&self, id: StepId, children: &[StepId]) -> String {
+        let (state, step, plan) = (self.state, self.state.step(id), self.state.plan.step(id));
+        let mut notes = Vec::new();
+        if let Some(moment) = state.plan.hook(id) {
+            notes.push(match moment {
+                Moment::Start => "on start".to_owned(),
+                Moment::Success => "on success".to_owned(),
+                Moment::Failure => "on failure".to_owned(),
+                Moment::Complete => "on complete".to_owned(),
+            });
+        }
+        match step.attempt {
+            0 | 1 => {}
+            n if step.status.is_final() => notes.push(format!("{n} attempts")),
+            n => notes.push(format!("attempt {n}")),
+        }
+        match step.status {
+            Status::Success if plan.task.is_group() => {}
+            Status::Success if is_secret(&state.plan, id) => notes.push(MASK.to_owned()),
+            Status::Success => {
+                if let Some(output) = self.output(id) {
+                    notes.push(output);
+                }
+            }
+            Status::Failed if reason::is_child_failure(state, id) => {}
+            Status::Failed => {
+                notes.push(reason::failed(step.outcome.as_deref()));
+                if let Some(how) = reason::handled(state, id) {
+                    notes.push(format!("dealt with: {how}"));
+                }
+            }
+            Status::Skipped => {
+                let steps = match children.len() {
+                    0 => String::new(),
+                    1 => "1 step, ".to_owned(),
+                    n => format!("{n} steps, "),
+                };
+                notes.push(format!("{steps}skipped: {}", reason::skipped(state, id)));
+            }
+            Status::Waiting | Status::Retrying => {
+                let word = if step.status == Status::Waiting { "waits until" } else { "tries again at" };
+                notes.push(format!("{word} {}", self.clock.time(step.until)));
+                if step.status == Status::Retrying {
+                    notes.push(reason::failed(step.outcome.as_deref()));
+                }
+            }
+            Status::Cancelled => notes.push("cancelled".to_owned()),
+            Status::Pending | Status::Ready | Status::Running => {}
+        }
+        notes.join("; ")
+    }
+
+    /// The output on one line; nothing if there is none, or if its file is gone.
+    fn output(&self, id: StepId) -> Option<String> {
+        use crate::event::Output;
+        let text = match &self.state.step(id).outcome.as_ref()?.output {
+            Output::None => return None,
+            Output::Value(value) => crate::state::result::plain_text(value),
+            // A long one: its beginning is not worth reading the file.
+            Output::File { log, json } => {
+                let kind = if *json { "bytes of JSON" } else { "bytes of text" };
+                return Some(format!("{} {kind}", log.bytes));
+            }
+        };
+        let text = one_line(&text);
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn write(&self, text: &mut String) {
+        let look = self.look;
+        let begin = |row: &Row| 2 * row.indent + 2 + columns(&row.name);
+        let names = self.rows.iter().map(begin).max().unwrap_or(0).min(NAMES);
+        let times = self.rows.iter().map(|row| columns(&row.took)).max().unwrap_or(0);
+        for row in &self.rows {
+            let mut line = format!("{}{} {}", "  ".repeat(row.indent), look.bare_sign(row.status), row.name);
+            let name_end = line.len();
+            line.push_str(&" ".repeat(names.saturating_sub(columns(&line))));
+            if !row.took.is_empty() || !row.note.is_empty() {
+                line.push_str(&format!("  {:>times$}", row.took));
+            }
+            let note = look.cut(&row.note, NOTE);
+            if !note.is_empty() {
+                line.push_str("  ");
+            }
+            let note_start = line.len();
+            line.push_str(&note);
+            let line = if look.width > 0 { look.cut(&line, look.width) } else { line };
+            let _ = writeln!(text, "{}", self.painted(line.trim_end(), row, name_end, note_start));
+        }
+    }
+
+    /// The line with its sign in colour and its last columns in a faint one.
+    fn painted(&self, line: &str, row: &Row, name_end: usize, note_start: usize) -> String {
+        let look = self.look;
+        let sign = look.bare_sign(row.status);
+        let start = 2 * row.indent;
+        let (Some(name), true) = (line.get(start + sign.len()..name_end.min(line.len())), look.color) else {
+            return line.to_owned();
+        };
+        let middle = line.get(name_end..note_start.min(line.len())).unwrap_or_default();
+        let note = line.get(note_start..).unwrap_or_default();
+        let note =
+            if row.status == Status::Failed { look.paint(Tone::Bad, note) } else { look.paint(Tone::Faint, note) };
+        format!("{}{}{name}{middle}{note}", "  ".repeat(row.indent), look.sign(row.status))
+    }
+}

@@ -1,0 +1,163 @@
+//! The end of a run: what came of it, what failed and why, and how to go on.
+
+use std::fmt::Write;
+
+use super::counts::Counts;
+use super::look::{columns, one_line};
+use super::{Look, Tone, is_secret, place, reason, time};
+use crate::event::{Log, RunStatus};
+use crate::plan::StepId;
+use crate::state::{Files, RunState, Status};
+
+/// Lines of a failed step's output that are shown.
+const TAIL_LINES: usize = 20;
+/// Bytes of it that are read for them.
+const TAIL_BYTES: usize = 16 * 1024;
+/// Failed steps that are shown in full.
+const SHOWN: usize = 10;
+
+/// Where a person finds the log files of a run.
+pub type LogPaths<'a> = &'a dyn Fn(&Log) -> String;
+
+/// What the summary is made from.
+pub struct Summary<'a> {
+    /// The run.
+    pub state: &'a RunState,
+    /// Its status, with what is known beyond its log (`interrupted`).
+    pub status: RunStatus,
+    /// Reads the ends of its logs.
+    pub files: &'a dyn Files,
+    /// Says where they are.
+    pub paths: LogPaths<'a>,
+    /// Where the text goes.
+    pub look: Look,
+}
+
+impl Summary<'_> {
+    /// The text.
+    pub fn text(&self) -> String {
+        let mut text = self.headline();
+        let (mut unhandled, mut handled) = (Vec::new(), Vec::new());
+        for id in self.state.plan.ids().filter(|id| self.state.step(*id).status == Status::Failed) {
+            match reason::handled(self.state, id) {
+                _ if reason::is_child_failure(self.state, id) => {}
+                None => unhandled.push(id),
+                Some(how) => handled.push((id, how)),
+            }
+        }
+        for id in unhandled.iter().take(SHOWN) {
+            text.push('\n');
+            self.failure(&mut text, *id);
+        }
+        if unhandled.len() > SHOWN {
+            let _ = writeln!(text, "\nand {} more failed steps", unhandled.len() - SHOWN);
+        }
+        for (id, how) in handled.iter().take(SHOWN) {
+            let why = reason::failed(self.state.step(*id).outcome.as_deref());
+            let path = self.state.plan.path(*id);
+            let line = format!("{path} failed ({why}), but that is dealt with: {how}");
+            let _ = writeln!(text, "{} {line}", self.look.paint(Tone::Warn, "!"));
+        }
+        self.way_on(&mut text, unhandled.first().copied());
+        text
+    }
+
+    fn headline(&self) -> String {
+        let (state, look) = (self.state, self.look);
+        let (status, said) = match self.status {
+            RunStatus::Success => (Status::Success, "succeeded"),
+            RunStatus::Failed => (Status::Failed, "failed"),
+            RunStatus::Cancelled => (Status::Cancelled, "was cancelled"),
+            RunStatus::Paused if state.stopping.is_some() => (Status::Waiting, "was stopped"),
+            RunStatus::Paused => (Status::Waiting, "is paused"),
+            RunStatus::Interrupted => (Status::Waiting, "was interrupted"),
+            RunStatus::Pending => (Status::Pending, "has not begun"),
+            RunStatus::Running => (Status::Running, "is running"),
+        };
+        let took = time::duration(state.latest_at.saturating_sub(state.started_at));
+        let name = look.paint(Tone::Strong, &state.created.workflow);
+        format!("{} {name} {said} after {took}: {}\n", look.sign(status), Counts::of(state).text())
+    }
+
+    fn failure(&self, text: &mut String, id: StepId) {
+        let (state, look) = (self.state, self.look);
+        let step = state.step(id);
+        let plan = state.plan.step(id);
+        let outcome = step.outcome.as_deref();
+        let error = outcome.and_then(|outcome| outcome.error.as_ref());
+        let span = error.and_then(|error| error.span).unwrap_or(plan.span);
+        let at = place(&state.plan, span).map_or(String::new(), |at| look.paint(Tone::Faint, &format!("  {at}")));
+        let _ = writeln!(text, "{} {}{at}", look.sign(Status::Failed), look.paint(Tone::Bad, &state.plan.path(id)));
+        let attempts = match &plan.policy().retry {
+            Some(retry) if retry.max_attempts > 1 => format!(" (attempt {} of {})", step.attempt, retry.max_attempts),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "  {}{attempts}", reason::failed(outcome));
+        if let Some(help) = error.and_then(|error| error.help.as_deref()) {
+            let _ = writeln!(text, "  help: {}", one_line(help));
+        }
+        let logs = outcome.into_iter().flat_map(|o| [o.stderr.as_ref(), o.stdout.as_ref()]).flatten();
+        let Some(log) = logs.into_iter().find(|log| log.bytes > 0) else { return };
+        if is_secret(&state.plan, id) {
+            let _ = writeln!(text, "  its output is secret and not shown");
+        } else {
+            self.tail(text, log);
+        }
+        let _ = writeln!(text, "  log: {}", (self.paths)(log));
+    }
+
+    fn tail(&self, text: &mut String, log: &Log) {
+        let bytes = match self.files.tail(log, TAIL_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let _ = writeln!(text, "  its output cannot be read: {error}");
+                return;
+            }
+        };
+        let cut = (bytes.len() as u64) < log.bytes;
+        let content = String::from_utf8_lossy(&bytes);
+        let lines: Vec<_> = content.lines().collect();
+        let from = lines.len().saturating_sub(TAIL_LINES);
+        let bar = self.look.paint(Tone::Faint, if self.look.unicode { "│" } else { "|" });
+        if from > 0 || cut {
+            let above = if cut { "the end of the output".to_owned() } else { format!("{from} lines above") };
+            let _ = writeln!(text, "  {bar} {} {above}", self.look.ellipsis());
+        }
+        let room = if self.look.width > 8 { self.look.width - 4 } else { 400 };
+        for line in &lines[from..] {
+            // The last part of a line drawn over and over (progress bars) is what a terminal would show.
+            let shown = line.trim_end().rsplit('\r').next().unwrap_or_default();
+            let line = self.look.cut(&one_line(shown), room);
+            let _ = writeln!(text, "  {bar}{}{line}", if columns(&line) > 0 { " " } else { "" });
+        }
+    }
+
+    fn way_on(&self, text: &mut String, failed: Option<StepId>) {
+        let run = &self.state.created.run;
+        if run.is_empty() {
+            return;
+        }
+        text.push('\n');
+        if let Some(id) = failed {
+            let _ = writeln!(text, "why:    flow why {run} {}", shell_word(&self.state.plan.path(id)));
+        }
+        match self.status {
+            RunStatus::Paused | RunStatus::Interrupted => {
+                let _ = writeln!(text, "go on:  flow resume {run}");
+            }
+            _ => {
+                let _ = writeln!(text, "more:   flow show {run}");
+            }
+        }
+    }
+}
+
+/// A word as it must be written in a shell.
+pub(super) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

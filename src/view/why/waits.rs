@@ -1,0 +1,333 @@
+//! Waiting: what a step waits for, down to what is really going on; and the same for a whole run.
+
+use super::{SHOWN, Story, list};
+use crate::event::RunStatus;
+use crate::plan::{Condition, Rule, StepId, Task};
+use crate::state::{Seen, Status};
+use crate::view::look::tone;
+use crate::view::summary::shell_word;
+use crate::view::{Tone, place, reason, time};
+
+/// How far predecessors are followed.
+const DEPTH: usize = 6;
+/// Predecessors listed for one step.
+const WIDE: usize = 8;
+
+impl Story<'_> {
+    /// Does anybody work on the run?
+    pub(super) fn whether_it_goes_on(&mut self) {
+        let why = self.why;
+        let run = &why.state.created.run;
+        let stop = why.state.stopping.map(|stop| reason::stop(&why.state.plan, stop));
+        match why.status {
+            RunStatus::Interrupted => {
+                self.line(&format!("Nobody works on the run: its process is gone. Go on with: flow resume {run}"));
+            }
+            RunStatus::Paused => {
+                let said = stop.map_or(String::new(), |stop| format!(" ({stop})"));
+                self.line(&format!("Nobody works on the run{said}. Go on with: flow resume {run}"));
+            }
+            RunStatus::Running | RunStatus::Pending => {
+                if let Some(stop) = stop {
+                    self.line(&format!("Nothing new starts, because {stop}."));
+                }
+            }
+            RunStatus::Success | RunStatus::Failed | RunStatus::Cancelled => {
+                if let Some(stop) = stop {
+                    self.line(&format!("The run ended early, because {stop}."));
+                }
+            }
+        }
+    }
+
+    /// A step that has not begun.
+    pub(super) fn pending(&mut self, id: StepId) {
+        let why = self.why;
+        self.whether_it_goes_on();
+        if why.status.is_final() {
+            return self.line("The run ended before it could begin.");
+        }
+        let blockers = self.blockers(id);
+        if blockers.is_empty() {
+            return self.free(id);
+        }
+        match why.state.plan.step(id).policy().rule {
+            Rule::AllSuccess => self.line("It waits for:"),
+            rule => self.line(&format!("It may start {}, and waits for:", super::cause::rule_text(rule))),
+        }
+        self.told.push(id);
+        self.within(|story| story.waits_for(&blockers, 0));
+    }
+
+    fn waits_for(&mut self, blockers: &[StepId], depth: usize) {
+        for id in blockers.iter().take(WIDE) {
+            let (now, path) = (self.now(*id), self.why.path(*id));
+            let status = self.why.state.step(*id).status;
+            let deeper = match status {
+                Status::Pending | Status::Ready => self.blockers(*id),
+                Status::Running => self.open_children(*id),
+                _ => Vec::new(),
+            };
+            if deeper.is_empty() || self.told.contains(id) || depth == DEPTH {
+                self.line(&format!("{path}: {now}"));
+                continue;
+            }
+            self.told.push(*id);
+            let word = if status == Status::Running { "in it" } else { "which waits for" };
+            self.line(&format!("{path}: {now}, {word}:"));
+            self.within(|story| story.waits_for(&deeper, depth + 1));
+        }
+        if blockers.len() > WIDE {
+            self.line(&format!("and {} more", blockers.len() - WIDE));
+        }
+    }
+
+    /// What a step that is not over is doing, in a few words.
+    fn now(&self, id: StepId) -> String {
+        let (state, clock) = (self.why.state, self.why.clock);
+        let step = state.step(id);
+        let until = |until: u64| match until.saturating_sub(clock.now()) {
+            0 => "a moment".to_owned(),
+            ms => time::duration(ms),
+        };
+        let said = match step.status {
+            Status::Running => format!("running for {}", time::elapsed(clock.now().saturating_sub(step.started_at))),
+            Status::Waiting => format!("waiting for another {}", until(step.until)),
+            Status::Retrying => format!(
+                "attempt {} begins in {}; attempt {} failed: {}",
+                step.attempt + 1,
+                until(step.until),
+                step.attempt,
+                reason::failed(step.outcome.as_deref())
+            ),
+            Status::Pending | Status::Ready if step.attempt > 0 => "interrupted, to be made again".to_owned(),
+            Status::Pending | Status::Ready if self.blockers(id).is_empty() => "ready to start".to_owned(),
+            Status::Pending | Status::Ready => "not begun".to_owned(),
+            status => status.name().to_owned(),
+        };
+        self.why.look.paint(tone(step.status), &said)
+    }
+
+    /// The steps that must get on before this one can start: predecessors, the steps its condition reads, its group.
+    fn blockers(&self, id: StepId) -> Vec<StepId> {
+        let state = self.why.state;
+        let step = state.plan.step(id);
+        let mut blockers: Vec<StepId> = Vec::new();
+        let mut add = |from: StepId| {
+            if state.seen(from) == Seen::Open && !blockers.contains(&from) {
+                blockers.push(from);
+            }
+        };
+        step.after.iter().for_each(|edge| add(edge.from));
+        self.read_by(id, None).into_iter().for_each(&mut add);
+        if let Some(parent) = step.parent {
+            match state.step(parent).status {
+                Status::Pending | Status::Ready => add(parent),
+                _ => self.read_by(parent, Some(id)).into_iter().for_each(&mut add),
+            }
+        }
+        blockers
+    }
+
+    /// The steps that the conditions of a flow read which are not evaluated yet, up to that of one branch.
+    fn read_by(&self, flow: StepId, last: Option<StepId>) -> Vec<StepId> {
+        let state = self.why.state;
+        let mut steps = Vec::new();
+        for (n, branch) in reason::branches(&state.plan, flow).iter().enumerate() {
+            if reason::decision(state, flow, n as u32).is_none() {
+                steps.extend(branch.when.iter().flat_map(|when| when.steps()));
+            }
+            if Some(branch.step) == last {
+                break;
+            }
+        }
+        steps
+    }
+
+    /// The same, but what its group waits for in the place of a group that has not begun.
+    fn roots(&self, id: StepId) -> Vec<StepId> {
+        let mut roots = Vec::new();
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let parent = self.why.state.plan.step(id).parent;
+            let own = self.blockers(id).into_iter().filter(|blocker| Some(*blocker) != parent);
+            roots.extend(own);
+            at = parent;
+        }
+        roots.dedup();
+        roots
+    }
+
+    fn open_children(&self, group: StepId) -> Vec<StepId> {
+        let state = self.why.state;
+        let open = |child: &StepId| !state.step(*child).status.is_final();
+        let mut children: Vec<_> = state.plan.members(group).into_iter().filter(open).collect();
+        // What is going on says more than what has not begun.
+        children.sort_by_key(|child| matches!(state.step(*child).status, Status::Pending | Status::Ready));
+        children
+    }
+
+    /// No other step stands in its way: then it is a matter of room.
+    fn free(&mut self, id: StepId) {
+        let (why, state) = (self.why, self.why.state);
+        let step = state.plan.step(id);
+        if !matches!(why.status, RunStatus::Running | RunStatus::Pending) {
+            return self.line("No other step stands in its way.");
+        }
+        if let Some(when) = step.when.as_ref().filter(|_| reason::decision(state, id, 0).is_none()) {
+            self.line("Its condition has not been evaluated yet:");
+            self.condition(when, None);
+        }
+        if state.plan.hook(id).is_some() {
+            return self.line("It is a hook: it runs at its moment of the run, not in the order of the graph.");
+        }
+        if !state.plan.complete {
+            self.line("The script itself waits for a result (`run(…)`); until then only what that needs may run.");
+        }
+        for (name, shares) in &step.policy().limits {
+            let holders: Vec<_> = state
+                .plan
+                .ids()
+                .filter(|other| *other != id && state.step(*other).status == Status::Running)
+                .filter(|other| state.plan.step(*other).policy().limits.iter().any(|(n, _)| n == name))
+                .map(|other| format!("`{}`", why.path(other)))
+                .collect();
+            let limit = state.plan.header.limits.get(name).copied().unwrap_or_default();
+            let most = match (limit.max, limit.per_minute) {
+                (Some(max), _) => format!("at most {max} at a time"),
+                (None, Some(n)) => format!("at most {n} a minute"),
+                (None, None) => "no bounds".to_owned(),
+            };
+            let held = if holders.is_empty() { "nobody".to_owned() } else { list(&holders) };
+            self.line(&format!("It needs {shares} of the limit `{name}` ({most}); held now by {held}."));
+        }
+        let running: Vec<_> = self.running().into_iter().map(|id| format!("`{}`", why.path(id))).collect();
+        let most = state.created.max_parallel.or(state.plan.header.settings.max_parallel);
+        let most = most.map_or(String::new(), |n| format!(" (max_parallel is {n})"));
+        match running.len() {
+            0 => self.line("No other step stands in its way: it can start at any moment."),
+            n => {
+                let shown = list(&running[..n.min(WIDE)]);
+                self.line(&format!(
+                    "No other step stands in its way; it waits for a free place{most}. Running: {shown}."
+                ));
+            }
+        }
+    }
+
+    fn running(&self) -> Vec<StepId> {
+        let state = self.why.state;
+        let runs = |id: &StepId| state.step(*id).status == Status::Running && !state.plan.step(*id).task.is_group();
+        state.plan.ids().filter(runs).collect()
+    }
+
+    /// A step that has begun and is not over.
+    pub(super) fn going_on(&mut self, id: StepId) {
+        let (why, state) = (self.why, self.why.state);
+        self.whether_it_goes_on();
+        let open = self.open_children(id);
+        let step = state.step(id);
+        if !open.is_empty() {
+            self.line("In it:");
+            self.within(|story| story.waits_for(&open, 0));
+        } else if step.status != Status::Running {
+            let most = state.plan.step(id).policy().retry.as_ref().map(|retry| retry.max_attempts);
+            let at = why.clock.time(step.until);
+            self.line(&match (step.status, most) {
+                (Status::Retrying, Some(most)) => format!("Attempt {} of {most} begins at {at}.", step.attempt + 1),
+                (Status::Retrying, None) => format!("Attempt {} begins at {at}.", step.attempt + 1),
+                _ => format!("It waits until {at}: {}.", self.now(id)),
+            });
+        } else if let Task::Flow(branches) = &*state.plan.step(id).task {
+            let next = branches.iter().filter_map(|branch| branch.when.as_ref());
+            for when in next.filter(|when| !matches!(when, Condition::Known(_))) {
+                self.line("It has still to evaluate:");
+                self.condition(when, None);
+            }
+        }
+    }
+
+    /// For a whole run: what is going on, and what waits for what.
+    pub(super) fn open_steps(&mut self) {
+        let (why, state) = (self.why, self.why.state);
+        let leaf = |id: &StepId| !state.plan.step(*id).task.is_group();
+        let (mut now, mut waiting) = (Vec::new(), Vec::new());
+        for id in state.plan.ids().filter(leaf) {
+            match state.step(id).status {
+                Status::Running | Status::Retrying | Status::Waiting => now.push(id),
+                Status::Pending | Status::Ready if !why.status.is_final() => waiting.push(id),
+                _ => {}
+            }
+        }
+        self.section("Going on", &now, |story, id| {
+            let (path, said) = (story.why.path(id), story.now(id));
+            story.line(&format!("{path}: {said}"));
+        });
+        self.section("Waiting", &waiting, |story, id| {
+            let paths: Vec<_> = story.roots(id).iter().map(|id| format!("`{}`", story.why.path(*id))).collect();
+            let path = story.why.path(id);
+            match paths.len() {
+                0 if story.why.state.plan.hook(id).is_some() => story.line(&format!("{path}: a hook, for later")),
+                0 => story.line(&format!("{path}: ready to start")),
+                n if n > 4 => story.line(&format!("{path}: waits for {} and {} more", paths[..4].join(", "), n - 4)),
+                _ => story.line(&format!("{path}: waits for {}", list(&paths))),
+            }
+        });
+    }
+
+    /// For a whole run: what failed.
+    pub(super) fn failures(&mut self) {
+        let state = self.why.state;
+        let failed = |id: &StepId| state.step(*id).status == Status::Failed && !reason::is_child_failure(state, *id);
+        let failed: Vec<_> = state.plan.ids().filter(failed).collect();
+        self.section("Failed", &failed, |story, id| {
+            let state = story.why.state;
+            let at = place(&state.plan, state.plan.step(id).span);
+            let at = at.map_or(String::new(), |at| story.why.look.paint(Tone::Faint, &format!("  {at}")));
+            let said = reason::failed(state.step(id).outcome.as_deref());
+            story.line(&format!("{}: {said}{at}", story.why.path(id)));
+            if let Some(how) = reason::handled(state, id) {
+                story.within(|story| story.line(&format!("the run does not fail by it: {how}")));
+            }
+        });
+        if let Some(first) = failed.first() {
+            let word = shell_word(&self.why.path(*first));
+            self.line(&format!("More: flow why {} {word}", state.created.run));
+        }
+    }
+
+    /// For a whole run: what was skipped, except where that only follows from another skip.
+    pub(super) fn skips(&mut self) {
+        use crate::event::{Because, Skip};
+        let state = self.why.state;
+        let root = |id: &StepId| match state.step(*id).skip.as_deref() {
+            Some(Skip::NotTaken(because) | Skip::UpstreamFailed(because)) => match because {
+                Because::Group(_) => false,
+                Because::Predecessor(before) => state.step(*before).status != Status::Skipped,
+                _ => true,
+            },
+            None => false,
+        };
+        let skipped: Vec<_> = state.plan.ids().filter(root).collect();
+        self.section("Skipped", &skipped, |story, id| {
+            let said = reason::skipped(story.why.state, id);
+            story.line(&format!("{}: {said}", story.why.path(id)));
+        });
+    }
+
+    fn section(&mut self, title: &str, ids: &[StepId], mut tell: impl FnMut(&mut Self, StepId)) {
+        if ids.is_empty() {
+            return;
+        }
+        self.gap();
+        self.line(&self.why.look.paint(Tone::Strong, &format!("{title}:")));
+        self.indent += 1;
+        for id in ids.iter().take(SHOWN) {
+            tell(self, *id);
+        }
+        if ids.len() > SHOWN {
+            self.line(&format!("and {} more", ids.len() - SHOWN));
+        }
+        self.indent -= 1;
+    }
+}

@@ -1,0 +1,7 @@
+//! What a person reads: the texts of `view` from hand-made events, and transcripts of the program itself.
+//!
+//! The expected texts are files below `tests/golden`; `FLOW_BLESS=1 cargo test --test cli` writes them anew.
+
+mod golden;
+mod sample;
+mod view;

@@ -1,0 +1,159 @@
+//! The plans that are drawn.
+
+use serde_json::json;
+
+use flow::plan::*;
+
+use super::sample::{Sample, closure, expression, plain, reference, when};
+
+/// All of them, by the name of their golden files.
+pub fn all() -> Vec<(&'static str, Plan)> {
+    vec![("deploy", deploy()), ("shapes", shapes()), ("wide", wide()), ("hostile", hostile()), ("empty", empty())]
+}
+
+/// A deployment with parameters, a gate and hooks.
+pub fn deploy() -> Plan {
+    let mut s = Sample::new("deploy");
+    let param = |name: &str, kind: &str, value: Json, default: Option<Json>| Param {
+        name: name.into(),
+        kind: kind.into(),
+        default,
+        one_of: Vec::new(),
+        help: String::new(),
+        value,
+        span: flow::diag::Span::at(1, 1),
+    };
+    let mut env = param("env", "string", json!("staging"), Some(json!("staging")));
+    env.one_of = vec![json!("staging"), json!("production")];
+    env.help = "target environment".into();
+    let mut keep = param("keep", "int", json!(5), Some(json!(3)));
+    keep.help = "releases that are kept".into();
+    s.plan.header.params = vec![env, keep, param("version", "string", json!("1.4.0"), None)];
+    s.plan.header.settings.max_parallel = Some(4);
+    s.plan.header.settings.timeout_ms = Some(3_600_000);
+    s.plan.header.limits.insert("release".into(), Limit { max: Some(1), per_minute: None });
+    s.plan.header.limits.insert("api".into(), Limit { max: Some(2), per_minute: Some(60) });
+
+    let build = s.sh("build", "make release VERSION=1.4.0");
+    let policy = s.step(build).policy_mut();
+    policy.timeout_ms = Some(20 * 60_000);
+    policy.estimate_ms = Some(90_000);
+    policy.desc = Some("Compiles the program with all optimisations".into());
+    let test = s.sh("test", "make test");
+    s.step(test).policy_mut().retry = Some(Retry { max_attempts: 3, ..Retry::default() });
+    s.step(test).policy_mut().estimate_ms = Some(40_000);
+    let cover = s.sh("coverage", "make coverage-json");
+    s.step(cover).policy_mut().estimate_ms = Some(60_000);
+    s.order(build, test);
+    s.order(build, cover);
+
+    let push = s.sh("push", "./push.sh staging ${build.output.archive}");
+    s.step(push).policy_mut().limits = vec![("release".into(), 1), ("api".into(), 2)];
+    let smoke = s.sh("smoke", "curl --fail --silent https://staging.example.org/health | grep -q ok");
+    let staging = s.chain("to-staging", &[push, smoke]);
+    let notify = s.sh("notify", "./page-team.sh \"coverage ${coverage.output.percent}\"");
+    let gate = s.flow(
+        "gate",
+        vec![(when("test.passed && cover.output.percent > 80", &[test, cover]), staging), (None, notify)],
+    );
+    let tag = s.sh("tag", "git tag v1.4.0");
+    s.order(gate, tag);
+    s.when(tag, expression("env == 'production' and smoke.passed", &[("smoke", smoke)]).expect("some"));
+
+    let page = s.sh("page", "./page.sh deployment failed");
+    s.hook(Moment::Failure, page);
+    let tidy = s.sh("tidy", "rm -rf build/tmp");
+    let report = s.sh("report", "./report.sh");
+    let after = s.chain("after", &[tidy, report]);
+    s.hook(Moment::Complete, after);
+    s.plan
+}
+
+/// One of everything.
+pub fn shapes() -> Plan {
+    let mut s = Sample::new("shapes");
+    let files = s.add("files", Task::Exec(vec![plain("git"), plain("ls-files"), plain("*.rs two")]));
+    s.step(files).policy_mut().parse = Parse::Lines;
+    let lint = s.each_pending("lint", files);
+    let sum = s.add("sum", Task::Call(closure("|results| results.len()", &[lint])));
+    s.data(lint, sum);
+    let known = [s.sh("pack", "tar cf a.tar a"), s.sh("pack", "tar cf b.tar b")];
+    let packs = s.each("packs", &[("a", known[0]), ("b", known[1])]);
+    let poll = s.repeat("poll", 10, Some("|last| last.status == \"ready\""));
+    s.order(packs, poll);
+    let sub = s.workflow(
+        "release",
+        "release.rhai",
+        vec![("version".into(), plain("1.0")), ("notes".into(), reference(sum, "output"))],
+    );
+    s.data(sum, sub);
+    let pause = s.add("pause", Task::Wait(90_000));
+    s.order(poll, pause);
+    let config = s.add("config", Task::Const(plain(json!({"replicas": 3, "zone": "eu"}))));
+    let fail = s.add("give-up", Task::Fail(Value::Text(vec![plain("no luck: "), reference(sub, "error")])));
+    let ok = s.sh("ok", "echo fine");
+    let maybe = s.sh("maybe", "echo maybe");
+    let inner = s.flow("second-look", vec![(when("config.output.replicas > 2", &[config]), maybe)]);
+    s.flow("verdict", vec![(when("release.passed", &[sub]), ok), (Some(Condition::Known(false)), inner), (None, fail)]);
+    let [a, b, c] = ["a", "b", "c"].map(|name| s.sh(name, "true"));
+    let ab = s.chain("chain-1", &[a, b]);
+    s.step(ab).anonymous = true;
+    let side = s.parallel("side", &[ab, c]);
+    let join = s.sh("join", "cat ${a.output} ${b.output} ${c.output} ${sum.output}");
+    s.order(side, join);
+    let policy = s.step(join).policy_mut();
+    policy.rule = Rule::AllDone;
+    policy.on_error = Some(OnError::Continue);
+    policy.priority = 5;
+    policy.cwd = Some(plain("build"));
+    policy.env = vec![("MODE".into(), plain("fast")), ("INPUT".into(), reference(c, "text"))];
+    policy.secret = true;
+    policy.tags = vec!["slow".into(), "nightly".into()];
+    s.parallel("nothing", &[]);
+    s.plan.header.stopped_at = Some(flow::diag::Span::at(40, 9));
+    s.plan.complete = false;
+    s.plan
+}
+
+/// A wide fan-out, a long chain, and a few steps that differ.
+pub fn wide() -> Plan {
+    let mut s = Sample::new("wide");
+    let start = s.sh("start", "true");
+    let mut parts = Vec::new();
+    for n in 0..300 {
+        let id = s.sh(&format!("part-{n}"), &format!("./part.sh {n}"));
+        s.order(start, id);
+        parts.push(id);
+    }
+    let special = s.sh("special", "./special.sh");
+    s.order(start, special);
+    s.when(special, when("start.output.special", &[start]).expect("some"));
+    let join = s.sh("join", "./join.sh");
+    for part in parts {
+        s.order(part, join);
+    }
+    let steps: Vec<_> = (0..100).map(|n| s.sh(&format!("link-{n}"), "true")).collect();
+    let chain = s.chain("links", &steps);
+    s.order(join, chain);
+    let mut inner = s.sh("leaf", "true");
+    for n in 0..100 {
+        inner = s.parallel(&format!("nest-{n}"), &[inner]);
+    }
+    s.plan
+}
+
+/// Names, scripts and conditions that would break out of a careless drawing.
+pub fn hostile() -> Plan {
+    let mut s = Sample::new("hos\"tile</svg>");
+    let a = s.sh("größe-日本語", "echo \u{1b}[31m \"quoted\" <b>&amp;</b> | tee \\n 'x' `y`\nsecond line # {}[]");
+    s.step(a).policy_mut().desc = Some("]] --> <script>alert(1)</script> \u{202e}reversed".into());
+    let b = s.sh("end", "true");
+    let c = s.sh("subgraph", "true");
+    s.flow("gate", vec![(when("a.output == \"x|y\" && a.code < 3 -->", &[a]), b), (None, c)]);
+    s.plan
+}
+
+/// Nothing at all.
+pub fn empty() -> Plan {
+    Sample::new("empty").plan
+}
