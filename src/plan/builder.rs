@@ -316,7 +316,9 @@ impl Builder {
         let base = self.base.steps.len() + self.sent;
         // Moved, not copied: a plan may have a million steps.
         let mut steps = std::mem::take(&mut self.steps);
-        let changed = std::mem::take(&mut self.dirty).into_iter().map(|id| (id, steps[id.index() - self.base.steps.len()].clone()));
+        let changed = std::mem::take(&mut self.dirty)
+            .into_iter()
+            .map(|id| (id, steps[id.index() - self.base.steps.len()].clone()));
         let changed: Vec<_> = changed.collect();
         let steps = if self.sent == 0 { steps } else { steps.split_off(self.sent) };
         self.steps = Vec::new();
@@ -331,7 +333,14 @@ impl Builder {
         changed.extend(std::mem::take(&mut self.dirty).into_iter().map(|id| (id, self.step(id).clone())));
         changed.sort_by_key(|(id, _)| *id);
         self.sent = self.steps.len();
-        Growth { header: Some(Box::new(self.header.clone())), base: base as u32, steps, changed, complete, files: Vec::new() }
+        Growth {
+            header: Some(Box::new(self.header.clone())),
+            base: base as u32,
+            steps,
+            changed,
+            complete,
+            files: Vec::new(),
+        }
     }
 
     /// What is wrong with the plan as a whole (see `check`).
