@@ -2,8 +2,13 @@
 //!
 //! All of them show every way through the workflow: each branch with the condition that leads to it.
 
+mod dot;
+mod mermaid;
 mod page;
+mod picture;
 mod text;
 mod tree;
 
+pub use dot::dot;
+pub use mermaid::mermaid;
 pub use text::{Options, text};
