@@ -7,6 +7,8 @@ pub mod diag;
 pub mod engine;
 pub mod event;
 pub mod exec;
+pub mod flow;
+pub mod lang;
 pub mod plan;
 pub mod state;
 pub mod store;

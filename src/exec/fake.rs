@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::event::{Failure, FailureKind, Outcome, Output};
 use crate::plan::{StepId, Task};
 
+use super::running::Running;
 use super::workers::inside;
 use super::{Closures, Done, Executor, Report, Work};
 
@@ -13,6 +15,7 @@ use super::{Closures, Done, Executor, Report, Work};
 pub struct Fake {
     closures: Arc<dyn Closures>,
     report: Report,
+    running: Arc<Running>,
     state: Mutex<State>,
 }
 
@@ -27,7 +30,7 @@ struct State {
 impl Fake {
     /// A fake whose processes all succeed at once, without output.
     pub fn new(closures: Arc<dyn Closures>, report: Report) -> Self {
-        Fake { closures, report, state: Mutex::default() }
+        Fake { closures, report, running: Running::new(Duration::ZERO), state: Mutex::default() }
     }
 
     /// The outcomes of a step's attempts, by its path; the last one is also that of all further attempts.
@@ -53,7 +56,7 @@ impl Fake {
     pub fn end(&self, path: &str) -> bool {
         let held = self.state().held.remove(path);
         if let Some((step, attempt)) = held {
-            let outcome = Box::new(self.outcome(path, attempt));
+            let outcome = Arc::new(self.outcome(path, attempt));
             (self.report)(Done::Finished { step, attempt, outcome });
         }
         held.is_some()
@@ -86,10 +89,10 @@ impl Executor for Fake {
                         continue;
                     }
                     drop(state);
-                    let outcome = Box::new(self.outcome(&job.path, job.attempt));
+                    let outcome = Arc::new(self.outcome(&job.path, job.attempt));
                     Done::Finished { step: job.step, attempt: job.attempt, outcome }
                 }
-                work => inside(&*self.closures, work),
+                work => inside(&*self.closures, &self.running, work),
             };
             (self.report)(done);
         }
@@ -102,7 +105,7 @@ impl Executor for Fake {
             state.held.remove(&path);
             drop(state);
             let error = Failure::new(FailureKind::Cancelled, "it was ended before it was done");
-            let outcome = Box::new(Outcome { error: Some(error), ..Outcome::default() });
+            let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
             (self.report)(Done::Finished { step, attempt, outcome });
         }
     }

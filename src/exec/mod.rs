@@ -120,7 +120,7 @@ pub enum Done {
         /// This attempt.
         attempt: u32,
         /// How.
-        outcome: Box<Outcome>,
+        outcome: Arc<Outcome>,
     },
     /// A condition was evaluated.
     Decided {

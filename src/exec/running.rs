@@ -4,6 +4,7 @@
 //! cannot belong to somebody else meanwhile.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub(super) struct Running {
 #[derive(Default)]
 struct Table {
     entries: HashMap<Key, Entry>,
+    /// Closures that are being called, with what tells them to end.
+    calls: HashMap<Key, Arc<AtomicBool>>,
     /// To be ended before they have begun.
     doomed: HashSet<Key>,
     /// The way to the thread that ends processes. It begins with the first kill.
@@ -75,10 +78,25 @@ impl Running {
         self.table().entries.remove(&key).and_then(|entry| entry.killed)
     }
 
+    /// A closure is being called. What is given becomes true when it should end.
+    pub fn call_begun(&self, key: Key) -> Arc<AtomicBool> {
+        let mut table = self.table();
+        let stop = Arc::new(AtomicBool::new(table.doomed.remove(&key)));
+        table.calls.insert(key, stop.clone());
+        stop
+    }
+
+    /// It is no longer.
+    pub fn call_ended(&self, key: Key) {
+        self.table().calls.remove(&key);
+    }
+
     /// Ends an attempt; one that has not begun will not.
     pub fn kill(self: &Arc<Self>, key: Key, hard: bool) {
         let mut table = self.table();
-        if table.entries.contains_key(&key) {
+        if let Some(stop) = table.calls.get(&key) {
+            stop.store(true, Ordering::Relaxed);
+        } else if table.entries.contains_key(&key) {
             self.order(&mut table, key, hard);
         } else {
             table.doomed.insert(key);

@@ -1,8 +1,10 @@
 //! Closures, conditions and fan-outs: what the script itself has to say while the plan runs.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::event::{Decision, Failure, Outcome, Saw};
+use crate::lang::{Program, interruptible};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, StepId, Task};
 use crate::state::Inputs;
 
@@ -17,8 +19,14 @@ pub trait Closures: Send + Sync {
     /// Evaluates a `repeat`'s `until` on the output of its last iteration.
     fn until(&self, closure: &Closure, last: Json, inputs: &Inputs) -> (Decision, Vec<Saw>);
 
-    /// Calls a closure.
-    fn call(&self, closure: &Closure, input: Option<Json>, inputs: &Inputs) -> Result<Json, Failure>;
+    /// Calls a closure. It should end soon after `stop` becomes true; what it gives is then of no interest.
+    fn call(
+        &self,
+        closure: &Closure,
+        input: Option<Json>,
+        inputs: &Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Json, Failure>;
 
     /// Makes the children of a fan-out. `iteration` counts from 1; `last` is the output of the one before.
     fn expand(
@@ -31,11 +39,42 @@ pub trait Closures: Send + Sync {
     ) -> Result<Growth, Failure>;
 }
 
+impl Closures for Program {
+    fn decide(&self, condition: &Condition, inputs: &Inputs) -> (Decision, Vec<Saw>) {
+        Program::decide(self, condition, inputs)
+    }
+
+    fn until(&self, closure: &Closure, last: Json, inputs: &Inputs) -> (Decision, Vec<Saw>) {
+        Program::until(self, closure, last, inputs)
+    }
+
+    fn call(
+        &self,
+        closure: &Closure,
+        input: Option<Json>,
+        inputs: &Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Json, Failure> {
+        interruptible(stop.clone(), || Program::call(self, closure, input, inputs))
+    }
+
+    fn expand(
+        &self,
+        plan: Arc<Plan>,
+        step: StepId,
+        iteration: u32,
+        last: Json,
+        inputs: &Inputs,
+    ) -> Result<Growth, Failure> {
+        Program::expand(self, plan, step, iteration, last, inputs)
+    }
+}
+
 /// An attempt of a task that stays inside the process.
-pub(super) fn attempt(closures: &dyn Closures, job: &Job) -> Result<Outcome, Failure> {
+pub(super) fn attempt(closures: &dyn Closures, job: &Job, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
     match &*job.task {
         Task::Call(closure) => {
-            let value = closures.call(closure, job.input()?, &job.inputs)?;
+            let value = closures.call(closure, job.input()?, &job.inputs, stop)?;
             Ok(Outcome { output: value_output(value, job)?, ..Outcome::default() })
         }
         Task::Const(value) => constant::constant(value, job),

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::event::{Decision, Failure, FailureKind, Outcome};
-use crate::plan::StepId;
+use crate::plan::{StepId, Task};
 
 use super::pool::Pool;
 use super::running::Running;
@@ -32,8 +32,8 @@ impl Executors {
             tell(finished(&job, |job| process::run(job, &table)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
-        let tell = report.clone();
-        let scripts = Pool::new("flow-script", cores, move |work| tell(inside(&*closures, work)));
+        let table = running.clone();
+        let scripts = Pool::new("flow-script", cores, move |work| report(inside(&*closures, &table, work)));
         Executors { processes, scripts, running }
     }
 }
@@ -64,9 +64,16 @@ impl Drop for Executors {
 }
 
 /// Does work that stays inside the process.
-pub(super) fn inside(closures: &dyn Closures, work: Work) -> Done {
+pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> Done {
     match work {
-        Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job)),
+        Work::Attempt(job) if matches!(*job.task, Task::Call(_)) => {
+            let key = (job.step, job.attempt);
+            let stop = running.call_begun(key);
+            let done = finished(&job, |job| script::attempt(closures, job, &stop));
+            running.call_ended(key);
+            done
+        }
+        Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job, &Arc::default())),
         Work::Decide { step, branch, question, inputs } => {
             let decide = || Ok(script::decide(closures, &question, &inputs));
             let (result, saw) = caught(decide).unwrap_or_else(|failure| (Decision::Failed(failure), Vec::new()));
@@ -83,7 +90,7 @@ fn finished(job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -
     let mut outcome =
         caught(|| attempt(job)).unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
     outcome.duration_ms = begun.elapsed().as_millis() as u64;
-    Done::Finished { step: job.step, attempt: job.attempt, outcome: Box::new(outcome) }
+    Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) }
 }
 
 /// A panic, in a function that an embedding program registered for instance, fails one step and not the process.

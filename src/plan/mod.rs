@@ -4,6 +4,8 @@
 //! A plan grows only at its end, by [`Growth`]: the first one is the script's, later ones come from fan-outs at run time.
 
 pub mod analysis;
+pub mod arrow;
+pub mod builder;
 pub mod check;
 pub mod expression;
 mod graph;
@@ -16,7 +18,9 @@ pub mod render;
 mod sample;
 pub mod schedule;
 pub mod schema;
+pub mod shell;
 mod step;
+pub mod unit;
 mod value;
 mod wording;
 
@@ -26,6 +30,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+pub use builder::{Builder, Sequence};
 pub use graph::Graph;
 pub use hierarchy::Hierarchy;
 pub use policy::{Backoff, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings};
@@ -226,4 +231,21 @@ impl Plan {
     pub fn hook(&self, id: StepId) -> Option<Moment> {
         self.header.hooks.iter().find(|(_, step)| *step == id).map(|(moment, _)| *moment)
     }
+}
+
+impl File {
+    /// A file of a name and a text.
+    pub fn of(name: &str, text: &str) -> Self {
+        File { name: name.to_owned(), sha256: sha256(text.as_bytes()) }
+    }
+}
+
+/// SHA-256 of some bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    use std::fmt::Write;
+    sha2::Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

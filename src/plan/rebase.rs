@@ -8,35 +8,35 @@ impl Growth {
     /// Moves the new steps to `new_base`: every id from the old base on is shifted, wherever it stands. Ids of steps
     /// that the plan had already stay.
     pub fn rebase(&mut self, new_base: u32) {
-        let shift = Shift { base: self.base, to: new_base };
+        let old = self.base;
         self.base = new_base;
-        if shift.base == shift.to {
-            return;
+        if old != new_base {
+            self.renumber(&|id| if id.0 >= old { StepId(id.0 - old + new_base) } else { id });
         }
+    }
+
+    /// Gives every id, wherever it stands, another number. `base` stays.
+    pub fn renumber(&mut self, number: &dyn Fn(StepId) -> StepId) {
+        let number = Renumber(number);
         if let Some(header) = &mut self.header {
-            header.hooks.iter_mut().for_each(|(_, step)| shift.id(step));
-            shift.ids(&mut header.looked_at);
+            header.hooks.iter_mut().for_each(|(_, step)| number.id(step));
+            number.ids(&mut header.looked_at);
         }
-        self.steps.iter_mut().for_each(|step| shift.step(step));
+        self.steps.iter_mut().for_each(|step| number.step(step));
         for (id, step) in &mut self.changed {
-            shift.id(id);
-            shift.step(step);
+            number.id(id);
+            number.step(step);
         }
     }
 }
 
-/// The one rule: ids from `base` on move to `to`.
+/// Everywhere that an id can stand.
 #[derive(Clone, Copy)]
-struct Shift {
-    base: u32,
-    to: u32,
-}
+struct Renumber<'a>(&'a dyn Fn(StepId) -> StepId);
 
-impl Shift {
+impl Renumber<'_> {
     fn id(self, id: &mut StepId) {
-        if id.0 >= self.base {
-            id.0 = id.0 - self.base + self.to;
-        }
+        *id = (self.0)(*id);
     }
 
     fn ids(self, ids: &mut [StepId]) {

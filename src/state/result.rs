@@ -352,6 +352,26 @@ pub fn evaluate(
     files: &dyn Files,
     saw: &mut dyn FnMut(StepId, &str, &Json),
 ) -> Result<Json, Problem> {
+    with_results(expression, get, files, saw, expression::eval)
+}
+
+/// As [`evaluate`], for an expression that is to be true or false: a condition.
+pub fn holds(
+    expression: &crate::plan::Expression,
+    get: &dyn Fn(StepId) -> Option<Arc<StepResult>>,
+    files: &dyn Files,
+    saw: &mut dyn FnMut(StepId, &str, &Json),
+) -> Result<bool, Problem> {
+    with_results(expression, get, files, saw, expression::holds)
+}
+
+fn with_results<T>(
+    expression: &crate::plan::Expression,
+    get: &dyn Fn(StepId) -> Option<Arc<StepResult>>,
+    files: &dyn Files,
+    saw: &mut dyn FnMut(StepId, &str, &Json),
+    how: fn(&expression::Expr, &mut expression::Lookup) -> Result<T, expression::Error>,
+) -> Result<T, Problem> {
     let fail = |message: String, help: Option<String>| Failure {
         kind: FailureKind::Script,
         message: format!("in `{}`: {message}", expression.text),
@@ -360,7 +380,7 @@ pub fn evaluate(
     };
     let parsed = expression::parse(&expression.text).map_err(|error| fail(error.message, error.help))?;
     let mut lookup = |name: &str, path: &[Key]| -> Result<Json, expression::Error> {
-        let unknown = || expression::Error { message: format!("`{name}` is not a step"), help: None };
+        let unknown = || expression::Error::new(format!("`{name}` is not a step"));
         let step = expression.steps.iter().find(|(known, _)| known == name).map(|(_, id)| *id).ok_or_else(unknown)?;
         let result = get(step).ok_or_else(unknown)?;
         // A bare name: the step's output, and as a condition whether it passed (see the grammar's page).
@@ -369,7 +389,7 @@ pub fn evaluate(
             Some((Key::Field(field), rest)) => (field.as_str(), rest),
             Some((Key::Index(_), _)) => ("output", path),
         };
-        let error = |problem: Failure| expression::Error { message: problem.message, help: problem.help };
+        let error = |problem: Failure| expression::Error { message: problem.message, help: problem.help, at: None };
         let value = result.property(property, files).map_err(error)?;
         let value = if result.status == Status::Skipped && value.is_null() {
             Json::Null
@@ -389,7 +409,7 @@ pub fn evaluate(
         saw(step, &what, &value);
         Ok(value)
     };
-    expression::eval(&parsed, &mut lookup).map_err(|error| fail(error.message, error.help))
+    how(&parsed, &mut lookup).map_err(|error| fail(error.message, error.help))
 }
 
 /// A value as it stands in text: strings as they are, nothing as nothing, arrays and maps as JSON.

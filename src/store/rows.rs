@@ -96,7 +96,7 @@ impl Rows {
         self.rows.retain(|row| row.run != 0);
         let mut chunks = self.rows.chunks_exact(MANY);
         if chunks.len() > 0 {
-            let many = SQL.to_owned() + &", (?, ?, ?, ?)".repeat(MANY - 1);
+            let many = format!("{SQL}{}", ", (?, ?, ?, ?)".repeat(MANY - 1));
             let mut many = connection.prepare_cached(&many)?;
             for chunk in &mut chunks {
                 self.bind(&mut many, chunk)?;

@@ -116,6 +116,7 @@ fn skip(plan: &Plan, skip: &Skip) -> Json {
         Because::Moment => "moment".into(),
         Because::Branch(flow) => json!({ "branch": plan.path(*flow) }),
         Because::Group(group) => json!({ "group": plan.path(*group) }),
+        Because::Child(child) => json!({ "child": plan.path(*child) }),
         Because::Predecessor(before) => json!({ "predecessor": plan.path(*before) }),
     };
     json!({ name: because })

@@ -74,6 +74,7 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
             },
         },
         Because::Group(group) => format!("its group `{}` was skipped", plan.path(*group)),
+        Because::Child(child) => format!("everything in it was skipped, beginning with `{}`", plan.path(*child)),
         Because::Predecessor(before) => {
             let path = plan.path(*before);
             match state.step(*before).status {

@@ -1,3 +1,4 @@
 //! Real processes, the driver, and runs from start to end.
 
+mod driver;
 mod process;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -15,17 +16,26 @@ use flow::plan::{
 use flow::state::{Body, Files, Inputs, Status, StepResult};
 use serde_json::json;
 
-/// A script without closures.
-struct NoScript;
+/// A script whose closures are named after what they do.
+pub struct NoScript;
 
 impl Closures for NoScript {
-    fn decide(&self, _: &Condition, _: &Inputs) -> (Decision, Vec<Saw>) {
-        (Decision::Is(true), Vec::new())
+    fn decide(&self, condition: &Condition, _: &Inputs) -> (Decision, Vec<Saw>) {
+        (Decision::Is(!matches!(condition, Condition::Closure(closure) if closure.function == "false")), Vec::new())
     }
     fn until(&self, _: &Closure, _: Json, _: &Inputs) -> (Decision, Vec<Saw>) {
         (Decision::Is(true), Vec::new())
     }
-    fn call(&self, _: &Closure, input: Option<Json>, _: &Inputs) -> Result<Json, Failure> {
+    fn call(
+        &self,
+        closure: &Closure,
+        input: Option<Json>,
+        _: &Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Json, Failure> {
+        while closure.function == "wait" && !stop.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
         assert_ne!(input, Some(json!("panic")), "as the test wants it");
         Ok(input.unwrap_or_default())
     }
@@ -34,7 +44,7 @@ impl Closures for NoScript {
     }
 }
 
-struct Folder(std::path::PathBuf);
+pub struct Folder(pub std::path::PathBuf);
 
 impl Files for Folder {
     fn read(&self, log: &Log) -> std::io::Result<Vec<u8>> {
@@ -70,6 +80,11 @@ impl Bench {
         self.folder.path()
     }
 
+    /// The run's id. No two are the same, since processes are found by it.
+    fn run_id(&self) -> String {
+        self.path().file_name().expect("a name").to_string_lossy().into_owned()
+    }
+
     fn job(&self, task: Task) -> Job {
         Job {
             step: StepId(7),
@@ -79,7 +94,7 @@ impl Bench {
             policy: None,
             input: Vec::new(),
             inputs: Inputs { results: Vec::new(), files: Arc::new(Folder(self.path().join("run"))) },
-            site: Arc::new(Site::new("r1", self.path(), &self.path().join("run"), self.settings.clone())),
+            site: Arc::new(Site::new(self.run_id(), self.path(), &self.path().join("run"), self.settings.clone())),
         }
     }
 
@@ -89,7 +104,7 @@ impl Bench {
 
     fn outcome(&self) -> Outcome {
         match self.done.recv_timeout(Duration::from_secs(60)).expect("a report") {
-            Done::Finished { outcome, .. } => *outcome,
+            Done::Finished { outcome, .. } => Arc::unwrap_or_clone(outcome),
             other => panic!("{other:?}"),
         }
     }
@@ -131,7 +146,7 @@ impl Bench {
     }
 }
 
-fn sh(script: &str) -> Task {
+pub fn sh(script: &str) -> Task {
     Task::Shell(Shell { script: script.into(), vars: Vec::new(), shell: None, direct: None })
 }
 
@@ -152,7 +167,7 @@ fn result_of(step: u32, outcome: Outcome) -> (StepId, Arc<StepResult>) {
     (StepId(step), Arc::new(result))
 }
 
-fn output_of(step: u32) -> Value {
+pub fn output_of(step: u32) -> Value {
     Value::Ref(Reference { step: StepId(step), property: "output".into(), path: Vec::new() })
 }
 
@@ -257,7 +272,8 @@ fn the_environment_says_where_one_is() {
     bench.settings.env = vec![("GREETING".into(), Value::Plain("hello".into()))];
     let policy = Policy { env: vec![("NUMBER".into(), Value::Plain(json!(5)))], ..Policy::default() };
     let outcome = bench.sh_with("echo $FLOW_RUN/$FLOW_STEP/$FLOW_ATTEMPT $FLOW_STEP_KEY $GREETING $NUMBER", policy);
-    assert_eq!(value(&outcome), &json!("r1/group/step[a b]/1 r1/group/step[a b] hello 5"));
+    let run = bench.run_id();
+    assert_eq!(value(&outcome), &json!(format!("{run}/group/step[a b]/1 {run}/group/step[a b] hello 5")));
 }
 
 #[test]
@@ -411,9 +427,9 @@ fn a_child_in_the_background_is_not_waited_for() {
     assert_eq!(outcome.error, None);
     let pid = bench.wait_for("pid");
     assert!(is_alive(&pid), "it goes on");
-    end_marked("r1", "group/step[a b]", 2);
+    end_marked(&bench.run_id(), "group/step[a b]", 2);
     assert!(is_alive(&pid), "it belongs to another attempt");
-    end_marked("r1", "group/step[a b]", 1);
+    end_marked(&bench.run_id(), "group/step[a b]", 1);
     assert!(!is_alive(&pid));
 }
 

@@ -21,7 +21,7 @@ fn constant(condition: &Condition) -> Option<bool> {
         }
         Condition::Expr(expression) => {
             expression.steps.is_empty().then_some(())?;
-            let unknown = |name: &str| expression::Error { message: format!("`{name}` is not known"), help: None };
+            let unknown = |name: &str| expression::Error::new(format!("`{name}` is not known"));
             let parsed = expression::parse(&expression.text).ok()?;
             expression::eval(&parsed, &mut |name, _| Err(unknown(name))).ok()?.as_bool()
         }

@@ -79,6 +79,10 @@ impl Story<'_> {
                 self.line(&format!("{name} was skipped with its group `{}`.", why.path(group)));
                 self.within(|story| story.cause(group, depth + 1));
             }
+            Because::Child(child) => {
+                self.line(&format!("{name} was skipped because everything in it was."));
+                self.within(|story| story.cause(child, depth + 1));
+            }
             Because::Predecessor(before) => {
                 let rule = rule_text(state.plan.step(id).policy().rule);
                 let said = reason::skipped(state, id);

@@ -1,0 +1,122 @@
+//! From an effect to a piece of work: what a task, a condition or a fan-out needs to know is gathered here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::machine::{Asked, asked};
+use crate::exec::{Job, Question, Site, Work};
+use crate::plan::{Policy, StepId, Task, Value};
+use crate::state::{Files, Inputs, RunState, StepResult};
+
+/// Gathers inputs for work.
+pub(super) struct Gatherer {
+    site: Arc<Site>,
+    files: Arc<dyn Files>,
+    /// Results of groups that are final: made of many others, so they are made once.
+    groups: HashMap<StepId, Arc<StepResult>>,
+}
+
+impl Gatherer {
+    pub fn new(site: Arc<Site>, files: Arc<dyn Files>) -> Self {
+        Gatherer { site, files, groups: HashMap::new() }
+    }
+
+    /// The run takes place elsewhere from now on: its settings have changed.
+    pub fn moved(&mut self, site: Arc<Site>) {
+        self.site = site;
+    }
+
+    /// An attempt of a task.
+    pub fn attempt(&mut self, state: &RunState, step: StepId, attempt: u32) -> Work {
+        let plan = state.plan.step(step);
+        let leaves = matches!(*plan.task, Task::Shell(_) | Task::Exec(_));
+        let mut needed = plan.input.clone();
+        let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
+        match &*plan.task {
+            Task::Shell(shell) => shell.vars.iter().for_each(|(_, value)| need(value)),
+            Task::Exec(words) => words.iter().for_each(&mut need),
+            Task::Call(closure) => closure.captured.iter().for_each(&mut need),
+            Task::Const(value) | Task::Fail(value) => need(value),
+            _ => {}
+        }
+        if leaves {
+            let settings = &state.plan.header.settings;
+            settings.env.iter().for_each(|(_, value)| need(value));
+            if let Some(policy) = &plan.policy {
+                policy_values(policy, &mut need);
+            }
+        }
+        Work::Attempt(Job {
+            step,
+            attempt,
+            path: if leaves { state.plan.path(step) } else { String::new() },
+            task: plan.task.clone(),
+            policy: plan.policy.clone(),
+            input: plan.input.clone(),
+            inputs: self.inputs(state, needed),
+            site: self.site.clone(),
+        })
+    }
+
+    /// A condition.
+    pub fn decide(&mut self, state: &RunState, step: StepId, branch: u32) -> Option<Work> {
+        let question = match (asked(state, step, branch)?, &*state.plan.step(step).task) {
+            (Asked::Condition(condition), _) => Question::When(condition.clone()),
+            (Asked::Until(closure), Task::Repeat(repeat)) => {
+                Question::Until(closure.clone(), *repeat.children.get(branch as usize)?)
+            }
+            (Asked::Until(_), _) => return None,
+        };
+        let needed = match &question {
+            Question::When(condition) => condition.steps(),
+            Question::Until(closure, last) => {
+                let mut needed = vec![*last];
+                closure.captured.iter().for_each(|value| value.each_step(&mut |step| needed.push(step)));
+                needed
+            }
+        };
+        Some(Work::Decide { step, branch, question, inputs: self.inputs(state, needed) })
+    }
+
+    /// A fan-out.
+    pub fn expand(&mut self, state: &RunState, step: StepId, iteration: u32) -> Work {
+        let mut needed = Vec::new();
+        let mut last = None;
+        let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
+        match &*state.plan.step(step).task {
+            Task::Each(each) => {
+                each.items.iter().for_each(&mut need);
+                each.body.captured.iter().for_each(&mut need);
+            }
+            Task::Repeat(repeat) => {
+                repeat.body.captured.iter().for_each(&mut need);
+                last = (iteration as usize).checked_sub(2).and_then(|place| repeat.children.get(place)).copied();
+            }
+            Task::Workflow(workflow) => workflow.args.iter().for_each(|(_, value)| need(value)),
+            _ => {}
+        }
+        needed.extend(last);
+        Work::Expand { step, iteration, plan: state.plan.clone(), last, inputs: self.inputs(state, needed) }
+    }
+
+    fn inputs(&mut self, state: &RunState, mut needed: Vec<StepId>) -> Inputs {
+        needed.sort_unstable();
+        needed.dedup();
+        let results = needed.into_iter().map(|step| (step, self.result(state, step))).collect();
+        Inputs { results, files: self.files.clone() }
+    }
+
+    /// The result of a step.
+    pub fn result(&mut self, state: &RunState, step: StepId) -> Arc<StepResult> {
+        if !(state.plan.step(step).task.is_group() && state.step(step).status.is_final()) {
+            return Arc::new(state.result(step));
+        }
+        self.groups.entry(step).or_insert_with(|| Arc::new(state.result(step))).clone()
+    }
+}
+
+fn policy_values(policy: &Policy, need: &mut impl FnMut(&Value)) {
+    policy.env.iter().for_each(|(_, value)| need(value));
+    policy.cwd.iter().for_each(&mut *need);
+    policy.stdin.iter().for_each(&mut *need);
+}

@@ -1,0 +1,261 @@
+//! The whole embeddable API: [`Flow`] opens a folder of runs, checks, plans, runs and resumes workflows, and answers
+//! questions about runs. Everything that a door of the program does is one of these calls.
+//!
+//! Nothing here prints, reads the command line, or reacts to signals unless asked to.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::diag::{Diagnostic, Result};
+use crate::event::Record;
+use crate::lang::{Program, SharedHost};
+use crate::plan::{Plan, StepId};
+use crate::state::{Files, RunState};
+
+mod cancel;
+mod closures;
+mod home;
+mod resume;
+mod running;
+mod script;
+mod start;
+mod watch;
+
+pub use crate::event::Stop;
+pub use crate::lang::Script;
+pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
+pub use home::home_for;
+pub use resume::ResumeOptions;
+pub use running::{Events, Running};
+pub use start::RunOptions;
+pub use watch::Watch;
+
+/// How a [`Flow`] is opened. The default is what the command line does without options.
+#[derive(Clone)]
+pub struct Options {
+    /// The folder of the runs. Nothing said: `FLOW_HOME`, else `.flow` beside the nearest `flow.toml` upwards, else
+    /// `.flow` in the working directory.
+    pub home: Option<PathBuf>,
+    /// What finished steps survive.
+    pub durability: Durability,
+    /// What a process gets between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// Functions of the embedding program that scripts can call.
+    pub host: Option<SharedHost>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { home: None, durability: Durability::default(), grace: Duration::from_secs(5), host: None }
+    }
+}
+
+/// A folder of runs, and all that can be done with it. Cheap to clone.
+#[derive(Clone)]
+pub struct Flow {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    home: PathBuf,
+    options: Options,
+    /// Opened, and created if need be, with the first run.
+    writing: OnceLock<Store>,
+    /// Opened with the first question, if it is there.
+    reading: OnceLock<Store>,
+}
+
+impl Flow {
+    /// Finds the folder of the runs. Nothing is opened or created yet.
+    ///
+    /// # Errors
+    /// If the working directory cannot be had.
+    pub fn open(options: Options) -> Result<Flow> {
+        let home = match &options.home {
+            Some(home) => std::path::absolute(home).map_err(|error| home::no_folder(home, &error))?,
+            None => home::find()?,
+        };
+        let inner = Inner { home, options, writing: OnceLock::new(), reading: OnceLock::new() };
+        Ok(Flow { inner: Arc::new(inner) })
+    }
+
+    /// The folder of the runs; it need not exist.
+    pub fn home(&self) -> &Path {
+        &self.inner.home
+    }
+
+    /// Reads and evaluates a script without executing anything: its plan, or what is wrong with it.
+    ///
+    /// Where the script waits for a result (`run(…)`), the plan ends ([`crate::plan::Header::stopped_at`]).
+    ///
+    /// # Errors
+    /// What is wrong with the script or the parameters.
+    pub fn plan(&self, script: &Script, args: &[(String, String)]) -> Result<Plan> {
+        let built = self.compile(script)?.build(args, None)?;
+        let mut plan = Plan::default();
+        plan.grow(built.growth);
+        Ok(plan)
+    }
+
+    /// Is the script in order, with these parameters?
+    ///
+    /// # Errors
+    /// As [`Flow::plan`].
+    pub fn check(&self, script: &Script, args: &[(String, String)]) -> Result<()> {
+        self.plan(script, args).map(|_| ())
+    }
+
+    /// Compiles a script, with the functions of the embedding program.
+    ///
+    /// # Errors
+    /// What is wrong in its text.
+    pub fn compile(&self, script: &Script) -> Result<Program> {
+        match &self.inner.options.host {
+            Some(host) => Program::compile_with(host, script),
+            None => Program::compile(script),
+        }
+    }
+
+    /// The runs, newest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read; so for all questions that follow.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>> {
+        match self.existing()? {
+            Some(store) => store.runs(filter),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The full id of the run that a person means: an id, a unique beginning of one, or `last`.
+    ///
+    /// # Errors
+    /// `flow::run::unknown` if there is none or several.
+    pub fn find(&self, run: &str) -> Result<String> {
+        self.reader()?.find(run)
+    }
+
+    /// A run in a line.
+    ///
+    /// # Errors
+    /// `flow::run::unknown`; so for all functions that take a run (an id, a beginning of one, or `last`).
+    pub fn summary(&self, run: &str) -> Result<RunSummary> {
+        let store = self.reader()?;
+        store.summary(&store.find(run)?)
+    }
+
+    /// The state of a run as its log says. Whether a process still works on it stands in [`Flow::summary`].
+    ///
+    /// # Errors
+    /// See [`Flow::summary`].
+    pub fn state(&self, run: &str) -> Result<RunState> {
+        Ok(RunState::of(&self.records(run, 0)?))
+    }
+
+    /// The committed events of a run, from a number on.
+    ///
+    /// # Errors
+    /// See [`Flow::summary`].
+    pub fn records(&self, run: &str, from: u64) -> Result<Vec<Record>> {
+        let store = self.reader()?;
+        store.records(&store.find(run)?, from)
+    }
+
+    /// Checks the hashes of a run's log, scripts and files.
+    ///
+    /// # Errors
+    /// `flow::store::tampered` names the first thing that is not what was written.
+    pub fn verify(&self, run: &str) -> Result<Verified> {
+        let store = self.reader()?;
+        store.verify(&store.find(run)?)
+    }
+
+    /// The folder of a run's logs.
+    ///
+    /// # Errors
+    /// See [`Flow::summary`].
+    pub fn run_folder(&self, run: &str) -> Result<PathBuf> {
+        let store = self.reader()?;
+        Ok(store.run_folder(&store.find(run)?))
+    }
+
+    /// Reads the files of a run's steps.
+    ///
+    /// # Errors
+    /// See [`Flow::summary`].
+    pub fn files(&self, run: &str) -> Result<Arc<dyn Files>> {
+        Ok(Arc::new(running::Folder(self.run_folder(run)?)))
+    }
+
+    /// The texts of a run's script and modules, as they were when it ran: for messages that point into them.
+    ///
+    /// # Errors
+    /// See [`Flow::summary`]; `flow::store::corrupt` if one is missing.
+    pub fn sources(&self, state: &RunState) -> Result<crate::diag::Sources> {
+        let store = self.reader()?;
+        let texts = resume::pins(state).into_iter().map(|(name, hash)| Ok((name, store.source(&hash)?)));
+        Ok(crate::diag::Sources::new(texts.collect::<Result<_>>()?))
+    }
+
+    /// How long the steps of a workflow, by path, usually take, in milliseconds.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn durations(&self, workflow: &str) -> Result<std::collections::HashMap<String, u64>> {
+        match self.existing()? {
+            Some(store) => store.durations(workflow),
+            None => Ok(Default::default()),
+        }
+    }
+
+    /// The step that a person means: its path, or the unique end of one.
+    ///
+    /// # Errors
+    /// `flow::run::no_step` if there is none, with the nearest, or several.
+    pub fn find_step(&self, state: &RunState, name: &str) -> Result<StepId> {
+        let plan = &state.plan;
+        match plan.find(name).as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let paths: Vec<String> = plan.ids().map(|id| plan.path(id)).collect();
+                let problem = Diagnostic::new("flow::run::no_step", format!("the run has no step `{name}`"));
+                let help = crate::diag::did_you_mean(name, paths.iter().map(String::as_str));
+                Err(problem.help(help.unwrap_or_else(|| "`flow show` lists the steps of a run".into())))
+            }
+            several => {
+                let paths: Vec<String> = several.iter().take(5).map(|id| format!("`{}`", plan.path(*id))).collect();
+                let more = if several.len() > paths.len() { ", …" } else { "" };
+                Err(Diagnostic::new("flow::run::no_step", format!("{} steps are called `{name}`", several.len()))
+                    .help(format!("say which: {}{more}", paths.join(", "))))
+            }
+        }
+    }
+
+    /// The store, to write to.
+    fn store(&self) -> Result<&Store> {
+        if let Some(store) = self.inner.writing.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.inner.home, self.inner.options.durability)?;
+        Ok(self.inner.writing.get_or_init(|| store))
+    }
+
+    /// The store, to read from, if there is one. A log in memory can only be read where it is written.
+    fn existing(&self) -> Result<Option<&Store>> {
+        if let Some(store) = self.inner.writing.get().or(self.inner.reading.get()) {
+            return Ok(Some(store));
+        }
+        match Store::open_existing(&self.inner.home)? {
+            Some(store) => Ok(Some(self.inner.reading.get_or_init(|| store))),
+            None => Ok(None),
+        }
+    }
+
+    fn reader(&self) -> Result<&Store> {
+        self.existing()?.ok_or_else(|| {
+            Diagnostic::new("flow::run::unknown", format!("there are no runs in `{}`", self.inner.home.display()))
+                .help("start one with `flow script FILE`; FLOW_HOME names another folder of runs")
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! Where runs are kept.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::diag::{Diagnostic, Result};
+
+/// `FLOW_HOME`, else what [`home_for`] says of the working directory.
+pub(super) fn find() -> Result<PathBuf> {
+    let here = std::env::current_dir().map_err(|error| no_folder(Path::new("."), &error))?;
+    match std::env::var_os("FLOW_HOME").filter(|home| !home.is_empty()) {
+        Some(home) => Ok(here.join(home)),
+        None => Ok(home_for(&here)),
+    }
+}
+
+/// The folder of the runs for somebody who works in `folder`: `.flow` beside the nearest `flow.toml` upwards, else in
+/// the folder itself.
+pub fn home_for(folder: &Path) -> PathBuf {
+    let project = folder.ancestors().find(|folder| folder.join("flow.toml").is_file());
+    project.unwrap_or(folder).join(".flow")
+}
+
+pub(super) fn no_folder(folder: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::new("flow::file::missing", format!("the folder `{}` cannot be used: {error}", folder.display()))
+        .help("the working directory may have been removed; `cd` to another one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_flow_toml_upwards_decides() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inner = folder.path().join("a/b");
+        std::fs::create_dir_all(&inner).expect("folders");
+        assert_eq!(home_for(&inner), inner.join(".flow"));
+        std::fs::write(folder.path().join("flow.toml"), "").expect("a file");
+        assert_eq!(home_for(&inner), folder.path().join(".flow"));
+    }
+}

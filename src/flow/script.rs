@@ -1,0 +1,149 @@
+//! The script's own thread: it evaluates the script, which may wait for results of steps with `run(…)`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::running::{Events, Running};
+use crate::diag::{Diagnostic, Result};
+use crate::engine::drive::Inbox;
+use crate::event::Event;
+use crate::lang::{Program, Runner};
+use crate::plan::{Growth, Step, StepId, Task, Value};
+use crate::state::{Files, StepResult};
+
+/// Begins a run, with the first piece of its plan and what the script printed so far.
+pub(super) type Begin = Box<dyn FnOnce(Growth, String) -> Result<(Running, Events)> + Send>;
+
+/// Evaluates the script of a new run and gives the run when it has begun: with the whole plan, or with the first piece
+/// if the script waits for a result. So a script that is wrong leaves no run.
+///
+/// # Errors
+/// What is wrong with the script, or why the run could not begin.
+pub(super) fn begin(program: Program, args: Vec<(String, String)>, begin: Begin) -> Result<(Running, Events)> {
+    let (tell, told) = crossbeam_channel::bounded(1);
+    evaluate(program, args, Phase::New(begin, tell))?;
+    told.recv().unwrap_or_else(|_| {
+        Err(Diagnostic::new("flow::run::driver", "the thread that evaluates the script has ended without a result")
+            .help("this is a mistake in flow; please report it"))
+    })
+}
+
+/// Evaluates the script of a run again that goes on, because it had not come to its end.
+///
+/// # Errors
+/// If there is no thread to be had.
+pub(super) fn go_on(program: Program, args: Vec<(String, String)>, way: Way) -> Result<()> {
+    evaluate(program, args, Phase::Begun(way))
+}
+
+/// What a script that is being evaluated needs of its run.
+#[derive(Clone)]
+pub(super) struct Way {
+    /// The way to the driver.
+    pub inbox: Inbox,
+    /// Where it is noted what the script failed with.
+    pub problem: Arc<Mutex<Option<Diagnostic>>>,
+    /// The run's files.
+    pub files: Arc<dyn Files>,
+}
+
+enum Phase {
+    New(Begin, crossbeam_channel::Sender<Result<(Running, Events)>>),
+    Begun(Way),
+    /// The run did not begin, and whoever wanted it knows.
+    Over,
+}
+
+fn evaluate(program: Program, args: Vec<(String, String)>, phase: Phase) -> Result<()> {
+    let shared = Arc::new(Shared(Mutex::new(phase)));
+    let script = move || {
+        let runner = WaitingScript(shared.clone());
+        match program.build(&args, Some(Box::new(runner))) {
+            Ok(built) => drop(shared.grow(built.growth, built.printed)),
+            Err(problem) => shared.failed(problem),
+        }
+    };
+    thread::Builder::new().name("flow-build".into()).spawn(script).map(|_| ()).map_err(|error| {
+        Diagnostic::new("flow::run::driver", format!("the script cannot be evaluated: {error}"))
+            .help("the system refuses another thread; fewer processes or a higher `ulimit -u` may help")
+    })
+}
+
+struct Shared(Mutex<Phase>);
+
+impl Shared {
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a piece of the plan over; the first one begins the run. Nothing: there is no run.
+    fn grow(&self, growth: Growth, printed: String) -> Option<Way> {
+        let mut phase = self.phase();
+        match std::mem::replace(&mut *phase, Phase::Over) {
+            Phase::New(begin, tell) => {
+                let begun = begin(growth, printed);
+                if let Ok((running, _)) = &begun {
+                    let way = running.way();
+                    way.inbox.begin();
+                    *phase = Phase::Begun(way);
+                }
+                // Nobody waits if the embedding program is about to end.
+                let _ = tell.send(begun);
+            }
+            Phase::Begun(way) => {
+                if !printed.is_empty() {
+                    way.inbox.note(Event::Printed { text: printed });
+                }
+                way.inbox.grow(growth);
+                *phase = Phase::Begun(way);
+            }
+            Phase::Over => {}
+        }
+        match &*phase {
+            Phase::Begun(way) => Some(way.clone()),
+            Phase::New(..) | Phase::Over => None,
+        }
+    }
+
+    /// The script went wrong. If its run has begun already, the run fails, by a step that says so.
+    fn failed(&self, problem: Diagnostic) {
+        match std::mem::replace(&mut *self.phase(), Phase::Over) {
+            Phase::New(_, tell) => drop(tell.send(Err(problem))),
+            Phase::Begun(way) if problem.code() != STOPPED => {
+                *way.problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
+                way.inbox.fail_script(failing_step(&problem));
+            }
+            Phase::Begun(_) | Phase::Over => {}
+        }
+    }
+}
+
+/// The step by which a run fails whose script does. No step of a script can have its name.
+fn failing_step(problem: &Diagnostic) -> Step {
+    Step::new("(script)", Task::Fail(Value::Plain(problem.message().into())), problem.span().unwrap_or_default())
+}
+
+const STOPPED: &str = "flow::run::stopped";
+
+fn stopped() -> Diagnostic {
+    Diagnostic::new(STOPPED, "the run ended before the script had the result it waited for")
+        .help("`flow resume` takes it up again, if it was not cancelled")
+}
+
+/// `run(step)` in a script.
+struct WaitingScript(Arc<Shared>);
+
+impl Runner for WaitingScript {
+    fn run(&mut self, growth: Growth, step: StepId) -> Result<StepResult> {
+        let way = self.0.grow(growth, String::new()).ok_or_else(stopped)?;
+        let result = way.inbox.want(step).ok_or_else(stopped)?;
+        Ok(Arc::unwrap_or_clone(result))
+    }
+
+    fn files(&self) -> Arc<dyn Files> {
+        match &*self.0.phase() {
+            Phase::Begun(way) => way.files.clone(),
+            Phase::New(..) | Phase::Over => Arc::new(super::running::Folder("".into())),
+        }
+    }
+}

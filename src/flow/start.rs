@@ -1,0 +1,168 @@
+//! The beginning of a run.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use super::closures::Kept;
+use super::running::{Events, Folder, Running};
+use super::{Flow, Script, cancel, script};
+use crate::diag::Result;
+use crate::engine::drive::{Driving, Setup};
+use crate::engine::numbering::Numbering;
+use crate::event::{Created, Event, Record, Stop};
+use crate::exec::Executors;
+use crate::lang::Program;
+use crate::plan::{Growth, Task};
+use crate::state::{RunState, Status};
+use crate::store::{RunLog, Store};
+
+/// Version of the form of events.
+const EVENTS: u32 = 1;
+
+/// Shorter steps are not worth an estimate.
+const WORTH_AN_ESTIMATE_MS: u64 = 10;
+
+/// How a run is to be started. The default is what the command line does without options.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Parameters of the script, as given.
+    pub args: Vec<(String, String)>,
+    /// Most steps at the same time; before what the script says.
+    pub max_parallel: Option<u32>,
+    /// Where processes run. Nothing said: the working directory.
+    pub cwd: Option<PathBuf>,
+    /// Stop gently when the process gets SIGINT, SIGTERM or SIGHUP, and at once when it gets one again.
+    pub signals: bool,
+}
+
+impl Flow {
+    /// Starts a run, and returns when it goes on.
+    ///
+    /// # Errors
+    /// What is wrong with the script or its parameters: then nothing was executed and no run exists. Or that the store
+    /// cannot be written.
+    pub fn run(&self, script: &Script, options: RunOptions) -> Result<Running> {
+        self.run_watched(script, options).map(|(running, _)| running)
+    }
+
+    /// As [`Flow::run`], and gives all events of the run from the first one on.
+    ///
+    /// # Errors
+    /// As [`Flow::run`].
+    pub fn run_watched(&self, script: &Script, options: RunOptions) -> Result<(Running, Events)> {
+        let program = self.compile(script)?;
+        let args = options.args.clone();
+        let (flow, script, compiled) = (self.clone(), script.clone(), program.clone());
+        let begin = move |growth, printed| flow.begin(&script, compiled, &options, growth, printed);
+        script::begin(program, args, Box::new(begin))
+    }
+
+    fn begin(
+        &self,
+        script: &Script,
+        program: Program,
+        options: &RunOptions,
+        growth: Growth,
+        printed: String,
+    ) -> Result<(Running, Events)> {
+        let store = self.store()?;
+        let closures = Kept::new(program, store.clone());
+        let file = match &script.path {
+            Some(path) => path.display().to_string(),
+            None => "-".to_owned(),
+        };
+        let cwd = match &options.cwd {
+            Some(cwd) => std::path::absolute(cwd).map_err(|error| super::home::no_folder(cwd, &error))?,
+            None => std::env::current_dir().map_err(|error| super::home::no_folder(Path::new("."), &error))?,
+        };
+        let log = store.create(Created {
+            run: String::new(),
+            workflow: growth.header.as_ref().map(|header| header.name.clone()).unwrap_or_default(),
+            file,
+            cwd: cwd.display().to_string(),
+            args: options.args.clone(),
+            sources: closures.keep()?,
+            seed: RandomState::new().build_hasher().finish(),
+            max_parallel: options.max_parallel,
+            version: EVENTS,
+        })?;
+        let mut opening = vec![opened()];
+        if !printed.is_empty() {
+            opening.push(Event::Printed { text: printed });
+        }
+        let mut numbering = Numbering::default();
+        if let Some(growth) = numbering.take(growth, 0) {
+            opening.push(Event::Planned { of: None, growth: Box::new(growth) });
+        }
+        let past = vec![log.first().clone()];
+        let state = RunState::of(&past);
+        let begin = Beginning { log, past, state, opening, numbering, closures, signals: options.signals };
+        self.drive(begin)
+    }
+
+    /// Sets a driver to work on a run. Nothing happens until its inbox is told to begin.
+    pub(super) fn drive(&self, begin: Beginning) -> Result<(Running, Events)> {
+        let Beginning { log, past, state, opening, numbering, closures, signals } = begin;
+        let (run, folder, store) = (log.run().to_owned(), log.folder().to_owned(), self.store()?.clone());
+        let files = Arc::new(Folder(folder.clone()));
+        let grace = self.inner.options.grace;
+        cancel::forget(&folder);
+        let (asked, ends) = (folder.clone(), store.clone());
+        let driving = Driving::start(Setup {
+            state,
+            opening,
+            default_parallel: available_parallelism().map_or(2, usize::from).max(2) as u32,
+            numbering,
+            journal: Box::new(log),
+            files: files.clone(),
+            folder: folder.clone(),
+            executor: Box::new(move |report| Arc::new(Executors::new(Arc::new(closures), grace, report))),
+            signals: signals.then(|| -> Box<dyn Fn() -> Stop + Send> {
+                Box::new(move || if cancel::is_asked(&asked) { Stop::Cancelled } else { Stop::Interrupted })
+            }),
+            at_end: Box::new(move |state| note_durations(&ends, state)),
+        })?;
+        let (_, live) = driving.bus().subscribe();
+        let running = Running { run, folder, driving, store, files, problem: Arc::default() };
+        Ok((running, Events::new(past, live)))
+    }
+}
+
+/// What a driver is set to work on.
+pub(super) struct Beginning {
+    pub log: RunLog,
+    /// The events in the log.
+    pub past: Vec<Record>,
+    /// The state after them.
+    pub state: RunState,
+    /// The first events now.
+    pub opening: Vec<Event>,
+    pub numbering: Numbering,
+    pub closures: Kept,
+    pub signals: bool,
+}
+
+/// The event that says who works on a run from now on.
+pub(super) fn opened() -> Event {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Event::Opened { pid: std::process::id(), host: host.trim().to_owned(), flow: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// Remembers how long steps took, for later estimates.
+fn note_durations(store: &Store, state: &RunState) {
+    let durations: Vec<(String, u64)> = state
+        .plan
+        .ids()
+        .filter(|id| state.step(*id).status == Status::Success && !matches!(*state.plan.step(*id).task, Task::Wait(_)))
+        .filter_map(|id| {
+            let took = state.step(id).outcome.as_ref()?.duration_ms;
+            (took >= WORTH_AN_ESTIMATE_MS).then(|| (state.plan.path(id), took))
+        })
+        .collect();
+    if !durations.is_empty() {
+        // Estimates are a convenience: the run is over and well without them.
+        let _ = store.record_durations(&state.created.workflow, &durations);
+    }
+}

@@ -1,0 +1,186 @@
+//! Closures as data: frozen when the host receives them, called while the plan runs.
+//!
+//! Rhai shares captured variables, so two closures of a loop would both see its last value; the host copies them at the
+//! call (`freeze`). A closure's name is a hash of its source (the hashing seed is fixed), so that a process that
+//! resumes a run finds it again in the same script.
+
+use std::collections::HashMap;
+
+use rhai::{AST, ASTNode, Dynamic, Expr, FnPtr};
+
+use super::convert::{self, Steps};
+use super::fault::{Fault, raise};
+use super::session::Session;
+use crate::diag::{Diagnostic, Span};
+use crate::event::{Failure, FailureKind};
+use crate::plan::Closure;
+use crate::state::{Inputs, Problem};
+
+/// What is known of a function of the script.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Number of parameters, captured ones included.
+    pub parameters: usize,
+    /// The source of a closure.
+    pub text: String,
+    /// Where a closure stands, in its file: line and column.
+    pub place: (u32, u16),
+    /// The pointer to a closure, as the script made it.
+    pub pointer: Option<FnPtr>,
+}
+
+/// All functions and closures of a compiled file.
+pub fn of_file(ast: &AST, text: &str) -> HashMap<String, Function> {
+    let mut functions: HashMap<String, Function> = ast
+        .iter_functions()
+        .map(|f| {
+            let function = Function { parameters: f.params.len(), text: String::new(), place: (0, 0), pointer: None };
+            (f.name.to_string(), function)
+        })
+        .collect();
+    let mut lines: Option<Vec<&str>> = None;
+    ast.walk(&mut |nodes| {
+        if let Some(ASTNode::Expr(Expr::DynamicConstant(value, position))) = nodes.last()
+            && let Some(pointer) = value.read_lock::<FnPtr>()
+            && let Some(function) = functions.get_mut(pointer.fn_name())
+            && function.pointer.is_none()
+        {
+            let lines = lines.get_or_insert_with(|| text.split('\n').collect());
+            let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(1));
+            function.text = source_of(lines, line, column);
+            function.place = (line as u32, column.min(u16::MAX as usize) as u16);
+            let mut pointer = pointer.clone();
+            pointer.set_curry([]);
+            function.pointer = Some(pointer);
+        }
+        true
+    });
+    functions
+}
+
+/// The source of a closure, from its first `|` to the end of its body, on one line.
+fn source_of(lines: &[&str], line: usize, column: usize) -> String {
+    let mut text = String::new();
+    let mut depth = 0usize;
+    let mut bars = 0;
+    let mut quote: Option<char> = None;
+    let mut braces_body = false;
+    for (n, source) in lines.iter().enumerate().skip(line.saturating_sub(1)).take(40) {
+        let skip = if n + 1 == line { column.saturating_sub(1) } else { 0 };
+        let mut chars = source.chars().skip(skip).peekable();
+        while let Some(c) = chars.next() {
+            if let Some(open) = quote {
+                text.push(c);
+                if c == '\\' {
+                    text.extend(chars.next());
+                } else if c == open {
+                    quote = None;
+                }
+                continue;
+            }
+            match c {
+                '/' if chars.peek() == Some(&'/') => break,
+                '"' | '`' | '\'' => quote = Some(c),
+                '|' if bars < 2 => bars += 1,
+                '(' | '[' => depth += 1,
+                '{' => {
+                    braces_body |= bars == 2 && depth == 0 && text.trim_end().ends_with('|');
+                    depth += 1;
+                }
+                ')' | ']' | '}' if depth == 0 => return text.trim().to_owned(),
+                ')' | ']' | '}' => {
+                    depth -= 1;
+                    if depth == 0 && c == '}' && braces_body {
+                        text.push(c);
+                        return text.trim().to_owned();
+                    }
+                }
+                ',' | ';' if depth == 0 && bars >= 2 => return text.trim().to_owned(),
+                _ => {}
+            }
+            text.push(c);
+        }
+        if !text.ends_with(' ') {
+            text.push(' ');
+        }
+        if text.len() > 2_000 {
+            break;
+        }
+    }
+    text.trim().to_owned()
+}
+
+/// A closure as data, with its captured variables as they are now.
+pub fn freeze(session: &mut Session, pointer: &FnPtr, span: Span) -> Result<Closure, Fault> {
+    let mut captured = Vec::with_capacity(pointer.curry().len());
+    for value in pointer.iter_curry() {
+        let value = value.clone().flatten();
+        captured.push(convert::to_value(session, &value, Steps::AsThemselves, span)?);
+    }
+    let Some(text) = session.program.function(pointer.fn_name(), |_, function| function.text.clone()) else {
+        return Err(raise(
+            Diagnostic::new(
+                "flow::lang::unknown_function",
+                format!("there is no function `{}` in this script", pointer.fn_name()),
+            )
+            .label(span, "named here")
+            .help("a closure `|| …` or the name of a function that the script declares"),
+        ));
+    };
+    Ok(Closure { function: pointer.fn_name().into(), captured, text, span })
+}
+
+/// A closure within a closure, ready to be called by the script.
+pub fn thaw(session: &Session, closure: &Closure, inputs: &Inputs) -> Result<FnPtr, Problem> {
+    let pointer = session.program.function(&closure.function, |_, function| function.pointer.clone()).flatten();
+    let mut pointer = match pointer {
+        Some(pointer) => pointer,
+        None => FnPtr::new(closure.function.as_str()).map_err(|_| lost(closure))?,
+    };
+    let curry = closure
+        .captured
+        .iter()
+        .map(|value| convert::captured(session, value, inputs))
+        .collect::<Result<Vec<_>, _>>()?;
+    pointer.set_curry(curry);
+    Ok(pointer)
+}
+
+/// The closure of a plan is not in its script.
+pub fn lost(closure: &Closure) -> Failure {
+    Failure {
+        span: Some(closure.span),
+        ..Failure::new(FailureKind::Script, format!("the closure `{}` is not in the recorded script", closure.text))
+    }
+    .help("the run was recorded by another version of flow; start it anew")
+}
+
+/// The arguments of a call: captured values, then the given ones, as many as the function takes.
+pub fn arguments(
+    session: &Session,
+    closure: &Closure,
+    given: Vec<Dynamic>,
+    inputs: &Inputs,
+) -> Result<Vec<Dynamic>, Problem> {
+    let takes = session
+        .program
+        .function(&closure.function, |_, function| function.parameters)
+        .ok_or_else(|| lost(closure))?
+        .saturating_sub(closure.captured.len());
+    let mut arguments = Vec::with_capacity(closure.captured.len() + takes);
+    for value in &closure.captured {
+        arguments.push(convert::captured(session, value, inputs)?);
+    }
+    if takes > given.len() {
+        return Err(Failure {
+            span: Some(closure.span),
+            ..Failure::new(
+                FailureKind::Script,
+                format!("the closure takes {takes} values, but is given {}", given.len()),
+            )
+        }
+        .help("see `flow docs` for what a closure gets there"));
+    }
+    arguments.extend(given.into_iter().take(takes));
+    Ok(arguments)
+}

@@ -1,0 +1,422 @@
+//! Shapes that depend on data: one step for each item, repeated steps, other workflows, and results in the script.
+
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext, Scope};
+use smol_str::{SmolStr, format_smolstr};
+
+use super::declare;
+use crate::diag::{Diagnostic, did_you_mean};
+use crate::lang::convert::{self, Steps, to_value};
+use crate::lang::fault::{self, Fault, raise};
+use crate::lang::handle::{Pending, Step, sequence};
+use crate::lang::options::{Options, here, wrong};
+use crate::lang::session::{self, Frame};
+use crate::lang::{LoadProblem, closures};
+use crate::plan::{self, Each, Json, Repeat, Sequence, StepId, Task, Value};
+use crate::state::{Inputs, resolve};
+
+/// Most sub-workflows within each other.
+const NESTED: usize = 16;
+
+/// Calls a closure for one iteration and makes what it returned the iteration's step.
+fn child(
+    context: &NativeCallContext,
+    group: StepId,
+    key: SmolStr,
+    make: impl FnOnce() -> Result<Dynamic, Fault>,
+) -> Result<StepId, Fault> {
+    let start = session::build(context, |builder, _| Ok(builder.len()))?;
+    let value = make()?;
+    if !value.is::<Step>() && !value.is_array() {
+        let span = session::build(context, |builder, _| Ok(builder.step(group).span))?;
+        let mut problem = crate::lang::handle::not_a_step(&value, span);
+        if !value.is_unit() {
+            problem = problem.help("the closure must return the step of the item: `|item| sh(…)`; to compute a value for each item: `|item| call(\"name\", || …)`");
+        } else {
+            problem = problem
+                .help("the closure must return the step of the item as its last expression, without a `;` after it");
+        }
+        return Err(raise(problem));
+    }
+    let returned = sequence(context, &value)?;
+    session::build(context, |builder, span| {
+        let returned = builder.as_step(returned);
+        let orphans = builder.orphans(start);
+        if returned.index() < start {
+            return Err(Diagnostic::new(
+                "flow::lang::outside_step",
+                format!("the closure returned `{}`, which was declared outside of it", builder.step(returned).name),
+            )
+            .label(span, "for each item")
+            .label(builder.step(returned).span, "declared here")
+            .help("declare the step of an item inside the closure"));
+        }
+        let iteration = if orphans == [returned] {
+            returned
+        } else {
+            let mut children: Vec<StepId> = orphans.into_iter().filter(|id| *id != returned).collect();
+            children.push(returned);
+            let span = builder.step(returned).span;
+            let all = Sequence { entries: children.clone(), exits: vec![returned], members: children, span };
+            let name = builder.step(group).name.clone();
+            builder.chain(name, all, span)
+        };
+        let step = builder.step_mut(iteration);
+        step.parent = Some(group);
+        step.key = Some(key);
+        Ok(iteration)
+    })
+}
+
+/// The key of an item in a path: the item itself if it is short and plain, else its number.
+fn key_of(item: &Dynamic, index: usize, taken: &[SmolStr]) -> SmolStr {
+    let plain = match item.read_lock::<rhai::ImmutableString>() {
+        Some(text) => {
+            let fits = !text.is_empty()
+                && text.len() <= 80
+                && !text.chars().any(|c| c.is_control() || matches!(c, '[' | ']'))
+                && !convert::is_marked(&text);
+            fits.then(|| SmolStr::new(text.as_str()))
+        }
+        None => item.as_int().ok().map(|number| format_smolstr!("{number}")),
+    };
+    match plain {
+        Some(key) if !taken.contains(&key) => key,
+        Some(key) => format_smolstr!("{key}#{index}"),
+        None => format_smolstr!("{index}"),
+    }
+}
+
+/// Makes the children of an `each`.
+fn children(
+    context: &NativeCallContext,
+    group: StepId,
+    items: Array,
+    mut call: impl FnMut(Dynamic, usize) -> Result<Dynamic, Fault>,
+) -> Result<Vec<StepId>, Fault> {
+    let mut ids = Vec::with_capacity(items.len());
+    let mut keys = std::collections::HashSet::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let mut key = key_of(&item, index, &[]);
+        if !keys.insert(key.clone()) {
+            key = format_smolstr!("{key}#{index}");
+            keys.insert(key.clone());
+        }
+        ids.push(child(context, group, key, || call(item, index))?);
+    }
+    Ok(ids)
+}
+
+/// Evaluates the closure of a fan-out while the plan runs.
+pub fn expand(
+    context: &NativeCallContext,
+    task: &Task,
+    step: StepId,
+    iteration: u32,
+    last: Json,
+    inputs: &Inputs,
+) -> Result<(), Fault> {
+    let call = |closure: &plan::Closure, given: Vec<Dynamic>| -> Result<Dynamic, Fault> {
+        let mut arguments = session::with(|session| closures::arguments(session, closure, given, inputs))
+            .map_err(fault::raise_failure)?;
+        let mut arguments: Vec<&mut Dynamic> = arguments.iter_mut().collect();
+        context.call_fn_raw(closure.function.as_str(), false, false, &mut arguments)
+    };
+    match task {
+        Task::Each(each) => {
+            let items = each
+                .items
+                .as_ref()
+                .map_or(Ok(Json::Null), |items| resolve(items, inputs))
+                .map_err(fault::raise_failure)?;
+            let items = items_of(convert::to_dynamic(items)).map_err(|kind| {
+                raise(
+                    Diagnostic::new("flow::lang::items", format!("the items of `each` must be an array, but they are {kind}"))
+                        .label(each.body.span, "of this `each`")
+                        .help("`.lines` gives the lines of a text; `.json` reads JSON; a process that prints a JSON array gives an array"),
+                )
+            })?;
+            let ids =
+                children(context, step, items, |item, index| call(&each.body, vec![item, (index as i64).into()]))?;
+            set_children(context, step, ids)
+        }
+        Task::Repeat(repeat) => {
+            let given = vec![i64::from(iteration).into(), convert::to_dynamic(last)];
+            let id = child(context, step, format_smolstr!("{iteration}"), || call(&repeat.body, given))?;
+            let mut ids = repeat.children.clone();
+            ids.push(id);
+            set_children(context, step, ids)
+        }
+        Task::Workflow(workflow) => {
+            let mut args = Vec::with_capacity(workflow.args.len());
+            for (name, value) in &workflow.args {
+                let value = resolve(value, inputs).map_err(fault::raise_failure)?;
+                args.push((name.clone(), convert::to_dynamic(value)));
+            }
+            sub_workflow(context, step, &workflow.file, args)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn set_children(context: &NativeCallContext, group: StepId, ids: Vec<StepId>) -> Result<(), Fault> {
+    session::build(context, |builder, _| {
+        match std::sync::Arc::make_mut(&mut builder.step_mut(group).task) {
+            Task::Each(each) => each.children = ids,
+            Task::Repeat(repeat) => repeat.children = ids,
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+/// Items of anything that can be gone through; otherwise what it is.
+fn items_of(value: Dynamic) -> Result<Array, String> {
+    if let Some(range) = value.read_lock::<std::ops::Range<i64>>() {
+        return Ok(range.clone().map(Dynamic::from).collect());
+    }
+    if let Some(range) = value.read_lock::<std::ops::RangeInclusive<i64>>() {
+        return Ok(range.clone().map(Dynamic::from).collect());
+    }
+    let kind = fault::readable_type(value.type_name());
+    if value.is_unit() {
+        return Ok(Array::new());
+    }
+    value.into_array().map_err(|_| kind)
+}
+
+/// Adds the steps of another workflow, if its arguments are known.
+pub fn include(context: &NativeCallContext, step: &Step) -> Result<(), Fault> {
+    let Some(id) = step.single() else { return Ok(()) };
+    let task = session::build(context, |builder, _| Ok(builder.step(id).task.clone()))?;
+    let Task::Workflow(workflow) = &*task else { return Ok(()) };
+    let mut args = Vec::with_capacity(workflow.args.len());
+    for (name, value) in &workflow.args {
+        match value {
+            Value::Plain(value) => args.push((name.clone(), convert::to_dynamic(value.clone()))),
+            _ => {
+                // Some arguments are results: its steps come while the plan runs. That the file exists is checked now.
+                return load(context, &workflow.file).map(|_| ());
+            }
+        }
+    }
+    sub_workflow(context, id, &workflow.file, args)
+}
+
+fn load(context: &NativeCallContext, file: &str) -> Result<std::sync::Arc<crate::lang::File>, Fault> {
+    let (program, span) = session::with(|session| (session.program.clone(), session.span(context)));
+    let name = format!("{}.rhai", file.trim_start_matches("./").trim_end_matches(".rhai"));
+    if name.starts_with('/') || name.split('/').any(|part| part == "..") {
+        return Err(raise(
+            Diagnostic::new(
+                "flow::lang::import_outside",
+                format!("the workflow `{file}` is outside of the script's folder"),
+            )
+            .label(span, "named here")
+            .help("put workflows that belong together below one folder; a run keeps a copy of all of them"),
+        ));
+    }
+    program.load(&name).map_err(|problem| match problem {
+        LoadProblem::Missing => {
+            let known: Vec<String> = program.importable().into_iter().map(|name| name + ".rhai").collect();
+            let problem = Diagnostic::new(
+                "flow::file::missing",
+                format!("there is no workflow `{file}` below the script's folder"),
+            )
+            .label(span, "named here");
+            raise(match did_you_mean(&name, known.iter().map(String::as_str)) {
+                Some(help) => problem.help(help),
+                None => problem.help("the path is relative to the folder of the script that is run"),
+            })
+        }
+        LoadProblem::Wrong(diagnostic) => raise(diagnostic),
+    })
+}
+
+fn sub_workflow(
+    context: &NativeCallContext,
+    group: StepId,
+    file: &str,
+    args: Vec<(String, Dynamic)>,
+) -> Result<(), Fault> {
+    let source = load(context, file)?;
+    let (start, span, depth) = session::with(|session| {
+        let start = session.builder.as_ref().map_or(0, |b| b.len());
+        let span = session.builder.as_ref().map(|b| b.step(group).span).unwrap_or_default();
+        (start, span, session.frames.len())
+    });
+    if depth > NESTED {
+        return Err(raise(
+            Diagnostic::new("flow::lang::workflow_depth", format!("workflows are nested more than {NESTED} deep"))
+                .label(span, "here")
+                .help("does a workflow contain itself?"),
+        ));
+    }
+    session::with(|session| session.frames.push(Frame { args, nested: true }));
+    let mut scope = Scope::new();
+    let folder = session::with(|s| s.program.folder()).map(|f| f.display().to_string()).unwrap_or_default();
+    scope.push_constant("script_dir", folder);
+    let result = context.engine().eval_ast_with_scope::<Dynamic>(&mut scope, &source.ast);
+    let frame = session::with(|session| session.frames.pop());
+    let value = result?;
+    if let Some((name, _)) = frame.and_then(|frame| frame.args.into_iter().next()) {
+        return Err(raise(
+            Diagnostic::new("flow::param::unknown", format!("the workflow `{file}` has no parameter `{name}`"))
+                .label(span, "given here")
+                .help(format!("`flow script {file} --help` lists its parameters")),
+        ));
+    }
+    let returns = match value.is_unit() {
+        true => None,
+        false => Some(session::with(|session| to_value(session, &value, Steps::AsOutput, span))?),
+    };
+    session::build(context, |builder, _| {
+        let orphans = builder.orphans(start);
+        builder.adopt(group, &orphans);
+        if let Task::Workflow(workflow) = std::sync::Arc::make_mut(&mut builder.step_mut(group).task) {
+            workflow.expanded = true;
+            workflow.returns = returns;
+        }
+        Ok(())
+    })
+}
+
+#[export_module]
+pub mod functions {
+    /// One step for each item: the closure gets the item (and its number) and returns the step. Known items give their
+    /// steps at once; if the items are the result of a step, the steps come while the workflow runs.
+    ///
+    /// The output is the array of the steps' outputs, in the order of the items. The paths of its steps are
+    /// `name[item]`.
+    ///
+    /// ```rhai
+    /// let lint = each("lint", ["a.sh", "b.sh"], |file| sh("check", `echo checking ${file}`));
+    /// let files = sh("files", "ls *.toml");
+    /// each("sizes", files.lines, |file| exec("size", ["wc", "-c", file]));
+    /// ```
+    ///
+    /// In GitHub Actions: a matrix. In Airflow: dynamic task mapping.
+    #[rhai_fn(return_raw)]
+    pub fn each(context: NativeCallContext, name: &str, items: Dynamic, closure: FnPtr) -> Result<Step, Fault> {
+        let pending = items.is::<Pending>() || items.is::<Step>();
+        let span = here(&context);
+        if !pending && let Err(kind) = items_of(items.clone()) {
+            return Err(wrong("what `each` goes through", "an array, a range or a result", &items, span)).map_err(
+                |fault| {
+                    let _ = kind;
+                    fault
+                },
+            );
+        }
+        let step = declare(&context, name, |session, span| {
+            let body = closures::freeze(session, &closure, span)?;
+            let items = if pending { Some(to_value(session, &items, Steps::AsOutput, span)?) } else { None };
+            Ok(Task::Each(Each { items, body, children: Vec::new() }))
+        })?;
+        if !pending {
+            let Some(id) = step.single() else { return Ok(step) };
+            let takes = session::with(|s| s.program.function(closure.fn_name(), |_, f| f.parameters))
+                .unwrap_or(1)
+                .saturating_sub(closure.curry().len());
+            let items = items_of(items).unwrap_or_default();
+            let ids = children(&context, id, items, |item, index| match takes {
+                0 => closure.call_within_context(&context, ()),
+                1 => closure.call_within_context(&context, (item,)),
+                _ => closure.call_within_context(&context, (item, index as i64)),
+            })?;
+            set_children(&context, id, ids)?;
+        }
+        Ok(step)
+    }
+
+    /// Steps again and again, until a condition holds: the closure gets the number of the iteration (from 1) and the
+    /// output of the one before (`()` at first) and returns the step.
+    ///
+    /// `options`: `max` (most iterations, needed), `until` (a closure that gets the last output; without it all `max`
+    /// iterations run). If `until` is still false after `max` iterations, the step fails. The output is that of the
+    /// last iteration.
+    ///
+    /// ```rhai
+    /// repeat("poll", #{ max: 5, until: |last| last == "ready" }, |i, last| sh("ask", "echo ready"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn repeat(context: NativeCallContext, name: &str, options: Map, closure: FnPtr) -> Result<Step, Fault> {
+        declare(&context, name, |session, span| {
+            let body = closures::freeze(session, &closure, span)?;
+            let mut map = Options::of("repeat", &options, span);
+            let until = map.take("until");
+            let max = map.take("max");
+            map.done()?;
+            let max = match max {
+                Some(max) => crate::lang::options::count(&max, "`max` of repeat", 1, span)?,
+                None => {
+                    return Err(raise(
+                        Diagnostic::new("flow::lang::option", "`repeat` needs `max`, the most iterations")
+                            .label(span, "here")
+                            .help("`repeat(name, #{ max: 10, until: |last| … }, |i, last| …)`"),
+                    ));
+                }
+            };
+            let until = match until {
+                None => None,
+                Some(until) => match until.clone().try_cast::<FnPtr>() {
+                    Some(until) => Some(closures::freeze(session, &until, span)?),
+                    None => return Err(wrong("`until` of repeat", "a closure", &until, span)),
+                },
+            };
+            Ok(Task::Repeat(Repeat { max, until, body, children: Vec::new() }))
+        })
+    }
+
+    /// Runs a step now, with all that it needs, and gives it back with its results known, so that plain `if`, `for` and
+    /// `while` work on them. When the run is resumed, the recorded result is given.
+    ///
+    /// `flow check` and `flow plan` run nothing: they show the plan up to this place. A failure of the step is handled
+    /// if the script reads its outcome (`passed`, `failed`, `code`, …).
+    ///
+    /// ```rhai,no_run
+    /// let branch = run(sh("branch", "git branch --show-current"));
+    /// if branch.output == "main" { sh("publish", "make publish"); }
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn run(context: NativeCallContext, step: Step) -> Result<Step, Fault> {
+        let span = here(&context);
+        let runner = session::with(|session| {
+            if session.frames.len() > 1 {
+                return Err(Diagnostic::new(
+                    "flow::lang::run_nested",
+                    "`run` cannot stand in a sub-workflow or a fan-out",
+                )
+                .label(span, "here")
+                .help("use `.when(|| …)`, `flow` or `each` there, which decide while the workflow runs"));
+            }
+            if session.runner.is_none() {
+                session.stopped_at = Some(span);
+            }
+            Ok(session.runner.take())
+        })
+        .map_err(raise)?;
+        let Some(mut runner) = runner else {
+            return Err(rhai::EvalAltResult::ErrorTerminated(Dynamic::from("run"), rhai::Position::NONE).into());
+        };
+        let (id, growth) = session::build(&context, |builder, _| {
+            let id = step.id(builder);
+            Ok((id, builder.growth(false)?))
+        })?;
+        let began = std::time::Instant::now();
+        let result = runner.run(growth, id);
+        let files = runner.files();
+        session::with(|session| {
+            // The time that steps take is not the script's.
+            session.deadline += began.elapsed();
+            session.runner = Some(runner);
+            if let Ok(result) = &result {
+                let known = session.known.get_or_insert_with(|| Inputs { results: Vec::new(), files });
+                known.results.retain(|(known, _)| *known != id);
+                known.results.push((id, std::sync::Arc::new(result.clone())));
+            }
+        });
+        result.map_err(raise)?;
+        Ok(Step::One(id))
+    }
+}

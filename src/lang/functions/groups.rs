@@ -1,0 +1,397 @@
+//! The combinators: chain, parallel, flow, swarm, pipeline, and the arrow.
+
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, ImmutableString, Map, NativeCallContext};
+
+use crate::diag::{Diagnostic, did_you_mean};
+use crate::lang::combine;
+use crate::lang::fault::{Fault, raise};
+use crate::lang::handle::{Step, sequence};
+use crate::lang::options::here;
+use crate::lang::{policies, session};
+use crate::plan::{self, Branch, Sequence, Task};
+
+/// Steps of a list one after the other.
+pub fn in_order(context: &NativeCallContext, items: &Array) -> Result<Sequence, Fault> {
+    let mut all: Option<Sequence> = None;
+    for item in items {
+        let next = sequence(context, item)?;
+        all = Some(match all {
+            None => next,
+            Some(before) => session::build(context, |builder, _| Ok(builder.then(before, next)))?,
+        });
+    }
+    all.ok_or_else(|| {
+        raise(
+            Diagnostic::new("flow::lang::option", "the list of steps is empty")
+                .label(here(context), "here")
+                .help("give at least one step"),
+        )
+    })
+}
+
+fn connect(context: &NativeCallContext, left: &Dynamic, right: &Dynamic) -> Result<Step, Fault> {
+    let left = sequence(context, left)?;
+    let right = sequence(context, right)?;
+    session::build(context, |builder, _| Ok(Step::of(builder.then(left, right))))
+}
+
+fn branch(context: &NativeCallContext, step: &Step, when: Option<&Dynamic>, then: &Dynamic) -> Result<Step, Fault> {
+    let span = here(context);
+    let id = step.single().filter(|id| {
+        session::with(|s| s.builder.as_ref().is_some_and(|b| matches!(&*b.step(*id).task, Task::Flow(_))))
+    });
+    let Some(id) = id else {
+        return Err(raise(
+            Diagnostic::new("flow::lang::not_a_flow", format!("`{}` with a step belongs to a `flow`, but this is another step", context.fn_name()))
+                .label(span, "here")
+                .help("`flow(\"name\").when(|| …, step).otherwise(other)`; a condition of the step itself is `.when(|| …)` alone"),
+        ));
+    };
+    let when = when.map(|when| combine::condition(when, span)).transpose()?;
+    let then = combine::target(context, then)?;
+    session::build(context, |builder, _| {
+        let target = then.id(builder);
+        builder.take(id, target)?;
+        if let Task::Flow(branches) = std::sync::Arc::make_mut(&mut builder.step_mut(id).task) {
+            branches.push(Branch { when, step: target });
+        }
+        builder.connect(id);
+        Ok(())
+    })?;
+    Ok(step.clone())
+}
+
+fn new_flow(context: &NativeCallContext, name: &str) -> Result<Step, Fault> {
+    session::build(context, |builder, span| {
+        let anonymous = name.is_empty();
+        let name = if anonymous { format!("flow-{}", builder.len() + 1) } else { name.to_owned() };
+        let mut step = plan::Step::new(name, Task::Flow(Vec::new()), span);
+        step.anonymous = anonymous;
+        Ok(Step::One(builder.add(step)))
+    })
+}
+
+fn later(context: &NativeCallContext, what: &str, needs: &str) -> Fault {
+    raise(
+        Diagnostic::new(
+            "flow::lang::not_available",
+            format!("`{what}` is part of the language, but this version cannot run it"),
+        )
+        .label(here(context), "called here")
+        .help(needs.to_owned()),
+    )
+}
+
+#[export_module]
+pub mod functions {
+    /// Steps one after the other, as one step; each one's output is the input of the next (the standard input of a
+    /// process, the argument of a closure). A list within the list runs side by side.
+    ///
+    /// The name becomes part of its steps' paths: `deploy/push`.
+    ///
+    /// ```rhai
+    /// chain("deploy", [
+    ///     sh("pack", "echo packed"),
+    ///     [sh("push-a", "cat"), sh("push-b", "cat")],
+    ///     sh("announce", "cat"),
+    /// ]);
+    /// ```
+    ///
+    /// In make: a target's recipe. In Airflow: `a >> b >> c`.
+    #[rhai_fn(name = "chain", return_raw)]
+    pub fn chain_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
+        let sequence = in_order(&context, &steps)?;
+        session::build(&context, |builder, span| Ok(Step::One(builder.chain(name.into(), sequence, span))))
+    }
+
+    /// Steps one after the other, without a name of their own.
+    ///
+    /// ```rhai
+    /// chain([sh("a", "echo one"), sh("b", "cat")]);
+    /// ```
+    #[rhai_fn(name = "chain", return_raw)]
+    pub fn chain(context: NativeCallContext, steps: Array) -> Result<Step, Fault> {
+        in_order(&context, &steps).map(Step::of)
+    }
+
+    /// A chain as a text of names: `"a → b → [c, d] → e"` (or `->`). Names are, in this order: steps of the script,
+    /// functions of the script, commands, modules of the standard library.
+    ///
+    /// ```rhai
+    /// let build = sh("build", "echo built");
+    /// fn summary(input) { `got: ${input}` }
+    /// chain("build → summary");
+    /// ```
+    #[rhai_fn(name = "chain", return_raw)]
+    pub fn chain_text(context: NativeCallContext, arrows: &str) -> Result<Step, Fault> {
+        combine::arrows(&context, arrows).map(Step::of)
+    }
+
+    /// A chain with a name, as a text of names.
+    ///
+    /// ```rhai
+    /// sh("a", "true");
+    /// sh("b", "true");
+    /// chain("both", "a -> b");
+    /// ```
+    #[rhai_fn(name = "chain", return_raw)]
+    pub fn chain_named_text(context: NativeCallContext, name: &str, arrows: &str) -> Result<Step, Fault> {
+        let sequence = combine::arrows(&context, arrows)?;
+        session::build(&context, |builder, span| Ok(Step::One(builder.chain(name.into(), sequence, span))))
+    }
+
+    /// A chain as data. `steps`: maps with `name` and one of `sh`, `exec`, `call`, `command`, `task`, with `params` for a
+    /// command, `depends_on`, and any policy. `options`: `error_strategy` ("stop", "continue", "skip"),
+    /// `parallel_where_possible` (order only by `depends_on` and use), `save_state` (always true). `name`.
+    ///
+    /// ```rhai
+    /// chain(#{
+    ///     name: "release",
+    ///     steps: [
+    ///         #{ name: "build", sh: "echo built", timeout: "5m" },
+    ///         #{ name: "test", sh: "echo tested", retry: 2 },
+    ///     ],
+    /// });
+    /// ```
+    #[rhai_fn(name = "chain", return_raw)]
+    pub fn chain_map(context: NativeCallContext, spec: Map) -> Result<Step, Fault> {
+        combine::chain_from_map(&context, &spec)
+    }
+
+    /// Steps side by side, as one step; its output is the array of their outputs.
+    ///
+    /// ```rhai
+    /// let checks = parallel("checks", [sh("lint", "true"), sh("test", "true")]);
+    /// ```
+    #[rhai_fn(name = "parallel", return_raw)]
+    pub fn parallel_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
+        let span = here(&context);
+        let parts = steps.iter().map(|item| sequence(&context, item)).collect::<Result<Vec<_>, _>>()?;
+        session::build(&context, |builder, _| {
+            // Each part is one child, so that the output has one item for each.
+            let ids: Vec<_> = parts.into_iter().map(|part| builder.as_step(part)).collect();
+            let all = Sequence { entries: ids.clone(), exits: ids.clone(), members: ids, span };
+            Ok(Step::One(builder.parallel(name.into(), all, span)))
+        })
+    }
+
+    /// Steps side by side, without a name of their own.
+    ///
+    /// ```rhai
+    /// parallel([sh("lint", "true"), sh("test", "true")]) -> sh("ship", "true");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn parallel(context: NativeCallContext, steps: Array) -> Result<Step, Fault> {
+        sequence(&context, &steps.into()).map(Step::of)
+    }
+
+    /// Branches: `flow("gate").when(condition, step).when(…).otherwise(step)`. Conditions are evaluated in order while
+    /// the workflow runs, as soon as the steps they read are at their end; the first true one decides. Steps of the other branches are
+    /// skipped. As a text: `flow("if test.passed then ship else page")`.
+    ///
+    /// ```rhai
+    /// let test = sh("test", "true");
+    /// flow("gate")
+    ///     .when(|| test.passed, sh("ship", "echo shipping"))
+    ///     .otherwise(sh("page", "echo paging"));
+    /// ```
+    ///
+    /// In GitHub Actions: `if:` on several jobs. In Airflow: a branch operator.
+    #[rhai_fn(return_raw)]
+    pub fn flow(context: NativeCallContext, name: &str) -> Result<Step, Fault> {
+        if name.trim_start().starts_with("if ") || name.trim_start().starts_with("if(") {
+            return combine::flow_from_text(&context, name, &|name| new_flow(&context, name), &|flow, when, then| {
+                branch(&context, flow, when, then).map(|_| ())
+            });
+        }
+        new_flow(&context, name)
+    }
+
+    /// A flow as data: `name`, and `conditions`: maps with `when` (or `if`) and `then`; `otherwise` (or `else`).
+    ///
+    /// ```rhai
+    /// let test = sh("test", "true");
+    /// let ship = sh("ship", "true");
+    /// flow(#{ name: "gate", conditions: [#{ when: "test.passed", then: ship }], otherwise: fail("stop", "no") });
+    /// ```
+    #[rhai_fn(name = "flow", return_raw)]
+    pub fn flow_map(context: NativeCallContext, spec: Map) -> Result<Step, Fault> {
+        combine::flow_from_map(&context, &spec, &|name| new_flow(&context, name), &|flow, when, then| {
+            branch(&context, flow, when, then).map(|_| ())
+        })
+    }
+
+    /// A flow with a name and two branches.
+    ///
+    /// ```rhai
+    /// let test = sh("test", "true");
+    /// flow("gate", || test.passed, sh("ship", "true"), sh("page", "true"));
+    /// ```
+    #[rhai_fn(name = "flow", return_raw)]
+    pub fn flow_four(
+        context: NativeCallContext,
+        name: &str,
+        condition: Dynamic,
+        then: Dynamic,
+        otherwise: Dynamic,
+    ) -> Result<Step, Fault> {
+        let flow = new_flow(&context, name)?;
+        branch(&context, &flow, Some(&condition), &then)?;
+        branch(&context, &flow, None, &otherwise)
+    }
+
+    /// A flow without a name and two branches; or with a name and one branch.
+    ///
+    /// ```rhai
+    /// let test = sh("test", "true");
+    /// flow(|| test.passed, sh("ship", "true"), sh("page", "true"));
+    /// ```
+    #[rhai_fn(name = "flow", return_raw)]
+    pub fn flow_three(
+        context: NativeCallContext,
+        first: Dynamic,
+        second: Dynamic,
+        third: Dynamic,
+    ) -> Result<Step, Fault> {
+        let name = first
+            .read_lock::<ImmutableString>()
+            .filter(|_| !second.is::<Step>() && !second.is_array())
+            .map(|n| n.to_string());
+        match name {
+            Some(name) => {
+                let flow = new_flow(&context, &name)?;
+                branch(&context, &flow, Some(&second), &third)
+            }
+            None => {
+                let flow = new_flow(&context, "")?;
+                branch(&context, &flow, Some(&first), &second)?;
+                branch(&context, &flow, None, &third)
+            }
+        }
+    }
+
+    /// A flow without a name and one branch.
+    ///
+    /// ```rhai
+    /// let test = sh("test", "true");
+    /// flow(|| test.passed, sh("ship", "true"));
+    /// ```
+    #[rhai_fn(name = "flow", return_raw)]
+    pub fn flow_two(context: NativeCallContext, condition: Dynamic, then: Dynamic) -> Result<Step, Fault> {
+        let flow = new_flow(&context, "")?;
+        branch(&context, &flow, Some(&condition), &then)
+    }
+
+    /// A branch of a flow: the step runs if the condition is true and none before it was.
+    ///
+    /// `condition`: a closure, or an expression such as `"test.passed && coverage.output.percent > 80"`.
+    ///
+    /// ```rhai
+    /// let test = sh("test", "true");
+    /// flow("gate").when("test.passed", sh("ship", "true"));
+    /// ```
+    #[rhai_fn(name = "when", return_raw)]
+    pub fn when_then(context: NativeCallContext, flow: Step, condition: Dynamic, step: Dynamic) -> Result<Step, Fault> {
+        branch(&context, &flow, Some(&condition), &step)
+    }
+
+    /// The branch of a flow that runs if no condition was true.
+    ///
+    /// ```rhai
+    /// let test = sh("test", "false").on_error("continue");
+    /// flow("gate").when(|| test.passed, sh("ship", "true")).otherwise(sh("page", "true"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn otherwise(context: NativeCallContext, flow: Step, step: Dynamic) -> Result<Step, Fault> {
+        branch(&context, &flow, None, &step)
+    }
+
+    /// Runs a step only if a condition is true: a branch with nothing on the other side.
+    ///
+    /// ```rhai
+    /// let changes = sh("changes", "echo 3");
+    /// sh("publish", "echo publishing").when(|| changes.number > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn when(context: NativeCallContext, step: Step, condition: Dynamic) -> Result<Step, Fault> {
+        policies::set(&context, &step, "when", &condition)
+    }
+
+    /// Order: `a -> b` runs b after a, and a's output is b's input. A list fans out or in.
+    ///
+    /// ```rhai
+    /// let a = sh("a", "echo 1");
+    /// let b = sh("b", "cat");
+    /// let c = sh("c", "cat");
+    /// a -> [b, c] -> sh("d", "cat");
+    /// ```
+    #[rhai_fn(name = "->", return_raw)]
+    pub fn arrow(context: NativeCallContext, left: Step, right: Step) -> Result<Step, Fault> {
+        connect(&context, &Dynamic::from(left), &Dynamic::from(right))
+    }
+
+    /// Fans out.
+    #[rhai_fn(name = "->", return_raw)]
+    pub fn arrow_out(context: NativeCallContext, left: Step, right: Array) -> Result<Step, Fault> {
+        connect(&context, &Dynamic::from(left), &right.into())
+    }
+
+    /// Fans in.
+    #[rhai_fn(name = "->", return_raw)]
+    pub fn arrow_in(context: NativeCallContext, left: Array, right: Step) -> Result<Step, Fault> {
+        connect(&context, &left.into(), &Dynamic::from(right))
+    }
+
+    /// From all to all.
+    #[rhai_fn(name = "->", return_raw)]
+    pub fn arrow_all(context: NativeCallContext, left: Array, right: Array) -> Result<Step, Fault> {
+        connect(&context, &left.into(), &right.into())
+    }
+
+    /// Live streams between processes. Not in this version.
+    #[rhai_fn(name = "|>", return_raw)]
+    pub fn stream(context: NativeCallContext, left: Dynamic, right: Dynamic) -> Result<Step, Fault> {
+        let _ = (left, right);
+        Err(later(
+            &context,
+            "|>",
+            "use `a -> b`, which hands a's output to b when a is done; for a live pipe within one step: `sh(\"both\", \"a | b\")`",
+        ))
+    }
+
+    /// Many agents on one goal. Not in this version: it says what it will need.
+    #[rhai_fn(return_raw)]
+    pub fn swarm(context: NativeCallContext, spec: Dynamic) -> Result<Step, Fault> {
+        if let Some(map) = spec.read_lock::<Map>() {
+            const KEYS: [&str; 8] =
+                ["name", "topology", "agents", "goal", "coordination", "limits", "timeout", "retry"];
+            for key in map.keys() {
+                if !KEYS.contains(&key.as_str()) {
+                    let help = did_you_mean(key, KEYS).unwrap_or_else(|| format!("its options: {}", KEYS.join(", ")));
+                    return Err(raise(
+                        Diagnostic::new("flow::lang::unknown_option", format!("`swarm` has no option `{key}`"))
+                            .label(here(&context), "given here")
+                            .help(help),
+                    ));
+                }
+            }
+        }
+        Err(later(
+            &context,
+            "swarm",
+            "it will need agents: a program such as `claude` or `codex`, or an HTTP model with a key; until then run such a program as a step: `sh(\"plan\", \"claude -p …\")`",
+        ))
+    }
+
+    /// A stream of items through stages. Not in this version: it says what it will need.
+    #[rhai_fn(return_raw)]
+    pub fn pipeline(context: NativeCallContext, spec: Dynamic) -> Result<Step, Fault> {
+        let _ = spec;
+        Err(later(
+            &context,
+            "pipeline",
+            "it will need live streams between steps with bounded buffers; until then use `each(name, items, |item| …)` for items, or `sh(\"all\", \"a | b | c\")` for bytes",
+        ))
+    }
+}

@@ -1,0 +1,65 @@
+//! The host functions: everything that flow adds to Rhai, declared once.
+//!
+//! Each is one item with its meaning, its parameters and an example; help, reference, completion and suggestions are
+//! made from these (see `reference`), and the examples are run by the tests.
+
+mod fanout;
+mod groups;
+mod policy;
+mod script;
+mod tasks;
+
+use std::sync::OnceLock;
+
+use rhai::{Engine, NativeCallContext, exported_module};
+
+pub use fanout::expand;
+pub use groups::in_order;
+
+use super::fault::Fault;
+use super::handle::Step;
+use super::reference::Catalogue;
+use super::session;
+use crate::diag::Span;
+use crate::plan::{self, Builder, Task};
+
+/// The name of the function `call` in compiled scripts: `call` itself is taken by Rhai.
+pub const CALL: &str = "call_step";
+
+/// Functions of ours whose first parameter is not the call's context.
+pub const NAMES: [&str; 0] = [];
+
+/// Adds all of them to an engine.
+pub fn register(engine: &mut Engine) {
+    engine.register_global_module(exported_module!(tasks::functions).into());
+    engine.register_global_module(exported_module!(groups::functions).into());
+    engine.register_global_module(exported_module!(fanout::functions).into());
+    engine.register_global_module(exported_module!(policy::functions).into());
+    engine.register_global_module(exported_module!(script::functions).into());
+    // Not a function of the language: how `Program` learns the context that closures are called in.
+    engine.register_fn("__context", |context: NativeCallContext| {
+        let store = context.store_data();
+        session::with(|session| session.context = Some(store));
+    });
+}
+
+/// The reference of all functions, made when it is first needed.
+pub fn catalogue() -> &'static Catalogue {
+    static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+    CATALOGUE.get_or_init(|| Catalogue::of(&super::host::standard()))
+}
+
+/// Declares a step with this task.
+fn declare(
+    context: &NativeCallContext,
+    name: &str,
+    task: impl FnOnce(&mut session::Session, Span) -> Result<Task, Fault>,
+) -> Result<Step, Fault> {
+    // Checked first: nothing is converted for a step that cannot be declared.
+    session::build(context, |_, _| Ok(()))?;
+    let (task, span) = session::with(|session| {
+        let span = session.span(context);
+        task(session, span).map(|task| (task, span))
+    })?;
+    session::build(context, |builder: &mut Builder, _| Ok(Step::One(builder.add(plan::Step::new(name, task, span)))))
+}

@@ -1,0 +1,382 @@
+//! What holds for the whole script: parameters, settings, limits, hooks, commands.
+
+use rhai::plugin::*;
+use rhai::{Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
+
+use crate::diag::{Diagnostic, Span};
+use crate::lang::convert::{Steps, is_marked, to_dynamic, to_json, to_value};
+use crate::lang::fault::{Fault, raise};
+use crate::lang::options::{self, Options, here, wrong};
+use crate::lang::session::{self, Purpose};
+use crate::lang::{combine, policies};
+use crate::plan::{Json, Limit, Moment, Order, Param};
+use crate::state::result::parse_number;
+
+const KINDS: [(&str, &str); 7] = [
+    ("string", "string"),
+    ("int", "int"),
+    ("float", "float"),
+    ("bool", "bool"),
+    ("list", "list"),
+    ("map", "map"),
+    ("path", "path"),
+];
+
+fn kind_of_default(default: &Json) -> &'static str {
+    match default {
+        Json::Bool(_) => "bool",
+        Json::Number(number) if number.is_f64() => "float",
+        Json::Number(_) => "int",
+        Json::Array(_) => "list",
+        Json::Object(_) => "map",
+        Json::Null | Json::String(_) => "string",
+    }
+}
+
+/// A given value read as the parameter's type.
+fn read(kind: &str, given: &Json) -> Option<Json> {
+    let Json::String(text) = given else {
+        let fits = match kind {
+            "string" | "path" => false,
+            "int" => given.is_i64(),
+            "float" => given.is_number(),
+            "bool" => given.is_boolean(),
+            "list" => given.is_array(),
+            "map" => given.is_object(),
+            _ => false,
+        };
+        return fits.then(|| given.clone());
+    };
+    match kind {
+        "string" | "path" => Some(given.clone()),
+        "int" => parse_number(text).filter(Json::is_i64),
+        "float" => parse_number(text).and_then(|n| n.as_f64()).map(Json::from),
+        "bool" => match text.as_str() {
+            "true" | "yes" | "1" | "on" => Some(true.into()),
+            "false" | "no" | "0" | "off" => Some(false.into()),
+            _ => None,
+        },
+        "list" if text.trim_start().starts_with('[') => serde_json::from_str::<Json>(text).ok().filter(Json::is_array),
+        "list" => Some(text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(Json::from).collect()),
+        "map" => serde_json::from_str::<Json>(text).ok().filter(Json::is_object),
+        _ => None,
+    }
+}
+
+fn how_to_write(kind: &str) -> &'static str {
+    match kind {
+        "int" => "a whole number such as 3",
+        "float" => "a number such as 1.5",
+        "bool" => "true or false",
+        "list" => "a list such as a,b,c or [\"a\", \"b\"]",
+        "map" => "a JSON object such as {\"a\": 1}",
+        _ => "a text",
+    }
+}
+
+fn empty(kind: &str) -> Json {
+    match kind {
+        "int" => 0.into(),
+        "float" => 0.0.into(),
+        "bool" => false.into(),
+        "list" => Json::Array(Vec::new()),
+        "map" => Json::Object(serde_json::Map::new()),
+        _ => "".into(),
+    }
+}
+
+fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
+    let mut options = Options::of(format!("the parameter `{name}`"), map, span);
+    let default = options.take("default").map(|value| session::with(|s| to_json(s, &value, span))).transpose()?;
+    let kind = options.choice("type", &KINDS)?.unwrap_or_else(|| default.as_ref().map_or("string", kind_of_default));
+    let one_of = match options.take("one_of") {
+        None => Vec::new(),
+        Some(value) => match session::with(|s| to_json(s, &value, span))? {
+            Json::Array(items) => items,
+            _ => return Err(wrong(&format!("`one_of` of the parameter `{name}`"), "an array", &value, span)),
+        },
+    };
+    let help = options.text("help")?.unwrap_or_default();
+    options.done()?;
+    let bad_default = default.as_ref().filter(|d| read(kind, d).is_none() || !one_of.is_empty() && !one_of.contains(d));
+    if let Some(default) = bad_default {
+        return Err(raise(
+            Diagnostic::new(
+                "flow::param::default",
+                format!("the default {default} of the parameter `{name}` does not fit its type or choices"),
+            )
+            .label(span, "declared here")
+            .help(format!("its type is {kind}: {}", how_to_write(kind))),
+        ));
+    }
+    session::with(|session| {
+        let describe = session.purpose == Purpose::Describe;
+        let Some(frame) = session.frames.last_mut() else { return Ok(Dynamic::UNIT) };
+        let nested = frame.nested;
+        let at = frame.args.iter().rposition(|(given, _)| given == name);
+        let given = at.map(|at| frame.args.remove(at).1);
+        frame.args.retain(|(other, _)| other != name);
+        let value = match given {
+            Some(given) => {
+                let given = to_json(session, &given, span)?;
+                let value = read(kind, &given).ok_or_else(|| {
+                    let shown = crate::state::result::plain_text(&given);
+                    raise(
+                        Diagnostic::new(
+                            "flow::param::value",
+                            format!("the parameter `{name}` cannot be `{shown}`: its type is {kind}"),
+                        )
+                        .label(span, "declared here")
+                        .help(format!("give {}: `--arg {name}=…`", how_to_write(kind))),
+                    )
+                });
+                match (value, describe) {
+                    (Ok(value), _) => value,
+                    (Err(_), true) => empty(kind),
+                    (Err(fault), false) => return Err(fault),
+                }
+            }
+            None => match (&default, describe) {
+                (Some(default), _) => default.clone(),
+                (None, true) => one_of.first().cloned().unwrap_or_else(|| empty(kind)),
+                (None, false) => {
+                    return Err(raise(
+                        Diagnostic::new("flow::param::missing", format!("the parameter `{name}` must be given"))
+                            .label(span, "declared here, without a default")
+                            .help(format!(
+                                "add `--arg {name}=…`{}",
+                                if help.is_empty() { String::new() } else { format!(": {help}") }
+                            )),
+                    ));
+                }
+            },
+        };
+        if !one_of.is_empty() && !one_of.contains(&value) && !describe {
+            let shown = crate::state::result::plain_text(&value);
+            let choices: Vec<String> = one_of.iter().map(crate::state::result::plain_text).collect();
+            let near = crate::diag::nearest(&shown, choices.iter().map(String::as_str));
+            let help = near.map_or_else(
+                || format!("one of: {}", choices.join(", ")),
+                |n| format!("did you mean `{n}`? It is one of: {}", choices.join(", ")),
+            );
+            return Err(raise(
+                Diagnostic::new("flow::param::value", format!("the parameter `{name}` cannot be `{shown}`"))
+                    .label(span, "declared here")
+                    .help(help),
+            ));
+        }
+        if !nested && let Some(builder) = session.builder.as_mut() {
+            if let Some(before) = builder.header.params.iter().find(|param| param.name == name) {
+                return Err(raise(
+                    Diagnostic::new("flow::param::duplicate", format!("the parameter `{name}` is declared twice"))
+                        .label(span, "again here")
+                        .label(before.span, "first here")
+                        .help("keep its value in a variable: `let x = param(…);`"),
+                ));
+            }
+            builder.header.params.push(Param {
+                name: name.into(),
+                kind: kind.into(),
+                default,
+                one_of,
+                help,
+                value: value.clone(),
+                span,
+            });
+        }
+        Ok(to_dynamic(value))
+    })
+}
+
+#[export_module]
+pub mod functions {
+    /// A parameter of the workflow, given by `--arg name=value`; it appears in `flow script FILE --help`.
+    ///
+    /// `options`: `default` (without one it must be given), `type` ("string", "int", "float", "bool", "list", "map", "path"; by
+    /// default that of the default), `one_of` (an array of choices), `help`.
+    ///
+    /// ```rhai
+    /// let env = param("env", #{ default: "staging", one_of: ["staging", "production"], help: "target environment" });
+    /// ```
+    #[rhai_fn(name = "param", return_raw)]
+    pub fn param_with(context: NativeCallContext, name: &str, options: Map) -> Result<Dynamic, Fault> {
+        declare_param(name, &options, here(&context))
+    }
+
+    /// A parameter of the workflow: a text that must be given.
+    ///
+    /// ```rhai,no_run
+    /// let version = param("version");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn param(context: NativeCallContext, name: &str) -> Result<Dynamic, Fault> {
+        declare_param(name, &Map::new(), here(&context))
+    }
+
+    /// Settings of the whole script: `max_parallel` (most steps at the same time; by default the number of cores, at least 2), `timeout` (of the run),
+    /// `on_failure` ("stop": after a failure nothing new starts), `order` ("priority", "fifo", "critical_path", "shortest"), `cwd`,
+    /// `env`, `shell`.
+    ///
+    /// ```rhai
+    /// settings(#{ max_parallel: 4, timeout: "1h", on_failure: "stop" });
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn settings(context: NativeCallContext, options: Map) -> Result<(), Fault> {
+        let span = here(&context);
+        let mut options = Options::of("settings", &options, span);
+        let max_parallel = options.count("max_parallel", 1)?;
+        let timeout = options.duration("timeout")?;
+        let on_failure = options
+            .take("on_failure")
+            .map(|value| policies::on_error(&value, "`on_failure` of settings", span))
+            .transpose()?;
+        let order = options.choice("order", &Order::ALL)?;
+        let cwd = options.text("cwd")?;
+        let shell = options.text("shell")?;
+        let env = options.take("env");
+        options.done()?;
+        let env = match env {
+            None => Vec::new(),
+            Some(value) => {
+                let map = value
+                    .read_lock::<Map>()
+                    .map(|m| m.clone())
+                    .ok_or_else(|| wrong("`env` of settings", "a map", &value, span))?;
+                let mut env = Vec::new();
+                for (key, value) in &map {
+                    let value = session::with(|s| to_json(s, value, span))?;
+                    env.push((key.to_string(), crate::plan::Value::Plain(value)));
+                }
+                env
+            }
+        };
+        let nested = session::with(|s| s.frames.last().is_some_and(|frame| frame.nested));
+        session::build(&context, |builder, _| {
+            if !nested {
+                let settings = &mut builder.header.settings;
+                settings.max_parallel = max_parallel.or(settings.max_parallel);
+                settings.timeout_ms = timeout.or(settings.timeout_ms);
+                settings.on_failure = on_failure.or(settings.on_failure);
+                settings.order = order.unwrap_or(settings.order);
+                settings.cwd = cwd.or(settings.cwd.take());
+                settings.shell = shell.or(settings.shell.take());
+                settings.env.extend(env);
+            }
+            Ok(())
+        })
+    }
+
+    /// A command by which chains can name a piece of work: the function gets the params and returns a step.
+    ///
+    /// ```rhai
+    /// command("/greet", |params| sh("greet", `echo hello ${params.name}`));
+    /// chain(#{ steps: [#{ name: "hello", command: "/greet", params: #{ name: "world" } }] });
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn command(context: NativeCallContext, name: &str, closure: FnPtr) -> Result<(), Fault> {
+        let mut closure = closure;
+        // Frozen like every closure: captured variables keep the value that they have now.
+        closure.iter_curry_mut().for_each(|value| *value = value.clone().flatten());
+        session::build(&context, |_, _| Ok(()))?;
+        session::with(|session| session.commands.insert(name.into(), closure));
+        Ok(())
+    }
+
+    /// A named limit: a number is the most shares held at the same time; a map has `max` and `per_minute` (shares taken within any
+    /// 60 seconds). Steps take shares with `.limit(name)`.
+    ///
+    /// ```rhai
+    /// limit("api", #{ max: 3, per_minute: 60 });
+    /// sh("ask", "true").limit("api");
+    /// ```
+    ///
+    /// In Airflow: a pool. In GitHub Actions: a concurrency group.
+    #[rhai_fn(name = "limit", return_raw)]
+    pub fn declare_limit(context: NativeCallContext, name: &str, limit: Dynamic) -> Result<(), Fault> {
+        let span = here(&context);
+        let mut declared = Limit::default();
+        if let Some(map) = limit.read_lock::<Map>() {
+            let mut options = Options::of(format!("the limit `{name}`"), &map, span);
+            declared.max = options.count("max", 1)?;
+            declared.per_minute = options.count("per_minute", 1)?;
+            options.done()?;
+        } else {
+            declared.max = Some(options::count(&limit, &format!("the limit `{name}`"), 1, span)?);
+        }
+        session::build(&context, |builder, _| {
+            builder.header.limits.insert(name.into(), declared);
+            Ok(())
+        })
+    }
+
+    /// A named lock: steps with `.lock(name)` never run at the same time. Declaring it is optional.
+    ///
+    /// ```rhai
+    /// lock("schema");
+    /// sh("migrate", "true").lock("schema");
+    /// ```
+    #[rhai_fn(name = "lock", return_raw)]
+    pub fn declare_lock(context: NativeCallContext, name: &str) -> Result<(), Fault> {
+        session::build(&context, |builder, _| {
+            builder.header.limits.insert(name.into(), Limit { max: Some(1), per_minute: None });
+            Ok(())
+        })
+    }
+
+    /// A step that runs at a moment of the run: "start" (before all others), "success", "failure", "complete" (in any case, at the end).
+    /// A hook tells somebody: its failure does not change how the run ends.
+    ///
+    /// ```rhai
+    /// sh("work", "true");
+    /// on("failure", sh("page", "echo help"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn on(context: NativeCallContext, moment: &str, step: Dynamic) -> Result<(), Fault> {
+        const MOMENTS: [(&str, Moment); 4] = [
+            ("start", Moment::Start),
+            ("success", Moment::Success),
+            ("failure", Moment::Failure),
+            ("complete", Moment::Complete),
+        ];
+        let span = here(&context);
+        let moment = options::choice(&moment.into(), "the moment of a hook", &MOMENTS, span)?;
+        if session::with(|s| s.frames.last().is_some_and(|frame| frame.nested)) {
+            return Err(raise(
+                Diagnostic::new("flow::lang::nested_hook", "a sub-workflow cannot have hooks of the run")
+                    .label(span, "here")
+                    .help("declare the hook in the script that is run, or use `.on_failure(step)` on a step"),
+            ));
+        }
+        let step = combine::target(&context, &step)?;
+        session::build(&context, |builder, _| {
+            let id = step.id(builder);
+            builder.header.hooks.push((moment, id));
+            Ok(())
+        })
+    }
+
+    /// A text quoted for the shell, for values that are known while the script is evaluated.
+    ///
+    /// ```rhai
+    /// let name = "it's";
+    /// sh("greet", `echo ${quote(name)}`);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn quote(context: NativeCallContext, value: Dynamic) -> Result<ImmutableString, Fault> {
+        let span = here(&context);
+        let marked = value.read_lock::<ImmutableString>().is_some_and(|text| is_marked(&text));
+        if marked || value.is::<crate::lang::handle::Pending>() {
+            return Err(raise(
+                Diagnostic::new("flow::lang::pending", "a result of a step needs no quotes")
+                    .label(span, "quoted here")
+                    .help("put it into the script as it is: results reach the shell as variables, never as text"),
+            ));
+        }
+        let text = session::with(|s| to_value(s, &value, Steps::AsOutput, span))?;
+        let text = match text {
+            crate::plan::Value::Plain(value) => crate::state::result::plain_text(&value),
+            _ => return Err(wrong("what is quoted", "a known value", &value, span)),
+        };
+        Ok(format!("'{}'", text.replace('\'', "'\\''")).into())
+    }
+}

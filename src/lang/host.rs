@@ -1,0 +1,180 @@
+//! The engine that evaluates scripts: plain Rhai, bounded, without effects, with flow's functions.
+
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
+
+use rhai::packages::{Package, StandardPackage};
+use rhai::{Dynamic, Engine, NativeCallContext, Token};
+
+use super::fault::{Fault, raise};
+use super::handle::{Pending, Step};
+use super::modules::Modules;
+use super::{functions, operators, session};
+use crate::diag::{Diagnostic, did_you_mean};
+use crate::plan::Key;
+
+/// Most operations of one evaluation.
+const OPERATIONS: u64 = 500_000_000;
+/// Longest printed text of one evaluation, in bytes.
+const PRINTED: usize = 64 * 1024;
+
+/// An engine with flow's functions, to which an embedding program may add its own.
+pub struct Host {
+    engine: Engine,
+}
+
+/// A host that is ready to compile scripts for; cheap to clone.
+#[derive(Clone)]
+pub struct SharedHost(pub(super) Arc<Engine>);
+
+impl Default for SharedHost {
+    fn default() -> Self {
+        SharedHost(standard())
+    }
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Host { engine: engine() }
+    }
+}
+
+impl Host {
+    /// The host, ready for use.
+    pub fn share(self) -> SharedHost {
+        SharedHost(Arc::new(self.engine))
+    }
+
+    /// Adds a function that scripts can call while a plan is made and in closures. It must be free of effects on the
+    /// outside when a plan is made; what shall happen belongs into a step.
+    pub fn register<A: 'static, const N: usize, const X: bool, R: rhai::Variant + Clone, const F: bool>(
+        &mut self,
+        name: &str,
+        function: impl rhai::RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.engine.register_fn(name, function);
+        self
+    }
+}
+
+/// The engine of programs that add nothing.
+pub fn standard() -> Arc<Engine> {
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    ENGINE.get_or_init(|| Arc::new(engine())).clone()
+}
+
+fn engine() -> Engine {
+    // Closures are named after a hash of their source; the seed makes it the same in every process.
+    // Fails only when it has been set before, by us.
+    let _ = rhai::config::hashing::set_hashing_seed(Some([0x666c_6f77, 0x7377_6f6c, 1, 2]));
+    let mut engine = Engine::new_raw();
+    StandardPackage::new().register_into_engine(&mut engine);
+    bound(&mut engine);
+    engine.register_type_with_name::<Step>("Step");
+    engine.register_type_with_name::<Pending>("Pending");
+    // The precedence is below that of everything but assignment: `a -> b` takes whole expressions.
+    engine.register_custom_operator("->", 20).expect("`->` is free");
+    engine.register_custom_operator("|>", 20).expect("`|>` is free");
+    properties(&mut engine);
+    operators::register(&mut engine);
+    functions::register(&mut engine);
+    words(&mut engine);
+    missing(&mut engine);
+    engine
+}
+
+/// Bounds of evaluation, and what scripts must not do.
+fn bound(engine: &mut Engine) {
+    engine.set_max_operations(OPERATIONS);
+    engine.set_max_call_levels(128);
+    engine.set_max_expr_depths(200, 100);
+    engine.set_max_string_size(16 * 1024 * 1024);
+    engine.set_max_array_size(2_000_000);
+    engine.set_max_map_size(200_000);
+    engine.set_max_modules(1_000);
+    engine.set_max_variables(100_000);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.set_strict_variables(false);
+    engine.set_module_resolver(Modules);
+    engine.disable_symbol("eval");
+    engine.disable_symbol("curry");
+    engine.on_progress(|operations| {
+        if operations & 0xfff == 0
+            && let Some(why) = session::must_end()
+        {
+            return Some(why.into());
+        }
+        None
+    });
+    engine.on_print(|text| print(text));
+    engine.on_debug(|text, source, position| {
+        print(&format!("{}:{}: {text}", source.unwrap_or("script"), position.line().unwrap_or(0)));
+    });
+}
+
+fn print(text: &str) {
+    session::with(|session| {
+        if session.printed.len() < PRINTED {
+            session.printed.push_str(text);
+            session.printed.push('\n');
+            if session.printed.len() >= PRINTED {
+                session.printed.push_str("… (what follows was not kept)\n");
+            }
+        }
+    });
+}
+
+/// Properties of steps and of pending values: any name, since a step's output may have any key.
+fn properties(engine: &mut Engine) {
+    engine.register_indexer_get(|context: NativeCallContext, step: &mut Step, name: &str| -> Result<Dynamic, Fault> {
+        super::handle::property(&context, step, name)
+    });
+    engine.register_indexer_get(|value: &mut Pending, name: &str| -> Result<Dynamic, Fault> {
+        super::handle::further(value, Key::Field(name.into()))
+    });
+    engine.register_indexer_get(|value: &mut Pending, index: i64| -> Result<Dynamic, Fault> {
+        super::handle::further(value, Key::Index(index))
+    });
+    engine.register_indexer_set(
+        |context: NativeCallContext, _: &mut Step, name: &str, _: Dynamic| -> Result<(), Fault> {
+            Err(raise(
+                Diagnostic::new("flow::lang::read_only", format!("`{name}` of a step can be read, but not set"))
+                    .label(session::with(|s| s.span(&context)), "set here")
+                    .help("policies are set by methods: `step.timeout(\"5m\").retry(3)`"),
+            ))
+        },
+    );
+}
+
+/// Words that Rhai keeps for the future, or for itself, and that are names here: `#{ default: 1 }`, `call(name, || …)`.
+///
+/// The function `call` would be Rhai's own (it calls a closure); as a method (`f.call(x)`) it stays that.
+fn words(engine: &mut Engine) {
+    const FREE: [&str; 16] = [
+        "match", "default", "spawn", "await", "with", "use", "new", "go", "sync", "async", "yield", "static", "shared",
+        "thread", "goto", "package",
+    ];
+    thread_local! {
+        static AFTER_DOT: Cell<bool> = const { Cell::new(false) };
+    }
+    engine.on_parse_token(|token, _, _| {
+        let after_dot = AFTER_DOT.replace(matches!(token, Token::Period | Token::Elvis));
+        match token {
+            Token::Reserved(word) if FREE.contains(&word.as_str()) => Token::Identifier(word),
+            Token::Reserved(word) | Token::Identifier(word) if word.as_str() == "call" && !after_dot => {
+                Token::Identifier(Box::new(functions::CALL.into()))
+            }
+            token => token,
+        }
+    });
+}
+
+/// What to say when a key does not exist.
+fn missing(engine: &mut Engine) {
+    engine.on_map_missing_property(|map, name, _| {
+        let problem = Diagnostic::new("flow::lang::unknown_key", format!("there is no key `{name}` in this map"));
+        let keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
+        let help = did_you_mean(name, keys).unwrap_or_else(|| "ask with `\"key\" in map` before".to_owned());
+        Err(raise(problem.help(help)))
+    });
+}

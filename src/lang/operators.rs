@@ -1,0 +1,199 @@
+//! Operators on values that are not known yet are errors, never silently false.
+//!
+//! Rhai compares unlike types without a word, so every operator is registered for pending values and steps, and for
+//! texts compared with numbers. Fast operators are off for that reason: built-in ones could not be replaced.
+
+use rhai::{Dynamic, Engine, FLOAT, INT, ImmutableString, NativeCallContext};
+
+use super::convert::{is_marked, mark};
+use super::fault::{Fault, not_known_yet, raise};
+use super::handle::{Pending, Step};
+use super::session;
+use crate::diag::{Diagnostic, Span};
+
+const BINARY: [&str; 16] = ["==", "!=", "<", "<=", ">", ">=", "-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>"];
+const COMPARE: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
+const ORDER: [&str; 4] = ["<", "<=", ">", ">="];
+
+fn here(context: &NativeCallContext) -> Span {
+    session::with(|session| session.span(context))
+}
+
+fn pending_fault(context: &NativeCallContext) -> Fault {
+    raise(not_known_yet(here(context), "value"))
+}
+
+fn step_fault(context: &NativeCallContext) -> Fault {
+    raise(
+        Diagnostic::new("flow::lang::step_value", "a step is not a value that could be compared or computed with")
+            .label(here(context), "here")
+            .help(
+                "read a property of it, such as `.passed` or `.output`, inside a closure: `.when(|| test.passed, …)`",
+            ),
+    )
+}
+
+fn text_number_fault(context: &NativeCallContext, text: &str) -> Fault {
+    let shown = crate::state::result::shorten(text, 40);
+    raise(
+        Diagnostic::new("flow::lang::text_number", format!("the text \"{shown}\" is compared with a number"))
+            .label(here(context), "a text on one side, a number on the other")
+            .help("`x.number` reads a step's output as a number; for other texts: `parse_float(text)` or `parse_int(text)`"),
+    )
+}
+
+fn nothing_fault(context: &NativeCallContext) -> Fault {
+    raise(
+        Diagnostic::new("flow::lang::nothing", "`()` is compared by size: there is no value on one side")
+            .label(here(context), "one side is ()")
+            .help("a skipped step gives `()`; ask `x.skipped` or `x.output != ()` first"),
+    )
+}
+
+/// Registers all of them.
+pub fn register(engine: &mut Engine) {
+    engine.set_fast_operators(false);
+    for op in BINARY {
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Dynamic| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Step, _: Dynamic| -> Result<bool, Fault> {
+            Err(step_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: Step| -> Result<bool, Fault> {
+            Err(step_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Step, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Step| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Step, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+    }
+    for op in ["!", "-", "+"] {
+        engine.register_fn(op, |c: NativeCallContext, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+        engine.register_fn(op, |c: NativeCallContext, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
+    }
+    for op in ["contains", "..", "..="] {
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Dynamic| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: &str, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: rhai::Map, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: INT, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+    }
+    register_joins(engine);
+    register_texts(engine);
+    for op in COMPARE {
+        engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: INT| -> Result<bool, Fault> {
+            Err(text_number_fault(&c, &a))
+        });
+        engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: FLOAT| -> Result<bool, Fault> {
+            Err(text_number_fault(&c, &a))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: INT, b: ImmutableString| -> Result<bool, Fault> {
+            Err(text_number_fault(&c, &b))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: FLOAT, b: ImmutableString| -> Result<bool, Fault> {
+            Err(text_number_fault(&c, &b))
+        });
+    }
+    for op in ORDER {
+        engine.register_fn(op, |c: NativeCallContext, _: (), _: Dynamic| -> Result<bool, Fault> {
+            Err(nothing_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: ()| -> Result<bool, Fault> {
+            Err(nothing_fault(&c))
+        });
+    }
+}
+
+/// `+` and interpolation make texts with values in them.
+fn register_joins(engine: &mut Engine) {
+    fn join(left: &str, value: &Pending) -> String {
+        session::with(|session| format!("{left}{}", mark(session, &value.0)))
+    }
+    engine.register_fn("to_string", |value: &mut Pending| join("", value));
+    engine.register_fn("to_debug", |value: &mut Pending| format!("<{}>", value.describe()));
+    engine.register_fn("+", |left: &str, right: Pending| join(left, &right));
+    engine.register_fn("+", |left: Pending, right: &str| join("", &left) + right);
+    engine.register_fn("+", |left: Pending, right: Pending| join(&join("", &left), &right));
+    engine
+        .register_fn("+", |c: NativeCallContext, _: Pending, _: INT| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+    engine
+        .register_fn("+", |c: NativeCallContext, _: INT, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+    engine.register_fn("+", |c: NativeCallContext, _: Pending, _: FLOAT| -> Result<bool, Fault> {
+        Err(pending_fault(&c))
+    });
+    engine.register_fn("+", |c: NativeCallContext, _: FLOAT, _: Pending| -> Result<bool, Fault> {
+        Err(pending_fault(&c))
+    });
+    // A step in a text stands for its output.
+    engine.register_fn("to_string", |c: NativeCallContext, step: &mut Step| -> Result<String, Fault> {
+        let value = super::handle::property(&c, step, "output")?;
+        Ok(match value.read_lock::<Pending>() {
+            Some(pending) => join("", &pending),
+            None => value.to_string(),
+        })
+    });
+    engine.register_fn("to_debug", |step: &mut Step| match step {
+        Step::One(id) => format!("<step {}>", id.0),
+        Step::Several(sequence) => format!("<{} steps>", sequence.members.len()),
+    });
+    {
+        engine.register_fn("+", |c: NativeCallContext, _: Step, _: Dynamic| -> Result<bool, Fault> {
+            Err(step_fault(&c))
+        });
+        engine
+            .register_fn("+", |c: NativeCallContext, _: Step, _: &str| -> Result<bool, Fault> { Err(step_fault(&c)) });
+        engine
+            .register_fn("+", |c: NativeCallContext, _: &str, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
+    }
+}
+
+/// Texts with marks in them are not what they look like: asking them anything is an error.
+fn register_texts(engine: &mut Engine) {
+    macro_rules! compare {
+        ($($op:literal $apply:tt),*) => {$(
+            engine.register_fn($op, |c: NativeCallContext, a: ImmutableString, b: ImmutableString| -> Result<bool, Fault> {
+                if is_marked(&a) || is_marked(&b) { Err(pending_fault(&c)) } else { Ok(a.as_str() $apply b.as_str()) }
+            });
+        )*};
+    }
+    compare!("==" ==, "!=" !=, "<" <, "<=" <=, ">" >, ">=" >=);
+    macro_rules! plain {
+        ($($name:literal ($($extra:ident),*) -> $out:ty = $body:expr;)*) => {$(
+            engine.register_fn($name, |c: NativeCallContext, text: ImmutableString $(, $extra: ImmutableString)*| -> Result<$out, Fault> {
+                if is_marked(&text) $(|| is_marked(&$extra))* {
+                    return Err(pending_fault(&c));
+                }
+                let body: fn(&str $(, plain!(@text $extra))*) -> $out = $body;
+                Ok(body(&text $(, &$extra)*))
+            });
+        )*};
+        (@text $extra:ident) => { &str };
+    }
+    plain! {
+        "len"() -> INT = |text| text.chars().count() as INT;
+        "is_empty"() -> bool = |text| text.is_empty();
+        "to_upper"() -> String = |text| text.to_uppercase();
+        "to_lower"() -> String = |text| text.to_lowercase();
+        "contains"(part) -> bool = |text, part| text.contains(part);
+        "starts_with"(part) -> bool = |text, part| text.starts_with(part);
+        "ends_with"(part) -> bool = |text, part| text.ends_with(part);
+        "split"(part) -> rhai::Array = |text, part| text.split(part).map(|piece| Dynamic::from(piece.to_owned())).collect();
+    }
+}

@@ -1,0 +1,175 @@
+//! What a script's functions work on while they are called: the builder, the results known so far, what was read.
+//!
+//! Host functions are plain functions (that is how they get their documentation and their place in the reference), so
+//! the session they belong to is kept per thread. [`Session::enter`] is the only way in, and it always ends.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use rhai::{FnPtr, NativeCallContext, NativeCallContextStore, Position};
+use smol_str::SmolStr;
+
+use super::{Program, Runner};
+use crate::diag::{Diagnostic, Span};
+use crate::event::Saw;
+use crate::plan::{Builder, StepId, Value};
+use crate::state::{Inputs, StepResult};
+
+/// Why a script is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To make a plan, with or without a [`Runner`].
+    Build,
+    /// To learn its parameters; required ones may be missing.
+    Describe,
+    /// A closure is called while the plan runs.
+    Call,
+}
+
+/// A script within a script (`workflow(…)`), or the script itself.
+#[derive(Debug, Default)]
+pub struct Frame {
+    /// Arguments given to it that no `param` has asked for yet.
+    pub args: Vec<(String, rhai::Dynamic)>,
+    /// Is it a sub-workflow?
+    pub nested: bool,
+}
+
+/// See the module's page.
+pub struct Session {
+    pub program: Program,
+    pub purpose: Purpose,
+    pub builder: Option<Builder>,
+    pub known: Option<Inputs>,
+    pub saw: Vec<Saw>,
+    /// Values that stand in texts as marks.
+    pub marks: Vec<Value>,
+    pub printed: String,
+    pub frames: Vec<Frame>,
+    pub commands: HashMap<SmolStr, FnPtr>,
+    pub runner: Option<Box<dyn Runner>>,
+    /// Modules loaded so far, by name, and those being loaded.
+    pub modules: HashMap<String, Arc<rhai::Module>>,
+    pub loading: Vec<String>,
+    /// Set by `__context()`.
+    pub context: Option<NativeCallContextStore>,
+    /// Where a plan without a runner came to its end.
+    pub stopped_at: Option<Span>,
+    /// Evaluation must end by then.
+    pub deadline: Instant,
+}
+
+/// Longest evaluation of a script or a closure that builds steps.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+thread_local! {
+    static SESSION: RefCell<Option<Session>> = const { RefCell::new(None) };
+    static INTERRUPT: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` so that scripts evaluated in it end soon after `stop` becomes true.
+pub fn interruptible<T>(stop: Arc<AtomicBool>, work: impl FnOnce() -> T) -> T {
+    INTERRUPT.with_borrow_mut(|slot| *slot = Some(stop));
+    let result = work();
+    INTERRUPT.with_borrow_mut(|slot| *slot = None);
+    result
+}
+
+/// Is it time for the script of this thread to end?
+pub fn must_end() -> Option<&'static str> {
+    let interrupted =
+        INTERRUPT.with_borrow(|slot| slot.as_ref().is_some_and(|stop| stop.load(std::sync::atomic::Ordering::Relaxed)));
+    if interrupted {
+        return Some("interrupted");
+    }
+    let late = SESSION.with_borrow(|slot| {
+        slot.as_ref().is_some_and(|session| session.purpose != Purpose::Call && Instant::now() > session.deadline)
+    });
+    late.then_some("deadline")
+}
+
+impl Session {
+    pub fn new(program: &Program, purpose: Purpose) -> Self {
+        Session {
+            program: program.clone(),
+            purpose,
+            builder: None,
+            known: None,
+            saw: Vec::new(),
+            marks: Vec::new(),
+            printed: String::new(),
+            frames: Vec::new(),
+            commands: HashMap::new(),
+            runner: None,
+            modules: HashMap::new(),
+            loading: Vec::new(),
+            context: None,
+            stopped_at: None,
+            deadline: Instant::now() + DEADLINE,
+        }
+    }
+
+    /// Makes this the session of the thread while `work` runs. Sessions may be nested.
+    pub fn enter<T>(self, work: impl FnOnce() -> T) -> (T, Session) {
+        struct Outer(Option<Session>);
+        impl Drop for Outer {
+            fn drop(&mut self) {
+                // Also after a panic, so that the next script on this thread does not see this one.
+                SESSION.with_borrow_mut(|slot| *slot = self.0.take());
+            }
+        }
+        let outer = Outer(SESSION.with_borrow_mut(|slot| slot.replace(self)));
+        let result = work();
+        let session = SESSION.with_borrow_mut(Option::take).expect("a session ends only in `enter`");
+        drop(outer);
+        (result, session)
+    }
+
+    /// The result of a step, if it is known in this session.
+    pub fn known(&self, step: StepId) -> Option<&Arc<StepResult>> {
+        self.known.as_ref().and_then(|known| known.get(step))
+    }
+
+    /// A place in the program, from a call.
+    pub fn span(&self, context: &NativeCallContext) -> Span {
+        self.span_at(context.call_source(), context.call_position())
+    }
+
+    /// A place in the program.
+    pub fn span_at(&self, source: Option<&str>, position: Position) -> Span {
+        let file = source.map_or(0, |name| self.program.file_index(name));
+        Span {
+            file,
+            line: position.line().unwrap_or(0) as u32,
+            column: position.position().unwrap_or(1).min(u16::MAX as usize) as u16,
+        }
+    }
+}
+
+/// Works on the session of this thread.
+pub fn with<T>(work: impl FnOnce(&mut Session) -> T) -> T {
+    SESSION.with_borrow_mut(|slot| work(slot.as_mut().expect("host functions are called only within a session")))
+}
+
+/// Works on the session's builder; an error where nothing can be declared.
+pub fn build<T>(
+    context: &NativeCallContext,
+    work: impl FnOnce(&mut Builder, Span) -> Result<T, Diagnostic>,
+) -> Result<T, super::Fault> {
+    with(|session| {
+        let span = session.span(context);
+        match session.builder.as_mut() {
+            Some(builder) => work(builder, span),
+            None => Err(Diagnostic::new(
+                "flow::lang::not_building",
+                format!("`{}` declares something, but the plan is made already", context.fn_name()),
+            )
+            .label(span, "called while the plan runs")
+            .help("steps are declared by the script itself or by the closure of `each` and `repeat`; a closure of `call` or a condition only computes")),
+        }
+    })
+    .map_err(super::fault::raise)
+}

@@ -1,0 +1,491 @@
+//! The builder: records steps and edges while a script is evaluated.
+//!
+//! It sits on a plan that is there already (empty for a script; the running plan for a fan-out) and never changes a
+//! step of it that has been handed out, except for what [`Builder::step_mut`] marks as changed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::{Condition, EdgeKind, Expression, Growth, Header, Plan, Step, StepId, Task, Value};
+use crate::diag::{Diagnostic, Result, Span, did_you_mean};
+
+/// Steps in order, made by `->` or by a list without a name: no node of the plan until something needs one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// The steps that start first.
+    pub entries: Vec<StepId>,
+    /// The steps whose ends are the end of the whole.
+    pub exits: Vec<StepId>,
+    /// All of them, in the order written.
+    pub members: Vec<StepId>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+impl Sequence {
+    /// One step alone.
+    pub fn one(id: StepId, span: Span) -> Self {
+        Sequence { entries: vec![id], exits: vec![id], members: vec![id], span }
+    }
+
+    /// Side by side.
+    pub fn side_by_side(parts: Vec<Sequence>, span: Span) -> Self {
+        let mut all = Sequence { entries: vec![], exits: vec![], members: vec![], span };
+        for part in parts {
+            all.entries.extend(part.entries);
+            all.exits.extend(part.exits);
+            all.members.extend(part.members);
+        }
+        all
+    }
+}
+
+/// See the module's page.
+#[derive(Debug, Default)]
+pub struct Builder {
+    base: Arc<Plan>,
+    /// What holds for the whole plan.
+    pub header: Header,
+    steps: Vec<Step>,
+    /// Steps of the base that were changed.
+    changed: HashMap<StepId, Step>,
+    /// How many of `steps` have been handed out by `growth`.
+    sent: usize,
+    /// Handed-out steps that were changed since.
+    dirty: BTreeSet<StepId>,
+    /// Steps with expressions whose names are still to be resolved.
+    unresolved: Vec<StepId>,
+    groups: HashMap<(Vec<StepId>, Vec<StepId>), StepId>,
+    anonymous: u32,
+}
+
+impl Builder {
+    /// On top of a plan.
+    pub fn on(base: Arc<Plan>) -> Self {
+        Builder { header: base.header.clone(), base, ..Builder::default() }
+    }
+
+    /// Number of steps, those of the base included.
+    pub fn len(&self) -> usize {
+        self.base.steps.len() + self.steps.len()
+    }
+
+    /// Is there no step yet?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A step.
+    pub fn step(&self, id: StepId) -> &Step {
+        match id.index().checked_sub(self.base.steps.len()) {
+            Some(index) => &self.steps[index],
+            None => self.changed.get(&id).unwrap_or_else(|| &self.base.steps[id.index()]),
+        }
+    }
+
+    /// A step, to be changed.
+    pub fn step_mut(&mut self, id: StepId) -> &mut Step {
+        match id.index().checked_sub(self.base.steps.len()) {
+            Some(index) => {
+                if index < self.sent {
+                    self.dirty.insert(id);
+                }
+                &mut self.steps[index]
+            }
+            None => {
+                let base = &self.base;
+                self.changed.entry(id).or_insert_with(|| base.steps[id.index()].clone())
+            }
+        }
+    }
+
+    /// Adds a step. The steps that its task, condition and policies read become its predecessors.
+    pub fn add(&mut self, step: Step) -> StepId {
+        let id = StepId(self.len() as u32);
+        self.steps.push(step);
+        self.connect(id);
+        id
+    }
+
+    /// Adds the edges that follow from what a step reads; to be called after its task or policies changed.
+    pub fn connect(&mut self, id: StepId) {
+        let step = self.step(id);
+        let mut data = Vec::new();
+        let mut open = false;
+        {
+            let mut visit = |value: &Value| {
+                value.each_step(&mut |from| data.push(from));
+                open |= has_open_names(value);
+            };
+            match &*step.task {
+                Task::Shell(shell) => shell.vars.iter().for_each(|(_, value)| visit(value)),
+                Task::Exec(args) => args.iter().for_each(&mut visit),
+                Task::Call(closure) => closure.captured.iter().for_each(&mut visit),
+                Task::Const(value) | Task::Fail(value) => visit(value),
+                Task::Each(each) => {
+                    each.items.iter().for_each(&mut visit);
+                    if each.items.is_some() {
+                        each.body.captured.iter().for_each(&mut visit);
+                    }
+                }
+                Task::Repeat(repeat) => {
+                    repeat.body.captured.iter().for_each(&mut visit);
+                    repeat.until.iter().for_each(|until| until.captured.iter().for_each(&mut visit));
+                }
+                Task::Workflow(workflow) if !workflow.expanded => {
+                    workflow.args.iter().for_each(|(_, value)| visit(value));
+                }
+                _ => {}
+            }
+            if let Some(policy) = &step.policy {
+                policy.env.iter().for_each(|(_, value)| visit(value));
+                policy.cwd.iter().for_each(&mut visit);
+                policy.stdin.iter().for_each(&mut visit);
+            }
+        }
+        let conditions = step.when.as_deref().map(|when| (when.steps(), condition_is_open(when)));
+        let branches_open = match &*step.task {
+            Task::Flow(branches) => branches.iter().filter_map(|b| b.when.as_ref()).any(condition_is_open),
+            _ => false,
+        };
+        open |= branches_open;
+        if data.is_empty() && conditions.is_none() && !open {
+            return;
+        }
+        let step = self.step_mut(id);
+        for from in data {
+            step.add_edge(from, EdgeKind::Data);
+        }
+        if let Some((reads, unresolved)) = conditions {
+            open |= unresolved;
+            for from in reads {
+                step.add_edge(from, EdgeKind::Condition);
+            }
+        }
+        if open && self.unresolved.last() != Some(&id) {
+            self.unresolved.push(id);
+        }
+    }
+
+    /// `left -> right`: order, and the outputs of the left are the input of the right.
+    pub fn then(&mut self, left: Sequence, right: Sequence) -> Sequence {
+        for entry in &right.entries {
+            let step = self.step_mut(*entry);
+            for exit in &left.exits {
+                step.add_edge(*exit, EdgeKind::Order);
+                if !step.input.contains(exit) {
+                    step.input.push(*exit);
+                }
+            }
+        }
+        let mut members = left.members;
+        members.extend(right.members);
+        Sequence { entries: left.entries, exits: right.exits, members, span: left.span }
+    }
+
+    /// One step that stands for a sequence: the step itself, or a group without a name.
+    pub fn as_step(&mut self, sequence: Sequence) -> StepId {
+        if let [one] = sequence.members[..] {
+            return one;
+        }
+        let key = (sequence.members.clone(), sequence.exits.clone());
+        if let Some(group) = self.groups.get(&key) {
+            return *group;
+        }
+        self.anonymous += 1;
+        let side_by_side = sequence.entries == sequence.members && sequence.exits == sequence.members;
+        let name = format_smolstr!("{}-{}", if side_by_side { "parallel" } else { "chain" }, self.anonymous);
+        let span = sequence.span;
+        let id = if side_by_side { self.parallel(name, sequence, span) } else { self.chain(name, sequence, span) };
+        self.step_mut(id).anonymous = true;
+        self.groups.insert(key, id);
+        id
+    }
+
+    /// A chain: a group whose output is that of its end.
+    pub fn chain(&mut self, name: SmolStr, sequence: Sequence, span: Span) -> StepId {
+        let mut children = sequence.members.clone();
+        match sequence.exits[..] {
+            [last] => {
+                children.retain(|child| *child != last);
+                children.push(last);
+            }
+            [] => {}
+            _ => {
+                // Several ends: they are a group of their own, so that the chain has one last step.
+                let exits = sequence.exits.clone();
+                let tail = Sequence { entries: exits.clone(), exits: exits.clone(), members: exits.clone(), span };
+                let tail = self.as_step(tail);
+                children.retain(|child| !exits.contains(child));
+                children.push(tail);
+            }
+        }
+        let id = self.add(Step::new(name, Task::Chain(children.clone()), span));
+        self.adopt(id, &children);
+        id
+    }
+
+    /// A group of steps side by side.
+    pub fn parallel(&mut self, name: SmolStr, sequence: Sequence, span: Span) -> StepId {
+        let id = self.add(Step::new(name, Task::Parallel(sequence.exits.clone()), span));
+        self.adopt(id, &sequence.members);
+        id
+    }
+
+    /// Makes steps that belong to no group yet members of one.
+    pub fn adopt(&mut self, group: StepId, members: &[StepId]) {
+        for member in members {
+            if *member != group && self.step(*member).parent.is_none() {
+                self.step_mut(*member).parent = Some(group);
+            }
+        }
+    }
+
+    /// Makes a step the child of a group that decides whether it runs. It must belong to no other.
+    pub fn take(&mut self, group: StepId, member: StepId) -> Result<()> {
+        let step = self.step(member);
+        if let Some(owner) = step.parent {
+            let (name, owner) = (step.name.clone(), self.step(owner));
+            return Err(Diagnostic::new(
+                "flow::plan::two_owners",
+                format!(
+                    "`{name}` already belongs to `{}`, so `{}` cannot decide whether it runs",
+                    owner.name,
+                    self.step(group).name
+                ),
+            )
+            .label(self.step(group).span, "wants it as well")
+            .label(owner.span, "it belongs to this")
+            .label(step.span, "declared here")
+            .help("declare a step of its own for this branch, or put the condition on the step with `.when(…)`"));
+        }
+        self.step_mut(member).parent = Some(group);
+        Ok(())
+    }
+
+    /// Steps from `from` on that belong to no group yet.
+    pub fn orphans(&self, from: usize) -> Vec<StepId> {
+        (from..self.len()).map(|n| StepId(n as u32)).filter(|id| self.step(*id).parent.is_none()).collect()
+    }
+
+    /// The steps of a name, latest first.
+    pub fn named(&self, name: &str) -> Vec<StepId> {
+        (0..self.len() as u32).rev().map(StepId).filter(|id| self.step(*id).name == name).collect()
+    }
+
+    /// Names of all steps, each once.
+    pub fn names(&self) -> BTreeSet<&str> {
+        (0..self.len() as u32)
+            .map(|id| self.step(StepId(id)))
+            .filter(|s| !s.anonymous)
+            .map(|s| s.name.as_str())
+            .collect()
+    }
+
+    /// Does `group` contain `id`, at any depth?
+    fn contains(&self, group: StepId, id: StepId) -> bool {
+        let mut at = Some(id);
+        while let Some(step) = at {
+            if step == group {
+                return true;
+            }
+            at = self.step(step).parent;
+        }
+        false
+    }
+
+    /// What has been added or changed since the last call. Resolves names in expressions, hands a group's input down to
+    /// the steps it begins with.
+    pub fn growth(&mut self, complete: bool) -> Result<Growth> {
+        self.resolve_names()?;
+        self.hand_down_input();
+        let base = self.base.steps.len() + self.sent;
+        let steps = self.steps[self.sent..].to_vec();
+        let mut changed: Vec<_> = std::mem::take(&mut self.changed).into_iter().collect();
+        changed.extend(std::mem::take(&mut self.dirty).into_iter().map(|id| (id, self.step(id).clone())));
+        changed.sort_by_key(|(id, _)| *id);
+        self.sent = self.steps.len();
+        Ok(Growth { header: Some(Box::new(self.header.clone())), base: base as u32, steps, changed, complete })
+    }
+
+    fn hand_down_input(&mut self) {
+        // Groups may be declared after their children, so parents are followed from every new step upwards.
+        for index in self.sent..self.steps.len() {
+            let id = StepId((self.base.steps.len() + index) as u32);
+            let step = self.step(id);
+            if !step.input.is_empty() || step.parent.is_none() {
+                continue;
+            }
+            let mut at = id;
+            let mut given = Vec::new();
+            while let Some(parent) = self.step(at).parent {
+                // Only a step that the group begins with gets its input.
+                let begins = !self
+                    .step(at)
+                    .after
+                    .iter()
+                    .any(|edge| edge.kind == EdgeKind::Order && self.contains(parent, edge.from));
+                if !begins {
+                    break;
+                }
+                if !self.step(parent).input.is_empty() {
+                    given = self.step(parent).input.clone();
+                    break;
+                }
+                at = parent;
+            }
+            if !given.is_empty() {
+                self.step_mut(id).input = given;
+            }
+        }
+    }
+
+    fn resolve_names(&mut self) -> Result<()> {
+        let unresolved = std::mem::take(&mut self.unresolved);
+        if unresolved.is_empty() {
+            return Ok(());
+        }
+        let mut index: HashMap<SmolStr, Vec<StepId>> = HashMap::new();
+        for id in (0..self.len() as u32).map(StepId) {
+            let step = self.step(id);
+            if !step.anonymous {
+                index.entry(step.name.clone()).or_default().push(id);
+            }
+        }
+        for id in unresolved {
+            let mut step = self.step(id).clone();
+            let mut problem = None;
+            {
+                let mut fill = |expression: &mut Expression| {
+                    if problem.is_none() {
+                        problem = self.fill(expression, id, &index).err();
+                    }
+                };
+                match Arc::make_mut(&mut step.task) {
+                    Task::Shell(shell) => shell.vars.iter_mut().for_each(|(_, value)| each_open(value, &mut fill)),
+                    Task::Exec(args) => args.iter_mut().for_each(|value| each_open(value, &mut fill)),
+                    Task::Call(closure) => closure.captured.iter_mut().for_each(|value| each_open(value, &mut fill)),
+                    Task::Const(value) | Task::Fail(value) => each_open(value, &mut fill),
+                    Task::Each(each) => each.items.iter_mut().for_each(|value| each_open(value, &mut fill)),
+                    Task::Workflow(workflow) => {
+                        workflow.args.iter_mut().for_each(|(_, value)| each_open(value, &mut fill));
+                    }
+                    Task::Flow(branches) => branches
+                        .iter_mut()
+                        .filter_map(|branch| branch.when.as_mut())
+                        .for_each(|condition| each_open_condition(condition, &mut fill)),
+                    _ => {}
+                }
+                if let Some(when) = &mut step.when {
+                    each_open_condition(when, &mut fill);
+                }
+                if step.policy.is_some() {
+                    let policy = step.policy_mut();
+                    policy.env.iter_mut().for_each(|(_, value)| each_open(value, &mut fill));
+                    policy.cwd.iter_mut().for_each(|value| each_open(value, &mut fill));
+                    policy.stdin.iter_mut().for_each(|value| each_open(value, &mut fill));
+                }
+            }
+            if let Some(problem) = problem {
+                return Err(problem);
+            }
+            *self.step_mut(id) = step;
+            self.connect(id);
+        }
+        self.unresolved.clear();
+        Ok(())
+    }
+
+    /// Finds the steps that the names in an expression stand for: the nearest scope first, seen from `user`.
+    fn fill(&self, expression: &mut Expression, user: StepId, index: &HashMap<SmolStr, Vec<StepId>>) -> Result<()> {
+        let parsed = super::expression::parse(&expression.text).map_err(|error| expression_error(expression, error))?;
+        for (name, _) in super::expression::names(&parsed) {
+            if expression.steps.iter().any(|(known, _)| *known == name) {
+                continue;
+            }
+            let nearest = index.get(name.as_str()).and_then(|found| {
+                found.iter().filter(|id| **id != user).max_by_key(|id| {
+                    // The deepest group that holds both.
+                    let mut depth = 0;
+                    let mut at = self.step(**id).parent;
+                    let mut holds = at.is_none_or(|group| self.contains(group, user));
+                    while let Some(group) = at {
+                        holds |= self.contains(group, user);
+                        depth += u32::from(self.contains(group, user));
+                        at = self.step(group).parent;
+                    }
+                    (holds, depth)
+                })
+            });
+            match nearest {
+                Some(step) => expression.steps.push((name.into(), *step)),
+                None => {
+                    let names = self.names();
+                    let mut problem = Diagnostic::new(
+                        "flow::plan::unknown_step",
+                        format!("`{name}` in `{}` is not a step of this script", expression.text),
+                    )
+                    .label(expression.span, "used here");
+                    problem = match did_you_mean(&name, names.iter().copied()) {
+                        Some(help) => problem.help(help),
+                        None => problem.help("names in an expression are names of steps; a value of the script goes in by a closure or a backtick string"),
+                    };
+                    return Err(problem);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with an expression string, as a diagnostic.
+pub fn expression_error(expression: &Expression, error: super::expression::Error) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        "flow::plan::expression",
+        format!("the expression `{}` cannot be read: {}", expression.text, error.message),
+    )
+    .label(expression.span, "this expression");
+    diagnostic.help(
+        error
+            .help
+            .unwrap_or_else(|| "an expression looks like `test.passed && coverage.output.percent > 80`".to_owned()),
+    )
+}
+
+fn condition_is_open(condition: &Condition) -> bool {
+    match condition {
+        Condition::Expr(expression) => expression.steps.is_empty(),
+        Condition::Closure(closure) => closure.captured.iter().any(has_open_names),
+        Condition::Known(_) => false,
+    }
+}
+
+fn has_open_names(value: &Value) -> bool {
+    match value {
+        Value::Plain(_) | Value::Ref(_) | Value::Step(_) => false,
+        Value::Expr(expression) => expression.steps.is_empty(),
+        Value::Text(parts) | Value::List(parts) => parts.iter().any(has_open_names),
+        Value::Map(entries) => entries.iter().any(|(_, value)| has_open_names(value)),
+        Value::Closure(closure) => closure.captured.iter().any(has_open_names),
+    }
+}
+
+fn each_open(value: &mut Value, fill: &mut dyn FnMut(&mut Expression)) {
+    match value {
+        Value::Plain(_) | Value::Ref(_) | Value::Step(_) => {}
+        Value::Expr(expression) => fill(expression),
+        Value::Text(parts) | Value::List(parts) => parts.iter_mut().for_each(|part| each_open(part, fill)),
+        Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| each_open(value, fill)),
+        Value::Closure(closure) => closure.captured.iter_mut().for_each(|value| each_open(value, fill)),
+    }
+}
+
+fn each_open_condition(condition: &mut Condition, fill: &mut dyn FnMut(&mut Expression)) {
+    match condition {
+        Condition::Expr(expression) => fill(expression),
+        Condition::Closure(closure) => closure.captured.iter_mut().for_each(|value| each_open(value, fill)),
+        Condition::Known(_) => {}
+    }
+}
