@@ -109,7 +109,7 @@ impl Out<'_> {
             match visit {
                 Visit::Box(id) => self.figure(id, depth),
                 Visit::Open(id) => self.open(id, depth),
-                Visit::Close(_) => self.line(depth, format_args!("}}")),
+                Visit::Close => self.line(depth, format_args!("}}")),
             }
         });
     }

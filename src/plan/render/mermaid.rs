@@ -60,7 +60,7 @@ fn steps(plan: &Plan, tree: &Hierarchy, steps: &[StepId], base: usize, text: &mu
                     line(text, depth + 1, format_args!("{}{{\"?\"}}:::decision", place(Place::Decision(id))));
                 }
             }
-            Visit::Close(_) => line(text, depth, format_args!("end")),
+            Visit::Close => line(text, depth, format_args!("end")),
         }
     });
 }
@@ -102,9 +102,7 @@ fn escape(text: &str) -> String {
             '<' => safe.push_str("#lt;"),
             '>' => safe.push_str("#gt;"),
             '&' => safe.push_str("#amp;"),
-            '#' | '`' | '\\' | '*' | '_' | '|' | '[' | ']' | '{' | '}' | '%' | ';' => {
-                safe.push_str(&format!("#{};", c as u32));
-            }
+            '#' | '`' | '\\' | '*' | '_' | '%' | ';' => safe.push_str(&format!("#{};", c as u32)),
             c => safe.push(c),
         }
     }

@@ -137,24 +137,24 @@ pub(super) enum Visit {
     /// A group begins; what follows is in it.
     Open(StepId),
     /// It ends.
-    Close(StepId),
+    Close,
 }
 
 /// Walks over some steps and all that is in them, without recursion.
 pub(super) fn walk(tree: &Hierarchy, steps: &[StepId], visit: &mut dyn FnMut(Visit, usize)) {
-    let mut open: Vec<(Option<StepId>, std::slice::Iter<StepId>)> = vec![(None, steps.iter())];
+    let mut open: Vec<(bool, std::slice::Iter<StepId>)> = vec![(false, steps.iter())];
     while let Some((group, rest)) = open.last_mut() {
         let group = *group;
         match rest.next() {
             Some(id) if tree.children(*id).is_empty() => visit(Visit::Box(*id), open.len()),
             Some(id) => {
                 visit(Visit::Open(*id), open.len());
-                open.push((Some(*id), tree.children(*id).iter()));
+                open.push((true, tree.children(*id).iter()));
             }
             None => {
                 open.pop();
-                if let Some(id) = group {
-                    visit(Visit::Close(id), open.len());
+                if group {
+                    visit(Visit::Close, open.len());
                 }
             }
         }
