@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{Dynamic, Engine, NativeCallContext, Token};
+use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel, Token};
 
 use super::fault::{Fault, raise};
 use super::handle::{Pending, Step};
@@ -85,6 +85,8 @@ fn engine() -> Engine {
 
 /// Bounds of evaluation, and what scripts must not do.
 fn bound(engine: &mut Engine) {
+    // Optimising would drop code that asks pending values, and with it the error.
+    engine.set_optimization_level(OptimizationLevel::None);
     engine.set_max_operations(OPERATIONS);
     engine.set_max_call_levels(128);
     engine.set_max_expr_depths(200, 100);

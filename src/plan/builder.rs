@@ -307,7 +307,29 @@ impl Builder {
         changed.extend(std::mem::take(&mut self.dirty).into_iter().map(|id| (id, self.step(id).clone())));
         changed.sort_by_key(|(id, _)| *id);
         self.sent = self.steps.len();
-        Ok(Growth { header: Some(Box::new(self.header.clone())), base: base as u32, steps, changed, complete })
+        Ok(Growth {
+            header: Some(Box::new(self.header.clone())),
+            base: base as u32,
+            steps,
+            changed,
+            complete,
+            files: Vec::new(),
+        })
+    }
+
+    /// What is wrong with the plan as a whole (see `check`). To be called after [`Builder::growth`].
+    pub fn check(&mut self) -> Vec<Diagnostic> {
+        let mut plan = Plan { header: self.header.clone(), ..Plan::default() };
+        let own = std::mem::take(&mut self.steps);
+        if self.base.steps.is_empty() {
+            plan.steps = own;
+        } else {
+            plan.steps = self.base.steps.clone();
+            plan.steps.extend(own);
+        }
+        let problems = super::check::check(&plan);
+        self.steps = plan.steps.split_off(self.base.steps.len());
+        problems
     }
 
     fn hand_down_input(&mut self) {
