@@ -20,7 +20,7 @@ const NAMES: usize = 44;
 /// The page of a run. `status`: with what is known beyond the log (`interrupted`). `all`: leave nothing out.
 pub fn show(state: &RunState, status: RunStatus, clock: &Clock, look: Look, all: bool) -> String {
     let graph = Graph::of(&state.plan);
-    let mut tree = Tree { state, clock, look, all, graph, rows: Vec::new() };
+    let mut tree = Tree { state, status, clock, look, all, graph, rows: Vec::new() };
     let top: Vec<_> = state.plan.ids().filter(|id| state.plan.step(*id).parent.is_none()).collect();
     tree.siblings(&top, 0);
     let mut text = header(state, status, clock, look);
@@ -62,6 +62,7 @@ struct Row {
 
 struct Tree<'a> {
     state: &'a RunState,
+    status: RunStatus,
     clock: &'a Clock,
     look: Look,
     all: bool,
@@ -111,7 +112,9 @@ impl Tree<'_> {
         let began = matches!(step.status, Status::Success | Status::Failed | Status::Cancelled) && step.started_at > 0;
         let took = match step.status {
             _ if began => time::duration(step.finished_at.saturating_sub(step.started_at)),
-            Status::Running => time::elapsed(self.clock.now().saturating_sub(step.started_at)),
+            Status::Running if self.status == RunStatus::Running => {
+                time::elapsed(self.clock.now().saturating_sub(step.started_at))
+            }
             _ => String::new(),
         };
         let note = self.note(id, &children);
@@ -177,6 +180,9 @@ impl Tree<'_> {
                 }
             }
             Status::Cancelled => notes.push("cancelled".to_owned()),
+            Status::Running if self.status == RunStatus::Interrupted && !plan.task.is_group() => {
+                notes.push("cut off when the run's process ended".to_owned());
+            }
             Status::Pending | Status::Ready | Status::Running => {}
         }
         notes.join("; ")

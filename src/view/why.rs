@@ -59,7 +59,11 @@ impl Why<'_> {
     pub fn step(&self, id: StepId) -> String {
         let mut story = self.story();
         let status = self.state.step(id).status;
-        let word = self.look.paint(tone(status), status.name());
+        let word = match status {
+            Status::Running if self.status == RunStatus::Interrupted => RunStatus::Interrupted.name(),
+            status => status.name(),
+        };
+        let word = self.look.paint(tone(status), word);
         story.line(&format!("{} {word}", self.look.paint(Tone::Strong, &self.path(id))));
         story.script(self.state.plan.step(id).span);
         if let Some(text) = &self.state.plan.step(id).policy().desc {
@@ -246,7 +250,11 @@ impl Story<'_> {
                     if state.status == Status::Running && state.attempt == *attempt {
                         let ago = time::elapsed(why.clock.now().saturating_sub(record.at));
                         let at = why.clock.time(record.at);
-                        self.line(&format!("{} began at {at}, {ago} ago.", self.attempt_name(id, *attempt)));
+                        let name = self.attempt_name(id, *attempt);
+                        self.line(&match self.cut_off() {
+                            false => format!("{name} began at {at}, {ago} ago."),
+                            true => format!("{name} began at {at}, and was cut off when the run's process ended."),
+                        });
                     }
                 }
                 Event::Retrying { step, attempt, outcome, delay_ms } if *step == id => {

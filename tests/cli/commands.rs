@@ -113,6 +113,9 @@ fn a_script_is_planned_and_checked() {
         .type_in("flow plan hello.rhai")
         .type_in("flow plan hello.rhai -o hello.txt; wc -l < hello.txt | tr -d ' '")
         .type_in("flow plan hello.rhai --format json | grep -c '\"name\"'")
+        .type_in("flow plan hello.rhai --format dot | head -1")
+        .type_in("flow plan hello.rhai --format mermaid | head -1")
+        .type_in("flow plan hello.rhai --format svg -o hello.svg && head -c 4 hello.svg")
         .type_in("flow script deploy.rhai --help | tail -3")
         .type_in("flow script hello.rhai -h | tail -2");
     session.check("plan");

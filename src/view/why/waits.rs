@@ -92,6 +92,7 @@ impl Story<'_> {
             ms => time::duration(ms),
         };
         let said = match step.status {
+            Status::Running if self.cut_off() => "cut off when the run's process ended".to_owned(),
             Status::Running => format!("running for {}", time::elapsed(clock.now().saturating_sub(step.started_at))),
             Status::Waiting => format!("waiting for another {}", until(step.until)),
             Status::Retrying => format!(
@@ -107,6 +108,11 @@ impl Story<'_> {
             status => status.name().to_owned(),
         };
         self.why.look.paint(tone(step.status), &said)
+    }
+
+    /// Is what seems to run going on no longer?
+    pub(super) fn cut_off(&self) -> bool {
+        self.why.status == RunStatus::Interrupted
     }
 
     /// The steps that must get on before this one can start: predecessors, the steps its condition reads, its group.
@@ -260,7 +266,8 @@ impl Story<'_> {
                 _ => {}
             }
         }
-        self.section("Going on", &now, |story, id| {
+        let title = if self.cut_off() { "Not finished" } else { "Going on" };
+        self.section(title, &now, |story, id| {
             let (path, said) = (story.why.path(id), story.now(id));
             story.line(&format!("{path}: {said}"));
         });
