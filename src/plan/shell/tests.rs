@@ -260,7 +260,7 @@ fn words() -> impl Strategy<Value = (String, String)> {
     })
 }
 
-/// Scripts of all constructs, most of them valid, with values anywhere.
+/// Scripts of all constructs, most of them valid, with values anywhere. (No functions and no loops without end.)
 fn scripts() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(&[
         "@", "@", "@", "y", "a@b", "$v", "\\@", "$@", "\"@\"", "'@'", "@'@'", "2", "-c", "-e", "-s", "a[@]", "-v",
@@ -372,11 +372,9 @@ fn scripts() -> impl Strategy<Value = String> {
             two("if ", "; then ", "\nfi"),
             two("{ ", "; }; ", ""),
             two("( ", " ); ", ""),
-            two("f() { ", "\n}; f ", ""),
             two("# @ '\n", "\n", " # \""),
             two("case x in x) ", "\n;; *) ", "\n;; esac"),
             two("for i in 1; do ", "\n", "\ndone"),
-            two("while ", "\ndo ", "; break; done"),
         ]
     })
 }
@@ -435,7 +433,7 @@ proptest! {
         "@", "@", "@", "\"", "\"", "'", "\\", "`", "$", "$(", "$((", "))", "((", "(", ")", "${x:-", "${x#", "${x/", "${", "}", "{ ", "; }",
         "$'", "$\"", "[[ ", " ]]", " -eq ", "a[", "]=1", "]", "<<EOF\n", "<<-'EOF'\n", "<<\\EOF ", "\nEOF\n", "\n", "\n", ";", ";;", " ", " ",
         "#", " #", "&&", "|", "&", "case x in ", "x) ", " esac", "eval ", "sh -c ", "sh ", "printf %s ", "echo ", "x=", ": ", "=", "sed ",
-        "if :; then ", "; fi", "for i in ", "; do ", "; done", "f() ", "!", "* ", "cat ", "x", ">f ", "2>&1 ", "declare ", "let ",
+        "if :; then ", "; fi", "for i in ", "; do ", "; done", "!", "* ", "cat ", "x", ">f ", "2>&1 ", "declare ", "let ",
     ]), 1..16), value in values()) {
         let script = pieces.concat();
         let Ok(shell) = compile(&parts(&script), None) else { return Ok(()) };
