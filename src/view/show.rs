@@ -7,7 +7,7 @@ use super::look::{columns, one_line};
 use super::time::{self, Clock};
 use super::{Look, MASK, Tone, is_secret, reason};
 use crate::event::{Because, RunStatus, Skip};
-use crate::plan::{Graph, Moment, StepId};
+use crate::plan::{Graph, StepId};
 use crate::state::{RunState, Status};
 
 /// Children of one group that are shown, unless all are asked for.
@@ -137,12 +137,7 @@ impl Tree<'_> {
         let (state, step, plan) = (self.state, self.state.step(id), self.state.plan.step(id));
         let mut notes = Vec::new();
         if let Some(moment) = state.plan.hook(id) {
-            notes.push(match moment {
-                Moment::Start => "on start".to_owned(),
-                Moment::Success => "on success".to_owned(),
-                Moment::Failure => "on failure".to_owned(),
-                Moment::Complete => "on complete".to_owned(),
-            });
+            notes.push(format!("on {}", reason::moment_name(moment)));
         }
         match step.attempt {
             0 | 1 => {}
