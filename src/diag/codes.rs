@@ -35,6 +35,7 @@ pub const CODES: &[Code] = &[
     usage("flow::file::encoding", "A script is not UTF-8.", None),
     usage("flow::file::too_large", "A script is larger than 1 MiB.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
+    failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
@@ -72,11 +73,7 @@ pub const CODES: &[Code] = &[
         "A limit is 0 or not declared, or a step asks for more than the limit can give.",
         Some("limit(\"db\", #{ max: 2 });\nsh(\"load\", \"./load.sh\").limit(\"db\", 3);"),
     ),
-    usage(
-        "flow::plan::setting",
-        "A setting of the whole script has a value with which nothing could run.",
-        Some("settings(#{ max_parallel: 0 });\nsh(\"build\", \"make\");"),
-    ),
+    usage("flow::plan::setting", "A setting of the whole script has a value with which nothing could run.", None),
     usage(
         "flow::plan::policy",
         "A policy means nothing where it stands, or can never be met.",
@@ -169,7 +166,7 @@ pub const CODES: &[Code] = &[
         "A word is none of those that can stand there.",
         Some("sh(\"a\", \"true\").rule(\"all_sucess\");"),
     ),
-    usage("flow::lang::type", "A value is of another kind than is needed.", Some("if 5 { }")),
+    usage("flow::lang::type", "A value is of another kind than is needed.", Some("let x = 5;\nif x { }")),
     usage("flow::lang::nothing", "`()` is compared by size.", Some("() > 3;")),
     usage("flow::lang::text_number", "A text is compared with a number.", Some("\"87.5\" > 80;")),
     usage(

@@ -112,6 +112,14 @@ pub fn register(engine: &mut Engine) {
         });
     }
     for op in ORDER {
+        engine.register_fn(op, |c: NativeCallContext, _: (), _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: ()| -> Result<bool, Fault> {
+            Err(pending_fault(&c))
+        });
+        engine.register_fn(op, |c: NativeCallContext, _: (), _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
+        engine.register_fn(op, |c: NativeCallContext, _: Step, _: ()| -> Result<bool, Fault> { Err(step_fault(&c)) });
         engine.register_fn(op, |c: NativeCallContext, _: (), _: Dynamic| -> Result<bool, Fault> {
             Err(nothing_fault(&c))
         });

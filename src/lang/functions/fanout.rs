@@ -401,7 +401,11 @@ pub mod functions {
         };
         let (id, growth) = session::build(&context, |builder, _| {
             let id = step.id(builder);
-            Ok((id, builder.growth(false)?))
+            builder.settle()?;
+            match builder.check().into_iter().next() {
+                Some(problem) => Err(problem),
+                None => Ok((id, builder.growth())),
+            }
         })?;
         let began = std::time::Instant::now();
         let result = runner.run(growth, id);

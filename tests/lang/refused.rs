@@ -1,0 +1,79 @@
+//! What scripts are refused for.
+
+use crate::plan_of;
+
+#[test]
+fn every_example_of_a_code_gives_that_code() {
+    let mut wrong = Vec::new();
+    for code in flow::diag::codes::CODES {
+        let Some(script) = code.example else { continue };
+        match plan_of(script) {
+            Ok((_, plan)) if flow::plan::check::warnings(&plan).iter().any(|warning| warning.code() == code.name) => {}
+            Ok(_) => wrong.push(format!("{}: nothing is wrong with it:\n{script}", code.name)),
+            Err(problem) if problem.code() != code.name => {
+                wrong.push(format!("{}: gives {}: {problem}\n{script}", code.name, problem.code()));
+            }
+            Err(problem) => {
+                if problem.help_text().is_none() {
+                    wrong.push(format!("{}: no help: {problem}", code.name));
+                }
+                if problem.span().is_none() {
+                    wrong.push(format!("{}: no place: {problem}", code.name));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_operator_on_a_pending_value_is_an_error() {
+    let operands = ["1", "1.5", "\"x\"", "'c'", "true", "()", "[1]", "#{}", "a.output", "a", "`x${a.output}`"];
+    let operators = ["==", "!=", "<", "<=", ">", ">=", "-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>", "in"];
+    let mut wrong = Vec::new();
+    for operator in operators {
+        for operand in operands {
+            for script in [format!("a.output {operator} {operand}"), format!("{operand} {operator} a.output")] {
+                let script = format!("let a = sh(\"a\", \"true\");\nlet x = {script};");
+                match plan_of(&script) {
+                    Ok(_) => wrong.push(format!("accepted: {script}")),
+                    Err(problem) if !["flow::lang::pending", "flow::lang::step_value"].contains(&problem.code()) => {
+                        wrong.push(format!("{script}: {} {problem}", problem.code()));
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+    let needed_now = [
+        "if a.passed { }",
+        "while a.passed { }",
+        "if !a.passed { }",
+        "if a.passed && true { }",
+        "if true && a.passed { }",
+        "if a.passed || true { }",
+        "for x in a.lines { }",
+        "a.output.len()",
+        "a.output + 1",
+        "1 + a.output",
+        "-a.output",
+        "let t = `x${a.output}`; t.len()",
+        "let t = `x${a.output}`; t == \"x\"",
+        "let t = `x${a.output}`; t.contains(\"x\")",
+        "if a { }",
+        "for i in 0..a.number { }",
+        "a.output.to_upper()",
+        "parse_int(a.output)",
+    ];
+    for line in needed_now {
+        let script = format!("let a = sh(\"a\", \"true\");\n{line}");
+        match plan_of(&script) {
+            Ok(_) => wrong.push(format!("accepted: {script}")),
+            Err(problem) if !["flow::lang::pending", "flow::lang::step_value"].contains(&problem.code()) => {
+                wrong.push(format!("{script}: {} {problem}", problem.code()));
+            }
+            Err(_) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
