@@ -70,7 +70,7 @@ impl Script {
             base,
             steps,
             complete: to == self.plan.steps.len(),
-            changed: vec![],
+            ..Growth::default()
         };
         growth.renumber(&number);
         if let Some(header) = &mut growth.header {
