@@ -8,6 +8,7 @@ use std::thread;
 pub(super) struct Pool<J: Send + 'static> {
     shared: Arc<Shared<J>>,
     name: &'static str,
+    stack: usize,
     max: usize,
 }
 
@@ -31,12 +32,14 @@ impl<J> Shared<J> {
 }
 
 impl<J: Send + 'static> Pool<J> {
-    /// A pool of at most `max` threads, none of which exists yet. `run` does one job and does not panic.
-    pub fn new(name: &'static str, max: usize, run: impl Fn(J) + Send + Sync + 'static) -> Self {
+    /// A pool of at most `max` threads, none of which exists yet, with so many bytes of stack. `run` does one job and
+    /// does not panic.
+    pub fn new(name: &'static str, stack: usize, max: usize, run: impl Fn(J) + Send + Sync + 'static) -> Self {
         let queue = Queue { jobs: VecDeque::new(), idle: 0, threads: 0, closed: false };
         Pool {
             shared: Arc::new(Shared { queue: Mutex::new(queue), wake: Condvar::new(), run: Box::new(run) }),
             name,
+            stack,
             max,
         }
     }
@@ -51,7 +54,8 @@ impl<J: Send + 'static> Pool<J> {
         let mut missing = queue.jobs.len().saturating_sub(queue.idle).min(self.max - queue.threads);
         while missing > 0 {
             let shared = self.shared.clone();
-            let begun = thread::Builder::new().name(self.name.into()).spawn(move || work(&shared));
+            let begun =
+                thread::Builder::new().name(self.name.into()).stack_size(self.stack).spawn(move || work(&shared));
             if begun.is_err() {
                 // No more threads to be had: those that exist take the jobs, one after the other.
                 break;
@@ -99,7 +103,7 @@ mod tests {
     #[test]
     fn all_jobs_are_done_also_after_the_drop() {
         let (send, receive) = crossbeam_channel::unbounded();
-        let pool = Pool::new("test", 3, move |n: u32| send.send(n).unwrap_or_default());
+        let pool = Pool::new("test", 1 << 20, 3, move |n: u32| send.send(n).unwrap_or_default());
         pool.start(0..50);
         pool.start(50..100);
         drop(pool);

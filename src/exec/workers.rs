@@ -16,6 +16,9 @@ use super::{Closures, Done, Executor, Job, Report, Work, process, script};
 /// `max_parallel`; this only bounds a mistake.
 const MOST_PROCESSES: usize = 4096;
 
+/// Stack of a thread that calls closures, in bytes: they may recurse deeply. Only what is used takes memory.
+const SCRIPT_STACK: usize = 64 << 20;
+
 /// The real executors.
 pub struct Executors {
     processes: Pool<Job>,
@@ -28,12 +31,13 @@ impl Executors {
     pub fn new(closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
         let running = Running::new(grace);
         let (table, tell) = (running.clone(), report.clone());
-        let processes = Pool::new("flow-process", MOST_PROCESSES, move |job: Job| {
+        let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, move |job: Job| {
             tell(finished(&job, |job| process::run(job, &table)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let table = running.clone();
-        let scripts = Pool::new("flow-script", cores, move |work| report(inside(&*closures, &table, work)));
+        let scripts =
+            Pool::new("flow-script", SCRIPT_STACK, cores, move |work| report(inside(&*closures, &table, work)));
         Executors { processes, scripts, running }
     }
 }

@@ -1,13 +1,13 @@
 //! The script's closures, as a run needs them: what they read of further files is kept with the run.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use crate::diag::Result;
 use crate::event::{Decision, Failure, FailureKind, Saw};
 use crate::exec::Closures;
 use crate::lang::Program;
-use crate::plan::{Closure, Condition, Growth, Json, Plan, StepId};
+use crate::plan::{Closure, Condition, File, Growth, Json, Plan, StepId};
 use crate::state::Inputs;
 use crate::store::Store;
 
@@ -15,24 +15,16 @@ use crate::store::Store;
 pub(super) struct Kept {
     program: Program,
     store: Store,
-    /// How many of its files have been kept.
-    kept: AtomicUsize,
 }
 
 impl Kept {
     pub fn new(program: Program, store: Store) -> Self {
-        Kept { program, store, kept: AtomicUsize::new(0) }
+        Kept { program, store }
     }
 
-    /// Keeps the files that have been loaded since; gives name and hash of all.
+    /// Keeps the files that have been loaded; gives name and hash of all.
     pub fn keep(&self) -> Result<Vec<(String, String)>> {
-        let sources = self.program.sources();
-        let kept = sources
-            .iter()
-            .map(|(name, text)| Ok((name.clone(), self.store.keep_source(text)?)))
-            .collect::<Result<_>>()?;
-        self.kept.store(sources.len(), Ordering::Relaxed);
-        Ok(kept)
+        self.program.sources().into_iter().map(|(name, text)| Ok((name, self.store.keep_source(&text)?))).collect()
     }
 }
 
@@ -63,9 +55,11 @@ impl Closures for Kept {
         last: Json,
         inputs: &Inputs,
     ) -> std::result::Result<Growth, Failure> {
-        let growth = self.program.expand(plan, step, iteration, last, inputs)?;
-        if self.program.sources().len() > self.kept.load(Ordering::Relaxed) {
-            self.keep().map_err(|problem| Failure::new(FailureKind::Store, problem.message()))?;
+        let known = plan.header.files.len();
+        let mut growth = self.program.expand(plan, step, iteration, last, inputs)?;
+        if self.program.sources().len() > known {
+            let kept = self.keep().map_err(|problem| Failure::new(FailureKind::Store, problem.message()))?;
+            growth.files = kept.into_iter().map(|(name, sha256)| File { name, sha256 }).collect();
         }
         Ok(growth)
     }

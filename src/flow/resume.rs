@@ -46,6 +46,7 @@ impl Flow {
             return Err(over(&run, state.status));
         }
         let program = self.compile(&pinned(&state, &store)?)?;
+        program.preload(pins(&state).iter().skip(1).map(|(name, _)| name.as_str()))?;
         end_leftovers(&state);
         let (args, complete) = (state.created.args.clone(), state.plan.complete);
         let numbering = Numbering::of(past.iter().map(|record| &*record.event));
@@ -78,15 +79,13 @@ pub(super) fn over(run: &str, status: RunStatus) -> Diagnostic {
         .help("start a new one with `flow script FILE`; `flow show` shows what it did")
 }
 
-/// Name and hash of every text that a run was made from, the script first.
+/// Name and hash of every text that a run was made from, by `Span::file`.
 pub(super) fn pins(state: &RunState) -> Vec<(String, String)> {
-    let mut pins = state.created.sources.clone();
-    for file in &state.plan.header.files {
-        if !pins.iter().any(|(name, _)| *name == file.name) {
-            pins.push((file.name.clone(), file.sha256.clone()));
-        }
+    let (first, since) = (&state.created.sources, &state.plan.header.files);
+    if since.len() < first.len() {
+        return first.clone();
     }
-    pins
+    since.iter().map(|file| (file.name.clone(), file.sha256.clone())).collect()
 }
 
 /// The script of a run, as it was.

@@ -67,6 +67,14 @@ impl Running {
         Way { inbox: self.driving.inbox().clone(), problem: self.problem.clone(), files: self.files.clone() }
     }
 
+    /// As [`Running::wait`], and gives also what [`Running::problem`] gives then.
+    pub fn problem_at_end(self) -> (Result<RunState>, Option<Diagnostic>) {
+        let problem = self.problem.clone();
+        let state = self.driving.wait();
+        let problem = problem.lock().unwrap_or_else(PoisonError::into_inner).take();
+        (state, problem)
+    }
+
     /// Waits until it is at its end, or let go of (interrupted). Gives its state then.
     ///
     /// # Errors

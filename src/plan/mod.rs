@@ -22,7 +22,7 @@ pub mod shell;
 mod step;
 pub mod unit;
 mod value;
-mod wording;
+pub(crate) mod wording;
 
 use std::collections::BTreeMap;
 
@@ -143,6 +143,9 @@ pub struct Growth {
     /// Is the script at its end now?
     #[serde(default)]
     pub complete: bool,
+    /// All files used so far, if a fan-out has loaded further ones (a `workflow` does).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<File>,
 }
 
 impl Plan {
@@ -159,8 +162,16 @@ impl Plan {
     /// Adds what has come. Ids in `growth` must fit (`base` is the number of steps so far).
     pub fn grow(&mut self, growth: Growth) {
         debug_assert_eq!(growth.base as usize, self.steps.len());
+        // Files are only ever added, at the end: the longest list is the latest.
+        let known = std::mem::take(&mut self.header.files);
         if let Some(header) = growth.header {
             self.header = *header;
+        }
+        let files = &mut self.header.files;
+        for longer in [known, growth.files] {
+            if longer.len() > files.len() {
+                *files = longer;
+            }
         }
         self.steps.extend(growth.steps);
         for (id, step) in growth.changed {

@@ -1,4 +1,6 @@
 //! Real processes, the driver, and runs from start to end.
 
 mod driver;
+mod outside;
 mod process;
+mod runs;

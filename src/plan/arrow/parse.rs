@@ -59,7 +59,9 @@ fn check(text: &str, example: &str) -> Result<(), Error> {
             (None, '\'' | '"') => quote = Some(c),
             (_, '(' | '[') => open += 1,
             (_, ')' | ']') => open = open.saturating_sub(1),
-            (_, 'i' | 'I') if !word_before && text[at..].get(..2).is_some_and(|word| word.eq_ignore_ascii_case("if")) => {
+            (_, 'i' | 'I')
+                if !word_before && text[at..].get(..2).is_some_and(|word| word.eq_ignore_ascii_case("if")) =>
+            {
                 ifs += 1;
             }
             _ => {}
@@ -94,7 +96,7 @@ fn stage(pair: Pair<Rule>) -> Result<Stage, Error> {
         Rule::side_by_side => {
             let chains = part.into_inner().filter(|part| part.as_rule() == Rule::chain);
             Node::SideBySide(chains.map(chain).collect::<Result<_, _>>()?)
-        },
+        }
         Rule::chain => Node::Chain(chain(part)?),
         Rule::flow => Node::Flow(Box::new(flow(part)?)),
         Rule::command => {

@@ -19,7 +19,10 @@ fn chains_are_read() {
         ("a → b → [c, d] → e", "a → b → [c, d] → e"),
         ("[a -> b, [c, d,], e]", "[a → b, [c, d], e]"),
         ("to-staging->v1.2_x", "to-staging → v1.2_x"),
-        ("coordinator: plan → specialists: [a, b] → aggregator: merge", "coordinator: plan → specialists: [a, b] → aggregator: merge"),
+        (
+            "coordinator: plan → specialists: [a, b] → aggregator: merge",
+            "coordinator: plan → specialists: [a, b] → aggregator: merge",
+        ),
         ("(a -> b) -> c", "(a → b) → c"),
         ("a -> (if b.passed then c else d) -> e", "a → (if b.passed then c else d) → e"),
         ("/docs  topic two -> [/query \"a, 'b' -> c\" d, /x]", "/docs topic two → [/query 'a, \\'b\\' -> c' d, /x]"),
@@ -49,12 +52,21 @@ fn names_know_where_they_stand() {
 fn flows_are_read() {
     for (text, same) in [
         ("if a then b", "if a then b"),
-        ("IF tests.passed AND coverage > 80% THEN deploy -> smoke ELSE notify", "if tests.passed AND coverage > 80% then deploy → smoke else notify"),
+        (
+            "IF tests.passed AND coverage > 80% THEN deploy -> smoke ELSE notify",
+            "if tests.passed AND coverage > 80% then deploy → smoke else notify",
+        ),
         ("if a then b else if c then d else e", "if a then b else if c then d else e"),
         ("if a then if b then c else d", "if a then if b then c else d"),
         ("if a then (if b then c) else d", "if a then (if b then c) else d"),
-        ("if a.text == 'x then y' and (b or contains(c.text, \"then\")) then [d, e]", "if a.text == 'x then y' and (b or contains(c.text, \"then\")) then [d, e]"),
-        ("if thenx.passed or to-then.passed\nthen elsewhere\nelse otherwise", "if thenx.passed or to-then.passed then elsewhere else otherwise"),
+        (
+            "if a.text == 'x then y' and (b or contains(c.text, \"then\")) then [d, e]",
+            "if a.text == 'x then y' and (b or contains(c.text, \"then\")) then [d, e]",
+        ),
+        (
+            "if thenx.passed or to-then.passed\nthen elsewhere\nelse otherwise",
+            "if thenx.passed or to-then.passed then elsewhere else otherwise",
+        ),
         ("if a then /say well done else /say no", "if a then /say well done else /say no"),
     ] {
         let flow = parse_flow(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
@@ -82,7 +94,12 @@ fn wrong_texts_say_what_to_write() {
         ("a, b", "`,` cannot stand here", "steps that run side by side stand in brackets: `[a, b]`", Some(1)),
         ("a -> [b, c", "the text ends too early", "a `]` is missing", Some(10)),
         ("(a", "the text ends too early", "a `)` is missing", Some(2)),
-        ("a -> []", "`]` cannot stand here", "an empty list does nothing; write the names that run side by side: `[a, b]`", Some(6)),
+        (
+            "a -> []",
+            "`]` cannot stand here",
+            "an empty list does nothing; write the names that run side by side: `[a, b]`",
+            Some(6),
+        ),
         ("a -> 'b'", "`'` cannot stand here", "names stand without quotes", Some(5)),
         (
             "if a then b",
@@ -135,7 +152,8 @@ fn names() -> impl Strategy<Value = Name> {
 }
 
 fn branches(stages: BoxedStrategy<Vec<Stage>>) -> BoxedStrategy<Branch> {
-    let conditions = prop::sample::select(&["a", "a.passed and b > 1", "x == 'then' or (not y)", "contains(a.text, \"else )\")"]);
+    let conditions =
+        prop::sample::select(&["a", "a.passed and b > 1", "x == 'then' or (not y)", "contains(a.text, \"else )\")"]);
     stages
         .prop_map(Branch::Chain)
         .prop_recursive(3, 8, 2, move |inner| {
@@ -150,15 +168,17 @@ fn branches(stages: BoxedStrategy<Vec<Stage>>) -> BoxedStrategy<Branch> {
 fn chains() -> BoxedStrategy<Vec<Stage>> {
     let leaf = prop_oneof![
         names().prop_map(Node::Name),
-        (names(), prop::collection::vec("(\\PC|[\n'\"\\\\]|->|→){0,5}", 0..3)).prop_map(|(name, words)| {
-            Node::Command(Name { text: format!("/{}", name.text).into(), at: 0 }, words)
-        }),
+        (names(), prop::collection::vec("(\\PC|[\n'\"\\\\]|->|→){0,5}", 0..3))
+            .prop_map(|(name, words)| { Node::Command(Name { text: format!("/{}", name.text).into(), at: 0 }, words) }),
     ];
-    let stage = |node: BoxedStrategy<Node>| (prop::option::of(names()), node).prop_map(|(label, node)| Stage { label, node });
+    let stage =
+        |node: BoxedStrategy<Node>| (prop::option::of(names()), node).prop_map(|(label, node)| Stage { label, node });
     // A flow alone in a branch is that branch.
     let lone = |stages: &Vec<Stage>| matches!(&stages[..], [Stage { label: None, node: Node::Flow(_) }]);
     let node = leaf.boxed().prop_recursive(3, 16, 3, move |node| {
-        let chain = prop::collection::vec(stage(node.boxed()), 1..3).prop_filter("no lone flow", move |stages| !lone(stages)).boxed();
+        let chain = prop::collection::vec(stage(node.boxed()), 1..3)
+            .prop_filter("no lone flow", move |stages| !lone(stages))
+            .boxed();
         let flows = branches(chain.clone()).prop_filter_map("a flow", |branch| match branch {
             Branch::Flow(flow) => Some(Node::Flow(flow)),
             Branch::Chain(_) => None,
@@ -169,9 +189,7 @@ fn chains() -> BoxedStrategy<Vec<Stage>> {
             flows,
         ]
     });
-    prop::collection::vec(stage(node.boxed()), 1..4)
-        .prop_filter("no lone flow", move |stages| !lone(stages))
-        .boxed()
+    prop::collection::vec(stage(node.boxed()), 1..4).prop_filter("no lone flow", move |stages| !lone(stages)).boxed()
 }
 
 proptest! {
