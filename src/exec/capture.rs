@@ -39,33 +39,9 @@ impl Logs {
         self.folder.join(self.name(ending))
     }
 
-    /// Creates one of the files, empty.
-    pub fn create(&self, ending: &str) -> Result<File, Failure> {
-        let path = self.path(ending);
-        File::create(&path).map_err(|error| store_failure("create", &path, &error))
-    }
-
-    /// What a process left in one of the files: nothing if it is empty, and then the file is removed.
-    pub fn take(&self, ending: &str) -> Result<Option<Captured>, Failure> {
-        let path = self.path(ending);
-        let result = (|| {
-            let bytes = fs::metadata(&path)?.len();
-            if bytes == 0 {
-                fs::remove_file(&path)?;
-                return Ok(None);
-            }
-            let sha256 = if bytes > INLINE_LIMIT as u64 { hash(&mut File::open(&path)?)? } else { String::new() };
-            Ok(Some(Captured { log: Log { file: self.name(ending), bytes, sha256 }, path: path.clone() }))
-        })();
-        result.map_err(|error: io::Error| store_failure("read", &path, &error))
-    }
-
-    /// Removes files of an attempt that never began.
-    pub fn remove(&self, endings: &[&str]) {
-        for ending in endings {
-            // A file that is not there needs no removing; one that cannot be removed does no harm.
-            let _ = fs::remove_file(self.path(ending));
-        }
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 
@@ -78,6 +54,12 @@ pub(super) struct Captured {
 }
 
 impl Captured {
+    /// The file at `path`, called `name` in events, with so many bytes.
+    pub fn of(name: String, path: PathBuf, bytes: u64) -> io::Result<Self> {
+        let sha256 = if bytes > INLINE_LIMIT as u64 { hash(&mut File::open(&path)?)? } else { String::new() };
+        Ok(Captured { log: Log { file: name, bytes, sha256 }, path })
+    }
+
     fn is_long(&self) -> bool {
         self.log.bytes > INLINE_LIMIT as u64
     }

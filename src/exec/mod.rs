@@ -11,6 +11,7 @@ use crate::event::{Decision, Failure, FailureKind, Outcome, Saw};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Task};
 use crate::state::Inputs;
 
+mod blank;
 mod capture;
 mod command;
 mod constant;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::event::{Decision, Failure, FailureKind, Outcome};
 use crate::plan::{StepId, Task};
 
+use super::blank::Blanks;
 use super::pool::Pool;
 use super::running::Running;
 use super::{Closures, Done, Executor, Job, Report, Work, process, script};
@@ -30,9 +31,9 @@ impl Executors {
     /// `grace`: what a process gets between SIGTERM and SIGKILL.
     pub fn new(closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
         let running = Running::new(grace);
-        let (table, tell) = (running.clone(), report.clone());
+        let (table, tell, blanks) = (running.clone(), report.clone(), Blanks::default());
         let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, move |job: Job| {
-            tell(finished(&job, |job| process::run(job, &table)));
+            tell(finished(&job, |job| process::run(job, &table, &blanks)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let table = running.clone();

@@ -140,6 +140,7 @@ impl Bench {
         let mut names: Vec<String> = fs::read_dir(self.path().join("run/logs"))
             .expect("the folder of the logs")
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+            .filter(|name| !name.starts_with('.'))
             .collect();
         names.sort();
         names
@@ -404,7 +405,7 @@ fn a_missing_program_is_named() {
     fs::write(bench.path().join("plain"), "echo x").expect("a file");
     let bad = failure(bench.run(bench.job(exec(&["./plain"]))));
     assert!(bad.help.is_some_and(|help| help.contains("chmod +x")), "{}", bad.message);
-    assert_eq!(bench.logs(), Vec::<String>::new());
+    assert_eq!(bench.logs(), ["7-group_step_a_b_.1.err"], "of the shell");
 }
 
 #[test]
@@ -431,6 +432,28 @@ fn a_child_in_the_background_is_not_waited_for() {
     assert!(is_alive(&pid), "it belongs to another attempt");
     end_marked(&bench.run_id(), "group/step[a b]", 1);
     assert!(!is_alive(&pid));
+}
+
+#[test]
+fn what_a_child_in_the_background_writes_later_gets_into_nobodys_log() {
+    let bench = Bench::new();
+    let outcome = bench.sh("setsid sh -c 'until [ -e go ]; do sleep 0.01; done; echo late; echo > over' &");
+    assert_eq!(outcome.stdout, None);
+    let during = bench.sh("touch go; until [ -s over ]; do sleep 0.01; done");
+    assert_eq!(value(&during), &json!(""));
+    for _ in 0..3 {
+        assert_eq!(value(&bench.sh("true")), &json!(""));
+    }
+}
+
+#[test]
+fn the_log_of_a_process_can_be_read_while_it_runs() {
+    let bench = Bench::new();
+    bench.start(bench.job(sh("echo here; until [ -e go ]; do sleep 0.01; done")));
+    assert_eq!(bench.wait_for("run/logs/7-group_step_a_b_.1.out"), "here");
+    fs::write(bench.path().join("go"), "").expect("a file");
+    assert_eq!(value(&bench.outcome()), &json!("here"));
+    assert_eq!(bench.logs(), ["7-group_step_a_b_.1.out"]);
 }
 
 #[test]
