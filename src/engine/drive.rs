@@ -9,6 +9,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::hint::spin_loop;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -30,6 +31,10 @@ use crate::store::RunLog;
 
 /// Most messages taken in one round, so that their effects begin soon.
 const ROUND: usize = 256;
+
+/// How long the loop looks for a message before it sleeps while closures are being called: about what a wake-up costs,
+/// which is more than most closures take.
+const LOOK: Duration = Duration::from_micros(20);
 
 /// What is told of an append, on the log's thread.
 pub type Committed = Box<dyn FnOnce(Result<()>) + Send>;
@@ -219,6 +224,9 @@ fn drive(setup: Setup, inbox: Inbox, receive: UnboundedReceiver<Message>, bus: B
             timers: BinaryHeap::new(),
             armed: 0,
             outside: HashSet::new(),
+            inside: 0,
+            expansions: VecDeque::new(),
+            expanding: false,
             wanted: HashMap::new(),
             closing: false,
             failure: None,
@@ -269,6 +277,11 @@ struct Driver {
     armed: u64,
     /// Attempts outside the process that have not been reported.
     outside: HashSet<(StepId, u32)>,
+    /// Number of pieces of work inside the process that have not been reported.
+    inside: usize,
+    /// Fan-outs to be evaluated, and whether one is.
+    expansions: VecDeque<(StepId, u32)>,
+    expanding: bool,
     wanted: HashMap<StepId, Vec<Sender<Arc<StepResult>>>>,
     round: Round,
     closing: bool,
@@ -310,6 +323,12 @@ impl Driver {
     async fn run(mut self, mut receive: UnboundedReceiver<Message>) -> Result<RunState> {
         let mut messages = Vec::with_capacity(ROUND);
         loop {
+            if self.inside > 0 {
+                let begun = Instant::now();
+                while receive.is_empty() && begun.elapsed() < LOOK {
+                    spin_loop();
+                }
+            }
             match self.timers.peek() {
                 Some(Reverse((at, ..))) => {
                     let at = tokio::time::Instant::from_std(*at);
@@ -368,13 +387,18 @@ impl Driver {
                 self.handle(now, Input::Want(step));
             }
             Message::Done(Done::Finished { step, attempt, outcome }) => {
-                self.outside.remove(&(step, attempt));
+                if !self.outside.remove(&(step, attempt)) {
+                    self.inside -= 1;
+                }
                 self.handle(now, Input::Finished { step, attempt, outcome });
             }
             Message::Done(Done::Decided { step, branch, result, saw }) => {
+                self.inside -= 1;
                 self.handle(now, Input::Decided { step, branch, result, saw });
             }
             Message::Done(Done::Expanded { step, result }) => {
+                self.inside -= 1;
+                self.expanding = false;
                 self.handle(now, Input::Expanded { step, result: result.map(Box::new) });
             }
             Message::Failed(..) | Message::Closed => {}
@@ -434,9 +458,7 @@ impl Driver {
                 }
             }
             Effect::Decide { step, branch } => self.round.inside.extend(self.gatherer.decide(state, step, branch)),
-            Effect::Expand { step, iteration } => {
-                self.round.inside.push(self.gatherer.expand(state, step, iteration));
-            }
+            Effect::Expand { step, iteration } => self.expansions.push_back((step, iteration)),
             Effect::Arm { timer, delay_ms } => {
                 self.armed += 1;
                 let at = Instant::now() + Duration::from_millis(delay_ms);
@@ -466,8 +488,16 @@ impl Driver {
 
     /// Ends a round: work inside the process begins, events go to the log, and with them what has to wait for them.
     fn finish(&mut self, now: u64) {
+        // One at a time: each looks at the plan, which could not grow without being copied while another one does.
+        if !self.expanding
+            && let Some((step, iteration)) = self.expansions.pop_front()
+        {
+            self.expanding = true;
+            self.round.inside.push(self.gatherer.expand(&self.machine.state, step, iteration));
+        }
         let Round { events, inside, outside, close, .. } = std::mem::take(&mut self.round);
         if !inside.is_empty() {
+            self.inside += inside.len();
             self.executor.start(inside);
         }
         if events.is_empty() && outside.is_empty() && !close {

@@ -45,17 +45,16 @@ impl Blanks {
         })
     }
 
-    fn give_back(&self, path: PathBuf) {
-        self.state().free.push_back(path);
-    }
-}
-
-impl Drop for Blanks {
-    fn drop(&mut self) {
-        for path in &self.0.get_mut().unwrap_or_else(PoisonError::into_inner).free {
+    /// Removes those that are free.
+    pub fn remove(&self) {
+        for path in self.state().free.drain(..) {
             // If it stays it does no harm.
             let _ = fs::remove_file(path);
         }
+    }
+
+    fn give_back(&self, path: PathBuf) {
+        self.state().free.push_back(path);
     }
 }
 

@@ -19,7 +19,8 @@ use super::capture::{Captured, Logs};
 use super::command::Program;
 use super::running::Running;
 use super::tree::Mark;
-use super::{Job, exit, fields, stdin};
+use super::watchdog::Watchdog;
+use super::{Job, exit, fields, memory, stdin};
 
 /// How much of standard error a message may quote, in bytes.
 const QUOTED: u64 = 2048;
@@ -27,8 +28,24 @@ const QUOTED: u64 = 2048;
 /// A process that runs longer than this gets log files with names, for others to look at.
 const SOON: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
+/// What the processes of a run share.
+#[derive(Default)]
+pub(super) struct Room {
+    blanks: Blanks,
+    watchdog: Watchdog,
+}
+
+impl Room {
+    /// The run is over: nothing more is to be watched, and no empty files are needed.
+    pub fn close(&self) {
+        self.watchdog.call_off();
+        self.blanks.remove();
+    }
+}
+
 /// Makes the attempt and waits for its end. Blocks.
-pub(super) fn run(job: &Job, running: &Arc<Running>, blanks: &Blanks) -> Result<Outcome, Failure> {
+pub(super) fn run(job: &Job, running: &Arc<Running>, room: &Room) -> Result<Outcome, Failure> {
+    let blanks = &room.blanks;
     let key = (job.step, job.attempt);
     let program = Program::of(job)?;
     if !running.may_begin(key) {
@@ -55,6 +72,7 @@ pub(super) fn run(job: &Job, running: &Arc<Running>, blanks: &Blanks) -> Result<
     let leader = Pid::from_raw(child.id() as i32)
         .ok_or_else(|| Failure::new(FailureKind::Spawn, format!("`{}` has no process number", program.shown)))?;
     running.begun(key, leader, mark);
+    room.watchdog.begin(&job.site.run, running.grace());
     if !ends_soon(leader) {
         stdout.name();
         stderr.name();
@@ -73,7 +91,7 @@ pub(super) fn run(job: &Job, running: &Arc<Running>, blanks: &Blanks) -> Result<
         code: used.status.code(),
         signal: used.status.signal(),
         cpu_ms: (used.rusage.utime + used.rusage.stime).as_millis() as u64,
-        memory_kib: used.rusage.maxrss / 1024,
+        memory_kib: memory::of_child(used.rusage.maxrss / 1024),
         ..Outcome::default()
     };
     outcome.error = killed.is_some().then(|| exit::by_us(&program));

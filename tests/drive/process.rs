@@ -198,7 +198,16 @@ fn text_is_the_output_without_its_final_newline() {
     let stdout = outcome.stdout.expect("a log");
     assert_eq!((stdout.file.as_str(), stdout.bytes), ("logs/7-group_step_a_b_.1.out", 5));
     assert_eq!(outcome.stderr.expect("a log").bytes, 5);
-    assert!(outcome.memory_kib > 0);
+}
+
+#[test]
+fn time_and_memory_of_a_process_are_known() {
+    let bench = Bench::new();
+    let outcome = bench.sh("head -c 300000000 /dev/zero | tail -c 290000000 | wc -c");
+    assert_eq!(value(&outcome), &json!("290000000"));
+    assert!(outcome.memory_kib > 250_000, "{}", outcome.memory_kib);
+    assert!(outcome.cpu_ms > 0);
+    assert_eq!(bench.sh("true").memory_kib, 0, "it needs less than this program");
 }
 
 #[test]
