@@ -178,7 +178,11 @@ impl Program {
         let index = self.files().len() as u16;
         // A byte order mark is no part of the script; a first line `#!…` is for the system.
         let source = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let source = if source.starts_with("#!") { format!("//{}", &source[2..]) } else { source.to_owned() };
+        let source = match source.strip_prefix("#!") {
+            // With `/` or `!` after it, the `//` would begin a doc comment.
+            Some(rest) => format!("//{}", rest.strip_prefix(['/', '!']).map_or(rest.into(), |rest| format!(" {rest}"))),
+            None => source.to_owned(),
+        };
         let compiled = self.0.engine.compile(&source);
         let mut ast = match compiled {
             Ok(ast) => ast,
@@ -329,10 +333,11 @@ impl Program {
         }
         builder.header.stopped_at = stopped_at;
         builder.header.files = self.sources().iter().map(|(name, text)| plan::File::of(name, text)).collect();
-        let growth = builder.growth(true).map_err(|problem| problem.with_sources(&self.texts()))?;
+        builder.settle().map_err(|problem| problem.with_sources(&self.texts()))?;
         if let Some(problem) = as_one(builder.check()) {
             return Err(problem.with_sources(&self.texts()));
         }
+        let growth = session.builder.take().map(Builder::last_growth).unwrap_or_default();
         Ok(Built { growth, printed: std::mem::take(&mut session.printed) })
     }
 
@@ -485,12 +490,11 @@ impl Program {
                 return Err(fault::failure(&error, &session));
             }
             let builder = session.builder.as_mut().expect("it was given one");
-            let mut growth = builder.growth(false).map_err(|problem| as_failure(problem, span))?;
-            growth.header = None;
+            builder.settle().map_err(|problem| as_failure(problem, span))?;
             if let Some(problem) = as_one(builder.check()) {
                 return Err(as_failure(problem, span));
             }
-            Ok(growth)
+            Ok(Growth { header: None, ..builder.growth() })
         })
     }
 }

@@ -4,9 +4,11 @@
 //! for [`progress`] no terminal: the doors say how wide the screen is, what time it is, and where the text goes.
 
 mod counts;
+pub mod docs;
 pub mod json;
 pub mod logs;
 mod look;
+mod params;
 mod place;
 pub mod progress;
 mod reason;
@@ -17,6 +19,7 @@ pub mod time;
 mod why;
 
 pub use look::{Look, Tone};
+pub use params::parameters;
 pub use place::{is_secret, place};
 pub use runs::{RunLine, runs};
 pub use show::show;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use flow::event::{Event, Log, RunStatus, Stop};
 use flow::plan::StepId;
+use flow::state::RunState;
 use flow::view::progress::Progress;
 use flow::view::time::Clock;
 use flow::view::{Look, Summary, Why, json, show};
@@ -86,6 +87,13 @@ fn why_of_every_step_of_a_running_run() {
 }
 
 #[test]
+fn why_of_a_run_whose_process_is_gone() {
+    let run = Sample::running();
+    let text = format!("{}\n{}", shown(&run, RunStatus::Interrupted), why(&run, RunStatus::Interrupted, &[DOCS, PUSH]));
+    golden::check("view/why-interrupted.txt", &text);
+}
+
+#[test]
 fn why_of_every_step_of_a_good_run() {
     golden::check("view/why-success.txt", &why(&Sample::succeeding(), RunStatus::Success, &ALL));
 }
@@ -137,8 +145,12 @@ fn plain_progress_is_a_line_an_event() {
     let run = Sample::failing();
     let out = Shared::default();
     let mut progress = Progress::lines(Box::new(out.clone()), Look::PLAIN);
-    run.records.iter().for_each(|record| progress.record(record));
-    progress.finish(run.now());
+    let mut state = RunState::default();
+    for record in &run.records {
+        state.apply(record.at, &record.event);
+        progress.record(&state, record);
+    }
+    progress.finish(&state, run.now());
     let text = String::from_utf8(out.0.lock().expect("nobody panics with it").clone()).expect("text");
     golden::check("view/progress-plain.txt", &text);
 }

@@ -1,12 +1,12 @@
 //! Waiting: what a step waits for, down to what is really going on; and the same for a whole run.
 
-use super::{SHOWN, Story, list};
+use super::{NAMES, Story};
 use crate::event::RunStatus;
+use crate::plan::wording::list;
 use crate::plan::{Condition, Rule, StepId, Task};
 use crate::state::{Seen, Status};
 use crate::view::look::tone;
-use crate::view::summary::shell_word;
-use crate::view::{Tone, place, reason, time};
+use crate::view::{reason, time};
 
 /// How far predecessors are followed.
 const DEPTH: usize = 6;
@@ -83,7 +83,7 @@ impl Story<'_> {
     }
 
     /// What a step that is not over is doing, in a few words.
-    fn now(&self, id: StepId) -> String {
+    pub(super) fn now(&self, id: StepId) -> String {
         let (state, clock) = (self.why.state, self.why.clock);
         let step = state.step(id);
         let until = |until: u64| match until.saturating_sub(clock.now()) {
@@ -91,6 +91,7 @@ impl Story<'_> {
             ms => time::duration(ms),
         };
         let said = match step.status {
+            Status::Running if self.cut_off() => "cut off when the run's process ended".to_owned(),
             Status::Running => format!("running for {}", time::elapsed(clock.now().saturating_sub(step.started_at))),
             Status::Waiting => format!("waiting for another {}", until(step.until)),
             Status::Retrying => format!(
@@ -106,6 +107,11 @@ impl Story<'_> {
             status => status.name().to_owned(),
         };
         self.why.look.paint(tone(step.status), &said)
+    }
+
+    /// Is what seems to run going on no longer?
+    pub(super) fn cut_off(&self) -> bool {
+        self.why.status == RunStatus::Interrupted
     }
 
     /// The steps that must get on before this one can start: predecessors, the steps its condition reads, its group.
@@ -145,7 +151,7 @@ impl Story<'_> {
     }
 
     /// The same, but what its group waits for in the place of a group that has not begun.
-    fn roots(&self, id: StepId) -> Vec<StepId> {
+    pub(super) fn roots(&self, id: StepId) -> Vec<StepId> {
         let mut roots = Vec::new();
         let mut at = Some(id);
         while let Some(id) = at {
@@ -198,7 +204,7 @@ impl Story<'_> {
                 (None, Some(n)) => format!("at most {n} a minute"),
                 (None, None) => "no bounds".to_owned(),
             };
-            let held = if holders.is_empty() { "nobody".to_owned() } else { list(&holders) };
+            let held = if holders.is_empty() { "nobody".to_owned() } else { list(&holders, NAMES) };
             self.line(&format!("It needs {shares} of the limit `{name}` ({most}); held now by {held}."));
         }
         let running: Vec<_> = self.running().into_iter().map(|id| format!("`{}`", why.path(id))).collect();
@@ -206,8 +212,8 @@ impl Story<'_> {
         let most = most.map_or(String::new(), |n| format!(" (max_parallel is {n})"));
         match running.len() {
             0 => self.line("No other step stands in its way: it can start at any moment."),
-            n => {
-                let shown = list(&running[..n.min(WIDE)]);
+            _ => {
+                let shown = list(&running, NAMES);
                 self.line(&format!(
                     "No other step stands in its way; it waits for a free place{most}. Running: {shown}."
                 ));
@@ -245,89 +251,5 @@ impl Story<'_> {
                 self.condition(when, None);
             }
         }
-    }
-
-    /// For a whole run: what is going on, and what waits for what.
-    pub(super) fn open_steps(&mut self) {
-        let (why, state) = (self.why, self.why.state);
-        let leaf = |id: &StepId| !state.plan.step(*id).task.is_group();
-        let (mut now, mut waiting) = (Vec::new(), Vec::new());
-        for id in state.plan.ids().filter(leaf) {
-            match state.step(id).status {
-                Status::Running | Status::Retrying | Status::Waiting => now.push(id),
-                Status::Pending | Status::Ready if !why.status.is_final() => waiting.push(id),
-                _ => {}
-            }
-        }
-        self.section("Going on", &now, |story, id| {
-            let (path, said) = (story.why.path(id), story.now(id));
-            story.line(&format!("{path}: {said}"));
-        });
-        self.section("Waiting", &waiting, |story, id| {
-            let paths: Vec<_> = story.roots(id).iter().map(|id| format!("`{}`", story.why.path(*id))).collect();
-            let path = story.why.path(id);
-            match paths.len() {
-                0 if story.why.state.plan.hook(id).is_some() => story.line(&format!("{path}: a hook, for later")),
-                0 => story.line(&format!("{path}: ready to start")),
-                n if n > 4 => story.line(&format!("{path}: waits for {} and {} more", paths[..4].join(", "), n - 4)),
-                _ => story.line(&format!("{path}: waits for {}", list(&paths))),
-            }
-        });
-    }
-
-    /// For a whole run: what failed.
-    pub(super) fn failures(&mut self) {
-        let state = self.why.state;
-        let failed = |id: &StepId| state.step(*id).status == Status::Failed && !reason::is_child_failure(state, *id);
-        let failed: Vec<_> = state.plan.ids().filter(failed).collect();
-        self.section("Failed", &failed, |story, id| {
-            let state = story.why.state;
-            let at = place(&state.plan, state.plan.step(id).span);
-            let at = at.map_or(String::new(), |at| story.why.look.paint(Tone::Faint, &format!("  {at}")));
-            let said = reason::failed(state.step(id).outcome.as_deref());
-            story.line(&format!("{}: {said}{at}", story.why.path(id)));
-            if let Some(how) = reason::handled(state, id) {
-                story.within(|story| story.line(&format!("the run does not fail by it: {how}")));
-            }
-        });
-        if let Some(first) = failed.first() {
-            let word = shell_word(&self.why.path(*first));
-            self.line(&format!("More: flow why {} {word}", state.created.run));
-        }
-    }
-
-    /// For a whole run: what was skipped, except where that only follows from another skip.
-    pub(super) fn skips(&mut self) {
-        use crate::event::{Because, Skip};
-        let state = self.why.state;
-        let root = |id: &StepId| match state.step(*id).skip.as_deref() {
-            Some(Skip::NotTaken(because) | Skip::UpstreamFailed(because)) => match because {
-                Because::Group(_) => false,
-                Because::Predecessor(before) => state.step(*before).status != Status::Skipped,
-                _ => true,
-            },
-            None => false,
-        };
-        let skipped: Vec<_> = state.plan.ids().filter(root).collect();
-        self.section("Skipped", &skipped, |story, id| {
-            let said = reason::skipped(story.why.state, id);
-            story.line(&format!("{}: {said}", story.why.path(id)));
-        });
-    }
-
-    fn section(&mut self, title: &str, ids: &[StepId], mut tell: impl FnMut(&mut Self, StepId)) {
-        if ids.is_empty() {
-            return;
-        }
-        self.gap();
-        self.line(&self.why.look.paint(Tone::Strong, &format!("{title}:")));
-        self.indent += 1;
-        for id in ids.iter().take(SHOWN) {
-            tell(self, *id);
-        }
-        if ids.len() > SHOWN {
-            self.line(&format!("and {} more", ids.len() - SHOWN));
-        }
-        self.indent -= 1;
     }
 }
