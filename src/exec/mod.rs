@@ -19,6 +19,7 @@ mod exit;
 mod fake;
 mod fields;
 mod memory;
+mod output;
 mod pool;
 mod process;
 mod running;
