@@ -107,6 +107,7 @@ pub struct Diagnostic(Box<Inner>);
 struct Inner {
     code: &'static str,
     kind: Kind,
+    warning: bool,
     message: String,
     help: Option<String>,
     labels: Vec<(Span, String)>,
@@ -121,6 +122,7 @@ impl Diagnostic {
         Diagnostic(Box::new(Inner {
             code,
             kind: codes::find(code).map_or(Kind::Failure, |c| c.kind),
+            warning: false,
             message: message.into(),
             help: None,
             labels: Vec::new(),
@@ -152,6 +154,13 @@ impl Diagnostic {
             self.0.sources = sources.clone();
         }
         self.0.related = self.0.related.into_iter().map(|d| d.with_sources(sources)).collect();
+        self
+    }
+
+    /// Nothing is refused for it: it is only probably not meant.
+    #[must_use]
+    pub fn as_warning(mut self) -> Self {
+        self.0.warning = true;
         self
     }
 
@@ -213,6 +222,7 @@ impl Diagnostic {
             .collect();
         serde_json::json!({
             "code": self.0.code,
+            "severity": if self.0.warning { "warning" } else { "error" },
             "message": self.0.message,
             "help": self.0.help,
             "labels": labels,
@@ -232,6 +242,10 @@ impl std::error::Error for Diagnostic {}
 impl miette::Diagnostic for Diagnostic {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(self.0.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        self.0.warning.then_some(miette::Severity::Warning)
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

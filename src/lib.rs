@@ -3,6 +3,7 @@
 //! A script calls `chain`, `flow`, `sh` and so on; that gives a [`plan::Plan`]; the engine executes the plan, durably,
 //! with conditions that are evaluated while it runs. `ARCHITECTURE.md` is the map of the rooms below.
 
+pub mod cli;
 pub mod diag;
 pub mod engine;
 pub mod event;

@@ -178,7 +178,11 @@ impl Program {
         let index = self.files().len() as u16;
         // A byte order mark is no part of the script; a first line `#!…` is for the system.
         let source = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let source = if source.starts_with("#!") { format!("//{}", &source[2..]) } else { source.to_owned() };
+        let source = match source.strip_prefix("#!") {
+            // With `/` or `!` after it, the `//` would begin a doc comment.
+            Some(rest) => format!("//{}", rest.strip_prefix(['/', '!']).map_or(rest.into(), |rest| format!(" {rest}"))),
+            None => source.to_owned(),
+        };
         let compiled = self.0.engine.compile(&source);
         let mut ast = match compiled {
             Ok(ast) => ast,

@@ -22,7 +22,7 @@ pub mod shell;
 mod step;
 pub mod unit;
 mod value;
-mod wording;
+pub(crate) mod wording;
 
 use std::collections::BTreeMap;
 

@@ -12,8 +12,8 @@ use text::ENOUGH;
 
 pub use policy::{limit, on_error_name, policies};
 pub use text::{clean, count, duration, list, plural, shorten, width};
-pub use uses::{all_uses, each_reference, reason};
-pub use value::{bare, command, name, reference, value};
+pub use uses::{all_uses, each_reference, properties, reason};
+pub use value::{bare, command, name, property, reference, value};
 
 #[cfg(test)]
 mod tests {

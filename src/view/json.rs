@@ -88,6 +88,10 @@ pub fn event(run: &str, plan: &Plan, record: &Record) -> Json {
         }
         Event::Finished { step, .. } | Event::Retrying { step, .. } if is_secret(plan, *step) => {
             if let Some(Json::Object(outcome)) = line.get_mut("outcome") {
+                // What to do may quote what the step wrote.
+                if let Some(Json::Object(error)) = outcome.get_mut("error") {
+                    error.shift_remove("help");
+                }
                 for hidden in ["output", "fields"] {
                     if let Some(value) = outcome.get_mut(hidden) {
                         *value = MASK.into();

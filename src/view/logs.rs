@@ -21,19 +21,20 @@ pub struct Logs<W: Write> {
     look: Look,
     prefix: bool,
     attempts: bool,
-    midline: bool,
+    /// The log whose last line has not been ended.
+    midline: Option<Piece>,
 }
 
 impl<W: Write> Logs<W> {
     /// `prefix`: write the path of the step before each line; `attempts`: and which attempt it was.
     pub fn new(out: W, look: Look, prefix: bool, attempts: bool) -> Self {
-        Logs { out, look, prefix, attempts, midline: false }
+        Logs { out, look, prefix, attempts, midline: None }
     }
 
     /// What stands before each line of a log.
     fn prefix(&self, piece: &Piece) -> String {
         let mut said = String::new();
-        if self.prefix {
+        if self.prefix || self.attempts {
             said.push_str(&piece.path);
         }
         if self.attempts {
@@ -47,15 +48,20 @@ impl<W: Write> Logs<W> {
         format!("{} ", self.look.paint(tone, &format!("{said} {bar}")))
     }
 
-    /// Writes a log, line by line; bytes stay as they are. Nothing longer than a line is held in memory,
-    /// and without a prefix not even that.
-    pub fn write(&mut self, piece: &Piece, mut content: impl BufRead) -> io::Result<()> {
+    /// Writes a log, line by line; bytes stay as they are. Nothing longer than a line is held in memory, and without a
+    /// prefix not even that. `open`: more will be written to the log, so a last line without an end is left for the next
+    /// call. Gives the number of bytes taken.
+    pub fn write(&mut self, piece: &Piece, mut content: impl BufRead, open: bool) -> io::Result<u64> {
         let prefix = self.prefix(piece);
         if prefix.is_empty() {
-            return self.copy(content);
+            return self.copy(piece, content);
         }
-        let mut line = Vec::new();
+        let (mut line, mut taken) = (Vec::new(), 0);
         while content.read_until(b'\n', &mut line)? > 0 {
+            if open && !line.ends_with(b"\n") {
+                break;
+            }
+            taken += line.len() as u64;
             self.out.write_all(prefix.as_bytes())?;
             self.out.write_all(&line)?;
             if !line.ends_with(b"\n") {
@@ -63,21 +69,23 @@ impl<W: Write> Logs<W> {
             }
             line.clear();
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// The bytes as they are; a log that does not end its last line is ended by the next one.
-    fn copy(&mut self, mut content: impl BufRead) -> io::Result<()> {
+    fn copy(&mut self, piece: &Piece, mut content: impl BufRead) -> io::Result<u64> {
+        let mut taken = 0;
         loop {
             let bytes = content.fill_buf()?;
-            let (len, Some(last)) = (bytes.len(), bytes.last()) else { return Ok(()) };
-            let midline = *last != b'\n';
-            if std::mem::replace(&mut self.midline, false) {
+            let (len, Some(last)) = (bytes.len(), bytes.last()) else { return Ok(taken) };
+            let ends = *last == b'\n';
+            if self.midline.take().is_some_and(|other| other != *piece) {
                 self.out.write_all(b"\n")?;
             }
             self.out.write_all(bytes)?;
             content.consume(len);
-            self.midline = midline;
+            taken += len as u64;
+            self.midline = (!ends).then(|| piece.clone());
         }
     }
 
@@ -95,9 +103,19 @@ mod tests {
         let mut out = Vec::new();
         let mut logs = Logs::new(&mut out, Look::PLAIN, prefix, attempts);
         let piece = |path: &str| Piece { path: path.into(), attempt: 1, stderr: false };
-        logs.write(&piece("a"), &b"one\ntwo"[..]).expect("a vector takes everything");
-        logs.write(&piece("b/c"), &b"three\n"[..]).expect("a vector takes everything");
+        logs.write(&piece("a"), &b"one\ntwo"[..], false).expect("a vector takes everything");
+        logs.write(&piece("b/c"), &b"three\n"[..], false).expect("a vector takes everything");
         String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn an_unfinished_line_is_left_for_later() {
+        let mut out = Vec::new();
+        let mut logs = Logs::new(&mut out, Look::PLAIN, true, false);
+        let piece = Piece { path: "a".into(), attempt: 1, stderr: false };
+        assert_eq!(logs.write(&piece, &b"one\ntw"[..], true).ok(), Some(4));
+        assert_eq!(logs.write(&piece, &b"two\n"[..], true).ok(), Some(4));
+        assert_eq!(out, "a │ one\na │ two\n".as_bytes());
     }
 
     #[test]

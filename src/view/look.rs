@@ -4,6 +4,7 @@ use owo_colors::{OwoColorize, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::event::RunStatus;
+pub(super) use crate::plan::wording::width as columns;
 use crate::state::Status;
 
 /// What the place where text goes can show.
@@ -126,11 +127,6 @@ pub(super) fn run_tone(status: RunStatus) -> Tone {
         RunStatus::Cancelled | RunStatus::Paused | RunStatus::Interrupted => Tone::Warn,
         RunStatus::Pending => Tone::Faint,
     }
-}
-
-/// Columns that a text takes. The text must be without colours.
-pub(super) fn columns(text: &str) -> usize {
-    text.width()
 }
 
 /// Text from outside, made safe for one line of a terminal: no escape sequences, no line breaks.

@@ -5,9 +5,11 @@
 
 mod counts;
 mod diagnostic;
+pub mod docs;
 pub mod json;
 pub mod logs;
 mod look;
+mod params;
 mod place;
 pub mod progress;
 mod reason;
@@ -19,6 +21,7 @@ mod why;
 
 pub use diagnostic::diagnostic;
 pub use look::{Look, Tone};
+pub use params::parameters;
 pub use place::{is_secret, place};
 pub use runs::{RunLine, runs};
 pub use show::show;

@@ -6,6 +6,7 @@
 mod board;
 mod news;
 mod rest;
+mod screen;
 
 use std::collections::HashMap;
 use std::io::{BufWriter, Write};
@@ -13,6 +14,7 @@ use std::io::{BufWriter, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::board::Board;
+use self::screen::Screen;
 use super::{Look, time};
 use crate::event::Record;
 use crate::state::RunState;
@@ -54,48 +56,61 @@ impl Progress {
     }
 
     /// The last lines of the terminal that standard error is.
-    pub fn screen(look: Look) -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(20);
+    /// `parallel`: how many steps run at the same time where the run says nothing, for the estimate of the rest.
+    pub fn screen(look: Look, parallel: usize) -> Self {
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), 20);
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
         }
-        Self::of(Place::Screen { bar, news: Vec::new(), dropped: 0 }, look)
+        let mut progress = Self::of(Place::Screen { bar, news: Vec::new(), dropped: 0 }, look);
+        progress.board.parallel = parallel;
+        progress
     }
 
     fn of(place: Place, look: Look) -> Self {
         Progress { board: Board::default(), place, look, drawn_at: 0, began_at: 0 }
     }
 
-    /// How long steps took in earlier runs, by path, in milliseconds, and how many run at the same time:
-    /// for the estimate of the rest.
-    pub fn expect(&mut self, durations: HashMap<String, u64>, parallel: usize) {
-        self.board.expect(durations, parallel);
+    /// How long steps took in earlier runs, by path, in milliseconds: for the estimate of the rest. To be said before
+    /// there are steps.
+    pub fn expect(&mut self, durations: HashMap<String, u64>) {
+        self.board.durations = durations;
+    }
+
+    /// Is it drawn, so that an estimate of the rest is wanted?
+    pub fn is_drawn(&self) -> bool {
+        matches!(self.place, Place::Screen { .. })
+    }
+
+    /// Does it show anything, so that events must be told to it?
+    pub fn is_quiet(&self) -> bool {
+        matches!(self.place, Place::Nowhere)
     }
 
     /// Takes up a run that has events already (a resume): they are counted, but no news.
-    pub fn take_up(&mut self, state: RunState) {
-        if !matches!(self.place, Place::Nowhere) {
+    pub fn take_up(&mut self, state: &RunState) {
+        if !self.is_quiet() {
             self.board.take_up(state);
         }
     }
 
-    /// An event.
-    pub fn record(&mut self, record: &Record) {
-        if matches!(self.place, Place::Nowhere) {
+    /// An event, and the state after it.
+    pub fn record(&mut self, state: &RunState, record: &Record) {
+        if self.is_quiet() {
             return;
         }
         if self.began_at == 0 {
             self.began_at = record.at;
         }
-        self.board.apply(record);
+        self.board.record(state, record);
         let since = record.at.saturating_sub(self.began_at);
         match &mut self.place {
             Place::Nowhere => {}
             Place::Lines(out) => {
-                for news in news::of(self.board.state(), &record.event, self.look) {
+                for news in news::of(state, &record.event, self.look) {
                     // Where nobody reads, there is nobody to be told.
-                    let _ = writeln!(out, "{:>7}  {}", time::duration(since / 100 * 100), news.line);
+                    let _ = writeln!(out, "{:>7}  {}", time::since(since), news.line);
                 }
             }
             Place::Screen { news: waiting, dropped, .. } => {
@@ -103,7 +118,7 @@ impl Progress {
                 if !few && !news::is_trouble(&record.event) {
                     return;
                 }
-                for news in news::of(self.board.state(), &record.event, self.look) {
+                for news in news::of(state, &record.event, self.look) {
                     match news.stays && (few || waiting.len() < BURST) {
                         true => waiting.push(news.line),
                         false => *dropped += usize::from(news.stays),
@@ -114,21 +129,20 @@ impl Progress {
     }
 
     /// Time has passed: it is now so many milliseconds after 1970. To be called a few times a second.
-    pub fn tick(&mut self, now: u64) {
+    pub fn tick(&mut self, state: &RunState, now: u64) {
         if now.saturating_sub(self.drawn_at) < INTERVAL {
             return;
         }
         self.drawn_at = now;
-        self.draw(now);
+        self.draw(state, now);
     }
 
-    fn draw(&mut self, now: u64) {
+    fn draw(&mut self, state: &RunState, now: u64) {
         match &mut self.place {
             Place::Nowhere => {}
             Place::Lines(out) => drop(out.flush()),
             Place::Screen { bar, news, dropped } => {
-                let (columns, rows) =
-                    terminal_size::terminal_size_of(std::io::stderr()).map_or((80, 24), |(w, h)| (w.0, h.0));
+                let (columns, rows) = screen::size();
                 // One column is left free, so that no terminal wraps the line.
                 let look = Look { width: usize::from(columns).saturating_sub(1).max(1), ..self.look };
                 if !news.is_empty() {
@@ -141,7 +155,7 @@ impl Progress {
                     *dropped = 0;
                 }
                 let began = if self.began_at > 0 { self.began_at } else { now };
-                bar.set_message(self.board.lines(now, began, look, usize::from(rows)).join("\n"));
+                bar.set_message(self.board.lines(state, now, began, look, usize::from(rows)).join("\n"));
             }
         }
     }
@@ -159,8 +173,8 @@ impl Progress {
     }
 
     /// The run is over, or nobody looks any longer: news still come out, the drawing goes away.
-    pub fn finish(&mut self, now: u64) {
-        self.draw(now);
+    pub fn finish(&mut self, state: &RunState, now: u64) {
+        self.draw(state, now);
         if let Place::Screen { bar, .. } = &self.place {
             bar.finish_and_clear();
         }

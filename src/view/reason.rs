@@ -117,6 +117,14 @@ pub(super) fn failed(outcome: Option<&Outcome>) -> String {
     }
 }
 
+/// What to do about a failed attempt, if that is worth a line here: not what the log says that is shown or named
+/// beside it, and nothing that may quote the output of a secret step.
+pub(super) fn help<'a>(plan: &Plan, id: StepId, outcome: &'a Outcome) -> Option<&'a str> {
+    let help = outcome.error.as_ref()?.help.as_deref()?;
+    let points_to_log = [&outcome.stdout, &outcome.stderr].into_iter().flatten().any(|log| help.contains(&log.file));
+    (!points_to_log && !is_secret(plan, id)).then_some(help)
+}
+
 /// Did it fail only because a step inside it did?
 pub(super) fn is_child_failure(state: &RunState, id: StepId) -> bool {
     let outcome = state.step(id).outcome.as_ref();

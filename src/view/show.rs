@@ -12,8 +12,8 @@ use crate::state::{RunState, Status};
 
 /// Children of one group that are shown, unless all are asked for.
 const SHOWN: usize = 20;
-/// Columns of an output, or of a reason.
-const NOTE: usize = 72;
+/// Columns of an output, or of a reason, where lines may be of any length.
+const NOTE: usize = 100;
 /// Columns that names may push the rest to the right.
 const NAMES: usize = 44;
 
@@ -210,7 +210,7 @@ impl Tree<'_> {
             if !row.took.is_empty() || !row.note.is_empty() {
                 line.push_str(&format!("  {:>times$}", row.took));
             }
-            let note = look.cut(&row.note, NOTE);
+            let note = if look.width > 0 { row.note.clone() } else { look.cut(&row.note, NOTE) };
             if !note.is_empty() {
                 line.push_str("  ");
             }

@@ -76,7 +76,11 @@ impl Summary<'_> {
         };
         let took = time::duration(state.latest_at.saturating_sub(state.started_at));
         let name = look.paint(Tone::Strong, &state.created.workflow);
-        format!("{} {name} {said} after {took}: {}\n", look.sign(status), Counts::of(state).text())
+        let run = match (self.status, &state.created.run) {
+            (RunStatus::Success, run) if !run.is_empty() => look.paint(Tone::Faint, &format!("  (run {run})")),
+            _ => String::new(),
+        };
+        format!("{} {name} {said} after {took}: {}{run}\n", look.sign(status), Counts::of(state).text())
     }
 
     fn failure(&self, text: &mut String, id: StepId) {
@@ -93,11 +97,12 @@ impl Summary<'_> {
             _ => String::new(),
         };
         let _ = writeln!(text, "  {}{attempts}", reason::failed(outcome));
-        if let Some(help) = error.and_then(|error| error.help.as_deref()) {
+        let logs = outcome.into_iter().flat_map(|o| [o.stderr.as_ref(), o.stdout.as_ref()]).flatten();
+        let log = logs.into_iter().find(|log| log.bytes > 0);
+        if let Some(help) = outcome.and_then(|outcome| reason::help(&state.plan, id, outcome)) {
             let _ = writeln!(text, "  help: {}", one_line(help));
         }
-        let logs = outcome.into_iter().flat_map(|o| [o.stderr.as_ref(), o.stdout.as_ref()]).flatten();
-        let Some(log) = logs.into_iter().find(|log| log.bytes > 0) else { return };
+        let Some(log) = log else { return };
         if is_secret(&state.plan, id) {
             let _ = writeln!(text, "  its output is secret and not shown");
         } else {
@@ -134,7 +139,7 @@ impl Summary<'_> {
 
     fn way_on(&self, text: &mut String, failed: Option<StepId>) {
         let run = &self.state.created.run;
-        if run.is_empty() {
+        if run.is_empty() || self.status == RunStatus::Success {
             return;
         }
         text.push('\n');

@@ -12,8 +12,7 @@ const DAY: u64 = 24 * HOUR;
 pub fn duration(ms: u64) -> String {
     match ms {
         0..SECOND => format!("{ms}ms"),
-        SECOND..MINUTE => format!("{}.{}s", ms / SECOND, ms % SECOND / 100),
-        _ => elapsed(ms),
+        _ => since(ms),
     }
 }
 
@@ -25,6 +24,11 @@ pub fn elapsed(ms: u64) -> String {
         HOUR..DAY => format!("{}h{:02}m", ms / HOUR, ms % HOUR / MINUTE),
         _ => format!("{}d{:02}h", ms / DAY, ms % DAY / HOUR),
     }
+}
+
+/// Time since the beginning of something, in tenths of a second while they matter: `0.3s`, `3m04s`.
+pub fn since(ms: u64) -> String {
+    if ms < MINUTE { format!("{}.{}s", ms / SECOND, ms % SECOND / 100) } else { elapsed(ms) }
 }
 
 /// Times of one zone, seen from one moment.

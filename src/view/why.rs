@@ -14,7 +14,8 @@ use super::summary::shell_word;
 use super::time::{self, Clock};
 use super::{LogPaths, Look, Tone, is_secret, place, reason};
 use crate::diag::{Sources, Span};
-use crate::event::{Decision, Event, Failure, Log, Outcome, Record, RunStatus};
+use crate::event::{Decision, Event, Log, Outcome, Record, RunStatus};
+use crate::plan::wording::list;
 use crate::plan::{Condition, EdgeKind, Rule, StepId};
 use crate::state::result::shorten;
 use crate::state::{RunState, Status};
@@ -23,6 +24,8 @@ use crate::state::{RunState, Status};
 const LINE: usize = 100;
 /// Entries of a list that are shown.
 const SHOWN: usize = 20;
+/// Names in a sentence.
+const NAMES: usize = 8;
 
 /// What the explanation is made from.
 pub struct Why<'a> {
@@ -146,9 +149,9 @@ impl Story<'_> {
                 Some(parent) => self.line(&format!("It waits for nothing but the start of `{}`.", why.path(parent))),
                 None => self.line("It waits for no other step."),
             },
-            (false, Rule::AllSuccess) => self.line(&format!("It ran after {}.", list(&paths))),
+            (false, Rule::AllSuccess) => self.line(&format!("It ran after {}.", list(&paths, NAMES))),
             (false, rule) => {
-                self.line(&format!("It ran after {}; it may start {}.", list(&paths), cause::rule_text(rule)));
+                self.line(&format!("It ran after {}; it may start {}.", list(&paths, NAMES), cause::rule_text(rule)));
             }
         }
         self.chosen(id);
@@ -205,7 +208,7 @@ impl Story<'_> {
         let read = branches.iter().flat_map(|branch| branch.when.iter().flat_map(|when| when.steps()));
         let read = self.with_status(read);
         if !read.is_empty() {
-            self.line(&format!("Its conditions read {}.", list(&read)));
+            self.line(&format!("Its conditions read {}.", list(&read, NAMES)));
         }
         for (n, branch) in branches.iter().enumerate() {
             let path = self.why.path(branch.step);
@@ -284,16 +287,17 @@ impl Story<'_> {
             Some(error) => {
                 let said = one_line(&error.message);
                 self.line(&format!("{name}{began} took {took} and failed: {said}."));
-                self.help(error);
+                self.help(error.span, reason::help(&self.why.state.plan, id, outcome));
             }
         }
     }
 
-    fn help(&mut self, error: &Failure) {
-        if let Some(span) = error.span {
+    /// Where it went wrong, if not simply where the step was declared, and what to do.
+    fn help(&mut self, span: Option<Span>, help: Option<&str>) {
+        if let Some(span) = span {
             self.script(span);
         }
-        if let Some(help) = &error.help {
+        if let Some(help) = help {
             self.within(|story| story.line(&format!("help: {}", one_line(help))));
         }
     }
@@ -311,9 +315,8 @@ impl Story<'_> {
             }
             let hit = self.skipped_because_of(id);
             if !hit.is_empty() {
-                let paths: Vec<_> = hit.iter().take(8).map(|id| format!("`{}`", why.path(*id))).collect();
-                let more = if hit.len() > 8 { format!(" and {} more", hit.len() - 8) } else { String::new() };
-                self.line(&format!("Because of it {} did not run{more}.", list(&paths)));
+                let paths: Vec<_> = hit.iter().map(|id| format!("`{}`", why.path(*id))).collect();
+                self.line(&format!("Because of it {} did not run.", list(&paths, NAMES)));
             }
         }
         let outcome = why.state.step(id).outcome.as_deref();
@@ -361,14 +364,5 @@ impl Story<'_> {
         }
         hit.retain(|other| !state.plan.step(*other).task.is_group());
         hit
-    }
-}
-
-/// `a`, `b` and `c`.
-fn list(items: &[String]) -> String {
-    match items {
-        [] => String::new(),
-        [one] => one.clone(),
-        [some @ .., last] => format!("{} and {last}", some.join(", ")),
     }
 }

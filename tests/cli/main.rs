@@ -2,6 +2,9 @@
 //!
 //! The expected texts are files below `tests/golden`; `FLOW_BLESS=1 cargo test --test cli` writes them anew.
 
+mod commands;
 mod golden;
+mod interrupt;
 mod sample;
+mod transcript;
 mod view;

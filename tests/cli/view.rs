@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use flow::event::{Event, Log, RunStatus, Stop};
 use flow::plan::StepId;
+use flow::state::RunState;
 use flow::view::progress::Progress;
 use flow::view::time::Clock;
 use flow::view::{Look, Summary, Why, json, show};
@@ -137,8 +138,12 @@ fn plain_progress_is_a_line_an_event() {
     let run = Sample::failing();
     let out = Shared::default();
     let mut progress = Progress::lines(Box::new(out.clone()), Look::PLAIN);
-    run.records.iter().for_each(|record| progress.record(record));
-    progress.finish(run.now());
+    let mut state = RunState::default();
+    for record in &run.records {
+        state.apply(record.at, &record.event);
+        progress.record(&state, record);
+    }
+    progress.finish(&state, run.now());
     let text = String::from_utf8(out.0.lock().expect("nobody panics with it").clone()).expect("text");
     golden::check("view/progress-plain.txt", &text);
 }

@@ -91,6 +91,7 @@ pub fn shapes() -> Plan {
     s.order(poll, pause);
     let config = s.add("config", Task::Const(plain(json!({"replicas": 3, "zone": "eu"}))));
     let fail = s.add("give-up", Task::Fail(Value::Text(vec![plain("no luck: "), reference(sub, "error")])));
+    s.data(sub, fail);
     let ok = s.sh("ok", "echo fine");
     let maybe = s.sh("maybe", "echo maybe");
     let inner = s.flow("second-look", vec![(when("config.output.replicas > 2", &[config]), maybe)]);
@@ -156,4 +157,32 @@ pub fn hostile() -> Plan {
 /// Nothing at all.
 pub fn empty() -> Plan {
     Sample::new("empty").plan
+}
+
+/// Layers of steps with edges of no particular order, for looking at drawings.
+#[allow(dead_code)]
+pub fn tangle(layers: usize, width: usize) -> Plan {
+    let mut s = Sample::new("tangle");
+    let mut seed = 11u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    let mut all: Vec<StepId> = Vec::new();
+    for layer in 0..layers {
+        for n in 0..width {
+            let id = s.sh(&format!("step-{layer}-{n}"), &format!("./run {layer} {n}"));
+            if layer > 0 {
+                for _ in 0..1 + random(2) {
+                    let near = (layer - 1) * width + (n + random(3) + width - 1) % width;
+                    s.order(all[near], id);
+                }
+                if random(6) == 0 {
+                    s.data(all[random(layer * width)], id);
+                }
+            }
+            all.push(id);
+        }
+    }
+    s.plan
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use flow::plan::analysis::Analysis;
-use flow::plan::render::{Options, text};
+use flow::plan::render::{Options, SVG_MOST, dot, mermaid, svg, text};
 use flow::plan::*;
 
 use super::{golden, plans};
@@ -25,4 +25,92 @@ fn pages_without_unicode_and_narrow() {
     golden("deploy.ascii.txt", &page(&plans::deploy(), &options));
     let colored = Options { color: true, ..Options::default() };
     golden("deploy.color.txt", &page(&plans::deploy(), &colored).replace('\u{1b}', "ESC"));
+}
+
+#[test]
+fn drawings() {
+    for (name, plan) in plans::all().into_iter().filter(|(name, _)| *name != "wide") {
+        golden(&format!("{name}.mmd"), &mermaid(&plan));
+        golden(&format!("{name}.dot"), &dot(&plan));
+        let drawing = svg(&plan).expect("small enough");
+        well_formed(&drawing);
+        golden(&format!("{name}.svg"), &drawing);
+    }
+}
+
+/// Is it XML? Elements closed in order, attributes quoted, nothing else that begins like markup.
+fn well_formed(xml: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = xml;
+    while let Some(at) = rest.find(['<', '&']) {
+        assert!(!rest[..at].chars().any(|c| c.is_control() && c != '\n'), "a control character in {:?}", &rest[..at]);
+        rest = &rest[at..];
+        if let Some(entity) = rest.strip_prefix('&') {
+            assert!(
+                ["amp;", "lt;", "gt;", "quot;", "#39;"].iter().any(|known| entity.starts_with(known)),
+                "{entity:.20}"
+            );
+            rest = entity;
+            continue;
+        }
+        let end = rest.find('>').expect("a closed tag");
+        let tag = &rest[1..end];
+        rest = &rest[end + 1..];
+        match tag.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name)),
+            None => {
+                assert!(tag.matches('"').count() % 2 == 0 && !tag.contains(['<', '\'']), "{tag}");
+                let name = tag.trim_end_matches('/').split(' ').next().unwrap_or_default();
+                if !tag.ends_with('/') {
+                    open.push(name);
+                }
+            }
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn what_is_too_large_is_not_drawn() {
+    let mut s = super::sample::Sample::new("large");
+    for n in 0..=SVG_MOST {
+        s.sh(&format!("s{n}"), "true");
+    }
+    let refused = svg(&s.plan).expect_err("too large");
+    assert_eq!(refused.code(), "flow::plan::too_large");
+    assert!(refused.help_text().is_some_and(|help| help.contains("dot")));
+}
+
+/// All drawings of large plans, and the largest SVG that is drawn.
+#[test]
+fn large_plans_are_drawn_in_linear_time() {
+    let begin = std::time::Instant::now();
+    let tangle = plans::tangle(100, 20);
+    assert!(svg(&tangle).expect("small enough").ends_with("</svg>\n"));
+    let large = plans::tangle(500, 100);
+    let analysis = Analysis::of(&large, &HashMap::new());
+    for full in [false, true] {
+        let page = text(&large, &analysis, &Options { full, ..Options::default() });
+        assert!(page.contains("step-499-99"));
+    }
+    assert!(mermaid(&large).len() > 1_000_000 && dot(&large).len() > 1_000_000);
+    let mut deep = super::sample::Sample::new("deep");
+    let mut inner = deep.sh("leaf", "true");
+    for n in 0..10_000 {
+        inner = deep.chain(&format!("g{n}"), &[inner]);
+    }
+    let analysis = Analysis::of(&deep.plan, &HashMap::new());
+    for full in [false, true] {
+        let page = text(&deep.plan, &analysis, &Options { full, ..Options::default() });
+        assert!(page.len() < 5_000_000, "{}", page.len());
+    }
+    assert!(mermaid(&deep.plan).len() < 2_000_000 && dot(&deep.plan).len() < 5_000_000);
+    assert!(begin.elapsed() < std::time::Duration::from_secs(60), "took {:?}", begin.elapsed());
+}
+
+#[test]
+#[ignore = "for looking at: writes target/tangle.svg"]
+fn a_tangle_to_look_at() {
+    std::fs::write("target/tangle.svg", svg(&plans::tangle(7, 7)).expect("small enough")).expect("written");
+    std::fs::write("target/wide.svg", svg(&plans::wide()).expect("small enough")).expect("written");
 }

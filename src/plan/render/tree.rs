@@ -3,14 +3,15 @@
 //! Groups are branches of the tree; `→` in front of a step says that it follows the one above it.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::alike::looks;
+use super::details::{condition_text, details, what};
 use super::page::{Ink, Page};
 use crate::plan::analysis::Analysis;
 use crate::plan::hierarchy::Hierarchy;
 use crate::plan::precedence::Precedence;
-use crate::plan::wording::{self, clean, count, list, plural, shorten, width};
-use crate::plan::{Condition, EdgeKind, Moment, Plan, Step, StepId, Task};
+use crate::plan::wording::{self, clean, count, plural, shorten, width};
+use crate::plan::{EdgeKind, Moment, Plan, Step, StepId, Task};
 
 /// Plans with more steps than this are shortened, unless they are wanted in full.
 const MANY: usize = 200;
@@ -289,7 +290,7 @@ impl<'a> Tree<'a> {
         let gap = if is_nameless(step) { 0 } else { names.saturating_sub(width(&name)) + 2 };
         let gap = " ".repeat(gap);
         let after_kind = " ".repeat(kinds.saturating_sub(kind.len()) + 2);
-        let what = self.what(id);
+        let what = what(self.plan, &self.tree, id);
         let place = match (step.span.is_known(), step.span.file) {
             (false, _) => String::new(),
             (true, 0) => format!(":{}", step.span.line),
@@ -309,88 +310,8 @@ impl<'a> Tree<'a> {
         page.row(&parts, &place);
         let signs = page.signs;
         let grows = step.task.is_group() && !self.tree.children(id).is_empty();
-        let details = format!("{below}{}", if grows { signs.bar } else { signs.blank });
-        page.pieces(&details, &self.details(id, follows, page.options.full));
-    }
-
-    /// What a step runs; of a group, how it goes on below.
-    fn what(&self, id: StepId) -> String {
-        let step = self.plan.step(id);
-        let children = self.tree.children(id).len();
-        let command = wording::command(self.plan, step);
-        match &*step.task {
-            Task::Parallel(_) if children > 1 => format!("{} side by side", plural(children, "step")),
-            Task::Each(each) if children > 0 && each.items.is_none() => plural(children, "item"),
-            Task::Each(each) if each.items.is_none() => "no items".to_owned(),
-            Task::Chain(_) | Task::Parallel(_) if children == 0 => "no steps".to_owned(),
-            _ => command,
-        }
-    }
-
-    /// What a step waits for and why, and how it runs.
-    fn details(&self, id: StepId, follows: Option<StepId>, full: bool) -> Vec<(Ink, String)> {
-        let (plan, step) = (self.plan, self.plan.step(id));
-        let most = if full { usize::MAX } else { 6 };
-        let names = |ids: &[StepId]| {
-            let names: Vec<_> = ids.iter().take(most).map(|id| self.other(*id)).collect();
-            match ids.len() > names.len() {
-                false => list(&names, most),
-                true => format!("{} and {} more", names.join(", "), count(ids.len() - names.len())),
-            }
-        };
-        let mut pieces: Vec<(Ink, String)> = Vec::new();
-        if let Some(desc) = &step.policy().desc {
-            pieces.push((Ink::Plain, clean(desc)));
-        }
-        let order: Vec<StepId> = step
-            .after
-            .iter()
-            .filter(|edge| {
-                edge.kind == EdgeKind::Order && Some(edge.from) != follows && !step.input.contains(&edge.from)
-            })
-            .map(|edge| edge.from)
-            .collect();
-        if !order.is_empty() {
-            pieces.push((Ink::Dim, format!("after {}", names(&order))));
-        }
-        if !step.input.is_empty() && follows.is_none_or(|above| step.input != [above]) {
-            pieces.push((Ink::Dim, format!("input from {}", names(&step.input))));
-        }
-        let uses = wording::all_uses(plan, step, most);
-        if let Some(uses) = uses {
-            pieces.push((Ink::Dim, format!("uses {uses}")));
-        }
-        if let Some(condition) = &step.when {
-            pieces.push((Ink::Condition, format!("when {}", condition_text(condition))));
-        }
-        let reads = self.reads(id);
-        if !reads.is_empty() {
-            pieces.push((Ink::Dim, format!("reads {}", names(&reads))));
-        }
-        pieces.extend(wording::policies(plan, step.policy()).into_iter().map(|piece| (Ink::Dim, piece)));
-        pieces
-    }
-
-    /// The steps that a step's condition, or a flow's conditions, read.
-    fn reads(&self, id: StepId) -> Vec<StepId> {
-        let step = self.plan.step(id);
-        let mut seen = HashSet::new();
-        let mut reads = Vec::new();
-        let mut add = |read: StepId| {
-            if seen.insert(read) {
-                reads.push(read);
-            }
-        };
-        if let Task::Flow(branches) = &*step.task {
-            branches.iter().filter_map(|branch| branch.when.as_ref()).for_each(|when| when.each_step(&mut add));
-        }
-        step.after.iter().filter(|edge| edge.kind == EdgeKind::Condition).for_each(|edge| add(edge.from));
-        reads
-    }
-
-    /// A step as it is called elsewhere in the tree.
-    fn other(&self, id: StepId) -> String {
-        wording::name(self.plan, id)
+        let margin = format!("{below}{}", if grows { signs.bar } else { signs.blank });
+        page.pieces(&margin, &details(self.plan, id, follows, page.options.full));
     }
 }
 
@@ -399,14 +320,7 @@ fn is_nameless(step: &Step) -> bool {
     step.anonymous && step.key.is_none()
 }
 
-/// A condition in words; one that is known already says so.
-fn condition_text(condition: &Condition) -> String {
-    match condition {
-        Condition::Known(value) => format!("{value} (known already)"),
-        condition => clean(&condition.text()),
-    }
-}
-
+/// When a hook runs, as in scripts.
 fn on_moment(moment: Moment) -> &'static str {
     match moment {
         Moment::Start => "on start",
@@ -414,31 +328,4 @@ fn on_moment(moment: Moment) -> &'static str {
         Moment::Failure => "on failure",
         Moment::Complete => "on complete",
     }
-}
-
-/// A hash of what each step looks like: its kind, its policies, its condition, how it waits, and its children.
-fn looks(plan: &Plan, tree: &Hierarchy) -> Vec<u64> {
-    let mut looks = vec![0u64; plan.steps.len()];
-    for id in tree.preorder().iter().rev() {
-        let step = plan.step(*id);
-        let mut hasher = DefaultHasher::new();
-        (step.task.kind(), step.anonymous, step.key.is_some()).hash(&mut hasher);
-        for kind in [EdgeKind::Order, EdgeKind::Data, EdgeKind::Condition] {
-            step.after.iter().any(|edge| edge.kind == kind).hash(&mut hasher);
-        }
-        if let Some(condition) = &step.when {
-            condition.text().hash(&mut hasher);
-        }
-        if step.policy.is_some() {
-            let mut words = wording::policies(plan, step.policy());
-            words.retain(|word| !word.starts_with("estimate "));
-            words.hash(&mut hasher);
-        }
-        if let Task::Flow(branches) = &*step.task {
-            branches.iter().for_each(|branch| branch.when.as_ref().map(Condition::text).hash(&mut hasher));
-        }
-        tree.children(*id).iter().for_each(|child| looks[child.index()].hash(&mut hasher));
-        looks[id.index()] = hasher.finish();
-    }
-    looks
 }

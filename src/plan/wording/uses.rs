@@ -1,8 +1,8 @@
 //! What a step uses of others, and why it waits for them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::{clean, count, list, name, reference, shorten};
+use super::{clean, count, list, name, property, reference, shorten};
 use crate::plan::{EdgeKind, Plan, Reference, Step, StepId, Task, Value};
 
 /// Every value that stands in a step: what its task and its policies use.
@@ -61,6 +61,21 @@ pub fn uses(plan: &Plan, step: &Step, from: StepId) -> Vec<String> {
     let mut found = Uses { from: Some(from), most: 4, seen: HashSet::new(), shown: Vec::new() };
     each_value(step, &mut |value| found.look(plan, value));
     found.shown
+}
+
+/// The properties that a step uses, by the step whose they are: `output.files`, each once, at most three of a step.
+pub fn properties(step: &Step) -> HashMap<StepId, Vec<String>> {
+    let mut found: HashMap<StepId, Vec<String>> = HashMap::new();
+    each_reference(step, &mut |of| {
+        let known = found.entry(of.step).or_default();
+        if known.len() < 3 {
+            let text = property(of);
+            if !known.contains(&text) {
+                known.push(text);
+            }
+        }
+    });
+    found
 }
 
 /// What has been found in the values of a step.

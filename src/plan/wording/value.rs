@@ -17,7 +17,12 @@ pub fn name(plan: &Plan, id: StepId) -> String {
 
 /// `build.output.files[0]`
 pub fn reference(plan: &Plan, reference: &Reference) -> String {
-    let mut text = format!("{}.{}", name(plan, reference.step), reference.property);
+    format!("{}.{}", name(plan, reference.step), property(reference))
+}
+
+/// `output.files[0]`
+pub fn property(reference: &Reference) -> String {
+    let mut text = reference.property.to_string();
     for key in &reference.path {
         match key {
             Key::Index(index) => text.push_str(&format!("[{index}]")),

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::rest;
 use crate::event::{Event, Record};
-use crate::plan::StepId;
+use crate::plan::{Plan, StepId};
 use crate::state::{RunState, Status};
 use crate::view::counts::Counts;
 use crate::view::look::{columns, one_line};
@@ -16,41 +16,31 @@ const LINES: usize = 8;
 /// See the file's page.
 #[derive(Default)]
 pub(super) struct Board {
-    state: RunState,
     counts: Counts,
     /// Steps that are running, retrying or waiting, the oldest first.
     active: BTreeSet<(u64, StepId)>,
-    durations: HashMap<String, u64>,
-    parallel: usize,
+    /// How long steps took in earlier runs, by path.
+    pub durations: HashMap<String, u64>,
+    /// How many steps run at the same time where the run says nothing.
+    pub parallel: usize,
     /// By step, in milliseconds; nothing known: `rest::UNKNOWN`.
     expected: Vec<u64>,
 }
 
 impl Board {
-    pub fn state(&self) -> &RunState {
-        &self.state
-    }
-
     pub fn total(&self) -> usize {
         self.counts.total
     }
 
-    pub fn expect(&mut self, durations: HashMap<String, u64>, parallel: usize) {
-        self.durations = durations;
-        self.parallel = parallel;
-        self.expected.clear();
-        self.learn();
-    }
-
-    pub fn take_up(&mut self, state: RunState) {
-        self.counts = Counts::of(&state);
-        self.state = state;
-        self.learn();
+    pub fn take_up(&mut self, state: &RunState) {
+        self.counts = Counts::of(state);
+        let open = |id: &StepId| matches!(state.step(*id).status, Status::Retrying | Status::Waiting);
+        self.active.extend(state.plan.ids().filter(open).map(|id| (state.step(id).started_at, id)));
+        self.learn(&state.plan);
     }
 
     /// What is expected of steps that are new.
-    fn learn(&mut self) {
-        let plan = &self.state.plan;
+    fn learn(&mut self, plan: &Plan) {
         for id in (self.expected.len()..plan.steps.len()).map(|n| StepId(n as u32)) {
             let declared = plan.step(id).policy().estimate_ms;
             let known = || (!self.durations.is_empty()).then(|| self.durations.get(&plan.path(id)).copied()).flatten();
@@ -58,8 +48,7 @@ impl Board {
         }
     }
 
-    pub fn apply(&mut self, record: &Record) {
-        let before = self.state.plan.steps.len();
+    pub fn record(&mut self, state: &RunState, record: &Record) {
         let step = match &*record.event {
             Event::Started { step, .. }
             | Event::Retrying { step, .. }
@@ -70,18 +59,12 @@ impl Board {
             | Event::Cancelled { step } => Some(*step),
             _ => None,
         };
-        self.state.apply(record.at, &record.event);
         if let Event::Planned { growth, .. } = &*record.event {
-            if growth.changed.is_empty() {
-                let new = &self.state.plan.steps[before..];
-                self.counts.total += new.iter().filter(|step| !step.task.is_group()).count();
-            } else {
-                self.counts = Counts::of(&self.state);
-            }
-            self.learn();
+            self.counts.total += growth.steps.iter().filter(|step| !step.task.is_group()).count();
+            self.learn(&state.plan);
         }
-        let Some(id) = step.filter(|id| !self.state.plan.step(*id).task.is_group()) else { return };
-        let now = self.state.step(id);
+        let Some(id) = step.filter(|id| !state.plan.step(*id).task.is_group()) else { return };
+        let now = state.step(id);
         match now.status {
             Status::Running | Status::Retrying | Status::Waiting => drop(self.active.insert((now.started_at, id))),
             _ => drop(self.active.remove(&(now.started_at, id))),
@@ -90,56 +73,41 @@ impl Board {
     }
 
     /// The lines: what runs, and a summary. None is wider than `look.width`.
-    pub fn lines(&self, now: u64, began: u64, look: Look, rows: usize) -> Vec<String> {
+    pub fn lines(&self, state: &RunState, now: u64, began: u64, look: Look, rows: usize) -> Vec<String> {
         let room = LINES.min(rows.saturating_sub(2));
         let mut lines: Vec<String> = Vec::new();
         let mut shown = 0;
         // What runs is worth more room than what only waits.
         for running in [true, false] {
-            let is_running = |id: &StepId| (self.state.step(*id).status == Status::Running) == running;
+            let is_running = |id: &StepId| (state.step(*id).status == Status::Running) == running;
             for (_, id) in self.active.iter().filter(|(_, id)| is_running(id)) {
                 let last_but_more = shown + 1 == room && self.active.len() > room;
                 if shown == room || last_but_more {
                     break;
                 }
                 shown += 1;
-                lines.push(self.step(*id, now, look));
+                lines.push(step(state, *id, now, look));
             }
         }
         if self.active.len() > shown && room > 0 {
             let more = format!("  {} {} more", look.ellipsis(), self.active.len() - shown);
             lines.push(look.paint(Tone::Faint, &look.cut(&more, look.width)));
         }
-        lines.push(self.summary(now, began, look));
+        lines.push(self.summary(state, now, began, look));
         lines
     }
 
-    fn step(&self, id: StepId, now: u64, look: Look) -> String {
-        let step = self.state.step(id);
-        let left = || time::elapsed(step.until.saturating_sub(now) + 999);
-        let time = match step.status {
-            Status::Retrying => format!("attempt {} in {}", step.attempt + 1, left()),
-            Status::Waiting => format!("{} left", left()),
-            _ if step.attempt > 1 => {
-                format!("{}, attempt {}", time::elapsed(now.saturating_sub(step.started_at)), step.attempt)
-            }
-            _ => time::elapsed(now.saturating_sub(step.started_at)),
-        };
-        let room = look.width.saturating_sub(columns(&time) + 4);
-        let name = look.cut(&one_line(&self.state.plan.path(id)), room.max(4));
-        let line = look.cut(&format!("{} {name}  {time}", look.bare_sign(step.status)), look.width);
-        super::news::painted(&line, look)
-    }
-
     /// `━━━━───── 5/12  1 failed  2 skipped  12s  about 30s left`, as much of it as there is room for.
-    fn summary(&self, now: u64, began: u64, look: Look) -> String {
+    fn summary(&self, state: &RunState, now: u64, began: u64, look: Look) -> String {
         let counts = &self.counts;
         let mut parts = vec![(Tone::Strong, format!("{}/{}", counts.ended(), counts.total))];
         if counts.failed > 0 {
             parts.push((Tone::Bad, format!("{} failed", counts.failed)));
         }
         parts.push((Tone::Faint, time::elapsed(now.saturating_sub(began))));
-        if let Some(rest) = rest::rest(&self.state, &self.expected, self.parallel, now) {
+        let said = state.created.max_parallel.or(state.plan.header.settings.max_parallel);
+        let parallel = said.map_or(self.parallel, |n| n as usize);
+        if let Some(rest) = rest::rest(state, &self.expected, parallel, now) {
             parts.push((Tone::Faint, format!("about {} left", time::elapsed(rest.max(1_000)))));
         }
         if counts.skipped > 0 {
@@ -169,4 +137,28 @@ impl Board {
             look.paint(Tone::Faint, &open.repeat(room - full))
         )
     }
+}
+
+/// `▸ path  12s`, the path cut so that the time can be seen.
+fn step(state: &RunState, id: StepId, now: u64, look: Look) -> String {
+    let step = state.step(id);
+    let left = || match step.until.saturating_sub(now) {
+        0 => None,
+        ms => Some(time::elapsed(ms + 999)),
+    };
+    let time = match step.status {
+        Status::Retrying => match left() {
+            Some(left) => format!("attempt {} in {left}", step.attempt + 1),
+            None => format!("attempt {} is next", step.attempt + 1),
+        },
+        Status::Waiting => left().map_or("over".to_owned(), |left| format!("{left} left")),
+        _ if step.attempt > 1 => {
+            format!("{}, attempt {}", time::elapsed(now.saturating_sub(step.started_at)), step.attempt)
+        }
+        _ => time::elapsed(now.saturating_sub(step.started_at)),
+    };
+    let room = look.width.saturating_sub(columns(&time) + 4);
+    let name = look.cut(&one_line(&state.plan.path(id)), room.max(4));
+    let line = look.cut(&format!("{} {name}  {time}", look.bare_sign(step.status)), look.width);
+    super::news::painted(&line, look)
 }

@@ -1,6 +1,6 @@
 //! What an event is to a person who watches, in a line.
 
-use crate::event::{Because, Event, Outcome, Skip};
+use crate::event::{Because, Event, Outcome, Skip, Stop};
 use crate::plan::StepId;
 use crate::state::{RunState, Status};
 use crate::view::look::one_line;
@@ -64,6 +64,8 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
             one(*step, Status::Retrying, &format!("attempt {attempt} was interrupted and will be made again"), true)
         }
         Event::Cancelled { step } if !is_group(*step) => one(*step, Status::Cancelled, "cancelled", false),
+        // Of this the door itself tells more.
+        Event::Stopping { reason: Stop::Interrupted } => Vec::new(),
         Event::Stopping { reason } => {
             let line = format!("{} stopping: {}", look.bare_sign(Status::Waiting), reason::stop(&state.plan, *reason));
             vec![News { line, stays: true }]

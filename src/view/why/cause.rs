@@ -140,7 +140,7 @@ impl Story<'_> {
                 }
                 if let Decision::Failed(failure) = &decided.result {
                     self.line(&format!("could not be evaluated: {}", one_line(&failure.message)));
-                    self.help(failure);
+                    self.help(failure.span, failure.help.as_deref());
                 }
             }
         }

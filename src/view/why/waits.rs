@@ -1,7 +1,8 @@
 //! Waiting: what a step waits for, down to what is really going on; and the same for a whole run.
 
-use super::{SHOWN, Story, list};
+use super::{NAMES, SHOWN, Story};
 use crate::event::RunStatus;
+use crate::plan::wording::list;
 use crate::plan::{Condition, Rule, StepId, Task};
 use crate::state::{Seen, Status};
 use crate::view::look::tone;
@@ -198,7 +199,7 @@ impl Story<'_> {
                 (None, Some(n)) => format!("at most {n} a minute"),
                 (None, None) => "no bounds".to_owned(),
             };
-            let held = if holders.is_empty() { "nobody".to_owned() } else { list(&holders) };
+            let held = if holders.is_empty() { "nobody".to_owned() } else { list(&holders, NAMES) };
             self.line(&format!("It needs {shares} of the limit `{name}` ({most}); held now by {held}."));
         }
         let running: Vec<_> = self.running().into_iter().map(|id| format!("`{}`", why.path(id))).collect();
@@ -206,8 +207,8 @@ impl Story<'_> {
         let most = most.map_or(String::new(), |n| format!(" (max_parallel is {n})"));
         match running.len() {
             0 => self.line("No other step stands in its way: it can start at any moment."),
-            n => {
-                let shown = list(&running[..n.min(WIDE)]);
+            _ => {
+                let shown = list(&running, NAMES);
                 self.line(&format!(
                     "No other step stands in its way; it waits for a free place{most}. Running: {shown}."
                 ));
@@ -269,8 +270,7 @@ impl Story<'_> {
             match paths.len() {
                 0 if story.why.state.plan.hook(id).is_some() => story.line(&format!("{path}: a hook, for later")),
                 0 => story.line(&format!("{path}: ready to start")),
-                n if n > 4 => story.line(&format!("{path}: waits for {} and {} more", paths[..4].join(", "), n - 4)),
-                _ => story.line(&format!("{path}: waits for {}", list(&paths))),
+                _ => story.line(&format!("{path}: waits for {}", list(&paths, 5))),
             }
         });
     }

@@ -1,0 +1,168 @@
+//! A run that goes on in this process: shows it until it ends, and says what came of it.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::time::Duration;
+
+use super::options::{Options, log_path, now};
+use super::{Done, End, out, report};
+use crate::diag::Diagnostic;
+use crate::event::{Event, Log, Record, RunStatus, Stop};
+use crate::flow::{Events, Flow, ResumeOptions, RunOptions, Running, Script};
+use crate::state::RunState;
+use crate::view::progress::Progress;
+use crate::view::{Summary, json};
+
+/// Longest time without a drawing.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Goes on with a run and shows it until it ends. Gives the exit code.
+pub fn resume(flow: &Flow, run: &str, options: &Options) -> Done {
+    let lines = options.events.as_deref().map(Lines::open).transpose()?;
+    let earlier = flow.summary(run)?.events;
+    let resumed = flow.resume_watched(run, ResumeOptions { signals: true })?;
+    to_its_end(flow, resumed, earlier, lines, options)
+}
+
+/// Starts a run and shows it until it ends. Gives the exit code.
+pub fn start(flow: &Flow, script: &Script, start: RunOptions, options: &Options) -> Done {
+    // Opened first: if they cannot be written, nothing is to be executed.
+    let lines = options.events.as_deref().map(Lines::open).transpose()?;
+    to_its_end(flow, flow.run_watched(script, start)?, 0, lines, options)
+}
+
+/// `earlier`: the number of the run's events that are no news.
+fn to_its_end(
+    flow: &Flow,
+    (run, mut feed): (Running, Events),
+    earlier: u64,
+    mut events: Option<Lines>,
+    options: &Options,
+) -> Done {
+    let mut progress = progress(options);
+    let mut state = RunState::default();
+    let folds = events.is_some() || !progress.is_quiet();
+    loop {
+        match feed.next_within(TICK) {
+            Ok(Some(record)) => {
+                if folds {
+                    state.apply(record.at, &record.event);
+                }
+                if let Some(lines) = &mut events
+                    && let Err(end) = lines.write(run.id(), &state, &record)
+                {
+                    // Nobody reads the events: the run is not worth less for it.
+                    events = None;
+                    tell(&mut progress, &end);
+                }
+                if let Event::Created(created) = &*record.event
+                    && progress.is_drawn()
+                {
+                    // An estimate is no matter of life: without it the rest is simply not told.
+                    progress.expect(flow.durations(&created.workflow).unwrap_or_default());
+                }
+                match record.seq + 1 {
+                    next if next < earlier => continue,
+                    next if next == earlier => progress.take_up(&state),
+                    _ => progress.record(&state, &record),
+                }
+                notice(&mut progress, options, run.id(), &record);
+            }
+            Ok(None) => {}
+            Err(_) => break,
+        }
+        progress.tick(&state, now());
+    }
+    progress.finish(&state, now());
+    if let Some(lines) = &mut events {
+        lines.out.flush()?;
+    }
+    let (run_id, problem) = (run.id().to_owned(), run.problem());
+    let state = run.wait()?;
+    if let Some(problem) = &problem {
+        out::tell(&report::text(problem));
+    }
+    ended(flow, &run_id, &state, options)
+}
+
+fn progress(options: &Options) -> Progress {
+    if options.quiet {
+        return Progress::quiet();
+    }
+    let look = out::messages_look();
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+    if !io::stderr().is_terminal() || dumb {
+        return Progress::lines(Box::new(io::stderr()), look);
+    }
+    Progress::screen(look, std::thread::available_parallelism().map_or(2, usize::from).max(2))
+}
+
+/// Says what a person must know at once.
+fn notice(progress: &mut Progress, options: &Options, run: &str, record: &Record) {
+    if let Event::Stopping { reason: Stop::Interrupted } = &*record.event
+        && !(options.quiet && options.json)
+    {
+        let line = format!("stopping; press Ctrl-C again to kill what still runs; resume with `flow resume {run}`");
+        say(progress, &line);
+    }
+}
+
+fn say(progress: &mut Progress, line: &str) {
+    match progress.is_quiet() {
+        true => out::tell(&format!("{line}\n")),
+        false => progress.say(line),
+    }
+}
+
+fn tell(progress: &mut Progress, end: &End) {
+    if let End::Wrong(diagnostic) = end {
+        say(progress, &format!("{diagnostic}; no more events are written, the run goes on"));
+    }
+}
+
+/// What came of the run.
+fn ended(flow: &Flow, run: &str, state: &RunState, options: &Options) -> Done {
+    let files = flow.files(run)?;
+    if options.json {
+        out::print(&format!("{}\n", json::run(state, state.status, &*files)))?;
+    } else if !(options.quiet && state.status == RunStatus::Success) {
+        let folder = flow.run_folder(run)?;
+        let paths = |log: &Log| log_path(&folder, log);
+        let look = out::messages_look();
+        out::tell(&Summary { state, status: state.status, files: &*files, paths: &paths, look }.text());
+    }
+    Ok(match state.status {
+        RunStatus::Success => 0,
+        RunStatus::Paused if state.stopping == Some(Stop::Interrupted) => 130,
+        RunStatus::Paused => 3,
+        _ => 1,
+    })
+}
+
+/// Events as lines of JSON.
+struct Lines {
+    out: BufWriter<Box<dyn Write>>,
+    name: String,
+}
+
+impl Lines {
+    fn open(name: &str) -> Result<Self, End> {
+        let out: Box<dyn Write> = match name {
+            "-" => Box::new(io::stdout()),
+            file => Box::new(File::create(file).map_err(|error| {
+                Diagnostic::new("flow::cli::usage", format!("`{file}` cannot be written: {error}"))
+                    .help("`--events` takes a file in a folder that exists and is writable, or `-` for standard output")
+            })?),
+        };
+        Ok(Lines { out: BufWriter::new(out), name: name.to_owned() })
+    }
+
+    /// Writes an event that has been applied to the state.
+    fn write(&mut self, run: &str, state: &RunState, record: &Record) -> Result<(), End> {
+        let line = json::event(run, &state.plan, record);
+        let written = writeln!(self.out, "{line}");
+        // Whoever reads along wants to see it soon; a file can wait.
+        let flushed = if self.name == "-" { written.and_then(|()| self.out.flush()) } else { written };
+        Ok(flushed?)
+    }
+}

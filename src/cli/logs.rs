@@ -1,0 +1,158 @@
+//! `flow logs RUN [STEP]`
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::options::look;
+use super::{Done, End, out};
+use crate::event::{Event, Record};
+use crate::plan::StepId;
+use crate::state::RunState;
+use crate::view::is_secret;
+use crate::view::logs::{Logs, Piece};
+
+/// How often a run that goes on is looked at again. It belongs to another process, which knows nothing of us.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Print what the steps of a run wrote
+///
+/// All attempts, in the order in which they began. With several steps, the path of the step stands before each line.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  flow logs last                                     all steps
+  flow logs last test                                one step, or all steps of a group
+  flow logs last test --stderr
+  flow logs last -f                                  and what they write from now on, until the run ends")]
+pub struct Args {
+    /// An id, a unique beginning of one, or `last`
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// A step or a group: its path, or the end of it
+    #[arg(value_name = "STEP")]
+    step: Option<String>,
+    /// Only standard output
+    #[arg(long, conflicts_with = "stderr")]
+    stdout: bool,
+    /// Only standard error
+    #[arg(long)]
+    stderr: bool,
+    /// Go on with what is written from now on, until the run ends
+    #[arg(short, long)]
+    follow: bool,
+}
+
+impl Args {
+    pub fn run(self) -> Done {
+        let flow = look()?;
+        let run = flow.find(&self.run)?;
+        let folder = flow.run_folder(&run)?.join("logs");
+        let mut state = RunState::default();
+        let mut reader = Reader { folder, read: HashMap::new(), attempts: Vec::new(), args: &self };
+        let first = flow.records(&run, 0)?;
+        reader.attempts_of(&mut state, &first);
+        let only = self.step.as_deref().map(|step| flow.find_step(&state, step)).transpose()?;
+        if let Some(id) = only.filter(|id| is_secret(&state.plan, *id)) {
+            out::tell(&format!("the output of `{}` is secret and not shown\n", state.plan.path(id)));
+        }
+        reader.select(&state, only);
+        let several = reader.steps() > 1 || (self.follow && only.is_none_or(|id| state.plan.step(id).task.is_group()));
+        let again = reader.attempts.iter().any(|(_, attempt)| *attempt > 1);
+        let mut logs = Logs::new(out::results(), out::results_look(), several, again);
+        loop {
+            // Asked before reading: whatever is written before the end is read then.
+            let over = !self.follow || flow.summary(&run)?.status != crate::event::RunStatus::Running;
+            let new = flow.records(&run, state.events)?;
+            reader.attempts_of(&mut state, &new);
+            reader.select(&state, only);
+            reader.print(&state, &mut logs, !over)?;
+            if over {
+                break;
+            }
+            std::thread::sleep(AGAIN);
+        }
+        Ok(0)
+    }
+}
+
+/// Reads log files on from where it has read them to.
+struct Reader<'a> {
+    folder: PathBuf,
+    /// How much of a file has been read.
+    read: HashMap<PathBuf, u64>,
+    /// In the order in which they began.
+    attempts: Vec<(StepId, u32)>,
+    args: &'a Args,
+}
+
+impl Reader<'_> {
+    /// Takes up records: the attempts that have begun.
+    fn attempts_of(&mut self, state: &mut RunState, records: &[Record]) {
+        for record in records {
+            state.apply(record.at, &record.event);
+            if let Event::Started { step, attempt } = &*record.event {
+                self.attempts.push((*step, *attempt));
+            }
+        }
+    }
+
+    /// Leaves out what is not asked for: other steps, groups (they write nothing), and secrets.
+    fn select(&mut self, state: &RunState, only: Option<StepId>) {
+        let within = |mut id: StepId, group: StepId| loop {
+            match state.plan.step(id).parent {
+                _ if id == group => return true,
+                Some(parent) => id = parent,
+                None => return false,
+            }
+        };
+        self.attempts
+            .retain(|(id, _)| !state.plan.step(*id).task.is_group() && only.is_none_or(|group| within(*id, group)));
+        self.attempts.retain(|(id, _)| !is_secret(&state.plan, *id));
+    }
+
+    fn steps(&self) -> usize {
+        let mut steps: Vec<_> = self.attempts.iter().map(|(id, _)| *id).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        steps.len()
+    }
+
+    /// Prints what is new in the files; `open`: the run goes on.
+    fn print(&mut self, state: &RunState, logs: &mut Logs<impl Write>, open: bool) -> Result<(), End> {
+        let files = files(&self.folder);
+        for (id, attempt) in &self.attempts {
+            for (stderr, wanted) in [(false, !self.args.stderr), (true, !self.args.stdout)] {
+                let Some(path) = files.get(&(*id, *attempt, stderr)).filter(|_| wanted) else { continue };
+                let read = self.read.entry(path.clone()).or_default();
+                // A file that is gone by now has nothing more to say.
+                let Ok(mut file) = File::open(path) else { continue };
+                file.seek(SeekFrom::Start(*read))?;
+                let piece = Piece { path: state.plan.path(*id), attempt: *attempt, stderr };
+                *read += logs.write(&piece, BufReader::new(file), open)?;
+            }
+        }
+        logs.flush()?;
+        Ok(())
+    }
+}
+
+/// The log files of a run: `<id>-<path>.<attempt>.out` or `.err`.
+fn files(folder: &Path) -> HashMap<(StepId, u32, bool), PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let parsed = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let (stem, ending) = name.rsplit_once('.')?;
+        let stderr = match ending {
+            "out" => false,
+            "err" => true,
+            _ => return None,
+        };
+        let (stem, attempt) = stem.rsplit_once('.')?;
+        let id = stem.split_once('-').map_or(stem, |(id, _)| id);
+        Some(((StepId(id.parse().ok()?), attempt.parse().ok()?, stderr), entry.path()))
+    });
+    parsed.collect()
+}

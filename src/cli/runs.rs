@@ -1,0 +1,66 @@
+//! `flow runs`
+
+use super::options::{look, now};
+use super::{Done, out};
+use crate::event::RunStatus;
+use crate::flow::RunFilter;
+use crate::view::time::Clock;
+use crate::view::{self, RunLine};
+
+/// List runs, the newest first
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  flow runs
+  flow runs --status failed
+  flow runs --status interrupted --limit 5
+  flow runs --json | jq -r '.[].run'")]
+pub struct Args {
+    /// Only runs of this status
+    #[arg(long, value_name = "STATUS", value_parser = RunStatus::ALL.map(RunStatus::name))]
+    status: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value = "20")]
+    limit: usize,
+    /// Print them as data
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub fn run(self) -> Done {
+        let status = self.status.and_then(|name| RunStatus::ALL.into_iter().find(|status| status.name() == name));
+        // One more, to know whether there are more.
+        let filter = RunFilter { status, limit: Some(self.limit.saturating_add(1)), ..RunFilter::default() };
+        let mut runs = look()?.runs(&filter)?;
+        let more = runs.len() > self.limit;
+        runs.truncate(self.limit);
+        if self.json {
+            out::print(&format!("{}\n", serde_json::json!(runs)))?;
+            return Ok(0);
+        }
+        if runs.is_empty() {
+            let which = if status.is_some() { "no runs of this status here" } else { "no runs here yet" };
+            out::tell(&format!("{which}; `flow script FILE` starts one\n"));
+            return Ok(0);
+        }
+        let lines: Vec<_> = runs
+            .into_iter()
+            .map(|run| RunLine {
+                run: run.run,
+                workflow: run.workflow,
+                status: run.status,
+                started_at: run.created_at,
+                duration_ms: run.ended_at.unwrap_or(run.updated_at).saturating_sub(run.created_at),
+                total: run.steps.total as usize,
+                ended: run.steps.done() as usize,
+                failed: run.steps.failed as usize,
+            })
+            .collect();
+        out::print(&view::runs(&lines, &Clock::local(now()), out::results_look()))?;
+        if more {
+            out::tell(&format!("the newest {} of them; `--limit N` shows more\n", self.limit));
+        }
+        Ok(0)
+    }
+}

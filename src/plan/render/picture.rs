@@ -1,0 +1,168 @@
+//! What all drawings have in common: boxes, groups of boxes, and arrows between them with their labels.
+
+use crate::plan::hierarchy::Hierarchy;
+use crate::plan::wording::{self, clean, shorten};
+use crate::plan::{Condition, EdgeKind, Moment, Plan, StepId, Task};
+
+/// Where an arrow begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    /// At a step, which is a box or a group.
+    Step(StepId),
+    /// At the decision of a flow.
+    Decision(StepId),
+}
+
+/// What an arrow stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Order,
+    Data,
+    /// A condition reads the result.
+    Condition,
+    /// A way that a flow can take.
+    Branch,
+}
+
+/// An arrow.
+#[derive(Clone, Debug)]
+pub(super) struct Arrow {
+    pub from: Place,
+    pub to: Place,
+    pub line: Line,
+    pub label: String,
+}
+
+/// Longest labels.
+const LABEL: usize = 48;
+
+/// All arrows of a plan: between two steps one at most, that of data rather than that of order.
+pub(super) fn arrows(plan: &Plan) -> Vec<Arrow> {
+    let mut arrows = Vec::new();
+    for id in plan.ids() {
+        let step = plan.step(id);
+        let data = step.after.iter().any(|edge| edge.kind == EdgeKind::Data);
+        let mut properties = if data { wording::properties(step) } else { Default::default() };
+        let mut condition = step.when.as_ref().map(|when| condition_label(when));
+        let mut seen = std::collections::HashMap::new();
+        for edge in &step.after {
+            let (line, label) = match edge.kind {
+                EdgeKind::Order => (Line::Order, String::new()),
+                EdgeKind::Data => (Line::Data, properties.remove(&edge.from).unwrap_or_default().join(", ")),
+                // The condition stands at the first arrow that leads to it.
+                EdgeKind::Condition => (Line::Condition, condition.take().unwrap_or_default()),
+            };
+            let arrow =
+                Arrow { from: Place::Step(edge.from), to: Place::Step(id), line, label: shorten(&label, LABEL) };
+            let known = seen.entry((edge.from, line == Line::Condition)).or_insert(arrows.len());
+            match arrows.get_mut(*known) {
+                None => arrows.push(arrow),
+                Some(known) if known.line == Line::Order => *known = arrow,
+                Some(_) => {}
+            }
+        }
+        let Task::Flow(branches) = &*step.task else { continue };
+        let mut read = std::collections::HashSet::new();
+        for branch in branches {
+            if let Some(condition) = &branch.when {
+                condition.each_step(&mut |from| {
+                    if read.insert(from) {
+                        let (from, to) = (Place::Step(from), Place::Decision(id));
+                        arrows.push(Arrow { from, to, line: Line::Condition, label: String::new() });
+                    }
+                });
+            }
+            let label = branch.when.as_ref().map_or("otherwise".to_owned(), condition_label);
+            let (from, to) = (Place::Decision(id), Place::Step(branch.step));
+            arrows.push(Arrow { from, to, line: Line::Branch, label });
+        }
+    }
+    arrows
+}
+
+/// A condition as a label; one that is known already says so.
+pub(super) fn condition_label(condition: &Condition) -> String {
+    match condition {
+        Condition::Known(value) => format!("{value} (known already)"),
+        condition => shorten(&clean(&condition.text()), LABEL),
+    }
+}
+
+/// The lines of text in the box of a step: its name, what it runs, how.
+pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
+    let step = plan.step(id);
+    let mut lines = vec![shorten(&title(plan, id), most)];
+    let command = wording::command(plan, step);
+    if !command.is_empty() {
+        lines.push(shorten(&command, most));
+    }
+    let mut notes = wording::policies(plan, step.policy());
+    notes.retain(|note| !note.starts_with("estimate ") && !note.starts_with("env ") && !note.starts_with("tags "));
+    let reads_nothing = step.after.iter().all(|edge| edge.kind != EdgeKind::Condition);
+    if let Some(condition) = step.when.as_ref().filter(|_| reads_nothing) {
+        notes.insert(0, format!("when {}", condition_label(condition)));
+    }
+    if !notes.is_empty() {
+        lines.push(shorten(&notes.join(" · "), most));
+    }
+    lines
+}
+
+/// What a step is called within its group.
+pub(super) fn title(plan: &Plan, id: StepId) -> String {
+    let step = plan.step(id);
+    match &step.key {
+        Some(key) => clean(&format!("[{key}]")),
+        None if step.anonymous => step.task.kind().to_owned(),
+        None => clean(&step.name),
+    }
+}
+
+/// The moments that have hooks, with the hooks, in the order of a run.
+pub(super) fn hooks(plan: &Plan) -> Vec<(&'static str, Vec<StepId>)> {
+    let moments = [
+        (Moment::Start, "on start"),
+        (Moment::Success, "on success"),
+        (Moment::Failure, "on failure"),
+        (Moment::Complete, "on complete"),
+    ];
+    let of = |moment| plan.header.hooks.iter().filter(|(at, _)| *at == moment).map(|(_, id)| *id).collect::<Vec<_>>();
+    moments.into_iter().map(|(moment, name)| (name, of(moment))).filter(|(_, hooks)| !hooks.is_empty()).collect()
+}
+
+/// What a walk over the groups meets, in order.
+pub(super) enum Visit {
+    /// A step without children.
+    Box(StepId),
+    /// A group begins; what follows is in it.
+    Open(StepId),
+    /// It ends.
+    Close,
+}
+
+/// Walks over some steps and all that is in them, without recursion.
+pub(super) fn walk(tree: &Hierarchy, steps: &[StepId], visit: &mut dyn FnMut(Visit, usize)) {
+    let mut open: Vec<(bool, std::slice::Iter<StepId>)> = vec![(false, steps.iter())];
+    while let Some((group, rest)) = open.last_mut() {
+        let group = *group;
+        match rest.next() {
+            Some(id) if tree.children(*id).is_empty() => visit(Visit::Box(*id), open.len()),
+            Some(id) => {
+                visit(Visit::Open(*id), open.len());
+                open.push((true, tree.children(*id).iter()));
+            }
+            None => {
+                open.pop();
+                if group {
+                    visit(Visit::Close, open.len());
+                }
+            }
+        }
+    }
+}
+
+/// The steps at the top that are no hooks.
+pub(super) fn top(plan: &Plan, tree: &Hierarchy) -> Vec<StepId> {
+    let hooks: std::collections::HashSet<StepId> = plan.header.hooks.iter().map(|(_, id)| *id).collect();
+    tree.top().iter().filter(|id| !hooks.contains(id)).copied().collect()
+}

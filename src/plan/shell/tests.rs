@@ -1,0 +1,456 @@
+//! Values in scripts: what is written for them, what is refused, and that a real shell prints them and runs nothing.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use super::super::{Json, StepId};
+use super::*;
+
+/// The parts of a script in which `@` is a value and `@@` another one.
+fn parts(script: &str) -> Vec<Part> {
+    let value = |step| Part::Value(Value::Step(StepId(step)));
+    let mut parts = Vec::new();
+    for (n, text) in script.replace("@@", "\u{1}").split('@').enumerate() {
+        if n > 0 {
+            parts.push(value(1));
+        }
+        for (n, text) in text.split('\u{1}').enumerate() {
+            if n > 0 {
+                parts.push(value(2));
+            }
+            parts.push(Part::Text(text.to_owned()));
+        }
+    }
+    parts
+}
+
+/// The script as it is written, with `@1`, `@2` for the references.
+fn written(script: &str) -> Result<String, Error> {
+    compile(&parts(script), None).map(|shell| shell.script.replace("${FLOW_IN_1}", "@1").replace("${FLOW_IN_2}", "@2"))
+}
+
+#[test]
+fn a_value_is_quoted_as_its_place_needs() {
+    for (script, expected) in [
+        ("echo @", "echo \"@1\""),
+        ("echo a@b", "echo a\"@1\"b"),
+        ("echo \"a @ b\"", "echo \"a @1 b\""),
+        ("echo 'a @ b'", "echo 'a '\"@1\"' b'"),
+        ("echo @ @@ @", "echo \"@1\" \"@2\" \"@1\""),
+        ("x=@; echo $x", "x=\"@1\"; echo $x"),
+        ("echo $(cat @) \"$(cat @)\"", "echo $(cat \"@1\") \"$(cat \"@1\")\""),
+        ("echo `cat @`", "echo `cat \"@1\"`"),
+        ("echo \"$(cat '@')\"", "echo \"$(cat ''\"@1\"'')\""),
+        ("echo ${x:-@} \"${x:-@}\" \"${x#@}\"", "echo ${x:-\"@1\"} \"${x:-@1}\" \"${x#\"@1\"}\""),
+        ("cat <<EOF\na @ 'b' \"@\"\nEOF\necho @", "cat <<EOF\na @1 'b' \"@1\"\nEOF\necho \"@1\""),
+        ("cat <<-X <<Y\n\t@\n\tX\n@\nY\necho @", "cat <<-X <<Y\n\t@1\n\tX\n@1\nY\necho \"@1\""),
+        ("cat <<'EOF'\nit's\nEOF\necho @", "cat <<'EOF'\nit's\nEOF\necho \"@1\""),
+        ("cat <<EOF\n@EOF\n@\nEOF", "cat <<EOF\n@1EOF\n@1\nEOF"),
+        ("# it's @\necho @", "# it's \necho \"@1\""),
+        ("echo a#b @ #@", "echo a#b \"@1\" #"),
+        ("echo \\@ \"\\@\" \\\\@", "echo \"@1\" \"\\\\@1\" \\\\\"@1\""),
+        ("echo $@ \"$@\"", "echo \\$\"@1\" \"\\$@1\""),
+        ("echo $$@ $#@", "echo $$\"@1\" $#\"@1\""),
+        (
+            "case @ in a) echo @;; (@) b;; esac; echo @",
+            "case \"@1\" in a) echo \"@1\";; (\"@1\") b;; esac; echo \"@1\"",
+        ),
+        ("x=$(case a in a) echo @;; esac) y=@", "x=$(case a in a) echo \"@1\";; esac) y=\"@1\""),
+        ("f() { echo @; }; f @", "f() { echo \"@1\"; }; f \"@1\""),
+        ("cat <<<@ >@ 2>@", "cat <<<\"@1\" >\"@1\" 2>\"@1\""),
+        ("[ @ -gt 80 ] && [[ @ == a* ]]", "[ \"@1\" -gt 80 ] && [[ \"@1\" == a* ]]"),
+        ("export A=@ B=@", "export A=\"@1\" B=\"@1\""),
+        ("sh -c 'echo \"$1\"' sh @", "sh -c 'echo \"$1\"' sh \"@1\""),
+        ("awk -v x=@ '{ print x }' @", "awk -v x=\"@1\" '{ print x }' \"@1\""),
+        ("sed -n -e p @ && sed p @", "sed -n -e p \"@1\" && sed p \"@1\""),
+        ("ssh -i key me@@ 'cat > f' <<EOF\n@\nEOF", "ssh -i key me\"@1\" 'cat > f' <<EOF\n@2\nEOF"),
+        ("python3 x.py <<EOF\n@\nEOF", "python3 x.py <<EOF\n@1\nEOF"),
+        ("apt install sed @", "apt install sed \"@1\""),
+        ("echo @ | grep x; curl x | sh", "echo \"@1\" | grep x; curl x | sh"),
+        ("for ((i = 0; i < 3; i++)); do echo @; done", "for ((i = 0; i < 3; i++)); do echo \"@1\"; done"),
+        ("echo $((1 + $(cat @)))", "echo $((1 + $(cat \"@1\")))"),
+    ] {
+        // `me@@` is one value there, and `@` another: numbered by their first use.
+        assert_eq!(written(script), Ok(expected.to_owned()), "{script}");
+    }
+}
+
+#[test]
+fn what_no_quoting_can_save_is_refused() {
+    for (script, part) in [
+        ("echo $((@ + 1))", "the shell calculates what stands here"),
+        ("echo \"$((1 + \"@\"))\"", "the shell calculates what stands here"),
+        ("((x = @))", "the shell calculates what stands here"),
+        ("echo $[@]", "the shell calculates what stands here"),
+        ("a[@]=1", "the shell calculates the index of an array"),
+        ("a=([@]=1)", "the shell calculates the index of an array"),
+        ("echo ${a[@@]}", "the shell calculates what stands here"),
+        ("[[ @ -eq 1 ]]", "a comparison of numbers"),
+        ("[[ 1 -lt 2 && $x -gt \"@\" ]]", "a comparison of numbers"),
+        ("echo ${@} ", "a value cannot be the name of a variable"),
+        ("echo ${x@@} ", "a value cannot be the name of a variable"),
+        ("echo ${x:@} ", "a value cannot be the name of a variable"),
+        ("echo ${x:1:@} ", "shells do not agree"),
+        ("echo ${x/@/} ", "shells do not agree"),
+        ("echo \"${x:-\"@\"}\"", "shells do not agree"),
+        ("echo `echo \\`echo @\\``", "shells do not agree"),
+        ("echo `echo \\$x @`", "shells do not agree"),
+        ("echo $'@'", "nothing is expanded between"),
+        ("cat <<'EOF'\n@\nEOF", "nothing is expanded in a here-document whose `EOF` is quoted"),
+        ("cat <<@\nx\n", "the delimiter of a here-document cannot be a value"),
+        ("eval \"x=@\"", "`eval` reads this as code"),
+        ("A=b exec eval @", "`eval` reads this as code"),
+        ("if true; then eval @; fi", "`eval` reads this as code"),
+        ("let x=@", "`let` reads this as code"),
+        ("trap \"rm @\" EXIT", "`trap` reads this as code"),
+        ("sh -c \"echo @\"", "`sh` reads this as code"),
+        ("sudo -u me /bin/bash -exc 'echo @'", "`bash` reads this as code"),
+        ("bash -c -o pipefail 'echo @'", "`bash` reads this as code"),
+        ("find . -exec sh -c 'echo @' \\;", "`sh` reads this as code"),
+        ("python3 -c 'print(\"@\")'", "`python3` reads this as code"),
+        ("perl -ne 'print @'", "`perl` reads this as code"),
+        ("node -e @", "`node` reads this as code"),
+        ("sed \"s/x/@/\" f", "`sed` reads this as code"),
+        ("sed -i.some -n s/x/@/ f", "`sed` reads this as code"),
+        ("xargs sed -e p -e @", "`sed` reads this as code"),
+        ("awk -F , \"{ print @ }\"", "`awk` reads this as code"),
+        ("ssh -i key host deploy @", "`ssh` reads this as code"),
+        ("declare a=1 @", "`declare` reads this as code"),
+        ("printf -v @ x", "`printf -v` reads this as code"),
+        ("sudo sh <<EOF\necho @\nEOF", "`sh` runs what it reads here"),
+        ("cat <<EOF | bash -s\necho @\nEOF", "`bash` runs what it reads here"),
+        ("ssh host <<EOF\necho @\nEOF", "`ssh` runs what it reads here"),
+        ("echo \"rm @\" | sh", "`sh` runs what it reads here"),
+        ("(echo rm; echo @) | sudo sh -e", "`sh` runs what it reads here"),
+    ] {
+        let error = written(script).expect_err(script);
+        assert!(error.message.contains(part), "{script}: {error}");
+        assert!(error.help.is_some(), "{script}: {error}");
+    }
+}
+
+#[test]
+fn the_message_shows_the_line() {
+    let error = written("set -e\necho $((1 + @)) # add\nexit").expect_err("arithmetic");
+    assert_eq!(
+        error.message,
+        "the shell calculates what stands here, and by that a value could run commands: `echo $((1 + ${…})) # add`"
+    );
+}
+
+#[test]
+fn variables_are_numbered_and_a_comment_needs_none() {
+    let shell = compile(&parts("# @\necho @@ @@"), Some("bash")).expect("plain words");
+    assert_eq!(shell.vars, [("FLOW_IN_1".into(), Value::Step(StepId(2)))]);
+    assert_eq!(shell.shell.as_deref(), Some("bash"));
+    assert_eq!(shell.direct, None);
+}
+
+#[test]
+fn a_script_without_values_is_left_alone() {
+    let shell = compile(&parts("eval $((1)) `x`"), None).expect("no value in it");
+    assert_eq!((shell.script.as_str(), shell.direct), ("eval $((1)) `x`", None));
+    let shell = compile(&parts("make -j2 all"), None).expect("no value in it");
+    assert_eq!(shell.direct, Some(vec!["make".into(), "-j2".into(), "all".into()]));
+}
+
+/// Runs a script whose one value is `value`; what it printed.
+fn run(program: &str, script: &str, value: &str, folder: &Path) -> String {
+    let mut command = Command::new(program);
+    command.arg("-c").arg(script).current_dir(folder).env("FLOW_IN_1", value);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    String::from_utf8_lossy(&command.output().expect("a shell runs").stdout).into_owned()
+}
+
+/// The shells of this machine, as far as they are known to be asked for; `sh` is everywhere.
+static SHELLS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let exists = |shell: &&str| {
+        Command::new(shell).args(["-c", ":"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    ["sh", "bash"].into_iter().filter(exists).collect()
+});
+
+fn canary(folder: &Path) -> bool {
+    std::fs::read_dir(folder).expect("the folder is ours").flatten().any(|file| file.file_name() == "canary")
+}
+
+/// Values that would run something, or fall apart, if anything but quoting stood between them and the shell.
+fn values() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(&[
+        "$(touch canary)",
+        "`touch canary`",
+        "; touch canary;",
+        "' ; touch canary; '",
+        "\"; touch canary; \"",
+        "\ntouch canary\n",
+        "a[$(touch canary)]",
+        "x[`touch canary`0]",
+        ") touch canary;;",
+        "}touch canary;",
+        "\nEOF\ntouch canary\n",
+        "&& touch canary",
+        "'",
+        "\"",
+        "\\",
+        "$",
+        "`",
+        "*",
+        " ",
+        "~",
+        "\t",
+        "a",
+        "é",
+        "-n",
+        "#",
+        "!",
+        "{a,b}",
+        "${HOME}",
+        "$HOME",
+        "%s",
+        "\\n",
+        "0",
+    ]);
+    // Command substitution takes final line breaks away.
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat() + ".")
+}
+
+/// A word in some nesting of contexts, with `@` for the value, and what it is where `@` stands in that again.
+fn words() -> impl Strategy<Value = (String, String)> {
+    let plain = prop::sample::select(&[
+        ("@", "@"),
+        ("a@b", "a@b"),
+        ("\"@\"", "@"),
+        ("'@'", "@"),
+        ("\"a '@' b\"", "a '@' b"),
+        ("'a \"@\" b'", "a \"@\" b"),
+        ("\\@", "@"),
+        ("\"\\@\"", "\\@"),
+        ("$@", "$@"),
+        ("\"$@\"", "$@"),
+        ("\"\\$@\"", "$@"),
+        ("\\'@\\\"", "'@\""),
+        ("@'@'\"@\"", "@@@"),
+        ("\"${none:-@}\"", "@"),
+        ("${none:-@}", "@"),
+        ("${none:-'@'}", "@"),
+        ("${none:-\"@\"}", "@"),
+        ("\"${x#'@'}\"", "yz"),
+        ("\"${x#@}\"", "yz"),
+        ("${x#\"@\"}", "yz"),
+        ("'$(touch canary)'@", "$(touch canary)@"),
+    ]);
+    plain.prop_map(|(word, value)| (word.to_owned(), value.to_owned())).prop_recursive(3, 8, 2, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|(word, value)| (format!("\"$(printf '%s' {word})\""), value)),
+            inner.clone().prop_map(|(word, value)| (format!("\"$( (printf '%s' {word}) )\""), value)),
+            inner.clone().prop_map(|(word, value)| (format!("\"$(case a in (a) printf '%s' {word};; esac)\""), value)),
+            inner.clone().prop_map(|(word, value)| (format!("\"$(f {word} # it's\n)\""), value)),
+            inner.clone().prop_map(|(word, value)| (format!("\"$(y={word}; printf '%s' \"$y\")\""), value)),
+            inner.clone().prop_map(|(word, value)| (format!("${{none:-{word}}}"), value)),
+            inner.clone().prop_map(|(word, value)| {
+                // Shells look for the end of a here-document before they read what is in it.
+                let end = format!("X{}", word.len());
+                (format!("\"$(cat <<{end}\n$(printf '%s' {word})\n{end}\n)\""), value)
+            }),
+            (inner.clone(), inner).prop_map(|((a, x), (b, y))| (format!("{a}-{b}"), format!("{x}-{y}"))),
+        ]
+    })
+}
+
+/// Scripts of all constructs, most of them valid, with values anywhere. (No functions and no loops without end.)
+fn scripts() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(&[
+        "@", "@", "@", "y", "a@b", "$v", "\\@", "$@", "\"@\"", "'@'", "@'@'", "2", "-c", "-e", "-s", "a[@]", "-v",
+    ]);
+    let word = leaf.prop_map(str::to_owned).prop_recursive(4, 24, 3, |word| {
+        let wrap = |before: &'static str, after: &'static str| {
+            word.clone().prop_map(move |word| format!("{before}{word}{after}"))
+        };
+        let pair = |before: &'static str, between: &'static str, after: &'static str| {
+            (word.clone(), word.clone()).prop_map(move |(a, b)| format!("{before}{a}{between}{b}{after}"))
+        };
+        prop_oneof![
+            wrap("\"", "\""),
+            wrap("'", "'"),
+            wrap("$'", "'"),
+            wrap("$(echo ", ")"),
+            wrap("\"$(echo ", ")\""),
+            wrap("`echo ", "`"),
+            wrap("\"`echo ", "`\""),
+            wrap("${v:-", "}"),
+            wrap("\"${v:-", "}\""),
+            wrap("\"${w#", "}\""),
+            wrap("${w%%", "}"),
+            wrap("${w/", "/x}"),
+            wrap("${w:", "}"),
+            wrap("$((1 + ", "))"),
+            wrap("\"$((", "))\""),
+            wrap("\\\"", "\\\""),
+            wrap("<(echo ", ")"),
+            wrap("$(cat <<X\n", "\nX\n)"),
+            wrap("\"$(cat <<'X'\n", "\nX\n)\""),
+            wrap("$(case a in a) echo ", ";; esac)"),
+            pair("$(case ", " in (x|", ") echo;; esac)"),
+            pair("", "", ""),
+            pair("", " ", ""),
+            pair("\"", " # '", "\""),
+            pair("$(( ", ") | cat ", ")"),
+            pair("$(", "; echo ", ")"),
+        ]
+    });
+    let simple = (
+        prop::sample::select(&[
+            "echo ",
+            "printf %s ",
+            "eval ",
+            "sh -c ",
+            "bash -ec ",
+            "sh ",
+            "sh -s ",
+            "sed ",
+            "awk ",
+            "x=",
+            "export ",
+            "declare ",
+            "let ",
+            "trap ",
+            ": ",
+            "[ ",
+            "test ",
+            "cat ",
+            "exec sh -c ",
+            "env -i sh -c ",
+            "command eval ",
+            "x=1 eval ",
+            "f ",
+            "a=(",
+            "a[",
+            "((",
+            "[[ ",
+            "! ",
+            "{ ",
+            "( ",
+            "read ",
+            "printf -v ",
+        ]),
+        word.clone(),
+        prop::sample::select(&[
+            "",
+            "",
+            " x",
+            " >f",
+            " 2>&1",
+            " | sh",
+            " | cat",
+            ")",
+            "]=1",
+            "))",
+            " ]]",
+            " -eq 1 ]]",
+            "; }",
+            " )",
+            " # @",
+            " <<X\n@\nX",
+            " <<'X'\n'\nX",
+            " <<-X | sh\n\t@\n\tX",
+            " <<<@",
+        ]),
+    )
+        .prop_map(|(program, word, end)| format!("{program}{word}{end}"));
+    simple.prop_recursive(3, 12, 3, move |command| {
+        let two = |before: &'static str, between: &'static str, after: &'static str| {
+            (command.clone(), command.clone()).prop_map(move |(a, b)| format!("{before}{a}{between}{b}{after}"))
+        };
+        prop_oneof![
+            two("", "\n", ""),
+            two("", "; ", ""),
+            two("", " && ", ""),
+            two("", " | ", ""),
+            two("if ", "; then ", "\nfi"),
+            two("{ ", "; }; ", ""),
+            two("( ", " ); ", ""),
+            two("# @ '\n", "\n", " # \""),
+            two("case x in x) ", "\n;; *) ", "\n;; esac"),
+            two("for i in 1; do ", "\n", "\ndone"),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_real_shell_prints_the_value((word, expected) in words(), value in values(), place in 0..6) {
+        let script = match place {
+            0 => format!("f() {{ printf '%s' \"$1\"; }}\nx=@yz\n# @\nprintf '%s' {word}"),
+            1 => format!("f() {{ printf '%s' \"$1\"; }}; x=@yz; for i in {word}; do printf '%s' \"$i\"; done"),
+            2 => format!("f() {{ printf '%s' \"$1\"; }}; x=@yz; [ @ = '@' ] && case @ in (\"@\") f {word};; esac"),
+            3 => format!("f() {{ printf '%s' \"$1\"; }}; x=@yz; y={word}; printf '%s' \"$y\""),
+            4 => format!("f() {{ printf '%s' \"$1\"; }}; x=@yz; (printf '%s' {word} | cat)"),
+            _ => format!("f() {{ printf '%s' \"$1\"; }}; x=@yz; cat <<EOF\n$(printf '%s' {word})\nEOF\n"),
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut expected = expected.replace('@', &value);
+        if place == 5 {
+            expected.push('\n');
+        }
+        let compiled = compile(&parts(&script), None);
+        let Ok(shell) = compiled else {
+            prop_assert!(false, "refused: {} {:?}", script, compiled);
+            return Ok(());
+        };
+        for program in SHELLS.iter() {
+            let printed = run(program, &shell.script, &value, folder.path());
+            prop_assert_eq!(&printed, &expected, "{}: {}", program, shell.script);
+            prop_assert!(!canary(folder.path()), "{}: {}", program, shell.script);
+        }
+    }
+
+    #[test]
+    fn however_it_is_nested_nothing_is_run(script in scripts(), value in values(), cut in prop::option::of((0..200_usize, 0..3_usize))) {
+        let mut chars: Vec<char> = script.chars().collect();
+        if let Some((at, length)) = cut {
+            let at = at.min(chars.len());
+            chars.drain(at..(at + length).min(chars.len()));
+        }
+        let script: String = chars.into_iter().collect();
+        let Ok(shell) = compile(&parts(&script), None) else { return Ok(()) };
+        if shell.vars.is_empty() {
+            return Ok(());
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        for program in SHELLS.iter() {
+            run(program, &shell.script, &value, folder.path());
+            prop_assert!(!canary(folder.path()), "{}: {}", program, shell.script);
+        }
+    }
+
+    #[test]
+    fn whatever_the_script_nothing_is_run(pieces in prop::collection::vec(prop::sample::select(&[
+        "@", "@", "@", "\"", "\"", "'", "\\", "`", "$", "$(", "$((", "))", "((", "(", ")", "${x:-", "${x#", "${x/", "${", "}", "{ ", "; }",
+        "$'", "$\"", "[[ ", " ]]", " -eq ", "a[", "]=1", "]", "<<EOF\n", "<<-'EOF'\n", "<<\\EOF ", "\nEOF\n", "\n", "\n", ";", ";;", " ", " ",
+        "#", " #", "&&", "|", "&", "case x in ", "x) ", " esac", "eval ", "sh -c ", "sh ", "printf %s ", "echo ", "x=", ": ", "=", "sed ",
+        "if :; then ", "; fi", "for i in ", "; do ", "; done", "!", "* ", "cat ", "x", ">f ", "2>&1 ", "declare ", "let ",
+    ]), 1..16), value in values()) {
+        let script = pieces.concat();
+        let Ok(shell) = compile(&parts(&script), None) else { return Ok(()) };
+        if shell.vars.is_empty() {
+            return Ok(());
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        for program in SHELLS.iter() {
+            run(program, &shell.script, &value, folder.path());
+            prop_assert!(!canary(folder.path()), "{}: {}", program, shell.script);
+        }
+    }
+}
+
+#[test]
+fn known_values_are_variables_too() {
+    let value = Value::Plain(Json::from("x"));
+    let shell = compile(&[Part::Text("echo ".into()), Part::Value(value.clone())], None).expect("plain words");
+    assert_eq!((shell.script.as_str(), &shell.vars[..]), ("echo \"${FLOW_IN_1}\"", &[("FLOW_IN_1".into(), value)][..]));
+}

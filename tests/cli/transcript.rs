@@ -1,0 +1,147 @@
+//! Transcripts: commands as a person types them, with what comes out, and what differs from run to run masked.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::golden;
+
+/// A folder to work in, and what was typed there.
+pub struct Session {
+    folder: TempDir,
+    text: String,
+}
+
+impl Session {
+    pub fn new() -> Self {
+        Session { folder: tempfile::tempdir().expect("a folder for the test"), text: String::new() }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.folder().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("folders can be made");
+        std::fs::write(path, content).expect("files can be written");
+        self
+    }
+
+    /// A command that has been prepared: this binary first in the path, nothing of the caller's settings.
+    pub fn command(&self, program: &str) -> Command {
+        let binary = Path::new(env!("CARGO_BIN_EXE_flow"));
+        let path = std::env::var("PATH").unwrap_or_default();
+        let own = binary.parent().expect("a binary is in a folder").display();
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.folder())
+            .env("PATH", format!("{own}:{path}"))
+            .env("TZ", "UTC")
+            .env("LC_ALL", "C.UTF-8");
+        for name in ["FLOW_HOME", "RUST_LOG", "NO_COLOR", "FLOW_RUN", "FLOW_STEP"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs a line of shell.
+    pub fn run(&self, line: &str) -> Output {
+        self.command("sh").args(["-c", line]).output().expect("a shell starts")
+    }
+
+    /// Runs a line of shell and writes down what came out.
+    pub fn type_in(&mut self, line: &str) -> &mut Self {
+        let output = self.run(line);
+        self.text.push_str(&format!("$ {line}\n"));
+        self.text.push_str(&self.masked(&output.stdout));
+        if !output.stderr.is_empty() {
+            self.text.push_str("--- stderr\n");
+            self.text.push_str(&self.masked(&output.stderr));
+        }
+        match output.status.code() {
+            Some(0) => {}
+            code => self.text.push_str(&format!("--- exit code {}\n", code.map_or("none".into(), |c| c.to_string()))),
+        }
+        self.text.push('\n');
+        self
+    }
+
+    /// Compares the transcript with its golden file.
+    pub fn check(&self, name: &str) {
+        golden::check(&format!("cli/{name}.txt"), &self.text);
+    }
+
+    fn masked(&self, text: &[u8]) -> String {
+        let text = String::from_utf8_lossy(text);
+        let folder = self.folder().canonicalize().expect("the folder is there");
+        let mut text = text.replace(&folder.display().to_string(), "FOLDER");
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push_str("(no newline)\n");
+        }
+        mask(&text)
+    }
+}
+
+/// Masks ids of runs, hashes, times of day and durations. Blanks before a duration become one.
+pub fn mask(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_');
+    let mut masked = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        if !is_word(first) {
+            masked.push_str(word);
+            continue;
+        }
+        let tail = word.trim_end_matches(['.', ':', '-']);
+        let mask = match tail {
+            _ if is_run(tail) => Some("RUN"),
+            _ if tail.len() == 64 && tail.bytes().all(|b| b.is_ascii_hexdigit()) => Some("HASH"),
+            _ if is_clock(tail) => Some("CLOCK"),
+            _ if is_duration(tail) => {
+                let blanks = masked.len() - masked.trim_end_matches(' ').len();
+                masked.truncate(masked.len() - blanks.saturating_sub(1));
+                Some("TIME")
+            }
+            _ => None,
+        };
+        masked.push_str(mask.unwrap_or(tail));
+        masked.push_str(&word[tail.len()..]);
+    }
+    masked
+}
+
+/// `20260102-150405-k3fz`
+fn is_run(word: &str) -> bool {
+    let parts: Vec<_> = word.split('-').collect();
+    let digits = |text: &str, n| text.len() == n && text.bytes().all(|b| b.is_ascii_digit());
+    matches!(parts[..], [day, time, end] if digits(day, 8) && digits(time, 6) && end.len() == 4)
+}
+
+/// `15:04:05`
+fn is_clock(word: &str) -> bool {
+    let parts: Vec<_> = word.split(':').collect();
+    parts.len() == 3 && parts.iter().all(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `12ms`, `1.2s`, `3m04s`
+fn is_duration(word: &str) -> bool {
+    let number = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = &word[number.len()..];
+    number.starts_with(|c: char| c.is_ascii_digit())
+        && matches!(unit, "ms" | "s")
+        && number.chars().all(|c| c.is_ascii_digit() || c == '.' || c == 'm')
+}
+
+#[test]
+fn what_differs_is_masked() {
+    assert_eq!(
+        mask("run 20260102-150405-k3fz began 15:04:05, took    1.2s.\n✓ a  12ms  3m04s x.rhai:12 v1.4\n"),
+        "run RUN began CLOCK, took TIME.\n✓ a TIME TIME x.rhai:12 v1.4\n"
+    );
+}
