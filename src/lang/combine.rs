@@ -117,8 +117,10 @@ fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], 
         "flow::plan::unknown_name",
         format!("`{name}` is neither a step of this script nor a function nor a command"),
     )
-    .label(span, "named here");
+    .label_word(span, name, "named here");
     Err(raise(match did_you_mean(name, known.iter().map(String::as_str)) {
+        _ if name.contains(char::is_whitespace) => problem
+            .help(format!("a text here is the name of a step; to run a command, make a step of it: `sh(\"name\", \"{name}\")`")),
         Some(help) => problem.help(help),
         None => problem.help("declare it before this line: a step `sh(\"…\", …)`, a function `fn …(input)`, or `command(\"/…\", |params| …)`"),
     }))
@@ -304,7 +306,7 @@ pub fn chain_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, F
         if options.take("resume_from").is_some() {
             return Err(raise(
                 Diagnostic::new("flow::lang::option", "where to go on is not part of the script")
-                    .label(span, "`resume_from`")
+                    .label_word(span, "resume_from", "here")
                     .help("every run can be resumed: `flow resume RUN` goes on where it stopped"),
             ));
         }
@@ -372,7 +374,7 @@ fn by_names(
                     "flow::plan::unknown_name",
                     format!("`{name}` depends on `{wanted}`, which is not a step of this chain"),
                 )
-                .label(span, "in this list");
+                .label_word(span, wanted, "named here");
                 return Err(raise(
                     problem.help(
                         did_you_mean(wanted, names.iter().copied())

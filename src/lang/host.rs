@@ -1,15 +1,14 @@
 //! The engine that evaluates scripts: plain Rhai, bounded, without effects, with flow's functions.
 
-use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel, Token};
+use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel};
 
 use super::fault::{Fault, raise};
 use super::handle::{Pending, Step};
 use super::modules::Modules;
-use super::{functions, operators, session};
+use super::{functions, operators, session, words};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::plan::Key;
 
@@ -78,7 +77,7 @@ fn engine() -> Engine {
     properties(&mut engine);
     operators::register(&mut engine);
     functions::register(&mut engine);
-    words(&mut engine);
+    words::register(&mut engine);
     missing(&mut engine);
     engine
 }
@@ -146,29 +145,6 @@ fn properties(engine: &mut Engine) {
             ))
         },
     );
-}
-
-/// Words that Rhai keeps for the future, or for itself, and that are names here: `#{ default: 1 }`, `call(name, || …)`.
-///
-/// The function `call` would be Rhai's own (it calls a closure); as a method (`f.call(x)`) it stays that.
-fn words(engine: &mut Engine) {
-    const FREE: [&str; 16] = [
-        "match", "default", "spawn", "await", "with", "use", "new", "go", "sync", "async", "yield", "static", "shared",
-        "thread", "goto", "package",
-    ];
-    thread_local! {
-        static AFTER_DOT: Cell<bool> = const { Cell::new(false) };
-    }
-    engine.on_parse_token(|token, _, _| {
-        let after_dot = AFTER_DOT.replace(matches!(token, Token::Period | Token::Elvis));
-        match token {
-            Token::Reserved(word) if FREE.contains(&word.as_str()) => Token::Identifier(word),
-            Token::Reserved(word) | Token::Identifier(word) if word.as_str() == "call" && !after_dot => {
-                Token::Identifier(Box::new(functions::CALL.into()))
-            }
-            token => token,
-        }
-    });
 }
 
 /// What to say when a key does not exist.

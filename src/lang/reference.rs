@@ -84,29 +84,17 @@ struct Parameter {
 }
 
 impl Catalogue {
-    /// Reads off an engine.
-    pub fn of(engine: &Engine) -> Self {
-        let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
-        let metadata: Metadata = serde_json::from_str(&json).unwrap_or(Metadata { functions: Vec::new() });
+    /// Reads off an engine with flow's functions alone, and one with Rhai's as well.
+    pub fn of(flow: &Engine, whole: &Engine) -> Self {
         let mut items: Vec<Item> = Vec::new();
-        let mut all = Vec::new();
-        for mut function in metadata.functions {
-            if function.name == super::functions::CALL {
-                function.name = "call".into();
-            }
-            if function.name.contains('$') || function.name.starts_with("__") {
-                continue;
-            }
+        let all = functions_of(whole)
+            .iter()
+            .map(|function| (function.name.clone(), signature(function, is_method(function))))
+            .collect();
+        for function in functions_of(flow) {
             let operator = !function.name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-            let method =
-                function.params.first().is_some_and(|p| p.name.as_deref().is_some_and(|n| n == "step" || n == "flow"))
-                    && !operator;
+            let method = is_method(&function);
             let signature = signature(&function, method);
-            all.push((function.name.clone(), signature.clone()));
-            let ours = function.doc_comments.iter().any(|line| line.starts_with("///")) && is_ours(&function);
-            if !ours {
-                continue;
-            }
             let kind = match (operator, method) {
                 (true, _) => Kind::Operator,
                 (_, true) => Kind::Method,
@@ -176,20 +164,35 @@ impl Catalogue {
     }
 }
 
-fn is_ours(function: &Function) -> bool {
-    function.params.first().is_some_and(|p| p.kind.as_deref().is_some_and(|kind| kind.contains("NativeCallContext")))
-        || super::functions::NAMES.contains(&function.name.as_str())
+/// All functions of an engine that scripts can call.
+fn functions_of(engine: &Engine) -> Vec<Function> {
+    let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
+    let mut functions = serde_json::from_str::<Metadata>(&json).map_or(Vec::new(), |metadata| metadata.functions);
+    functions.retain(|function| !function.name.contains('$') && !function.name.starts_with("__"));
+    for function in &mut functions {
+        if function.name == super::functions::CALL {
+            function.name = "call".into();
+        }
+    }
+    functions
+}
+
+fn is_method(function: &Function) -> bool {
+    let named = |p: &Parameter| p.name.as_deref().is_some_and(|name| name == "step" || name == "flow");
+    function.name.starts_with(char::is_alphabetic)
+        && function.params.first().is_some_and(|p| named(p) && p.kind.as_deref() == Some("Step"))
 }
 
 fn signature(function: &Function, method: bool) -> String {
     let params: Vec<String> = function
         .params
         .iter()
-        .filter(|p| !p.kind.as_deref().is_some_and(|kind| kind.contains("NativeCallContext")))
         .skip(usize::from(method))
         .map(|p| {
             let kind = p.kind.as_deref().map_or("any".to_owned(), short_type);
             match p.name.as_deref() {
+                // A value of several kinds: which, stands in the text.
+                Some(name) if name != "_" && kind == "any" => name.to_owned(),
                 Some(name) if name != "_" => format!("{name}: {kind}"),
                 _ => kind,
             }

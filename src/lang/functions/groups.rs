@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, did_you_mean};
 use crate::lang::combine;
 use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::{Step, sequence};
-use crate::lang::options::here;
+use crate::lang::options::{self, here};
 use crate::lang::{policies, session};
 use crate::plan::{self, Branch, Sequence, Task};
 
@@ -63,6 +63,7 @@ fn branch(context: &NativeCallContext, step: &Step, when: Option<&Dynamic>, then
 }
 
 fn new_flow(context: &NativeCallContext, name: &str) -> Result<Step, Fault> {
+    let name = options::name(context, name)?;
     session::build(context, |builder, span| {
         let anonymous = name.is_empty();
         let name = if anonymous { format!("flow-{}", builder.len() + 1) } else { name.to_owned() };
@@ -101,6 +102,7 @@ pub mod functions {
     /// In make: a target's recipe. In Airflow: `a >> b >> c`.
     #[rhai_fn(name = "chain", return_raw)]
     pub fn chain_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
+        let name = options::name(&context, name)?;
         let sequence = in_order(&context, &steps)?;
         session::build(&context, |builder, span| Ok(Step::One(builder.chain(name.into(), sequence, span))))
     }
@@ -137,6 +139,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(name = "chain", return_raw)]
     pub fn chain_named_text(context: NativeCallContext, name: &str, arrows: &str) -> Result<Step, Fault> {
+        let name = options::name(&context, name)?;
         let sequence = combine::arrows(&context, arrows)?;
         session::build(&context, |builder, span| Ok(Step::One(builder.chain(name.into(), sequence, span))))
     }
@@ -166,7 +169,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(name = "parallel", return_raw)]
     pub fn parallel_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
-        let span = here(&context);
+        let (span, name) = (here(&context), options::name(&context, name)?);
         let parts = steps.iter().map(|item| sequence(&context, item)).collect::<Result<Vec<_>, _>>()?;
         session::build(&context, |builder, _| {
             // Each part is one child, so that the output has one item for each.
@@ -370,8 +373,8 @@ pub mod functions {
                 if !KEYS.contains(&key.as_str()) {
                     let help = did_you_mean(key, KEYS).unwrap_or_else(|| format!("its options: {}", KEYS.join(", ")));
                     return Err(raise(
-                        Diagnostic::new("flow::lang::unknown_option", format!("`swarm` has no option `{key}`"))
-                            .label(here(&context), "given here")
+                        Diagnostic::new("flow::lang::unknown_option", format!("swarm has no option `{key}`"))
+                            .label_word(here(&context), key.as_str(), "given here")
                             .help(help),
                     ));
                 }

@@ -43,7 +43,7 @@ pub(super) fn limits(plan: &Plan, found: &mut Findings) {
         let step = plan.step(id);
         for (name, shares) in &step.policy().limits {
             if let Some(diagnostic) = share(plan, id, name, *shares) {
-                found.add(diagnostic.label(step.span, "asked for here"));
+                found.add(diagnostic.label_word(step.span, name.as_str(), "asked for here"));
             }
         }
     }
@@ -54,7 +54,7 @@ fn share(plan: &Plan, id: StepId, name: &str, shares: u32) -> Option<Diagnostic>
     let known = plan.header.limits.keys().map(|known| known.as_str());
     let Some(limit) = plan.header.limits.get(name) else {
         let help = did_you_mean(name, known)
-            .map(|near| format!("{near} (limits are declared with `limit(\"{name}\", #{{ max: 2 }})`)"))
+            .map(|near| format!("{near} A new limit is declared with `limit(\"{name}\", #{{ max: 2 }})`"))
             .unwrap_or_else(|| format!("declare it: `limit(\"{name}\", #{{ max: 2 }})`"));
         return Some(
             Diagnostic::new(LIMIT, format!("`{step}` uses the limit `{name}`, which is not declared")).help(help),
