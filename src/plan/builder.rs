@@ -296,28 +296,54 @@ impl Builder {
         false
     }
 
-    /// What has been added or changed since the last call. Resolves names in expressions, hands a group's input down to
-    /// the steps it begins with.
-    pub fn growth(&mut self, complete: bool) -> Result<Growth> {
+    /// Resolves names in expressions, hands a group's input down to the steps it begins with. To be called before
+    /// [`Builder::check`] and [`Builder::growth`].
+    pub fn settle(&mut self) -> Result<()> {
         self.resolve_names()?;
         self.hand_down_input();
+        Ok(())
+    }
+
+    /// What has been added or changed since the last call.
+    pub fn growth(&mut self) -> Growth {
         let base = self.base.steps.len() + self.sent;
         let steps = self.steps[self.sent..].to_vec();
+        self.grown(base, steps, false)
+    }
+
+    /// The last growth: nothing can be added afterwards.
+    pub fn last_growth(mut self) -> Growth {
+        let base = self.base.steps.len() + self.sent;
+        // Moved, not copied: a plan may have a million steps.
+        let mut steps = std::mem::take(&mut self.steps);
+        let changed = std::mem::take(&mut self.dirty)
+            .into_iter()
+            .map(|id| (id, steps[id.index() - self.base.steps.len()].clone()));
+        let changed: Vec<_> = changed.collect();
+        let steps = if self.sent == 0 { steps } else { steps.split_off(self.sent) };
+        self.steps = Vec::new();
+        let mut growth = self.grown(base, steps, true);
+        growth.changed.extend(changed);
+        growth.changed.sort_by_key(|(id, _)| *id);
+        growth
+    }
+
+    fn grown(&mut self, base: usize, steps: Vec<Step>, complete: bool) -> Growth {
         let mut changed: Vec<_> = std::mem::take(&mut self.changed).into_iter().collect();
         changed.extend(std::mem::take(&mut self.dirty).into_iter().map(|id| (id, self.step(id).clone())));
         changed.sort_by_key(|(id, _)| *id);
         self.sent = self.steps.len();
-        Ok(Growth {
+        Growth {
             header: Some(Box::new(self.header.clone())),
             base: base as u32,
             steps,
             changed,
             complete,
             files: Vec::new(),
-        })
+        }
     }
 
-    /// What is wrong with the plan as a whole (see `check`). To be called after [`Builder::growth`].
+    /// What is wrong with the plan as a whole (see `check`).
     pub fn check(&mut self) -> Vec<Diagnostic> {
         let mut plan = Plan { header: self.header.clone(), ..Plan::default() };
         let own = std::mem::take(&mut self.steps);

@@ -400,10 +400,10 @@ pub mod functions {
         };
         let (id, growth) = session::build(&context, |builder, _| {
             let id = step.id(builder);
-            let growth = builder.growth(false)?;
+            builder.settle()?;
             match builder.check().into_iter().next() {
                 Some(problem) => Err(problem),
-                None => Ok((id, growth)),
+                None => Ok((id, builder.growth())),
             }
         })?;
         let began = std::time::Instant::now();
