@@ -108,7 +108,7 @@ fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], 
                 "flow::plan::unknown_name",
                 format!("`{name}` is a module of the standard library, not a step"),
             )
-            .label(span, "named here")
+            .label_word(span, name, "named here")
             .help(format!("import it and make a step: `import \"std/{name}\" as {name};`")),
         ));
     }
@@ -139,7 +139,7 @@ fn function_step(context: &NativeCallContext, name: &str, parameters: usize, spa
                 "flow::plan::unknown_name",
                 format!("the function `{name}` takes {parameters} values; a step of a chain is given one: its input"),
             )
-            .label(span, "named here")
+            .label_word(span, name, "named here")
             .help(format!("`fn {name}(input) {{ … }}`")),
         ));
     }
@@ -152,7 +152,7 @@ fn function_step(context: &NativeCallContext, name: &str, parameters: usize, spa
 
 fn arrow_error(text: &str, error: arrow::Error, span: Span) -> Fault {
     let problem = Diagnostic::new("flow::plan::arrow", format!("the text `{text}` cannot be read: {}", error.message))
-        .label(span, "this text");
+        .label_word(span, text, "this text");
     raise(problem.help(error.help.unwrap_or_else(|| "an arrow text looks like `a -> b -> [c, d] -> e`".to_owned())))
 }
 

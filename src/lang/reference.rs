@@ -103,7 +103,9 @@ impl Catalogue {
             let text = text_of(&function.doc_comments);
             match items.iter_mut().find(|item| item.name == function.name && item.kind == kind) {
                 Some(item) => {
-                    item.signatures.push(signature);
+                    if !item.signatures.contains(&signature) {
+                        item.signatures.push(signature);
+                    }
                     if !text.is_empty() {
                         item.text.push_str("\n\n");
                         item.text.push_str(&text);
@@ -117,7 +119,12 @@ impl Catalogue {
                 name: name.into(),
                 kind: Kind::Property,
                 signatures: vec![format!("step.{name}")],
-                text: format!("{}{}.", meaning[..1].to_uppercase(), &meaning[1..]),
+                text: format!(
+                    "{}{}{}",
+                    meaning[..1].to_uppercase(),
+                    &meaning[1..],
+                    if meaning.ends_with('?') { "" } else { "." }
+                ),
             });
         }
         items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));

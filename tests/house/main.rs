@@ -1,5 +1,9 @@
 //! The house around the code: the floors of the rooms, and documents that are made from the code and checked here.
 
+mod errors;
+mod examples;
+mod floors;
+mod reference;
 mod refused;
 
 use std::path::{Path, PathBuf};
@@ -28,4 +32,19 @@ fn is_current(path: &str, actual: &str) -> Result<(), String> {
         was.unwrap_or("(the end)"),
         is.unwrap_or("(the end)")
     ))
+}
+
+/// All Rust sources below a folder of the repository: path and text.
+fn rust_files(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(repository(folder)).expect("the folder is there") {
+        let path = format!("{folder}/{}", file.expect("a file").file_name().to_string_lossy());
+        if repository(&path).is_dir() {
+            found.extend(rust_files(&path));
+        } else if path.ends_with(".rs") {
+            found.push((path.clone(), std::fs::read_to_string(repository(&path)).expect("sources can be read")));
+        }
+    }
+    found.sort();
+    found
 }

@@ -2,8 +2,6 @@
 //!
 //! `tests/golden/refused/*.rhai`, with the text beside it. A first line `// --arg name=value` gives parameters.
 
-use std::collections::BTreeMap;
-
 use flow::diag::Diagnostic;
 use flow::lang::{Program, Script};
 use flow::plan::{Plan, check};
@@ -32,35 +30,48 @@ pub fn text(findings: &[Diagnostic]) -> String {
     findings.iter().map(|finding| view::diagnostic(finding, Look::PLAIN)).collect()
 }
 
-fn args(script: &str) -> Vec<(String, String)> {
+/// The parameters that a script's first line gives it: `// --arg name=value`.
+pub fn args(script: &str) -> Vec<(String, String)> {
     let first = script.lines().next().unwrap_or_default();
     let Some(given) = first.strip_prefix("// --arg ") else { return Vec::new() };
     given.split(" --arg ").filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
 }
 
-fn scripts() -> BTreeMap<String, Script> {
-    let folder = repository(FOLDER);
-    let files = std::fs::read_dir(&folder).expect("the folder is there");
-    let mut scripts = BTreeMap::new();
-    for file in files {
-        let path = file.expect("a file").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if let Some(stem) = name.strip_suffix(".rhai") {
-            let mut script = Script::read(&path).expect("a script can be read");
-            script.name = name.clone();
-            scripts.insert(stem.to_owned(), script);
-        }
-    }
-    scripts
+/// One of the scripts, by its name without `.rhai`.
+pub fn script(name: &str) -> Script {
+    let mut script = Script::read(&repository(&format!("{FOLDER}/{name}.rhai"))).expect("a script can be read");
+    script.name = format!("{name}.rhai");
+    script
+}
+
+fn names() -> Vec<String> {
+    let files = std::fs::read_dir(repository(FOLDER)).expect("the folder is there");
+    let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter_map(|name| name.strip_suffix(".rhai").map(str::to_owned)).collect();
+    names.sort();
+    names
+}
+
+/// What each is answered: name and text.
+pub fn recorded() -> Vec<(String, String)> {
+    let answer = |name: String| {
+        let script = script(&name);
+        let text = text(&findings(&script, &args(&script.text)));
+        (name, text)
+    };
+    names().into_iter().map(answer).collect()
 }
 
 #[test]
 fn every_wrong_script_is_answered_as_recorded() {
-    let scripts = scripts();
-    assert!(scripts.len() >= 60, "only {} wrong scripts", scripts.len());
+    // A script without a parameter has no place that could be shown for it.
+    const NOWHERE: [&str; 1] = ["param-unknown-none"];
+    let names = names();
+    assert!(names.len() >= 60, "only {} wrong scripts", names.len());
     let mut wrong = Vec::new();
-    for (name, script) in &scripts {
-        let findings = findings(script, &args(&script.text));
+    for name in &names {
+        let script = script(name);
+        let findings = findings(&script, &args(&script.text));
         if findings.is_empty() {
             wrong.push(format!("{name}: nothing is wrong with it"));
             continue;
@@ -69,7 +80,7 @@ fn every_wrong_script_is_answered_as_recorded() {
             if finding.help_text().is_none() {
                 wrong.push(format!("{name}: no help: {finding}"));
             }
-            if finding.span().is_none() {
+            if finding.span().is_none() && !NOWHERE.contains(&name.as_str()) {
                 wrong.push(format!("{name}: no place: {finding}"));
             }
         }

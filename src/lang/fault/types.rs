@@ -15,6 +15,7 @@ pub fn short_type(name: &str) -> String {
         "char" => "letter".into(),
         other => match other.rsplit("::").next().unwrap_or(other) {
             "Range<i64>" | "RangeInclusive<i64>" | "range" | "range=" => "range".into(),
+            "Step" => "step".into(),
             last => last.to_owned(),
         },
     }
@@ -33,7 +34,6 @@ pub fn readable_type(name: &str) -> String {
         "map" => "a map".into(),
         "closure" => "a closure".into(),
         "any" => "any value".into(),
-        "Step" => "a step".into(),
         "Pending" => "a result that is not known yet".into(),
         other => format!("a {other}"),
     }

@@ -60,7 +60,7 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         )
         .help("a function is called with as many values as it has parameters");
     }
-    let method = types.first().is_some_and(|kind| kind == "Step") && !catalogue.signatures(name, true).is_empty();
+    let method = types.first().is_some_and(|kind| kind == "step") && !catalogue.signatures(name, true).is_empty();
     let given = if method { &types[1..] } else { types };
     let call = format!("{name}({})", given.join(", "));
     let known = catalogue.signatures(name, method);
@@ -69,7 +69,7 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         return Diagnostic::new("flow::lang::arguments", format!("the {what} `{name}` cannot be called as `{call}`"))
             .help(format!("it is called as {}", known.join(" or ")));
     }
-    let on_step = types.first().is_some_and(|kind| kind == "Step");
+    let on_step = types.first().is_some_and(|kind| kind == "step");
     if let Some(diagnostic) = later(name) {
         return diagnostic;
     }
@@ -103,7 +103,7 @@ fn values(count: usize) -> String {
 
 fn operator(name: &str, types: &[String], span: Span) -> Diagnostic {
     if name == "->" {
-        let other = types.iter().find(|kind| *kind != "Step" && *kind != "array").map_or("any", String::as_str);
+        let other = types.iter().find(|kind| *kind != "step" && *kind != "array").map_or("any", String::as_str);
         return Diagnostic::new(
             "flow::lang::not_a_step",
             format!("`->` stands between steps, but one side is {}", readable_type(other)),

@@ -297,19 +297,16 @@ pub mod functions {
         connect(&context, &Dynamic::from(left), &Dynamic::from(right))
     }
 
-    /// Fans out.
     #[rhai_fn(name = "->", return_raw)]
     pub fn arrow_out(context: NativeCallContext, left: Step, right: Array) -> Result<Step, Fault> {
         connect(&context, &Dynamic::from(left), &right.into())
     }
 
-    /// Fans in.
     #[rhai_fn(name = "->", return_raw)]
     pub fn arrow_in(context: NativeCallContext, left: Array, right: Step) -> Result<Step, Fault> {
         connect(&context, &left.into(), &Dynamic::from(right))
     }
 
-    /// From all to all.
     #[rhai_fn(name = "->", return_raw)]
     pub fn arrow_all(context: NativeCallContext, left: Array, right: Array) -> Result<Step, Fault> {
         connect(&context, &left.into(), &right.into())
