@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel};
 
-use super::fault::{Fault, raise};
+use super::convert::is_marked;
+use super::fault::{Fault, Need, not_known_yet, raise};
 use super::handle::{Pending, Step};
 use super::modules::Modules;
 use super::{functions, operators, session, words};
-use crate::diag::{Diagnostic, did_you_mean};
+use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::plan::Key;
 
 /// Most operations of one evaluation.
@@ -150,6 +151,10 @@ fn properties(engine: &mut Engine) {
 /// What to say when a key does not exist.
 fn missing(engine: &mut Engine) {
     engine.on_map_missing_property(|map, name, _| {
+        if is_marked(name) {
+            let problem = not_known_yet(Some("a text with results in it"), Need::Compute, Span::default());
+            return Err(raise(problem));
+        }
         let problem = Diagnostic::new("flow::lang::unknown_key", format!("there is no key `{name}` in this map"));
         let keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
         let help = did_you_mean(name, keys).unwrap_or_else(|| "ask with `\"key\" in map` before".to_owned());

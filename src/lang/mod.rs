@@ -19,6 +19,7 @@ mod options;
 mod policies;
 mod reference;
 mod session;
+mod texts;
 mod words;
 
 use std::collections::HashMap;

@@ -10,7 +10,7 @@ use rhai::{Dynamic, Engine, FLOAT, INT, ImmutableString, Module, NativeCallConte
 use super::convert::{is_marked, mark};
 use super::fault::{Fault, Need, not_known_yet, raise};
 use super::handle::{Pending, Step};
-use super::session;
+use super::{session, texts};
 use crate::diag::{Diagnostic, Span};
 
 const BINARY: [&str; 16] = ["==", "!=", "<", "<=", ">", ">=", "-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>"];
@@ -23,11 +23,6 @@ fn here(context: &NativeCallContext) -> Span {
 
 fn pending_fault(context: &NativeCallContext, value: &Pending) -> Fault {
     raise(not_known_yet(Some(&value.describe()), Need::Compute, here(context)))
-}
-
-/// A text with marks in it stands where it would be read.
-fn marked_fault(context: &NativeCallContext) -> Fault {
-    raise(not_known_yet(Some("a text with results in it"), Need::Compute, here(context)))
 }
 
 pub fn step_fault(context: &NativeCallContext) -> Fault {
@@ -105,7 +100,7 @@ pub fn register(engine: &mut Engine) {
         });
     }
     register_joins(engine);
-    register_texts(engine);
+    texts::register(engine);
     for op in COMPARE {
         engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: INT| -> Result<bool, Fault> {
             Err(text_number_fault(&c, &a))
@@ -200,39 +195,5 @@ fn register_joins(engine: &mut Engine) {
             .register_fn("+", |c: NativeCallContext, _: Step, _: &str| -> Result<bool, Fault> { Err(step_fault(&c)) });
         engine
             .register_fn("+", |c: NativeCallContext, _: &str, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
-    }
-}
-
-/// Texts with marks in them are not what they look like: asking them anything is an error.
-fn register_texts(engine: &mut Engine) {
-    macro_rules! compare {
-        ($($op:literal $apply:tt),*) => {$(
-            engine.register_fn($op, |c: NativeCallContext, a: ImmutableString, b: ImmutableString| -> Result<bool, Fault> {
-                if is_marked(&a) || is_marked(&b) { Err(marked_fault(&c)) } else { Ok(a.as_str() $apply b.as_str()) }
-            });
-        )*};
-    }
-    compare!("==" ==, "!=" !=, "<" <, "<=" <=, ">" >, ">=" >=);
-    macro_rules! plain {
-        ($($name:literal ($($extra:ident),*) -> $out:ty = $body:expr;)*) => {$(
-            engine.register_fn($name, |c: NativeCallContext, text: ImmutableString $(, $extra: ImmutableString)*| -> Result<$out, Fault> {
-                if is_marked(&text) $(|| is_marked(&$extra))* {
-                    return Err(marked_fault(&c));
-                }
-                let body: fn(&str $(, plain!(@text $extra))*) -> $out = $body;
-                Ok(body(&text $(, &$extra)*))
-            });
-        )*};
-        (@text $extra:ident) => { &str };
-    }
-    plain! {
-        "len"() -> INT = |text| text.chars().count() as INT;
-        "is_empty"() -> bool = |text| text.is_empty();
-        "to_upper"() -> String = |text| text.to_uppercase();
-        "to_lower"() -> String = |text| text.to_lowercase();
-        "contains"(part) -> bool = |text, part| text.contains(part);
-        "starts_with"(part) -> bool = |text, part| text.starts_with(part);
-        "ends_with"(part) -> bool = |text, part| text.ends_with(part);
-        "split"(part) -> rhai::Array = |text, part| text.split(part).map(|piece| Dynamic::from(piece.to_owned())).collect();
     }
 }

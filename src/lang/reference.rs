@@ -65,10 +65,10 @@ struct Metadata {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Function {
-    name: String,
+pub struct Function {
+    pub name: String,
     #[serde(default)]
-    params: Vec<Parameter>,
+    pub params: Vec<Parameter>,
     #[serde(default)]
     return_type: String,
     #[serde(default)]
@@ -76,11 +76,11 @@ struct Function {
 }
 
 #[derive(Deserialize)]
-struct Parameter {
+pub struct Parameter {
     #[serde(default)]
     name: Option<String>,
     #[serde(default, rename = "type")]
-    kind: Option<String>,
+    pub kind: Option<String>,
 }
 
 impl Catalogue {
@@ -172,7 +172,7 @@ impl Catalogue {
 }
 
 /// All functions of an engine that scripts can call.
-fn functions_of(engine: &Engine) -> Vec<Function> {
+pub fn functions_of(engine: &Engine) -> Vec<Function> {
     let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
     let mut functions = serde_json::from_str::<Metadata>(&json).map_or(Vec::new(), |metadata| metadata.functions);
     functions.retain(|function| !function.name.contains('$') && !function.name.starts_with("__"));

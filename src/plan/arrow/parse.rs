@@ -77,7 +77,7 @@ fn check(text: &str, example: &str) -> Result<(), Error> {
 }
 
 fn chain(pair: Pair<Rule>) -> Result<Vec<Stage>, Error> {
-    pair.into_inner().map(stage).collect()
+    pair.into_inner().filter(|part| part.as_rule() == Rule::stage).map(stage).collect()
 }
 
 fn name(pair: &Pair<Rule>) -> Name {
@@ -93,7 +93,10 @@ fn stage(pair: Pair<Rule>) -> Result<Stage, Error> {
         part = parts.next().expect("the grammar gives a label a stage");
     }
     let node = match part.as_rule() {
-        Rule::side_by_side => Node::SideBySide(part.into_inner().map(chain).collect::<Result<_, _>>()?),
+        Rule::side_by_side => {
+            let chains = part.into_inner().filter(|part| part.as_rule() == Rule::chain);
+            Node::SideBySide(chains.map(chain).collect::<Result<_, _>>()?)
+        }
         Rule::chain => Node::Chain(chain(part)?),
         Rule::flow => Node::Flow(Box::new(flow(part)?)),
         Rule::command => {

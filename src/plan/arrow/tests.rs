@@ -173,8 +173,12 @@ fn chains() -> BoxedStrategy<Vec<Stage>> {
     ];
     let stage =
         |node: BoxedStrategy<Node>| (prop::option::of(names()), node).prop_map(|(label, node)| Stage { label, node });
+    // A flow alone in a branch is that branch.
+    let lone = |stages: &Vec<Stage>| matches!(&stages[..], [Stage { label: None, node: Node::Flow(_) }]);
     let node = leaf.boxed().prop_recursive(3, 16, 3, move |node| {
-        let chain = prop::collection::vec(stage(node.boxed()), 1..3).boxed();
+        let chain = prop::collection::vec(stage(node.boxed()), 1..3)
+            .prop_filter("no lone flow", move |stages| !lone(stages))
+            .boxed();
         let flows = branches(chain.clone()).prop_filter_map("a flow", |branch| match branch {
             Branch::Flow(flow) => Some(Node::Flow(flow)),
             Branch::Chain(_) => None,
@@ -185,10 +189,7 @@ fn chains() -> BoxedStrategy<Vec<Stage>> {
             flows,
         ]
     });
-    prop::collection::vec(stage(node.boxed()), 1..4)
-        // A flow alone in a branch is that branch.
-        .prop_filter("no lone flow", |stages| !matches!(&stages[..], [Stage { label: None, node: Node::Flow(_) }]))
-        .boxed()
+    prop::collection::vec(stage(node.boxed()), 1..4).prop_filter("no lone flow", move |stages| !lone(stages)).boxed()
 }
 
 proptest! {
