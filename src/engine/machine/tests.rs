@@ -4,7 +4,8 @@ use super::*;
 use crate::diag::Span;
 use crate::event::{Because, Created, FailureKind, Skip};
 use crate::plan::{
-    Backoff, Branch, Closure, Condition, Each, EdgeKind, Header, Json, Limit, OnError, Repeat, Retry, Step, Task, Value,
+    Backoff, Branch, Closure, Condition, Each, EdgeKind, Header, Json, Limit, OnError, Repeat, Retry, Rule, Step, Task,
+    Value,
 };
 
 /// A run under test.
@@ -363,6 +364,33 @@ fn a_flow_asks_its_branches_in_order() {
     // Answers in the log are not asked for again.
     assert_eq!(run.resume(99), "f/b interrupted; f/b starts 2 | do f/b");
     assert_eq!(run.ok(2), "f/b ok; f ok; run success | close");
+}
+
+#[test]
+fn a_flow_asks_for_no_more_than_it_has_to() {
+    let branches =
+        vec![Branch { when: Some(reads(&[3])), step: id(1) }, Branch { when: Some(reads(&[4])), step: id(2) }];
+    let child = |name| inside(task(name), 0);
+    let mut run = Bench::of(vec![group("f", Task::Flow(branches)), child("a"), child("b"), task("s"), task("t")]);
+    run.start();
+    // What the second branch reads has not ended.
+    assert_eq!(run.ok(3), "s ok | decide f 0");
+    assert_eq!(run.decided(0, 0, false), "f decides 0 Is(false)");
+    assert_eq!(run.ok(4), "t ok | decide f 1");
+    assert_eq!(run.decided(0, 1, true), "f decides 1 Is(true); f/a not taken; f/b starts | do f/b");
+}
+
+#[test]
+fn some_rules_do_not_wait_for_all() {
+    let after_both = |name, rule| with(after(task(name), &[0, 1]), |policy| policy.rule = rule);
+    let steps = vec![task("a"), task("b"), after_both("s", Rule::OneSuccess), after_both("f", Rule::OneFailed)];
+    let mut run = Bench::of(steps.clone());
+    run.start();
+    assert_eq!(run.ok(0), "a ok; s starts | do s");
+    let mut run = Bench::of(steps);
+    run.start();
+    assert_eq!(run.bad(1), "b exit; f starts | do f");
+    assert_eq!(run.bad(0), "a exit; s upstream failed");
 }
 
 #[test]
