@@ -56,6 +56,10 @@ impl Script {
     /// A script from a file. Errors: missing (with the nearest name in the folder), unreadable, not UTF-8, too large.
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
+        let length = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
+        if length > LARGEST as u64 {
+            return Err(modules::too_large(&name, length));
+        }
         let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
         let text = modules::text_of(&name, bytes)?;
         Ok(Script {

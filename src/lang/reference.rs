@@ -115,10 +115,13 @@ impl Catalogue {
             let text = text_of(&function.doc_comments);
             match items.iter_mut().find(|item| item.name == function.name && item.kind == kind) {
                 Some(item) => {
-                    item.signatures.push(signature);
-                    if !text.is_empty() {
-                        item.text.push_str("\n\n");
-                        item.text.push_str(&text);
+                    // The form that says most comes first.
+                    if text.len() > item.text.len() {
+                        item.signatures.insert(0, signature);
+                        item.text = [text, std::mem::take(&mut item.text)].join("\n\n").trim_end().to_owned();
+                    } else {
+                        item.signatures.push(signature);
+                        item.text = [std::mem::take(&mut item.text), text].join("\n\n").trim_end().to_owned();
                     }
                 }
                 None => items.push(Item { name: function.name, kind, signatures: vec![signature], text }),

@@ -3,7 +3,7 @@
 //! It sits on a plan that is there already (empty for a script; the running plan for a fan-out) and never changes a
 //! step of it that has been handed out, except for what [`Builder::step_mut`] marks as changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use smol_str::{SmolStr, format_smolstr};
@@ -155,14 +155,13 @@ impl Builder {
             return;
         }
         let step = self.step_mut(id);
-        for from in data {
-            step.add_edge(from, EdgeKind::Data);
+        match data[..] {
+            [from] => step.add_edge(from, EdgeKind::Data),
+            _ => step.add_edges(data, EdgeKind::Data),
         }
         if let Some((reads, unresolved)) = conditions {
             open |= unresolved;
-            for from in reads {
-                step.add_edge(from, EdgeKind::Condition);
-            }
+            step.add_edges(reads, EdgeKind::Condition);
         }
         if open && self.unresolved.last() != Some(&id) {
             self.unresolved.push(id);
@@ -173,11 +172,15 @@ impl Builder {
     pub fn then(&mut self, left: Sequence, right: Sequence) -> Sequence {
         for entry in &right.entries {
             let step = self.step_mut(*entry);
-            for exit in &left.exits {
-                step.add_edge(*exit, EdgeKind::Order);
-                if !step.input.contains(exit) {
-                    step.input.push(*exit);
+            if let [exit] = left.exits[..] {
+                step.add_edge(exit, EdgeKind::Order);
+                if !step.input.contains(&exit) {
+                    step.input.push(exit);
                 }
+            } else {
+                step.add_edges(left.exits.iter().copied(), EdgeKind::Order);
+                let known: HashSet<StepId> = step.input.iter().copied().collect();
+                step.input.extend(left.exits.iter().filter(|exit| !known.contains(exit)));
             }
         }
         let mut members = left.members;

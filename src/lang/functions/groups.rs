@@ -56,7 +56,9 @@ pub mod functions {
     /// Steps one after the other, as one step; each one's output is the input of the next (the standard input of a
     /// process, the argument of a closure). A list within the list runs side by side.
     ///
-    /// The name becomes part of its steps' paths: `deploy/push`.
+    /// The name becomes part of its steps' paths: `deploy/push`. The chain's output is that of its last step; an arrow
+    /// to the chain goes to the steps it begins with, an arrow from it waits for its end, and policies such as
+    /// `.timeout(…)` hold for the whole.
     ///
     /// ```rhai
     /// chain("deploy", [
