@@ -84,7 +84,7 @@ pub fn run(script: &Script, begin: Begin, options: &Options, resume: Option<&str
         other => other.map(str::to_owned),
     };
     match unfinished {
-        Some(run) => follow::resume(&flow, &run, options),
+        Some(run) => follow::resume(&flow, &run, Some(script), args, options),
         None => {
             let start = RunOptions { args, max_parallel: begin.max_parallel, signals: true, ..RunOptions::default() };
             follow::start(&flow, script, start, options)
