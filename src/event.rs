@@ -234,7 +234,7 @@ pub struct Outcome {
     /// Processor time of a process and its children, user and system.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cpu_ms: u64,
-    /// Largest resident memory of a process, in KiB.
+    /// Largest resident memory of a process, in KiB. 0 if it is not known, as for those that need less than flow itself.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub memory_kib: u64,
 }

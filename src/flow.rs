@@ -23,7 +23,7 @@ mod start;
 mod watch;
 
 pub use crate::event::Stop;
-pub use crate::lang::Script;
+pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
 pub use home::home_for;
 pub use resume::ResumeOptions;

@@ -2,7 +2,7 @@
 
 use super::{Done, End, out};
 use crate::diag::{Diagnostic, nearest};
-use crate::lang::items;
+use crate::flow::items;
 use crate::view::docs::{self, Entry};
 
 /// Print the reference of the language

@@ -4,8 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::diag::{Diagnostic, Result};
-use crate::flow::Script;
-use crate::lang::{LARGEST, text_of};
+use crate::flow::{LARGEST, Script, text_of};
 
 /// Reads a script; `-` is standard input.
 pub fn script(file: &str) -> Result<Script> {

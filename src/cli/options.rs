@@ -75,7 +75,7 @@ pub fn now() -> u64 {
 /// How a run is shown.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Show no progress and no summary; diagnostics still appear
+    /// Show no progress, and a summary only if the run does not succeed
     #[arg(short, long)]
     pub quiet: bool,
     /// Print one JSON object at the end: run, workflow, status, duration_ms and steps by path

@@ -72,7 +72,9 @@ impl Args {
                 render::text(&plan, &analysis, &self.page(look))
             }
             Format::Json => format!("{}\n", serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?),
-            Format::Dot | Format::Mermaid | Format::Svg => String::new(),
+            Format::Dot => render::dot(&plan),
+            Format::Mermaid => render::mermaid(&plan),
+            Format::Svg => render::svg(&plan)?,
         };
         match &self.output {
             None => out::print(&text)?,

@@ -12,10 +12,9 @@ const NARROW: usize = 40;
 
 /// Writes a diagnostic to standard error, or as data to standard output. Gives the exit code.
 pub fn diagnostic(diagnostic: &Diagnostic, json: bool) -> u8 {
-    if json {
-        // Nothing more can be said if this fails; the exit code still tells.
-        let _ = out::print(&format!("{}\n", serde_json::json!({ "error": diagnostic.to_json() })));
-    } else {
+    let object = json.then(|| serde_json::json!({ "error": diagnostic.to_json() }));
+    // Where data cannot be written, a person is to be told of it.
+    if object.is_none_or(|object| out::print(&format!("{object}\n")).is_err()) {
         out::tell(&text(diagnostic));
     }
     match diagnostic.kind() {

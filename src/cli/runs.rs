@@ -40,8 +40,10 @@ impl Args {
             return Ok(0);
         }
         if runs.is_empty() {
-            let which = if status.is_some() { "no runs of this status here" } else { "no runs here yet" };
-            out::tell(&format!("{which}; `flow script FILE` starts one\n"));
+            out::tell(match status {
+                Some(_) => "no runs of this status here\n",
+                None => "no runs here yet; `flow script FILE` starts one\n",
+            });
             return Ok(0);
         }
         let lines: Vec<_> = runs
@@ -51,7 +53,10 @@ impl Args {
                 workflow: run.workflow,
                 status: run.status,
                 started_at: run.created_at,
-                duration_ms: run.ended_at.unwrap_or(run.updated_at).saturating_sub(run.created_at),
+                duration_ms: match run.status {
+                    RunStatus::Running => now().saturating_sub(run.created_at),
+                    _ => run.ended_at.unwrap_or(run.updated_at).saturating_sub(run.created_at),
+                },
                 total: run.steps.total as usize,
                 ended: run.steps.done() as usize,
                 failed: run.steps.failed as usize,

@@ -7,177 +7,39 @@
 //!   process: nothing outside happens before the events it depends on are committed.
 //! - Results come back through the inbox, the only way back.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+mod inbox;
+mod signals;
+mod timers;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hint::spin_loop;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::Sender;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 
+use self::inbox::{Message, no_driver};
+use self::timers::Timers;
 use super::bus::Bus;
-use super::machine::{Effect, Input, Machine, Output, Timer};
+use super::machine::{Effect, Input, Machine, Output};
 use super::numbering::Numbering;
 use super::work::Gatherer;
 use crate::diag::{Diagnostic, Result};
-use crate::event::{Event, Failure, FailureKind, Outcome, Record, Stop};
-use crate::exec::{Done, Executor, Report, Site, Work};
-use crate::plan::{Growth, Settings, Step, StepId, Task};
-use crate::state::{Files, RunState, StepResult};
-use crate::store::RunLog;
+use crate::event::{Event, Failure, FailureKind, Outcome, Record};
+use crate::exec::{Done, Executor, Site, Work};
+use crate::plan::{Growth, Settings, StepId, Task};
+use crate::state::{RunState, StepResult};
+
+pub use self::inbox::{Committed, Driving, Inbox, Journal, Setup};
 
 /// Most messages taken in one round, so that their effects begin soon.
 const ROUND: usize = 256;
 
-/// What is told of an append, on the log's thread.
-pub type Committed = Box<dyn FnOnce(Result<()>) + Send>;
-
-/// A log that can be appended to.
-pub trait Journal: Send {
-    /// Queues records and returns at once; `committed` is called when they are safe, or cannot be written, in the order
-    /// of the appends. After a failure all later appends fail too.
-    fn append(&self, records: Vec<Record>, committed: Committed);
-}
-
-impl Journal for RunLog {
-    fn append(&self, records: Vec<Record>, committed: Committed) {
-        RunLog::append(self, records, committed);
-    }
-}
-
-/// What a driver needs to begin.
-pub struct Setup {
-    /// The state after the events that are in the log.
-    pub state: RunState,
-    /// The events that come first now: `Opened`, and what is known of the plan beforehand.
-    pub opening: Vec<Event>,
-    /// Most steps at the same time, where neither the run nor its script says so.
-    pub default_parallel: u32,
-    /// How the script's ids of steps became those of the plan, in the processes before this one.
-    pub numbering: Numbering,
-    /// Where events go. Their numbers go on from those in `state`.
-    pub journal: Box<dyn Journal>,
-    /// Reads the files of steps.
-    pub files: Arc<dyn Files>,
-    /// The run's folder.
-    pub folder: PathBuf,
-    /// Makes the executors, given the way back.
-    pub executor: Box<dyn FnOnce(Report) -> Arc<dyn Executor> + Send>,
-    /// React to the signals that ask a process to end? Says what SIGTERM stands for.
-    pub signals: Option<Box<dyn Fn() -> Stop + Send>>,
-    /// Called with the final state, before those who listen are told of the end.
-    pub at_end: Box<dyn FnOnce(&RunState) + Send>,
-}
-
-enum Message {
-    Begin,
-    Grow(Growth),
-    FailScript(Step),
-    Stop(Stop),
-    Note(Event),
-    Want(StepId, Sender<Arc<StepResult>>),
-    Done(Done),
-    /// The log failed; these attempts never began.
-    Failed(Diagnostic, Vec<(StepId, u32)>),
-    /// All is committed and there is nothing more to do.
-    Closed,
-}
-
-/// A run that goes on, on a thread of its own.
-pub struct Driving {
-    inbox: Inbox,
-    bus: Bus,
-    thread: JoinHandle<Result<RunState>>,
-}
-
-/// The way to tell a driver something. Whatever comes after its end is dropped.
-#[derive(Clone)]
-pub struct Inbox(UnboundedSender<Message>);
-
-impl Inbox {
-    /// The script added to its plan. Ids count as the script counts them; what the log has already is left out.
-    pub fn grow(&self, growth: Growth) {
-        self.send(Message::Grow(growth));
-    }
-
-    /// The script went wrong after it had begun to run things: the run fails by this step.
-    pub fn fail_script(&self, step: Step) {
-        self.send(Message::FailScript(step));
-    }
-
-    /// All that there is to know beforehand has been said: begin.
-    pub fn begin(&self) {
-        self.send(Message::Begin);
-    }
-
-    /// Stops the run; a second time ends what is still running.
-    pub fn stop(&self, reason: Stop) {
-        self.send(Message::Stop(reason));
-    }
-
-    /// Writes down an event that the machine has nothing to do with.
-    pub fn note(&self, event: Event) {
-        self.send(Message::Note(event));
-    }
-
-    /// Waits until a step (by the script's id) is final. Nothing: the run ended before.
-    pub fn want(&self, step: StepId) -> Option<Arc<StepResult>> {
-        let (send, receive) = crossbeam_channel::bounded(1);
-        self.send(Message::Want(step, send));
-        receive.recv().ok()
-    }
-
-    fn send(&self, message: Message) {
-        // The driver is gone if nobody receives: the run is over, whatever is said.
-        let _ = self.0.send(message);
-    }
-}
-
-impl Driving {
-    /// Starts the thread. Nothing happens until [`Inbox::begin`].
-    ///
-    /// # Errors
-    /// If there is no thread to be had.
-    pub fn start(setup: Setup) -> Result<Driving> {
-        let (send, receive) = unbounded_channel();
-        let bus = Bus::starting_at(setup.state.events);
-        let inbox = Inbox(send);
-        let (to_drive, on_bus) = (inbox.clone(), bus.clone());
-        let thread = thread::Builder::new()
-            .name("flow-drive".into())
-            .spawn(move || drive(setup, to_drive, receive, on_bus))
-            .map_err(|error| no_driver(&error))?;
-        Ok(Driving { inbox, bus, thread })
-    }
-
-    /// The way to tell it something.
-    pub fn inbox(&self) -> &Inbox {
-        &self.inbox
-    }
-
-    /// Its events.
-    pub fn bus(&self) -> &Bus {
-        &self.bus
-    }
-
-    /// Waits for the end and gives the state then.
-    ///
-    /// # Errors
-    /// If the log could not be written; then everything was stopped.
-    pub fn wait(self) -> Result<RunState> {
-        self.thread.join().unwrap_or_else(|_| {
-            Err(Diagnostic::new("flow::run::driver", "the driver of the run panicked")
-                .help("this is a mistake in flow; the run can be resumed with `flow resume`"))
-        })
-    }
-}
-
-fn no_driver(error: &std::io::Error) -> Diagnostic {
-    Diagnostic::new("flow::run::driver", format!("the run cannot begin: {error}"))
-        .help("the system refuses another thread; fewer processes or a higher `ulimit -u` may help")
-}
+/// How long the loop looks for a message before it sleeps while closures are being called: about what a wake-up costs,
+/// which is more than most closures take.
+const LOOK: Duration = Duration::from_micros(20);
 
 fn drive(setup: Setup, inbox: Inbox, receive: UnboundedReceiver<Message>, bus: Bus) -> Result<RunState> {
     // Whatever happens, those who listen are told of the end.
@@ -196,7 +58,7 @@ fn drive(setup: Setup, inbox: Inbox, receive: UnboundedReceiver<Message>, bus: B
     let runtime = runtime.build().map_err(|error| no_driver(&error))?;
     runtime.block_on(async {
         if let Some(meaning) = setup.signals {
-            listen(meaning, &inbox).map_err(|error| no_driver(&error))?;
+            signals::listen(meaning, &inbox).map_err(|error| no_driver(&error))?;
         }
         let to_inbox = inbox.clone();
         let executor = (setup.executor)(Arc::new(move |done| to_inbox.send(Message::Done(done))));
@@ -216,9 +78,11 @@ fn drive(setup: Setup, inbox: Inbox, receive: UnboundedReceiver<Message>, bus: B
             executor,
             bus,
             inbox,
-            timers: BinaryHeap::new(),
-            armed: 0,
+            timers: Timers::default(),
             outside: HashSet::new(),
+            inside: 0,
+            expansions: VecDeque::new(),
+            expanding: false,
             wanted: HashMap::new(),
             closing: false,
             failure: None,
@@ -227,26 +91,6 @@ fn drive(setup: Setup, inbox: Inbox, receive: UnboundedReceiver<Message>, bus: B
         (setup.at_end)(&state);
         Ok(state)
     })
-}
-
-/// Turns the signals that ask a process to end into messages.
-fn listen(meaning: Box<dyn Fn() -> Stop + Send>, inbox: &Inbox) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let inbox = inbox.clone();
-    tokio::spawn(async move {
-        loop {
-            let reason = tokio::select! {
-                _ = interrupt.recv() => Stop::Interrupted,
-                _ = hangup.recv() => Stop::Interrupted,
-                _ = terminate.recv() => meaning(),
-            };
-            inbox.stop(reason);
-        }
-    });
-    Ok(())
 }
 
 fn site(state: &RunState, folder: &std::path::Path, settings: &Settings) -> Arc<Site> {
@@ -265,10 +109,14 @@ struct Driver {
     settings: Settings,
     /// Number of the next event.
     sequence: u64,
-    timers: BinaryHeap<Reverse<(Instant, u64, Armed)>>,
-    armed: u64,
+    timers: Timers,
     /// Attempts outside the process that have not been reported.
     outside: HashSet<(StepId, u32)>,
+    /// Number of pieces of work inside the process that have not been reported.
+    inside: usize,
+    /// Fan-outs to be evaluated, and whether one is.
+    expansions: VecDeque<(StepId, u32)>,
+    expanding: bool,
     wanted: HashMap<StepId, Vec<Sender<Arc<StepResult>>>>,
     round: Round,
     closing: bool,
@@ -286,39 +134,22 @@ struct Round {
     close: bool,
 }
 
-/// A timer in the heap. Its place there is decided by its time and number.
-struct Armed(Timer);
-
-impl PartialEq for Armed {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-impl Eq for Armed {}
-impl PartialOrd for Armed {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Armed {
-    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
-        std::cmp::Ordering::Equal
-    }
-}
-
 impl Driver {
     async fn run(mut self, mut receive: UnboundedReceiver<Message>) -> Result<RunState> {
         let mut messages = Vec::with_capacity(ROUND);
         loop {
-            match self.timers.peek() {
-                Some(Reverse((at, ..))) => {
-                    let at = tokio::time::Instant::from_std(*at);
-                    tokio::select! {
-                        biased;
-                        _ = receive.recv_many(&mut messages, ROUND) => {}
-                        () = tokio::time::sleep_until(at) => {}
-                    }
+            if self.inside > 0 {
+                let begun = Instant::now();
+                while receive.is_empty() && begun.elapsed() < LOOK {
+                    spin_loop();
                 }
+            }
+            match self.timers.next() {
+                Some(at) => tokio::select! {
+                    biased;
+                    _ = receive.recv_many(&mut messages, ROUND) => {}
+                    () = tokio::time::sleep_until(at.into()) => {}
+                },
                 None => {
                     receive.recv_many(&mut messages, ROUND).await;
                 }
@@ -368,13 +199,18 @@ impl Driver {
                 self.handle(now, Input::Want(step));
             }
             Message::Done(Done::Finished { step, attempt, outcome }) => {
-                self.outside.remove(&(step, attempt));
+                if !self.outside.remove(&(step, attempt)) {
+                    self.inside -= 1;
+                }
                 self.handle(now, Input::Finished { step, attempt, outcome });
             }
             Message::Done(Done::Decided { step, branch, result, saw }) => {
+                self.inside -= 1;
                 self.handle(now, Input::Decided { step, branch, result, saw });
             }
             Message::Done(Done::Expanded { step, result }) => {
+                self.inside -= 1;
+                self.expanding = false;
                 self.handle(now, Input::Expanded { step, result: result.map(Box::new) });
             }
             Message::Failed(..) | Message::Closed => {}
@@ -384,10 +220,7 @@ impl Driver {
     /// Lets the timers fire that are due.
     fn fire(&mut self, now: u64) {
         let due = Instant::now();
-        while let Some(Reverse((at, ..))) = self.timers.peek()
-            && *at <= due
-            && let Some(Reverse((_, _, Armed(timer)))) = self.timers.pop()
-        {
+        while let Some(timer) = self.timers.due(due) {
             self.handle(now, Input::Fired(timer));
         }
     }
@@ -434,14 +267,8 @@ impl Driver {
                 }
             }
             Effect::Decide { step, branch } => self.round.inside.extend(self.gatherer.decide(state, step, branch)),
-            Effect::Expand { step, iteration } => {
-                self.round.inside.push(self.gatherer.expand(state, step, iteration));
-            }
-            Effect::Arm { timer, delay_ms } => {
-                self.armed += 1;
-                let at = Instant::now() + Duration::from_millis(delay_ms);
-                self.timers.push(Reverse((at, self.armed, Armed(timer))));
-            }
+            Effect::Expand { step, iteration } => self.expansions.push_back((step, iteration)),
+            Effect::Arm { timer, delay_ms } => self.timers.arm(timer, delay_ms),
             Effect::Kill { step, attempt, hard } => {
                 if self.outside.contains(&(step, attempt)) {
                     self.executor.kill(step, attempt, hard);
@@ -466,8 +293,16 @@ impl Driver {
 
     /// Ends a round: work inside the process begins, events go to the log, and with them what has to wait for them.
     fn finish(&mut self, now: u64) {
+        // One at a time: each looks at the plan, which could not grow without being copied while another one does.
+        if !self.expanding
+            && let Some((step, iteration)) = self.expansions.pop_front()
+        {
+            self.expanding = true;
+            self.round.inside.push(self.gatherer.expand(&self.machine.state, step, iteration));
+        }
         let Round { events, inside, outside, close, .. } = std::mem::take(&mut self.round);
         if !inside.is_empty() {
+            self.inside += inside.len();
             self.executor.start(inside);
         }
         if events.is_empty() && outside.is_empty() && !close {

@@ -11,18 +11,22 @@ use crate::event::{Decision, Failure, FailureKind, Outcome, Saw};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Task};
 use crate::state::Inputs;
 
+mod blank;
 mod capture;
 mod command;
 mod constant;
 mod exit;
 mod fake;
 mod fields;
+mod memory;
+mod output;
 mod pool;
 mod process;
 mod running;
 mod script;
 mod stdin;
 mod tree;
+mod watchdog;
 mod workers;
 
 pub use fake::Fake;
@@ -44,7 +48,7 @@ pub struct Job {
     pub policy: Option<Arc<Policy>>,
     /// The steps whose outputs are the task's input, in order.
     pub input: Vec<StepId>,
-    /// The results it may read: of `input` and of every step named in the task and its policy.
+    /// The results it may read: of `input` and of every step named in the task and its policy, in the order of steps.
     pub inputs: Inputs,
     /// Where the run takes place.
     pub site: Arc<Site>,
@@ -53,9 +57,10 @@ pub struct Job {
 impl Job {
     /// The chain's input: nothing without predecessors in the chain, one output, or an array of several.
     fn input(&self) -> Result<Option<Json>, Failure> {
-        let output = |step: &StepId| match self.inputs.get(*step) {
-            Some(result) => result.property("output", &*self.inputs.files),
-            None => Err(Failure::new(FailureKind::Input, format!("the result of step {} is not at hand", step.0))),
+        let results = &self.inputs.results;
+        let output = |step: &StepId| match results.binary_search_by_key(step, |(id, _)| *id) {
+            Ok(place) => results[place].1.property("output", &*self.inputs.files),
+            Err(_) => Err(Failure::new(FailureKind::Input, format!("the result of step {} is not at hand", step.0))),
         };
         match self.input.as_slice() {
             [] => Ok(None),

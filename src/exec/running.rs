@@ -55,6 +55,11 @@ impl Running {
         Arc::new(Running { table: Mutex::default(), grace })
     }
 
+    /// Between SIGTERM and SIGKILL.
+    pub fn grace(&self) -> Duration {
+        self.grace
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,6 +9,7 @@ use crate::event::{Decision, Failure, FailureKind, Outcome};
 use crate::plan::{StepId, Task};
 
 use super::pool::Pool;
+use super::process::Room;
 use super::running::Running;
 use super::{Closures, Done, Executor, Job, Report, Work, process, script};
 
@@ -19,26 +20,31 @@ const MOST_PROCESSES: usize = 4096;
 /// Stack of a thread that calls closures, in bytes: they may recurse deeply. Only what is used takes memory.
 const SCRIPT_STACK: usize = 64 << 20;
 
+/// How long a thread that has called a closure looks for the next one before it sleeps: about what it costs to wake it.
+const LOOK: Duration = Duration::from_micros(20);
+
 /// The real executors.
 pub struct Executors {
     processes: Pool<Job>,
     scripts: Pool<Work>,
     running: Arc<Running>,
+    room: Arc<Room>,
 }
 
 impl Executors {
     /// `grace`: what a process gets between SIGTERM and SIGKILL.
     pub fn new(closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
         let running = Running::new(grace);
-        let (table, tell) = (running.clone(), report.clone());
-        let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, move |job: Job| {
-            tell(finished(&job, |job| process::run(job, &table)));
+        let room = Arc::new(Room::default());
+        let (table, tell, shared) = (running.clone(), report.clone(), room.clone());
+        let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, Duration::ZERO, move |job: Job| {
+            tell(finished(&job, |job| process::run(job, &table, &shared)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let table = running.clone();
         let scripts =
-            Pool::new("flow-script", SCRIPT_STACK, cores, move |work| report(inside(&*closures, &table, work)));
-        Executors { processes, scripts, running }
+            Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| report(inside(&*closures, &table, work)));
+        Executors { processes, scripts, running, room }
     }
 }
 
@@ -64,6 +70,7 @@ impl Executor for Executors {
 impl Drop for Executors {
     fn drop(&mut self) {
         self.running.close();
+        self.room.close();
     }
 }
 

@@ -3,14 +3,13 @@
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use super::closures;
-use super::convert::to_value;
 use super::fault::{Fault, raise};
 use super::functions::in_order as groups_in_order;
 use super::handle::{Pending, Step, sequence};
 use super::options::{self, Options, here, wrong};
 use super::{modules, policies, session};
 use crate::diag::{Diagnostic, Span, did_you_mean};
-use crate::plan::arrow::{self, Stage};
+use crate::plan::arrow::{self, Branch, Node, Stage};
 use crate::plan::{self, Condition, EdgeKind, Expression, Key, OnError, Sequence, Task, Value};
 
 /// A condition: a closure, an expression, true or false, or a result (`test.passed`).
@@ -163,8 +162,54 @@ pub fn arrows(context: &NativeCallContext, text: &str) -> Result<Sequence, Fault
 }
 
 fn stage_of(context: &NativeCallContext, stage: &Stage, span: Span) -> Result<Sequence, Fault> {
-    match stage {
-        Stage::Name(name) => named(context, name, &[], span),
+    let made = match &stage.node {
+        Node::Name(name) => named(context, &name.text, &[], span)?,
+        Node::Command(name, words) => {
+            let params = [("args".to_owned(), Dynamic::from(words.join(" ")))];
+            named(context, &name.text, &params, span)?
+        }
+        Node::Chain(stages) => stages_in_order(context, stages, span)?,
+        Node::SideBySide(chains) => {
+            let parts =
+                chains.iter().map(|chain| stages_in_order(context, chain, span)).collect::<Result<Vec<_>, _>>()?;
+            Sequence::side_by_side(parts, span)
+        }
+        Node::Flow(flow) => decision(context, flow, span)?.sequence_in(context)?,
+    };
+    if let Some(label) = &stage.label {
+        // A role means something to a swarm; elsewhere it is a word to find the steps by.
+        session::build(context, |builder, _| {
+            made.members.iter().for_each(|id| builder.step_mut(*id).policy_mut().tags.push(label.text.clone()));
+            Ok(())
+        })?;
+    }
+    Ok(made)
+}
+
+/// `if C then a else if D then b else c`: one flow, a branch for each condition.
+fn decision(context: &NativeCallContext, flow: &arrow::Flow, span: Span) -> Result<Step, Fault> {
+    let group = new_flow(context, "")?;
+    let mut next = Some(flow);
+    while let Some(flow) = next {
+        let then = branch_of(context, &flow.then, span)?;
+        add_branch(context, &group, Some(&flow.condition.clone().into()), &Dynamic::from(then))?;
+        next = None;
+        match &flow.otherwise {
+            None => {}
+            Some(Branch::Flow(further)) => next = Some(further),
+            Some(chain) => {
+                let step = branch_of(context, chain, span)?;
+                add_branch(context, &group, None, &Dynamic::from(step))?;
+            }
+        }
+    }
+    Ok(group)
+}
+
+fn branch_of(context: &NativeCallContext, branch: &Branch, span: Span) -> Result<Step, Fault> {
+    match branch {
+        Branch::Chain(stages) => stages_in_order(context, stages, span).map(Step::of),
+        Branch::Flow(flow) => decision(context, flow, span),
     }
 }
 
@@ -182,16 +227,53 @@ fn stages_in_order(context: &NativeCallContext, stages: &[Stage], span: Span) ->
     })
 }
 
-/// Branches of a `flow` in text form.
-type MakeFlow<'a> = &'a dyn Fn(&str) -> Result<Step, Fault>;
-type AddBranch<'a> = &'a dyn Fn(&Step, Option<&Dynamic>, &Dynamic) -> Result<(), Fault>;
+/// A `flow` without branches. Without a name it adds nothing to the paths of its steps.
+pub fn new_flow(context: &NativeCallContext, name: &str) -> Result<Step, Fault> {
+    session::build(context, |builder, span| {
+        let anonymous = name.is_empty();
+        let name = if anonymous { format!("flow-{}", builder.len() + 1) } else { name.to_owned() };
+        let mut step = plan::Step::new(name, Task::Flow(Vec::new()), span);
+        step.anonymous = anonymous;
+        Ok(Step::One(builder.add(step)))
+    })
+}
+
+/// Adds a branch to a `flow`: with a condition, or what runs otherwise.
+pub fn add_branch(
+    context: &NativeCallContext,
+    flow: &Step,
+    when: Option<&Dynamic>,
+    then: &Dynamic,
+) -> Result<(), Fault> {
+    let span = here(context);
+    let id = flow.single().filter(|id| {
+        session::with(|s| s.builder.as_ref().is_some_and(|b| matches!(&*b.step(*id).task, Task::Flow(_))))
+    });
+    let Some(id) = id else {
+        return Err(raise(
+            Diagnostic::new("flow::lang::not_a_flow", "a condition with a step, or `otherwise`, belongs to a `flow`, but this is another step")
+                .label(span, "here")
+                .help("`flow(\"name\").when(|| …, step).otherwise(other)`; a condition of the step itself is `.when(|| …)` alone"),
+        ));
+    };
+    let when = when.map(|when| condition(when, span)).transpose()?;
+    let then = target(context, then)?;
+    session::build(context, |builder, _| {
+        let child = then.id(builder);
+        builder.take(id, child)?;
+        if let Task::Flow(branches) = std::sync::Arc::make_mut(&mut builder.step_mut(id).task) {
+            branches.push(plan::Branch { when, step: child });
+        }
+        builder.connect(id);
+        Ok(())
+    })
+}
 
 /// `flow("if C then a else b")`.
-pub fn flow_from_text(context: &NativeCallContext, text: &str, make: MakeFlow, add: AddBranch) -> Result<Step, Fault> {
+pub fn flow_from_text(context: &NativeCallContext, text: &str) -> Result<Step, Fault> {
     let span = here(context);
     let parsed = arrow::parse_flow(text).map_err(|error| arrow_error(text, error, span))?;
-    let _ = (parsed, make, add);
-    Err(raise(Diagnostic::new("flow::plan::arrow", "later")))
+    decision(context, &parsed, span)
 }
 
 /// Policies and other keys of a step's map; `name` has been taken.
@@ -403,7 +485,7 @@ fn by_names(
 }
 
 /// `flow(#{ name, conditions: [#{ when, then }], otherwise })`.
-pub fn flow_from_map(context: &NativeCallContext, spec: &Map, make: MakeFlow, add: AddBranch) -> Result<Step, Fault> {
+pub fn flow_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, Fault> {
     let span = here(context);
     let mut map = Options::of("flow", spec, span);
     let name = map.text("name")?.unwrap_or_default();
@@ -411,7 +493,7 @@ pub fn flow_from_map(context: &NativeCallContext, spec: &Map, make: MakeFlow, ad
     let otherwise = map.take("otherwise").or_else(|| map.take("else"));
     map.take("else");
     map.done()?;
-    let flow = make(&name)?;
+    let flow = new_flow(context, &name)?;
     let Some(conditions) = conditions.and_then(|value| value.try_cast::<Array>()) else {
         return Err(raise(
             Diagnostic::new("flow::lang::option", "`flow` needs `conditions`, a list of maps with `when` and `then`")
@@ -430,7 +512,7 @@ pub fn flow_from_map(context: &NativeCallContext, spec: &Map, make: MakeFlow, ad
         let then = branch.take("then");
         branch.done()?;
         match (when, then) {
-            (Some(when), Some(then)) => add(&flow, Some(&when), &then)?,
+            (Some(when), Some(then)) => add_branch(context, &flow, Some(&when), &then)?,
             _ => {
                 return Err(raise(
                     Diagnostic::new("flow::lang::option", "a condition of `flow` needs both `when` and `then`")
@@ -441,9 +523,8 @@ pub fn flow_from_map(context: &NativeCallContext, spec: &Map, make: MakeFlow, ad
         }
     }
     if let Some(otherwise) = otherwise {
-        add(&flow, None, &otherwise)?;
+        add_branch(context, &flow, None, &otherwise)?;
     }
-    let _ = (context, to_value);
     Ok(flow)
 }
 

@@ -9,6 +9,7 @@ use super::{convert, session};
 use crate::diag::{Diagnostic, Span};
 use crate::event::Saw;
 use crate::plan::{Builder, Key, Reference, Sequence, StepId, Value};
+use crate::state::Status;
 use crate::state::result::{handles_failure, shorten};
 
 /// A handle to a step of the plan, or to several in order (`a -> b`).
@@ -92,17 +93,26 @@ pub fn property(context: &NativeCallContext, step: &Step, name: &str) -> Result<
     let read = session::with(|session| {
         let span = session.span(context);
         let Some(known) = session.known.as_ref() else { return Ok(None) };
-        let Some(result) = known.get(id) else { return Ok(None) };
+        let Some(result) = known.get(id).cloned() else { return Ok(None) };
         let value = result.property(name, &*known.files).map_err(|mut failure| {
             failure.span = failure.span.or(span.is_known().then_some(span));
             failure
         })?;
-        if session.purpose == session::Purpose::Call || handles_failure(name) {
-            let shown = match &value {
-                serde_json::Value::String(text) if text.len() > 200 => shorten(text, 200).into(),
-                value => value.clone(),
-            };
-            session.saw.push(Saw { step: id, what: name.to_owned(), value: shown, handles: handles_failure(name) });
+        match session.builder.as_mut() {
+            // The script looks at how a step of `run(…)` ended: that deals with its failure.
+            Some(builder) if result.status == Status::Failed && handles_failure(name) => {
+                if !builder.header.looked_at.contains(&id) {
+                    builder.header.looked_at.push(id);
+                }
+            }
+            Some(_) => {}
+            None => {
+                let shown = match &value {
+                    serde_json::Value::String(text) if text.len() > 200 => shorten(text, 200).into(),
+                    value => value.clone(),
+                };
+                session.saw.push(Saw { step: id, what: name.to_owned(), value: shown, handles: handles_failure(name) });
+            }
         }
         Ok(Some(value))
     });

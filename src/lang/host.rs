@@ -148,7 +148,8 @@ fn properties(engine: &mut Engine) {
     );
 }
 
-/// Words that Rhai keeps for the future, or for itself, and that are names here: `#{ default: 1 }`, `call(name, || …)`.
+/// Words that Rhai keeps for the future, or for itself, and that are names here: `#{ default: 1 }`, `#{ until: … }`,
+/// `call(name, || …)`.
 ///
 /// The function `call` would be Rhai's own (it calls a closure); as a method (`f.call(x)`) it stays that.
 fn words(engine: &mut Engine) {
@@ -156,16 +157,34 @@ fn words(engine: &mut Engine) {
         "match", "default", "spawn", "await", "with", "use", "new", "go", "sync", "async", "yield", "static", "shared",
         "thread", "goto", "package",
     ];
+    /// What stood before a word, as far as it matters.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Before {
+        Dot,
+        BlockEnd,
+        MapStart,
+        Other,
+    }
     thread_local! {
-        static AFTER_DOT: Cell<bool> = const { Cell::new(false) };
+        static BEFORE: Cell<Before> = const { Cell::new(Before::Other) };
     }
     engine.on_parse_token(|token, _, _| {
-        let after_dot = AFTER_DOT.replace(matches!(token, Token::Period | Token::Elvis));
+        let before = BEFORE.replace(match token {
+            Token::Period | Token::Elvis => Before::Dot,
+            Token::RightBrace => Before::BlockEnd,
+            Token::MapStart => Before::MapStart,
+            _ => Before::Other,
+        });
+        let name = |word: &str| Token::Identifier(Box::new(word.into()));
         match token {
             Token::Reserved(word) if FREE.contains(&word.as_str()) => Token::Identifier(word),
-            Token::Reserved(word) | Token::Identifier(word) if word.as_str() == "call" && !after_dot => {
-                Token::Identifier(Box::new(functions::CALL.into()))
+            Token::Reserved(word) | Token::Identifier(word) if word.as_str() == "call" && before != Before::Dot => {
+                name(functions::CALL)
             }
+            // `do { … } until …` and `if … { … } else …` follow a block; elsewhere these are keys of a map.
+            Token::Until if before != Before::BlockEnd => name("until"),
+            Token::Else if before != Before::BlockEnd => name("else"),
+            Token::If if before == Before::MapStart => name("if"),
             token => token,
         }
     });

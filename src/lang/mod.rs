@@ -56,6 +56,10 @@ impl Script {
     /// A script from a file. Errors: missing (with the nearest name in the folder), unreadable, not UTF-8, too large.
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
+        let length = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
+        if length > LARGEST as u64 {
+            return Err(modules::too_large(&name, length));
+        }
         let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
         let text = modules::text_of(&name, bytes)?;
         Ok(Script {
@@ -333,10 +337,11 @@ impl Program {
         }
         builder.header.stopped_at = stopped_at;
         builder.header.files = self.sources().iter().map(|(name, text)| plan::File::of(name, text)).collect();
-        let growth = builder.growth(true).map_err(|problem| problem.with_sources(&self.texts()))?;
+        builder.settle().map_err(|problem| problem.with_sources(&self.texts()))?;
         if let Some(problem) = as_one(builder.check()) {
             return Err(problem.with_sources(&self.texts()));
         }
+        let growth = session.builder.take().map(Builder::last_growth).unwrap_or_default();
         Ok(Built { growth, printed: std::mem::take(&mut session.printed) })
     }
 
@@ -489,12 +494,11 @@ impl Program {
                 return Err(fault::failure(&error, &session));
             }
             let builder = session.builder.as_mut().expect("it was given one");
-            let mut growth = builder.growth(false).map_err(|problem| as_failure(problem, span))?;
-            growth.header = None;
+            builder.settle().map_err(|problem| as_failure(problem, span))?;
             if let Some(problem) = as_one(builder.check()) {
                 return Err(as_failure(problem, span));
             }
-            Ok(growth)
+            Ok(Growth { header: None, ..builder.growth() })
         })
     }
 }

@@ -162,14 +162,16 @@ pub fn read(folder: &Path, name: &str) -> Result<Option<(PathBuf, String)>, Diag
     text_of(&path.display().to_string(), bytes).map(|text| Some((path, text)))
 }
 
+/// A script that is larger than [`LARGEST`].
+pub fn too_large(name: &str, bytes: u64) -> Diagnostic {
+    Diagnostic::new("flow::file::too_large", format!("`{name}` has {bytes} bytes; a script may have at most {LARGEST}"))
+        .help("data belongs in files of its own, which steps read; long scripts can be split into modules")
+}
+
 /// The text of a script's bytes.
 pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> {
     if bytes.len() > LARGEST {
-        return Err(Diagnostic::new(
-            "flow::file::too_large",
-            format!("`{name}` has {} bytes; a script may have at most {LARGEST}", bytes.len()),
-        )
-        .help("data belongs in files of its own, which steps read; long scripts can be split into modules"));
+        return Err(too_large(name, bytes.len() as u64));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

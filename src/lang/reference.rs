@@ -115,10 +115,13 @@ impl Catalogue {
             let text = text_of(&function.doc_comments);
             match items.iter_mut().find(|item| item.name == function.name && item.kind == kind) {
                 Some(item) => {
-                    item.signatures.push(signature);
-                    if !text.is_empty() {
-                        item.text.push_str("\n\n");
-                        item.text.push_str(&text);
+                    // The form that says most comes first.
+                    if text.len() > item.text.len() {
+                        item.signatures.insert(0, signature);
+                        item.text = [text, std::mem::take(&mut item.text)].join("\n\n").trim_end().to_owned();
+                    } else {
+                        item.signatures.push(signature);
+                        item.text = [std::mem::take(&mut item.text), text].join("\n\n").trim_end().to_owned();
                     }
                 }
                 None => items.push(Item { name: function.name, kind, signatures: vec![signature], text }),
@@ -177,8 +180,8 @@ impl Catalogue {
 }
 
 fn is_ours(function: &Function) -> bool {
-    function.params.first().is_some_and(|p| p.kind.as_deref().is_some_and(|kind| kind.contains("NativeCallContext")))
-        || super::functions::NAMES.contains(&function.name.as_str())
+    // The call's context, which they all take, does not stand in the metadata; that they can fail in our way does.
+    function.return_type.contains("Fault") || super::functions::NAMES.contains(&function.name.as_str())
 }
 
 fn signature(function: &Function, method: bool) -> String {

@@ -3,7 +3,7 @@
 //! It sits on a plan that is there already (empty for a script; the running plan for a fan-out) and never changes a
 //! step of it that has been handed out, except for what [`Builder::step_mut`] marks as changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use smol_str::{SmolStr, format_smolstr};
@@ -155,14 +155,13 @@ impl Builder {
             return;
         }
         let step = self.step_mut(id);
-        for from in data {
-            step.add_edge(from, EdgeKind::Data);
+        match data[..] {
+            [from] => step.add_edge(from, EdgeKind::Data),
+            _ => step.add_edges(data, EdgeKind::Data),
         }
         if let Some((reads, unresolved)) = conditions {
             open |= unresolved;
-            for from in reads {
-                step.add_edge(from, EdgeKind::Condition);
-            }
+            step.add_edges(reads, EdgeKind::Condition);
         }
         if open && self.unresolved.last() != Some(&id) {
             self.unresolved.push(id);
@@ -173,11 +172,15 @@ impl Builder {
     pub fn then(&mut self, left: Sequence, right: Sequence) -> Sequence {
         for entry in &right.entries {
             let step = self.step_mut(*entry);
-            for exit in &left.exits {
-                step.add_edge(*exit, EdgeKind::Order);
-                if !step.input.contains(exit) {
-                    step.input.push(*exit);
+            if let [exit] = left.exits[..] {
+                step.add_edge(exit, EdgeKind::Order);
+                if !step.input.contains(&exit) {
+                    step.input.push(exit);
                 }
+            } else {
+                step.add_edges(left.exits.iter().copied(), EdgeKind::Order);
+                let known: HashSet<StepId> = step.input.iter().copied().collect();
+                step.input.extend(left.exits.iter().filter(|exit| !known.contains(exit)));
             }
         }
         let mut members = left.members;
@@ -296,28 +299,54 @@ impl Builder {
         false
     }
 
-    /// What has been added or changed since the last call. Resolves names in expressions, hands a group's input down to
-    /// the steps it begins with.
-    pub fn growth(&mut self, complete: bool) -> Result<Growth> {
+    /// Resolves names in expressions, hands a group's input down to the steps it begins with. To be called before
+    /// [`Builder::check`] and [`Builder::growth`].
+    pub fn settle(&mut self) -> Result<()> {
         self.resolve_names()?;
         self.hand_down_input();
+        Ok(())
+    }
+
+    /// What has been added or changed since the last call.
+    pub fn growth(&mut self) -> Growth {
         let base = self.base.steps.len() + self.sent;
         let steps = self.steps[self.sent..].to_vec();
+        self.grown(base, steps, false)
+    }
+
+    /// The last growth: nothing can be added afterwards.
+    pub fn last_growth(mut self) -> Growth {
+        let base = self.base.steps.len() + self.sent;
+        // Moved, not copied: a plan may have a million steps.
+        let mut steps = std::mem::take(&mut self.steps);
+        let changed = std::mem::take(&mut self.dirty)
+            .into_iter()
+            .map(|id| (id, steps[id.index() - self.base.steps.len()].clone()));
+        let changed: Vec<_> = changed.collect();
+        let steps = if self.sent == 0 { steps } else { steps.split_off(self.sent) };
+        self.steps = Vec::new();
+        let mut growth = self.grown(base, steps, true);
+        growth.changed.extend(changed);
+        growth.changed.sort_by_key(|(id, _)| *id);
+        growth
+    }
+
+    fn grown(&mut self, base: usize, steps: Vec<Step>, complete: bool) -> Growth {
         let mut changed: Vec<_> = std::mem::take(&mut self.changed).into_iter().collect();
         changed.extend(std::mem::take(&mut self.dirty).into_iter().map(|id| (id, self.step(id).clone())));
         changed.sort_by_key(|(id, _)| *id);
         self.sent = self.steps.len();
-        Ok(Growth {
+        Growth {
             header: Some(Box::new(self.header.clone())),
             base: base as u32,
             steps,
             changed,
             complete,
             files: Vec::new(),
-        })
+        }
     }
 
-    /// What is wrong with the plan as a whole (see `check`). To be called after [`Builder::growth`].
+    /// What is wrong with the plan as a whole (see `check`).
     pub fn check(&mut self) -> Vec<Diagnostic> {
         let mut plan = Plan { header: self.header.clone(), ..Plan::default() };
         let own = std::mem::take(&mut self.steps);

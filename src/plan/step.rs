@@ -1,5 +1,6 @@
 //! One step of a plan, and what it does.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -83,7 +84,14 @@ impl Step {
         Arc::make_mut(self.policy.get_or_insert_with(Default::default))
     }
 
-    /// Adds an edge unless it is there already.
+    /// Adds edges to all of these, each unless it is there already. Linear, also for many.
+    pub fn add_edges(&mut self, from: impl IntoIterator<Item = StepId>, kind: EdgeKind) {
+        let mut known: HashSet<StepId> =
+            self.after.iter().filter(|edge| edge.kind == kind).map(|edge| edge.from).collect();
+        self.after.extend(from.into_iter().filter(|from| known.insert(*from)).map(|from| Edge { from, kind }));
+    }
+
+    /// Adds an edge unless it is there already. For many at once: [`Step::add_edges`].
     pub fn add_edge(&mut self, from: StepId, kind: EdgeKind) {
         let edge = Edge { from, kind };
         if !self.after.contains(&edge) {

@@ -3,6 +3,7 @@
 //! Names and scripts come from a script that is perhaps not trusted, so nothing leaves here that a terminal or a
 //! drawing would take for a command: control characters and direction marks are replaced.
 
+mod names;
 mod policy;
 mod text;
 mod uses;
@@ -10,6 +11,7 @@ mod value;
 
 use text::ENOUGH;
 
+pub use names::Names;
 pub use policy::{limit, on_error_name, policies};
 pub use text::{clean, count, duration, list, plural, shorten, width};
 pub use uses::{all_uses, each_reference, properties, reason};

@@ -31,7 +31,7 @@ pub fn index(entries: &[Entry], look: Look) -> String {
         }
         let name = format!("{}{}", entry.name, " ".repeat(names - columns(&entry.name)));
         let room = if look.width > 0 { look.width.saturating_sub(names + 4) } else { usize::MAX };
-        let line = look.cut(first_sentence(&entry.text), room);
+        let line = look.cut(&first_sentence(&entry.text), room);
         let _ = writeln!(text, "{}", format!("  {}  {line}", look.paint(Tone::Busy, &name)).trim_end());
     }
     text
@@ -64,9 +64,10 @@ fn title(kind: &str) -> String {
 }
 
 /// The text up to its first full stop or empty line.
-fn first_sentence(text: &str) -> &str {
-    let line = text.trim().lines().next().unwrap_or_default();
-    line.split_once(". ").map_or(line, |(first, _)| first).trim_end_matches('.')
+fn first_sentence(text: &str) -> String {
+    let lines: Vec<_> = text.trim().lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    let text = lines.join(" ");
+    text.split_once(". ").map_or(&*text, |(first, _)| first).trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

@@ -62,9 +62,6 @@ pub fn event(run: &str, plan: &Plan, record: &Record) -> Json {
             line.insert(key, value);
         }
     }
-    if line.get("run").is_some_and(|name| name != run) {
-        line.insert("run".into(), run.into());
-    }
     match &*record.event {
         Event::Planned { of: Some(of), .. } => {
             line.insert("of".into(), plan.path(*of).into());

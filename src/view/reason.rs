@@ -3,9 +3,9 @@
 use super::look::one_line;
 use super::{MASK, is_secret};
 use crate::event::{Because, Decision, FailureKind, Outcome, Saw, Skip, Stop};
-use crate::plan::{Branch, Condition, Plan, Rule, StepId, Task};
+use crate::plan::{Branch, Condition, Moment, Plan, Rule, StepId, Task};
 use crate::state::result::shorten;
-use crate::state::{Decided, RunState, Status};
+use crate::state::{Decided, RunState, Seen, Status};
 
 /// Longest value shown in a line.
 const VALUE: usize = 80;
@@ -77,7 +77,10 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
         Because::Child(child) => format!("everything in it was skipped, beginning with `{}`", plan.path(*child)),
         Because::Predecessor(before) => {
             let path = plan.path(*before);
+            let counts_as = |what: &str| format!("`{path}` counts as {what}: it failed, but its on_error says so");
             match state.step(*before).status {
+                Status::Failed if state.seen(*before) == Seen::Success => counts_as("a success"),
+                Status::Failed if state.seen(*before) == Seen::NotTaken => counts_as("not taken"),
                 Status::Failed => format!("`{path}` failed"),
                 Status::Skipped => format!("`{path}` was skipped"),
                 Status::Cancelled => format!("`{path}` was cancelled"),
@@ -90,17 +93,19 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
             }
         }
         Because::Moment => match plan.hook(id) {
-            Some(moment) => format!(
-                "it is a hook for `{}`, and the run ended otherwise",
-                match moment {
-                    crate::plan::Moment::Start => "start",
-                    crate::plan::Moment::Success => "success",
-                    crate::plan::Moment::Failure => "failure",
-                    crate::plan::Moment::Complete => "complete",
-                }
-            ),
+            Some(moment) => format!("it is a hook for `{}`, and the run ended otherwise", moment_name(moment)),
             None => "the run ended otherwise than its hook waits for".to_owned(),
         },
+    }
+}
+
+/// The name of a moment in scripts.
+pub(super) fn moment_name(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Start => "start",
+        Moment::Success => "success",
+        Moment::Failure => "failure",
+        Moment::Complete => "complete",
     }
 }
 

@@ -7,7 +7,7 @@ use super::look::{columns, one_line};
 use super::time::{self, Clock};
 use super::{Look, MASK, Tone, is_secret, reason};
 use crate::event::{Because, RunStatus, Skip};
-use crate::plan::{Graph, Moment, StepId};
+use crate::plan::{Graph, StepId};
 use crate::state::{RunState, Status};
 
 /// Children of one group that are shown, unless all are asked for.
@@ -20,7 +20,7 @@ const NAMES: usize = 44;
 /// The page of a run. `status`: with what is known beyond the log (`interrupted`). `all`: leave nothing out.
 pub fn show(state: &RunState, status: RunStatus, clock: &Clock, look: Look, all: bool) -> String {
     let graph = Graph::of(&state.plan);
-    let mut tree = Tree { state, clock, look, all, graph, rows: Vec::new() };
+    let mut tree = Tree { state, status, clock, look, all, graph, rows: Vec::new() };
     let top: Vec<_> = state.plan.ids().filter(|id| state.plan.step(*id).parent.is_none()).collect();
     tree.siblings(&top, 0);
     let mut text = header(state, status, clock, look);
@@ -62,6 +62,7 @@ struct Row {
 
 struct Tree<'a> {
     state: &'a RunState,
+    status: RunStatus,
     clock: &'a Clock,
     look: Look,
     all: bool,
@@ -111,7 +112,9 @@ impl Tree<'_> {
         let began = matches!(step.status, Status::Success | Status::Failed | Status::Cancelled) && step.started_at > 0;
         let took = match step.status {
             _ if began => time::duration(step.finished_at.saturating_sub(step.started_at)),
-            Status::Running => time::elapsed(self.clock.now().saturating_sub(step.started_at)),
+            Status::Running if self.status == RunStatus::Running => {
+                time::elapsed(self.clock.now().saturating_sub(step.started_at))
+            }
             _ => String::new(),
         };
         let note = self.note(id, &children);
@@ -134,12 +137,7 @@ impl Tree<'_> {
         let (state, step, plan) = (self.state, self.state.step(id), self.state.plan.step(id));
         let mut notes = Vec::new();
         if let Some(moment) = state.plan.hook(id) {
-            notes.push(match moment {
-                Moment::Start => "on start".to_owned(),
-                Moment::Success => "on success".to_owned(),
-                Moment::Failure => "on failure".to_owned(),
-                Moment::Complete => "on complete".to_owned(),
-            });
+            notes.push(format!("on {}", reason::moment_name(moment)));
         }
         match step.attempt {
             0 | 1 => {}
@@ -177,6 +175,9 @@ impl Tree<'_> {
                 }
             }
             Status::Cancelled => notes.push("cancelled".to_owned()),
+            Status::Running if self.status == RunStatus::Interrupted && !plan.task.is_group() => {
+                notes.push("cut off when the run's process ended".to_owned());
+            }
             Status::Pending | Status::Ready | Status::Running => {}
         }
         notes.join("; ")

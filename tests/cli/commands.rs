@@ -24,6 +24,20 @@ hello -> sh("shout", `echo ${hello.output} | tr a-z A-Z`);
 settings(#{ max_parallel: 2 });
 "#;
 
+const MISC: &str = r#"limit("db", #{ max: 1 });
+let a = sh("a", "echo 1");
+repeat("poll", #{ max: 5, "until": |last| last == "2" }, |i, last| sh("try", `echo ${i}`));
+let guarded = sh("guarded", "true").when(|| a.number > 5);
+sh("after-guard", "true").after(guarded);
+let boom = fail("boom", "no luck today").on_error("continue");
+sh("none", "true").after(boom).rule("all_failed");
+on("failure", sh("tell", "echo failed"));
+on("success", sh("party", "echo hooray"));
+let c = chain("c", [sh("c1", "true"), sh("c2", "exit 7")]);
+c -> sh("end", "true");
+flow("gate").when("a.number == 1", sh("one", "true")).when("a.number == 2", sh("two", "true"));
+"#;
+
 /// One step at a time, so that events come in one order.
 fn deploy() -> Session {
     let session = Session::new();
@@ -100,8 +114,25 @@ fn a_script_fails() {
         .type_in("flow why last docs")
         .type_in("flow why last pusj")
         .type_in("flow why nope")
-        .type_in("flow script deploy.rhai --resume last --quiet");
+        .type_in("flow script deploy.rhai --resume last --quiet")
+        .type_in("flow script hello.rhai --resume last --quiet")
+        .type_in("flow script deploy.rhai --resume `flow runs --json | grep -o '20[0-9-]*-[a-z0-9]*' | head -1`");
     session.check("failed");
+}
+
+#[test]
+fn every_kind_of_step_is_explained() {
+    let mut session = Session::new();
+    session.file("misc.rhai", MISC);
+    session
+        .type_in("flow script misc.rhai --max-parallel 1 --quiet")
+        .type_in("flow show last")
+        .type_in("flow why last");
+    for step in ["poll", "poll[2]", "guarded", "after-guard", "boom", "none", "tell", "party", "c", "c2", "end", "gate"]
+    {
+        session.type_in(&format!("flow why last '{step}'"));
+    }
+    session.check("misc");
 }
 
 #[test]
@@ -113,6 +144,9 @@ fn a_script_is_planned_and_checked() {
         .type_in("flow plan hello.rhai")
         .type_in("flow plan hello.rhai -o hello.txt; wc -l < hello.txt | tr -d ' '")
         .type_in("flow plan hello.rhai --format json | grep -c '\"name\"'")
+        .type_in("flow plan hello.rhai --format dot | head -1")
+        .type_in("flow plan hello.rhai --format mermaid | head -1")
+        .type_in("flow plan hello.rhai --format svg -o hello.svg && head -c 4 hello.svg")
         .type_in("flow script deploy.rhai --help | tail -3")
         .type_in("flow script hello.rhai -h | tail -2");
     session.check("plan");

@@ -1,6 +1,6 @@
 //! Ctrl-C, cancelling and resuming.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,9 +10,20 @@ use crate::transcript::Session;
 /// A run under way, with a step that would take for ever if the file `go` were not there.
 struct Going {
     session: Session,
-    child: Child,
+    child: Killed,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
     events: Vec<serde_json::Value>,
+}
+
+/// A process that does not outlive a failed test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // Mostly it has ended long ago.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Going {
@@ -25,7 +36,7 @@ impl Going {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().expect("flow starts");
         let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let mut going = Going { session, child, lines, events: Vec::new() };
+        let mut going = Going { session, child: Killed(child), lines, events: Vec::new() };
         going.until("started");
         going
     }
@@ -44,7 +55,7 @@ impl Going {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id() as i32).expect("a process");
+        let pid = Pid::from_raw(self.child.0.id() as i32).expect("a process");
         kill_process(pid, signal).expect("the process is there");
     }
 
@@ -53,8 +64,9 @@ impl Going {
         for line in self.lines.by_ref() {
             drop(line);
         }
-        let output = self.child.wait_with_output().expect("it ends");
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), self.session)
+        let mut stderr = String::new();
+        self.child.0.stderr.take().expect("it is piped").read_to_string(&mut stderr).expect("text");
+        (self.child.0.wait().expect("it ends").code(), stderr, self.session)
     }
 }
 
@@ -126,12 +138,12 @@ fn a_run_of_another_process_can_be_looked_at_and_cancelled() {
 fn logs_can_be_followed() {
     let going = Going::start(r#"sh("tick", "echo one; while ! test -e go; do sleep 0.02; done; echo two");"#);
     let mut logs = going.session.command("flow");
-    let mut logs = logs.args(["logs", "last", "-f"]).stdout(Stdio::piped()).spawn().expect("flow starts");
-    let mut lines = BufReader::new(logs.stdout.take().expect("it is piped")).lines();
+    let mut logs = Killed(logs.args(["logs", "last", "-f"]).stdout(Stdio::piped()).spawn().expect("flow starts"));
+    let mut lines = BufReader::new(logs.0.stdout.take().expect("it is piped")).lines();
     assert_eq!(lines.next().and_then(Result::ok).as_deref(), Some("tick │ one"));
     going.session.file("go", "");
     assert_eq!(lines.next().and_then(Result::ok).as_deref(), Some("tick │ two"));
     assert!(lines.next().is_none());
-    assert!(logs.wait().expect("it ends").success());
+    assert!(logs.0.wait().expect("it ends").success());
     assert_eq!(going.end().0, Some(0));
 }

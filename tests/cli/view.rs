@@ -87,6 +87,13 @@ fn why_of_every_step_of_a_running_run() {
 }
 
 #[test]
+fn why_of_a_run_whose_process_is_gone() {
+    let run = Sample::running();
+    let text = format!("{}\n{}", shown(&run, RunStatus::Interrupted), why(&run, RunStatus::Interrupted, &[DOCS, PUSH]));
+    golden::check("view/why-interrupted.txt", &text);
+}
+
+#[test]
 fn why_of_every_step_of_a_good_run() {
     golden::check("view/why-success.txt", &why(&Sample::succeeding(), RunStatus::Success, &ALL));
 }

@@ -26,18 +26,20 @@ fn child() {
     let folder = std::env::var_os("TEST_FOLDER").expect("the folder");
     let folder = Path::new(&folder);
     let options = RunOptions { cwd: Some(folder.to_owned()), signals: true, ..RunOptions::default() };
-    let running = open(folder).run(&Script::from_text("test", SCRIPT), options).expect("it begins");
+    let script = std::env::var("TEST_SCRIPT").unwrap_or_else(|_| SCRIPT.to_owned());
+    let running = open(folder).run(&Script::from_text("test", script), options).expect("it begins");
     running.wait().expect("a state");
 }
 
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "outside::child", "--ignored"]).env("TEST_FOLDER", folder);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
 fn start(folder: &Path) -> Child {
-    let child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "outside::child", "--ignored"])
-        .env("TEST_FOLDER", folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a process");
+    let child = command(folder).spawn().expect("a process");
     let begun = Instant::now();
     while !fs::read_to_string(folder.join("lines")).is_ok_and(|lines| lines.ends_with("b\n")) {
         assert!(begun.elapsed() < Duration::from_secs(60), "the run does not begin");
@@ -90,10 +92,31 @@ fn a_killed_process_leaves_a_run_to_be_resumed_and_what_it_ran_is_ended() {
     child.wait().expect("its end");
     let flow = open(folder.path());
     assert_eq!(flow.summary("last").expect("a run").status, RunStatus::Interrupted);
-    let was = fs::read_to_string(folder.path().join("pid")).expect("a number");
+    let begun = Instant::now();
+    while leader_is_alive(folder.path()) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nobody ends what the run has left behind");
+        std::thread::yield_now();
+    }
     let running = flow.resume("last", ResumeOptions::default()).expect("it goes on");
     assert_eq!(running.wait().expect("a state").status, RunStatus::Success);
     assert_eq!(fs::read_to_string(folder.path().join("lines")).expect("lines"), "a\nb\nb\nc\n");
-    assert!(!fs::read_to_string(format!("/proc/{}/stat", was.trim())).is_ok_and(|stat| !stat.contains(") Z ")));
     flow.verify("last").expect("in order");
+}
+
+#[test]
+fn what_a_run_leaves_behind_on_purpose_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "sh(\"serve\", \"sleep 60 & echo $! > pid\");";
+    let status = command(folder.path()).env("TEST_SCRIPT", script).status().expect("it ends");
+    assert!(status.success());
+    assert_eq!(open(folder.path()).summary("last").expect("a run").status, RunStatus::Success);
+    let run = open(folder.path()).find("last").expect("a run");
+    let watches = |entry: std::io::Result<fs::DirEntry>| {
+        let line = fs::read(entry.expect("an entry").path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&format!("FLOW_RUN={run}"))
+    };
+    assert!(!fs::read_dir("/proc").expect("processes").any(watches), "the watchdog is still there");
+    assert!(leader_is_alive(folder.path()));
+    flow::exec::end_marked(&run, "serve", 1);
+    assert!(!leader_is_alive(folder.path()));
 }

@@ -140,6 +140,7 @@ impl Bench {
         let mut names: Vec<String> = fs::read_dir(self.path().join("run/logs"))
             .expect("the folder of the logs")
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+            .filter(|name| !name.starts_with('.'))
             .collect();
         names.sort();
         names
@@ -197,7 +198,16 @@ fn text_is_the_output_without_its_final_newline() {
     let stdout = outcome.stdout.expect("a log");
     assert_eq!((stdout.file.as_str(), stdout.bytes), ("logs/7-group_step_a_b_.1.out", 5));
     assert_eq!(outcome.stderr.expect("a log").bytes, 5);
-    assert!(outcome.memory_kib > 0);
+}
+
+#[test]
+fn time_and_memory_of_a_process_are_known() {
+    let bench = Bench::new();
+    let outcome = bench.sh("head -c 300000000 /dev/zero | tail -c 290000000 | wc -c");
+    assert_eq!(value(&outcome), &json!("290000000"));
+    assert!(outcome.memory_kib > 250_000, "{}", outcome.memory_kib);
+    assert!(outcome.cpu_ms > 0);
+    assert_eq!(bench.sh("true").memory_kib, 0, "it needs less than this program");
 }
 
 #[test]
@@ -404,7 +414,7 @@ fn a_missing_program_is_named() {
     fs::write(bench.path().join("plain"), "echo x").expect("a file");
     let bad = failure(bench.run(bench.job(exec(&["./plain"]))));
     assert!(bad.help.is_some_and(|help| help.contains("chmod +x")), "{}", bad.message);
-    assert_eq!(bench.logs(), Vec::<String>::new());
+    assert_eq!(bench.logs(), ["7-group_step_a_b_.1.err"], "of the shell");
 }
 
 #[test]
@@ -431,6 +441,28 @@ fn a_child_in_the_background_is_not_waited_for() {
     assert!(is_alive(&pid), "it belongs to another attempt");
     end_marked(&bench.run_id(), "group/step[a b]", 1);
     assert!(!is_alive(&pid));
+}
+
+#[test]
+fn what_a_child_in_the_background_writes_later_gets_into_nobodys_log() {
+    let bench = Bench::new();
+    let outcome = bench.sh("setsid sh -c 'until [ -e go ]; do sleep 0.01; done; echo late; echo > over' &");
+    assert_eq!(outcome.stdout, None);
+    let during = bench.sh("touch go; until [ -s over ]; do sleep 0.01; done");
+    assert_eq!(value(&during), &json!(""));
+    for _ in 0..3 {
+        assert_eq!(value(&bench.sh("true")), &json!(""));
+    }
+}
+
+#[test]
+fn the_log_of_a_process_can_be_read_while_it_runs() {
+    let bench = Bench::new();
+    bench.start(bench.job(sh("echo here; until [ -e go ]; do sleep 0.01; done")));
+    assert_eq!(bench.wait_for("run/logs/7-group_step_a_b_.1.out"), "here");
+    fs::write(bench.path().join("go"), "").expect("a file");
+    assert_eq!(value(&bench.outcome()), &json!("here"));
+    assert_eq!(bench.logs(), ["7-group_step_a_b_.1.out"]);
 }
 
 #[test]

@@ -110,10 +110,41 @@ fn words_of_the_language_can_be_keys() {
         r#"let env = param("env", #{ default: "staging", one_of: ["staging", "live"] }); sh("a", `echo ${env}`);"#,
     );
     assert_eq!(plan.header.params[0].value, "staging");
+    let last = "repeat(\"poll\", #{ max: 3, until: |last| last == \"ready\" }, |i, last| sh(\"ask\", \"echo ready\"))";
+    let plan = crate::plan(&format!("let x = 0; do {{ x += 1 }} until x > 3; if x > 5 {{ 1 }} else {{ 2 }}; {last};"));
+    let Task::Repeat(repeat) = &*plan.step(StepId(0)).task else { panic!("a repeat") };
+    assert!(repeat.until.is_some());
 }
 
 #[test]
 fn the_same_script_gives_the_same_plan() {
     let script = r#"let a = sh("a", "1"); each("e", a.lines, |x| sh("s", `echo ${x}`)); flow(|| a.passed, sh("b", "2"), call("c", || a.output));"#;
     assert_eq!(plan(script), plan(script));
+}
+
+#[test]
+fn texts_of_arrows_name_steps_functions_and_commands() {
+    let plan = plan(
+        r#"let a = sh("a", "1"); sh("b", "2"); fn shout(input) { input.to_upper() } fn made() { sh("made", "3") }
+           command("/greet", |params| sh("greet", `echo ${params.args}`));
+           chain("a → [shout, b -> made] → /greet the world");
+           flow("if a.passed then b2 else if b.failed then c2 else d2");
+           "#
+        .replace("b2", "x")
+        .replace("c2", "y")
+        .replace("d2", "z")
+        .replace("flow(", "sh(\"x\", \"1\"); sh(\"y\", \"2\"); sh(\"z\", \"3\"); flow(")
+        .as_str(),
+    );
+    let edges = edges(&plan);
+    for edge in
+        ["shout <- a (order)", "b <- a (order)", "made <- b (order)", "greet <- shout (order)", "greet <- made (order)"]
+    {
+        assert!(edges.contains(&edge.to_owned()), "{edge} in {edges:?}");
+    }
+    let Some(Task::Flow(branches)) = plan.steps.iter().map(|s| &*s.task).find(|t| matches!(t, Task::Flow(_))) else {
+        panic!("a flow")
+    };
+    let texts: Vec<_> = branches.iter().map(|b| b.when.as_ref().map(|when| when.text())).collect();
+    assert_eq!(texts, [Some("a.passed".into()), Some("b.failed".into()), None]);
 }

@@ -14,6 +14,7 @@ mod render;
 #[path = "../../src/plan/sample.rs"]
 mod sample;
 mod schema;
+mod scripts;
 
 /// Compares a text with the file of this name, or writes the file where `FLOW_BLESS` is set.
 #[track_caller]
@@ -29,4 +30,36 @@ fn golden(name: &str, actual: &str) {
         "{} differs; FLOW_BLESS=1 rewrites it\n--- expected\n{expected}\n--- actual\n{actual}",
         path.display()
     );
+}
+
+/// Is it XML? Elements closed in order, attributes quoted, nothing else that begins like markup.
+fn well_formed(xml: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = xml;
+    while let Some(at) = rest.find(['<', '&']) {
+        assert!(!rest[..at].chars().any(|c| c.is_control() && c != '\n'), "a control character in {:?}", &rest[..at]);
+        rest = &rest[at..];
+        if let Some(entity) = rest.strip_prefix('&') {
+            assert!(
+                ["amp;", "lt;", "gt;", "quot;", "#39;"].iter().any(|known| entity.starts_with(known)),
+                "{entity:.20}"
+            );
+            rest = entity;
+            continue;
+        }
+        let end = rest.find('>').expect("a closed tag");
+        let tag = &rest[1..end];
+        rest = &rest[end + 1..];
+        match tag.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name)),
+            None => {
+                assert!(tag.matches('"').count() % 2 == 0 && !tag.contains(['<', '\'']), "{tag}");
+                let name = tag.trim_end_matches('/').split(' ').next().unwrap_or_default();
+                if !tag.ends_with('/') {
+                    open.push(name);
+                }
+            }
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
 }

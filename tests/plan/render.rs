@@ -6,7 +6,7 @@ use flow::plan::analysis::Analysis;
 use flow::plan::render::{Options, SVG_MOST, dot, mermaid, svg, text};
 use flow::plan::*;
 
-use super::{golden, plans};
+use super::{golden, plans, well_formed};
 
 fn page(plan: &Plan, options: &Options) -> String {
     text(plan, &Analysis::of(plan, &HashMap::new()), options)
@@ -36,38 +36,6 @@ fn drawings() {
         well_formed(&drawing);
         golden(&format!("{name}.svg"), &drawing);
     }
-}
-
-/// Is it XML? Elements closed in order, attributes quoted, nothing else that begins like markup.
-fn well_formed(xml: &str) {
-    let mut open: Vec<&str> = Vec::new();
-    let mut rest = xml;
-    while let Some(at) = rest.find(['<', '&']) {
-        assert!(!rest[..at].chars().any(|c| c.is_control() && c != '\n'), "a control character in {:?}", &rest[..at]);
-        rest = &rest[at..];
-        if let Some(entity) = rest.strip_prefix('&') {
-            assert!(
-                ["amp;", "lt;", "gt;", "quot;", "#39;"].iter().any(|known| entity.starts_with(known)),
-                "{entity:.20}"
-            );
-            rest = entity;
-            continue;
-        }
-        let end = rest.find('>').expect("a closed tag");
-        let tag = &rest[1..end];
-        rest = &rest[end + 1..];
-        match tag.strip_prefix('/') {
-            Some(name) => assert_eq!(open.pop(), Some(name)),
-            None => {
-                assert!(tag.matches('"').count() % 2 == 0 && !tag.contains(['<', '\'']), "{tag}");
-                let name = tag.trim_end_matches('/').split(' ').next().unwrap_or_default();
-                if !tag.ends_with('/') {
-                    open.push(name);
-                }
-            }
-        }
-    }
-    assert!(open.is_empty(), "{open:?}");
 }
 
 #[test]
@@ -106,6 +74,35 @@ fn large_plans_are_drawn_in_linear_time() {
     }
     assert!(mermaid(&deep.plan).len() < 2_000_000 && dot(&deep.plan).len() < 5_000_000);
     assert!(begin.elapsed() < std::time::Duration::from_secs(60), "took {:?}", begin.elapsed());
+}
+
+#[test]
+#[ignore = "slow without optimisation: prints what a million steps take"]
+fn a_million_steps() {
+    let mut begin = std::time::Instant::now();
+    let mut lap = |what: &str| {
+        let line = format!("{what}: {:?}\n", begin.elapsed());
+        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).expect("told");
+        begin = std::time::Instant::now();
+    };
+    let plan = plans::tangle(1_000, 1_000);
+    lap("built");
+    assert!(flow::plan::check::check(&plan).is_empty());
+    lap("check");
+    assert!(flow::plan::check::warnings(&plan).is_empty());
+    lap("warnings");
+    let analysis = Analysis::of(&plan, &HashMap::new());
+    lap("analysis");
+    flow::plan::schedule::schedule(&plan, &analysis, 64);
+    lap("schedule");
+    text(&plan, &analysis, &Options::default());
+    lap("text");
+    text(&plan, &analysis, &Options { full: true, ..Options::default() });
+    lap("full text");
+    mermaid(&plan);
+    lap("mermaid");
+    dot(&plan);
+    lap("dot");
 }
 
 #[test]

@@ -64,7 +64,6 @@ impl Machine {
         if header_came {
             self.limits.set(&self.state.plan.header.limits);
             self.arm_run();
-            self.script_looked_at();
         }
         self.ready.plan_grew();
         self.need_more(&changed, new.clone());
@@ -88,13 +87,6 @@ impl Machine {
     pub(super) fn count_in_group(&mut self, id: StepId) {
         if let Some(group) = self.state.plan.step(id).parent {
             self.nodes[group.index()].open += 1;
-        }
-    }
-
-    /// Failures that the script itself has looked at are no failures of their groups.
-    pub(super) fn script_looked_at(&mut self) {
-        for id in &self.state.plan.header.looked_at {
-            self.nodes[id.index()].set(node::HANDLED);
         }
     }
 
@@ -152,7 +144,7 @@ impl Machine {
 
     /// After a growth: what the needed steps need now.
     fn need_more(&mut self, changed: &[StepId], new: std::ops::Range<u32>) {
-        if self.state.plan.complete || self.wanted == 0 {
+        if self.state.plan.complete {
             return;
         }
         for id in changed.iter().copied() {

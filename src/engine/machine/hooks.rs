@@ -64,9 +64,13 @@ impl Machine {
     }
 
     /// Nothing is under way and yet not all is final: steps wait for each other. Plan checks refuse that, but fan-outs
-    /// and limits can bring it about. One of them fails, so that the run has an end.
+    /// and limits can bring it about; or the script waits for a hook at the end. One of them fails, so that the run has an end.
     fn unlock(&mut self) -> bool {
-        let waits = |id: &StepId| matches!(self.state.step(*id).status, Status::Pending | Status::Retrying);
+        let waits = |id: &StepId| {
+            let node = &self.nodes[id.index()];
+            let needed = self.state.plan.complete || node.has(node::NEEDED) || node.part == Part::Start;
+            needed && matches!(self.state.step(*id).status, Status::Pending | Status::Retrying)
+        };
         let its_turn = |id: &StepId| waits(id) && self.may_start(*id);
         let mut ids = self.state.plan.ids();
         let Some(id) = ids.clone().find(its_turn).or_else(|| ids.find(waits)) else { return false };

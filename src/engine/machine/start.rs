@@ -19,10 +19,25 @@ impl Machine {
             self.drop_pending(id);
             return;
         }
+        if let Some(reason) = self.skipped_with_group(id) {
+            self.skip(id, reason);
+            return;
+        }
         if !self.may_start(id) || !self.rule_met(id) || !self.condition_met(id) {
             return;
         }
         self.start(id);
+    }
+
+    /// Its group ended without it. The process died between the group's event and the step's.
+    fn skipped_with_group(&self, id: StepId) -> Option<Skip> {
+        let group = self.state.plan.step(id).parent?;
+        let state = self.state.step(group);
+        match (state.status, state.skip.as_deref()) {
+            (Status::Skipped, Some(Skip::NotTaken(_))) => Some(Skip::NotTaken(Because::Group(group))),
+            (Status::Skipped | Status::Failed, _) => Some(Skip::UpstreamFailed(Because::Group(group))),
+            _ => None,
+        }
     }
 
     fn group_is_aborted(&self, id: StepId) -> bool {
@@ -30,11 +45,16 @@ impl Machine {
         group.is_some_and(|group| self.nodes[group.index()].has(node::TIMED_OUT | node::ABORTED))
     }
 
+    /// Before the script is at its end, only hooks may run and what `run(step)` needs.
+    pub(super) fn is_needed(&self, id: StepId) -> bool {
+        let node = &self.nodes[id.index()];
+        self.state.plan.complete || node.has(node::NEEDED) || node.part != Part::Main
+    }
+
     /// Is it its turn, apart from its own predecessors: part of the run, group, branch?
     pub(super) fn may_start(&self, id: StepId) -> bool {
         let node = &self.nodes[id.index()];
-        let enabled = self.state.plan.complete || node.has(node::NEEDED) || node.part != Part::Main;
-        if !enabled || !self.part_runs(node.part) {
+        if !self.is_needed(id) || !self.part_runs(node.part) {
             return false;
         }
         match self.state.plan.step(id).parent {

@@ -366,6 +366,33 @@ fn a_flow_asks_its_branches_in_order() {
 }
 
 #[test]
+fn a_flow_asks_for_no_more_than_it_has_to() {
+    let branches =
+        vec![Branch { when: Some(reads(&[3])), step: id(1) }, Branch { when: Some(reads(&[4])), step: id(2) }];
+    let child = |name| inside(task(name), 0);
+    let mut run = Bench::of(vec![group("f", Task::Flow(branches)), child("a"), child("b"), task("s"), task("t")]);
+    run.start();
+    // What the second branch reads has not ended.
+    assert_eq!(run.ok(3), "s ok | decide f 0");
+    assert_eq!(run.decided(0, 0, false), "f decides 0 Is(false)");
+    assert_eq!(run.ok(4), "t ok | decide f 1");
+    assert_eq!(run.decided(0, 1, true), "f decides 1 Is(true); f/a not taken; f/b starts | do f/b");
+}
+
+#[test]
+fn some_rules_do_not_wait_for_all() {
+    let after_both = |name, rule| with(after(task(name), &[0, 1]), |policy| policy.rule = rule);
+    let steps = vec![task("a"), task("b"), after_both("s", Rule::OneSuccess), after_both("f", Rule::OneFailed)];
+    let mut run = Bench::of(steps.clone());
+    run.start();
+    assert_eq!(run.ok(0), "a ok; s starts | do s");
+    let mut run = Bench::of(steps);
+    run.start();
+    assert_eq!(run.bad(1), "b exit; f starts | do f");
+    assert_eq!(run.bad(0), "a exit; s upstream failed");
+}
+
+#[test]
 fn a_flow_without_a_branch_is_not_taken() {
     let flow = when(group("f", Task::Flow(vec![Branch { when: Some(reads(&[])), step: id(1) }])), &[]);
     let mut run = Bench::of(vec![flow, inside(task("a"), 0), after(task("b"), &[0])]);

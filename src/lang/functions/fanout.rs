@@ -379,7 +379,7 @@ pub mod functions {
     /// if branch.output == "main" { sh("publish", "make publish"); }
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn run(context: NativeCallContext, step: Step) -> Result<Step, Fault> {
+    pub fn run(context: NativeCallContext, target: Step) -> Result<Step, Fault> {
         let span = here(&context);
         let runner = session::with(|session| {
             if session.frames.len() > 1 {
@@ -400,11 +400,11 @@ pub mod functions {
             return Err(rhai::EvalAltResult::ErrorTerminated(Dynamic::from("run"), rhai::Position::NONE).into());
         };
         let (id, growth) = session::build(&context, |builder, _| {
-            let id = step.id(builder);
-            let growth = builder.growth(false)?;
+            let id = target.id(builder);
+            builder.settle()?;
             match builder.check().into_iter().next() {
                 Some(problem) => Err(problem),
-                None => Ok((id, growth)),
+                None => Ok((id, builder.growth())),
             }
         })?;
         let began = std::time::Instant::now();

@@ -9,7 +9,7 @@ use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::{Step, sequence};
 use crate::lang::options::here;
 use crate::lang::{policies, session};
-use crate::plan::{self, Branch, Sequence, Task};
+use crate::plan::Sequence;
 
 /// Steps of a list one after the other.
 pub fn in_order(context: &NativeCallContext, items: &Array) -> Result<Sequence, Fault> {
@@ -36,40 +36,8 @@ fn connect(context: &NativeCallContext, left: &Dynamic, right: &Dynamic) -> Resu
     session::build(context, |builder, _| Ok(Step::of(builder.then(left, right))))
 }
 
-fn branch(context: &NativeCallContext, step: &Step, when: Option<&Dynamic>, then: &Dynamic) -> Result<Step, Fault> {
-    let span = here(context);
-    let id = step.single().filter(|id| {
-        session::with(|s| s.builder.as_ref().is_some_and(|b| matches!(&*b.step(*id).task, Task::Flow(_))))
-    });
-    let Some(id) = id else {
-        return Err(raise(
-            Diagnostic::new("flow::lang::not_a_flow", format!("`{}` with a step belongs to a `flow`, but this is another step", context.fn_name()))
-                .label(span, "here")
-                .help("`flow(\"name\").when(|| …, step).otherwise(other)`; a condition of the step itself is `.when(|| …)` alone"),
-        ));
-    };
-    let when = when.map(|when| combine::condition(when, span)).transpose()?;
-    let then = combine::target(context, then)?;
-    session::build(context, |builder, _| {
-        let target = then.id(builder);
-        builder.take(id, target)?;
-        if let Task::Flow(branches) = std::sync::Arc::make_mut(&mut builder.step_mut(id).task) {
-            branches.push(Branch { when, step: target });
-        }
-        builder.connect(id);
-        Ok(())
-    })?;
-    Ok(step.clone())
-}
-
-fn new_flow(context: &NativeCallContext, name: &str) -> Result<Step, Fault> {
-    session::build(context, |builder, span| {
-        let anonymous = name.is_empty();
-        let name = if anonymous { format!("flow-{}", builder.len() + 1) } else { name.to_owned() };
-        let mut step = plan::Step::new(name, Task::Flow(Vec::new()), span);
-        step.anonymous = anonymous;
-        Ok(Step::One(builder.add(step)))
-    })
+fn branch(context: &NativeCallContext, flow: &Step, when: Option<&Dynamic>, then: &Dynamic) -> Result<Step, Fault> {
+    combine::add_branch(context, flow, when, then).map(|()| flow.clone())
 }
 
 fn later(context: &NativeCallContext, what: &str, needs: &str) -> Fault {
@@ -88,7 +56,9 @@ pub mod functions {
     /// Steps one after the other, as one step; each one's output is the input of the next (the standard input of a
     /// process, the argument of a closure). A list within the list runs side by side.
     ///
-    /// The name becomes part of its steps' paths: `deploy/push`.
+    /// The name becomes part of its steps' paths: `deploy/push`. The chain's output is that of its last step; an arrow
+    /// to the chain goes to the steps it begins with, an arrow from it waits for its end, and policies such as
+    /// `.timeout(…)` hold for the whole.
     ///
     /// ```rhai
     /// chain("deploy", [
@@ -201,11 +171,9 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn flow(context: NativeCallContext, name: &str) -> Result<Step, Fault> {
         if name.trim_start().starts_with("if ") || name.trim_start().starts_with("if(") {
-            return combine::flow_from_text(&context, name, &|name| new_flow(&context, name), &|flow, when, then| {
-                branch(&context, flow, when, then).map(|_| ())
-            });
+            return combine::flow_from_text(&context, name);
         }
-        new_flow(&context, name)
+        combine::new_flow(&context, name)
     }
 
     /// A flow as data: `name`, and `conditions`: maps with `when` (or `if`) and `then`; `otherwise` (or `else`).
@@ -217,9 +185,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(name = "flow", return_raw)]
     pub fn flow_map(context: NativeCallContext, spec: Map) -> Result<Step, Fault> {
-        combine::flow_from_map(&context, &spec, &|name| new_flow(&context, name), &|flow, when, then| {
-            branch(&context, flow, when, then).map(|_| ())
-        })
+        combine::flow_from_map(&context, &spec)
     }
 
     /// A flow with a name and two branches.
@@ -236,7 +202,7 @@ pub mod functions {
         then: Dynamic,
         otherwise: Dynamic,
     ) -> Result<Step, Fault> {
-        let flow = new_flow(&context, name)?;
+        let flow = combine::new_flow(&context, name)?;
         branch(&context, &flow, Some(&condition), &then)?;
         branch(&context, &flow, None, &otherwise)
     }
@@ -260,11 +226,11 @@ pub mod functions {
             .map(|n| n.to_string());
         match name {
             Some(name) => {
-                let flow = new_flow(&context, &name)?;
+                let flow = combine::new_flow(&context, &name)?;
                 branch(&context, &flow, Some(&second), &third)
             }
             None => {
-                let flow = new_flow(&context, "")?;
+                let flow = combine::new_flow(&context, "")?;
                 branch(&context, &flow, Some(&first), &second)?;
                 branch(&context, &flow, None, &third)
             }
@@ -279,7 +245,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(name = "flow", return_raw)]
     pub fn flow_two(context: NativeCallContext, condition: Dynamic, then: Dynamic) -> Result<Step, Fault> {
-        let flow = new_flow(&context, "")?;
+        let flow = combine::new_flow(&context, "")?;
         branch(&context, &flow, Some(&condition), &then)
     }
 

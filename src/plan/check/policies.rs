@@ -53,9 +53,8 @@ fn share(plan: &Plan, id: StepId, name: &str, shares: u32) -> Option<Diagnostic>
     let step = wording::name(plan, id);
     let known = plan.header.limits.keys().map(|known| known.as_str());
     let Some(limit) = plan.header.limits.get(name) else {
-        let help = did_you_mean(name, known)
-            .map(|near| format!("{near} (limits are declared with `limit(\"{name}\", #{{ max: 2 }})`)"))
-            .unwrap_or_else(|| format!("declare it: `limit(\"{name}\", #{{ max: 2 }})`"));
+        let help =
+            did_you_mean(name, known).unwrap_or_else(|| format!("declare it: `limit(\"{name}\", #{{ max: 2 }})`"));
         return Some(
             Diagnostic::new(LIMIT, format!("`{step}` uses the limit `{name}`, which is not declared")).help(help),
         );

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::page::Ink;
 use crate::plan::hierarchy::Hierarchy;
-use crate::plan::wording::{self, clean, count, list, plural};
+use crate::plan::wording::{self, Names, clean, count, list, plural};
 use crate::plan::{Condition, EdgeKind, Plan, StepId, Task};
 
 /// What a step runs; of a group, how it goes on below.
@@ -21,11 +21,17 @@ pub(super) fn what(plan: &Plan, tree: &Hierarchy, id: StepId) -> String {
 }
 
 /// What a step waits for and why, and how it runs, in pieces. What the arrow from `follows` says is left out.
-pub(super) fn details(plan: &Plan, id: StepId, follows: Option<StepId>, full: bool) -> Vec<(Ink, String)> {
+pub(super) fn details(
+    plan: &Plan,
+    known: &Names,
+    id: StepId,
+    follows: Option<StepId>,
+    full: bool,
+) -> Vec<(Ink, String)> {
     let step = plan.step(id);
     let most = if full { usize::MAX } else { 6 };
     let names = |ids: &[StepId]| {
-        let names: Vec<_> = ids.iter().take(most).map(|id| wording::name(plan, *id)).collect();
+        let names: Vec<_> = ids.iter().take(most).map(|id| known.get(*id)).collect();
         match ids.len() > names.len() {
             false => list(&names, most),
             true => format!("{} and {} more", names.join(", "), count(ids.len() - names.len())),

@@ -6,7 +6,7 @@ use super::page::{Ink, Page};
 use super::times::times;
 use super::tree::Tree;
 use crate::plan::analysis::{Analysis, is_pending};
-use crate::plan::wording::{self, clean, count, list, plural, shorten};
+use crate::plan::wording::{self, Names, clean, count, list, plural, shorten};
 use crate::plan::{Order, Param, Plan, StepId, Task};
 
 /// How a plan is written.
@@ -37,7 +37,8 @@ pub(super) const LISTED: usize = 12;
 pub fn text(plan: &Plan, analysis: &Analysis, options: &Options) -> String {
     let mut page = Page::new(options);
     header(&mut page, plan);
-    let tree = Tree::new(plan, analysis, options.full);
+    let names = Names::of(plan);
+    let tree = Tree::new(plan, analysis, &names, options.full);
     if plan.steps.is_empty() {
         page.row(&[(Ink::Dim, "no steps")], "");
         page.end();
@@ -51,8 +52,8 @@ pub fn text(plan: &Plan, analysis: &Analysis, options: &Options) -> String {
         tree.hooks(&mut page);
         page.end();
     }
-    unknown(&mut page, plan);
-    times(&mut page, plan, analysis);
+    unknown(&mut page, plan, &names);
+    times(&mut page, plan, analysis, &names);
     page.text
 }
 
@@ -151,7 +152,7 @@ fn settings(page: &mut Page, plan: &Plan) {
 }
 
 /// What only the run will show: fan-outs, results that are used, the rest of a script that waits for one.
-fn unknown(page: &mut Page, plan: &Plan) {
+fn unknown(page: &mut Page, plan: &Plan, names: &Names) {
     let most = if page.options.full { usize::MAX } else { LISTED };
     let pending: Vec<StepId> = plan.ids().filter(|id| is_pending(&plan.step(*id).task)).collect();
     let mut used: Vec<String> = Vec::new();
@@ -177,7 +178,7 @@ fn unknown(page: &mut Page, plan: &Plan) {
             Task::Repeat(_) => "how often it runs:",
             _ => "its steps depend on",
         };
-        let name = wording::name(plan, *id);
+        let name = names.get(*id);
         let on = match &*step.task {
             Task::Each(each) => {
                 each.items.as_ref().map(|items| wording::bare(wording::value(plan, items))).unwrap_or_default()

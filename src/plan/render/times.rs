@@ -4,16 +4,16 @@ use super::page::{Ink, Page};
 use super::text::{LISTED, Options};
 use crate::plan::analysis::{Analysis, Origin};
 use crate::plan::schedule::schedule;
-use crate::plan::wording::{self, clean, count};
+use crate::plan::wording::{self, Names, clean, count};
 use crate::plan::{Plan, StepId, Task};
 
 /// The sections about time.
-pub(super) fn times(page: &mut Page, plan: &Plan, analysis: &Analysis) {
+pub(super) fn times(page: &mut Page, plan: &Plan, analysis: &Analysis, names: &Names) {
     if analysis.waves.is_empty() {
         return;
     }
     let most = if page.options.full { usize::MAX } else { LISTED };
-    let name = |id: &StepId| wording::name(plan, *id);
+    let name = |id: &StepId| names.get(*id);
     let branches = if analysis.branches.is_empty() { "" } else { ", apart from the branches of a flow" };
     let title = format!("  what could run at the same time{branches}");
     page.row(&[(Ink::Bold, "waves"), (Ink::Dim, &title)], "");
@@ -31,7 +31,7 @@ pub(super) fn times(page: &mut Page, plan: &Plan, analysis: &Analysis) {
         page.row(&[(Ink::Dim, &format!("  {:>digits$}  ", n + 1)), (Ink::Plain, &text)], "");
     }
     page.end();
-    critical(page, plan, analysis, most);
+    critical(page, analysis, most, names);
     estimate(page, plan, analysis);
 }
 
@@ -39,8 +39,10 @@ pub(super) fn times(page: &mut Page, plan: &Plan, analysis: &Analysis) {
 fn fitting(names: impl Iterator<Item = String>, total: usize, options: &Options) -> String {
     let room = if options.full { usize::MAX } else { options.width.max(40).saturating_sub(24) };
     let mut text = String::new();
+    let mut used = 0;
     for (n, name) in names.enumerate() {
-        if n > 0 && wording::width(&text) + wording::width(&name) + 2 > room {
+        used += wording::width(&name) + 2;
+        if n > 0 && used > room {
             text.push_str(&format!(" and {} more", count(total - n)));
             break;
         }
@@ -50,9 +52,9 @@ fn fitting(names: impl Iterator<Item = String>, total: usize, options: &Options)
     text
 }
 
-fn critical(page: &mut Page, plan: &Plan, analysis: &Analysis, most: usize) {
+fn critical(page: &mut Page, analysis: &Analysis, most: usize, names: &Names) {
     let path = &analysis.critical_path;
-    let name = |id: &StepId| wording::name(plan, *id);
+    let name = |id: &StepId| names.get(*id);
     let names: Vec<String> = match path.len() > most.saturating_add(1) {
         false => path.iter().map(name).collect(),
         true => {

@@ -10,7 +10,7 @@ use super::page::{Ink, Page};
 use crate::plan::analysis::Analysis;
 use crate::plan::hierarchy::Hierarchy;
 use crate::plan::precedence::Precedence;
-use crate::plan::wording::{self, clean, count, plural, shorten, width};
+use crate::plan::wording::{self, Names, clean, count, plural, shorten, width};
 use crate::plan::{EdgeKind, Moment, Plan, Step, StepId, Task};
 
 /// Plans with more steps than this are shortened, unless they are wanted in full.
@@ -60,6 +60,7 @@ struct Frame {
 pub(super) struct Tree<'a> {
     plan: &'a Plan,
     analysis: &'a Analysis,
+    names: &'a Names<'a>,
     tree: Hierarchy,
     /// A hash of what each step looks like, in plans that are shortened.
     looks: Option<Vec<u64>>,
@@ -69,7 +70,7 @@ pub(super) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    pub fn new(plan: &'a Plan, analysis: &'a Analysis, full: bool) -> Self {
+    pub fn new(plan: &'a Plan, analysis: &'a Analysis, names: &'a Names<'a>, full: bool) -> Self {
         let tree = Hierarchy::of(plan);
         let looks = (plan.steps.len() > MANY && !full).then(|| looks(plan, &tree));
         let hooks = plan.header.hooks.iter().map(|(_, id)| *id).collect();
@@ -77,7 +78,7 @@ impl<'a> Tree<'a> {
         for step in &plan.steps {
             step.after.iter().for_each(|edge| followers[edge.from.index()] += 1);
         }
-        Tree { plan, analysis, tree, looks, hooks, followers }
+        Tree { plan, analysis, names, tree, looks, hooks, followers }
     }
 
     /// All steps but the hooks.
@@ -311,7 +312,7 @@ impl<'a> Tree<'a> {
         let signs = page.signs;
         let grows = step.task.is_group() && !self.tree.children(id).is_empty();
         let margin = format!("{below}{}", if grows { signs.bar } else { signs.blank });
-        page.pieces(&margin, &details(self.plan, id, follows, page.options.full));
+        page.pieces(&margin, &details(self.plan, self.names, id, follows, page.options.full));
     }
 }
 

@@ -100,7 +100,11 @@ impl Board {
     /// `━━━━───── 5/12  1 failed  2 skipped  12s  about 30s left`, as much of it as there is room for.
     fn summary(&self, state: &RunState, now: u64, began: u64, look: Look) -> String {
         let counts = &self.counts;
-        let mut parts = vec![(Tone::Strong, format!("{}/{}", counts.ended(), counts.total))];
+        let done = match counts.total {
+            0 => "starting".to_owned(),
+            total => format!("{}/{total}", counts.ended()),
+        };
+        let mut parts = vec![(Tone::Strong, done)];
         if counts.failed > 0 {
             parts.push((Tone::Bad, format!("{} failed", counts.failed)));
         }
@@ -161,4 +165,63 @@ fn step(state: &RunState, id: StepId, now: u64, look: Look) -> String {
     let name = look.cut(&one_line(&state.plan.path(id)), room.max(4));
     let line = look.cut(&format!("{} {name}  {time}", look.bare_sign(step.status)), look.width);
     super::news::painted(&line, look)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diag::Span;
+    use crate::event::{Failure, FailureKind, Outcome};
+    use crate::plan::{Growth, Json, Step, Task, Value};
+
+    /// A board after these events, with twelve steps.
+    fn board(events: Vec<Event>) -> (RunState, Board) {
+        let step = |n: u32| {
+            Step::new(format!("step-with-a-long-name-{n}"), Task::Const(Value::Plain(Json::Null)), Span::at(n, 1))
+        };
+        let growth = Growth { steps: (1..=12).map(step).collect(), complete: true, ..Growth::default() };
+        let mut all = vec![Event::Planned { of: None, growth: Box::new(growth) }];
+        all.extend(events);
+        let (mut state, mut board) = (RunState::default(), Board::default());
+        for (n, event) in all.into_iter().enumerate() {
+            let record = Record { seq: n as u64, at: 1_000, event: Arc::new(event) };
+            state.apply(record.at, &record.event);
+            board.record(&state, &record);
+        }
+        (state, board)
+    }
+
+    fn started(n: u32) -> Event {
+        Event::Started { step: StepId(n), attempt: 1 }
+    }
+
+    #[test]
+    fn what_runs_comes_first_and_the_rest_is_a_number() {
+        let mut events: Vec<_> = (0..11).map(started).collect();
+        let error = Failure::new(FailureKind::Exit, "no");
+        let failed = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
+        events.push(Event::Retrying { step: StepId(0), attempt: 1, outcome: failed.clone(), delay_ms: 5_000 });
+        events.push(Event::Finished { step: StepId(1), attempt: 1, outcome: failed });
+        let (state, board) = board(events);
+        let look = Look { width: 60, ..Look::PLAIN };
+        let lines = board.lines(&state, 4_000, 1_000, look, 24);
+        assert_eq!(lines.len(), LINES + 1);
+        assert_eq!(lines[0], "▸ step-with-a-long-name-3  3s");
+        assert_eq!(lines[7], "  … 3 more");
+        assert_eq!(lines[8], format!("━━{}  1/12  1 failed  3s", "─".repeat(22)));
+        assert_eq!(board.lines(&state, 4_000, 1_000, look, 5).len(), 4, "in a low window");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let (state, board) = board((0..9).map(started).collect());
+        for width in [1, 5, 10, 20, 40, 79, 200] {
+            let look = Look { width, ..Look::PLAIN };
+            for line in board.lines(&state, 100_000, 1_000, look, 24) {
+                assert!(columns(&line) <= width, "{width}: {line}");
+            }
+        }
+    }
 }

@@ -82,3 +82,41 @@ impl Way<'_> {
         before.max(outer).max(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diag::Span;
+    use crate::event::Event;
+    use crate::plan::{EdgeKind, Growth, Json, Step, Value};
+
+    /// `a -> b`, and `c` beside them.
+    fn state() -> RunState {
+        let step = |name: &str| Step::new(name, Task::Const(Value::Plain(Json::Null)), Span::default());
+        let mut steps = vec![step("a"), step("b"), step("c")];
+        steps[1].add_edge(StepId(0), EdgeKind::Order);
+        let mut state = RunState::default();
+        let growth = Growth { steps, complete: true, ..Growth::default() };
+        state.apply(0, &Event::Planned { of: None, growth: Box::new(growth) });
+        state
+    }
+
+    #[test]
+    fn the_longer_of_work_and_way_counts() {
+        let state = state();
+        assert_eq!(rest(&state, &[1_000, 2_000, 2_000], 1, 0), Some(5_000));
+        assert_eq!(rest(&state, &[1_000, 2_000, 2_000], 8, 0), Some(3_000));
+        assert_eq!(rest(&state, &[1_000, UNKNOWN, UNKNOWN], 8, 0), None);
+    }
+
+    #[test]
+    fn what_has_been_done_counts_no_more() {
+        let mut state = state();
+        state.apply(1_000, &Event::Started { step: StepId(0), attempt: 1 });
+        assert_eq!(rest(&state, &[1_000, 2_000, 0], 8, 1_400), Some(2_600));
+        state.apply(2_000, &Event::Finished { step: StepId(0), attempt: 1, outcome: Arc::default() });
+        assert_eq!(rest(&state, &[1_000, 2_000, 0], 8, 2_000), Some(2_000));
+    }
+}

@@ -1,13 +1,12 @@
 //! Waiting: what a step waits for, down to what is really going on; and the same for a whole run.
 
-use super::{NAMES, SHOWN, Story};
+use super::{NAMES, Story};
 use crate::event::RunStatus;
 use crate::plan::wording::list;
 use crate::plan::{Condition, Rule, StepId, Task};
 use crate::state::{Seen, Status};
 use crate::view::look::tone;
-use crate::view::summary::shell_word;
-use crate::view::{Tone, place, reason, time};
+use crate::view::{reason, time};
 
 /// How far predecessors are followed.
 const DEPTH: usize = 6;
@@ -84,7 +83,7 @@ impl Story<'_> {
     }
 
     /// What a step that is not over is doing, in a few words.
-    fn now(&self, id: StepId) -> String {
+    pub(super) fn now(&self, id: StepId) -> String {
         let (state, clock) = (self.why.state, self.why.clock);
         let step = state.step(id);
         let until = |until: u64| match until.saturating_sub(clock.now()) {
@@ -92,6 +91,7 @@ impl Story<'_> {
             ms => time::duration(ms),
         };
         let said = match step.status {
+            Status::Running if self.cut_off() => "cut off when the run's process ended".to_owned(),
             Status::Running => format!("running for {}", time::elapsed(clock.now().saturating_sub(step.started_at))),
             Status::Waiting => format!("waiting for another {}", until(step.until)),
             Status::Retrying => format!(
@@ -107,6 +107,11 @@ impl Story<'_> {
             status => status.name().to_owned(),
         };
         self.why.look.paint(tone(step.status), &said)
+    }
+
+    /// Is what seems to run going on no longer?
+    pub(super) fn cut_off(&self) -> bool {
+        self.why.status == RunStatus::Interrupted
     }
 
     /// The steps that must get on before this one can start: predecessors, the steps its condition reads, its group.
@@ -146,7 +151,7 @@ impl Story<'_> {
     }
 
     /// The same, but what its group waits for in the place of a group that has not begun.
-    fn roots(&self, id: StepId) -> Vec<StepId> {
+    pub(super) fn roots(&self, id: StepId) -> Vec<StepId> {
         let mut roots = Vec::new();
         let mut at = Some(id);
         while let Some(id) = at {
@@ -246,88 +251,5 @@ impl Story<'_> {
                 self.condition(when, None);
             }
         }
-    }
-
-    /// For a whole run: what is going on, and what waits for what.
-    pub(super) fn open_steps(&mut self) {
-        let (why, state) = (self.why, self.why.state);
-        let leaf = |id: &StepId| !state.plan.step(*id).task.is_group();
-        let (mut now, mut waiting) = (Vec::new(), Vec::new());
-        for id in state.plan.ids().filter(leaf) {
-            match state.step(id).status {
-                Status::Running | Status::Retrying | Status::Waiting => now.push(id),
-                Status::Pending | Status::Ready if !why.status.is_final() => waiting.push(id),
-                _ => {}
-            }
-        }
-        self.section("Going on", &now, |story, id| {
-            let (path, said) = (story.why.path(id), story.now(id));
-            story.line(&format!("{path}: {said}"));
-        });
-        self.section("Waiting", &waiting, |story, id| {
-            let paths: Vec<_> = story.roots(id).iter().map(|id| format!("`{}`", story.why.path(*id))).collect();
-            let path = story.why.path(id);
-            match paths.len() {
-                0 if story.why.state.plan.hook(id).is_some() => story.line(&format!("{path}: a hook, for later")),
-                0 => story.line(&format!("{path}: ready to start")),
-                _ => story.line(&format!("{path}: waits for {}", list(&paths, 5))),
-            }
-        });
-    }
-
-    /// For a whole run: what failed.
-    pub(super) fn failures(&mut self) {
-        let state = self.why.state;
-        let failed = |id: &StepId| state.step(*id).status == Status::Failed && !reason::is_child_failure(state, *id);
-        let failed: Vec<_> = state.plan.ids().filter(failed).collect();
-        self.section("Failed", &failed, |story, id| {
-            let state = story.why.state;
-            let at = place(&state.plan, state.plan.step(id).span);
-            let at = at.map_or(String::new(), |at| story.why.look.paint(Tone::Faint, &format!("  {at}")));
-            let said = reason::failed(state.step(id).outcome.as_deref());
-            story.line(&format!("{}: {said}{at}", story.why.path(id)));
-            if let Some(how) = reason::handled(state, id) {
-                story.within(|story| story.line(&format!("the run does not fail by it: {how}")));
-            }
-        });
-        if let Some(first) = failed.first() {
-            let word = shell_word(&self.why.path(*first));
-            self.line(&format!("More: flow why {} {word}", state.created.run));
-        }
-    }
-
-    /// For a whole run: what was skipped, except where that only follows from another skip.
-    pub(super) fn skips(&mut self) {
-        use crate::event::{Because, Skip};
-        let state = self.why.state;
-        let root = |id: &StepId| match state.step(*id).skip.as_deref() {
-            Some(Skip::NotTaken(because) | Skip::UpstreamFailed(because)) => match because {
-                Because::Group(_) => false,
-                Because::Predecessor(before) => state.step(*before).status != Status::Skipped,
-                _ => true,
-            },
-            None => false,
-        };
-        let skipped: Vec<_> = state.plan.ids().filter(root).collect();
-        self.section("Skipped", &skipped, |story, id| {
-            let said = reason::skipped(story.why.state, id);
-            story.line(&format!("{}: {said}", story.why.path(id)));
-        });
-    }
-
-    fn section(&mut self, title: &str, ids: &[StepId], mut tell: impl FnMut(&mut Self, StepId)) {
-        if ids.is_empty() {
-            return;
-        }
-        self.gap();
-        self.line(&self.why.look.paint(Tone::Strong, &format!("{title}:")));
-        self.indent += 1;
-        for id in ids.iter().take(SHOWN) {
-            tell(self, *id);
-        }
-        if ids.len() > SHOWN {
-            self.line(&format!("and {} more", ids.len() - SHOWN));
-        }
-        self.indent -= 1;
     }
 }

@@ -1,0 +1,84 @@
+//! Timers that are armed, the earliest first.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+use crate::engine::machine::Timer;
+
+/// See the module's page. A timer is never called off: the machine knows which of them still mean something.
+#[derive(Default)]
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<Armed>>,
+    count: u64,
+}
+
+/// A timer with its time, and its number for those that fire at the same time.
+struct Armed {
+    at: Instant,
+    number: u64,
+    timer: Timer,
+}
+
+impl Timers {
+    /// Lets a timer fire after so many milliseconds.
+    pub fn arm(&mut self, timer: Timer, delay_ms: u64) {
+        self.count += 1;
+        // A delay beyond what the clock can tell is one without an end.
+        let Some(at) = Instant::now().checked_add(Duration::from_millis(delay_ms)) else { return };
+        self.heap.push(Reverse(Armed { at, number: self.count, timer }));
+    }
+
+    /// When the next one fires.
+    pub fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse(armed)| armed.at)
+    }
+
+    /// The next one, if it is due.
+    pub fn due(&mut self, now: Instant) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(armed)| armed.timer)
+    }
+}
+
+impl Ord for Armed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+impl PartialOrd for Armed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Armed {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Armed {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::StepId;
+
+    #[test]
+    fn the_earliest_comes_first_and_none_before_its_time() {
+        let mut timers = Timers::default();
+        let now = Instant::now();
+        timers.arm(Timer::Wait(StepId(2)), 2_000);
+        timers.arm(Timer::Wait(StepId(1)), 1_000);
+        timers.arm(Timer::Wait(StepId(9)), u64::MAX);
+        assert_eq!(timers.due(now), None);
+        let later = now + Duration::from_secs(10);
+        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(1))));
+        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(2))));
+        assert_eq!(timers.due(later), None);
+    }
+}

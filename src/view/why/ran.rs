@@ -1,0 +1,263 @@
+//! What has begun: what let a step start, its attempts, and what its end meant for others.
+
+use super::{NAMES, Story, cause};
+use crate::event::{Because, Decision, Event, Log, Outcome, Skip};
+use crate::plan::wording::list;
+use crate::plan::{Condition, EdgeKind, Repeat, Rule, StepId, Task};
+use crate::state::Status;
+use crate::view::look::one_line;
+use crate::view::summary::shell_word;
+use crate::view::{is_secret, reason, time};
+
+impl Story<'_> {
+    /// What let it start.
+    pub(super) fn ran(&mut self, id: StepId) {
+        let (why, plan) = (self.why, &self.why.state.plan);
+        let step = plan.step(id);
+        let before = step.after.iter().filter(|edge| edge.kind != EdgeKind::Condition).map(|edge| edge.from);
+        let paths = self.with_status(before);
+        if let Some(moment) = plan.hook(id) {
+            self.line(&format!("It is a hook for `{}`, outside the order of the graph.", reason::moment_name(moment)));
+            return;
+        }
+        match (paths.is_empty(), step.policy().rule) {
+            (true, _) if !reason::branches(plan, id).is_empty() => {}
+            (true, _) => match step.parent.filter(|parent| !plan.step(*parent).anonymous) {
+                Some(parent) => self.line(&format!("It waits for nothing but the start of `{}`.", why.path(parent))),
+                None => self.line("It waits for no other step."),
+            },
+            (false, Rule::AllSuccess) => self.line(&format!("It ran after {}.", list(&paths, NAMES))),
+            (false, rule) => {
+                self.line(&format!("It ran after {}; it may start {}.", list(&paths, NAMES), cause::rule_text(rule)));
+            }
+        }
+        self.chosen(id);
+    }
+
+    /// Paths, each once, with the status of those that did not succeed.
+    fn with_status(&self, ids: impl IntoIterator<Item = StepId>) -> Vec<String> {
+        let mut paths = Vec::new();
+        for id in ids {
+            let said = match self.why.state.step(id).status {
+                Status::Success => format!("`{}`", self.why.path(id)),
+                status => format!("`{}` ({})", self.why.path(id), status.name()),
+            };
+            if !paths.contains(&said) {
+                paths.push(said);
+            }
+        }
+        paths
+    }
+
+    /// The conditions that were true for it.
+    fn chosen(&mut self, id: StepId) {
+        let state = self.why.state;
+        let step = state.plan.step(id);
+        if let (Some(when), Some(decided)) = (&step.when, reason::decision(state, id, 0)) {
+            self.line("Its condition was true:");
+            self.condition(when, Some(decided));
+        }
+        self.decided(id);
+        let Some(flow) = step.parent else { return };
+        let branches = reason::branches(&state.plan, flow);
+        let Some(n) = branches.iter().position(|branch| branch.step == id) else { return };
+        let path = self.why.path(flow);
+        match &branches[n].when {
+            Some(when) => {
+                self.line(&format!("`{path}` chose it, because its condition was true:"));
+                self.condition(when, reason::decision(state, flow, n as u32));
+            }
+            None => {
+                self.line(&format!("`{path}` chose it, because no other branch was taken:"));
+                for (n, branch) in branches[..n].iter().enumerate() {
+                    if let Some(when) = &branch.when {
+                        self.condition(when, reason::decision(state, flow, n as u32));
+                    }
+                }
+            }
+        }
+    }
+
+    /// For a loop: how often it went round, and what ended it.
+    fn rounds(&mut self, id: StepId, repeat: &Repeat) {
+        let rounds = repeat.children.len();
+        self.line(&format!("It has gone round {rounds} of at most {} times.", repeat.max));
+        let last = rounds.checked_sub(1).and_then(|last| reason::decision(self.why.state, id, last as u32));
+        if let (Some(until), Some(decided)) = (&repeat.until, last) {
+            let came_to = match &decided.result {
+                Decision::Is(value) => value.to_string(),
+                Decision::Failed(_) => "an error".to_owned(),
+            };
+            self.line(&format!("Its `until` came to {came_to} after the last time:"));
+            self.condition(&Condition::Closure(until.clone()), Some(decided));
+        }
+    }
+
+    /// For a flow: what its conditions came to, and which branch it took.
+    fn decided(&mut self, flow: StepId) {
+        let state = self.why.state;
+        if let Task::Repeat(repeat) = &*state.plan.step(flow).task {
+            return self.rounds(flow, repeat);
+        }
+        let branches = reason::branches(&state.plan, flow);
+        let read = branches.iter().flat_map(|branch| branch.when.iter().flat_map(|when| when.steps()));
+        let read = self.with_status(read);
+        if !read.is_empty() {
+            self.line(&format!("Its conditions read {}.", list(&read, NAMES)));
+        }
+        for (n, branch) in branches.iter().enumerate() {
+            let path = self.why.path(branch.step);
+            match (&branch.when, reason::decision(state, flow, n as u32)) {
+                (Some(when), decided) => {
+                    let came_to = match (decided.map(|decided| &decided.result), when) {
+                        (Some(Decision::Is(value)), _) | (None, Condition::Known(value)) => value.to_string(),
+                        (Some(Decision::Failed(_)), _) => "an error".to_owned(),
+                        (None, _) => "not evaluated".to_owned(),
+                    };
+                    self.line(&format!("The condition of `{path}`: {came_to}."));
+                    if decided.is_some() {
+                        self.condition(when, decided);
+                    }
+                }
+                (None, _) => self.line(&format!("Otherwise: `{path}`.")),
+            }
+        }
+        match reason::taken(state, flow) {
+            Some(branch) => self.line(&format!("It took `{}`.", self.why.path(branch.step))),
+            None if !branches.is_empty() && state.step(flow).status.is_final() => self.line("It took no branch."),
+            None => {}
+        }
+    }
+
+    /// Each attempt in a sentence.
+    pub(super) fn attempts(&mut self, id: StepId) {
+        let why = self.why;
+        let mut begun = 0;
+        for record in why.records {
+            match &*record.event {
+                Event::Started { step, attempt } if *step == id => {
+                    begun = record.at;
+                    let state = why.state.step(id);
+                    if state.status == Status::Running && state.attempt == *attempt {
+                        let ago = time::elapsed(why.clock.now().saturating_sub(record.at));
+                        let at = why.clock.time(record.at);
+                        let name = self.attempt_name(id, *attempt);
+                        self.line(&match self.cut_off() {
+                            false => format!("{name} began at {at}, {ago} ago."),
+                            true => format!("{name} began at {at}, and was cut off when the run's process ended."),
+                        });
+                    }
+                }
+                Event::Retrying { step, attempt, outcome, delay_ms } if *step == id => {
+                    self.attempt(id, *attempt, begun, record.at, outcome);
+                    self.line(&format!("The next attempt followed {} later.", time::duration(*delay_ms)));
+                }
+                Event::Finished { step, attempt, outcome } if *step == id => {
+                    self.attempt(id, *attempt, begun, record.at, outcome);
+                }
+                Event::Interrupted { step, attempt } if *step == id => {
+                    let at = why.clock.time(record.at);
+                    self.line(&format!(
+                        "Attempt {attempt} was interrupted (noticed at {at}): its process was gone. It is made again."
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// "Attempt 2", or "It" where there is only one.
+    fn attempt_name(&self, id: StepId, attempt: u32) -> String {
+        let (state, plan) = (self.why.state.step(id), self.why.state.plan.step(id));
+        let several = state.attempt > 1 || plan.policy().retry.as_ref().is_some_and(|retry| retry.max_attempts > 1);
+        if several { format!("Attempt {attempt}") } else { "It".to_owned() }
+    }
+
+    fn attempt(&mut self, id: StepId, attempt: u32, begun: u64, ended: u64, outcome: &Outcome) {
+        let name = self.attempt_name(id, attempt);
+        let began = if begun > 0 { format!(" began at {},", self.why.clock.time(begun)) } else { String::new() };
+        let took = match outcome.duration_ms {
+            0 if begun == 0 => "no time".to_owned(),
+            0 => time::duration(ended.saturating_sub(begun)),
+            ms => time::duration(ms),
+        };
+        match &outcome.error {
+            None => self.line(&format!("{name}{began} took {took} and succeeded.")),
+            Some(error) => {
+                let said = one_line(&error.message);
+                self.line(&format!("{name}{began} took {took} and failed: {said}."));
+                let own = self.why.state.plan.step(id).span;
+                let elsewhere = error.span.filter(|span| (span.file, span.line) != (own.file, own.line));
+                self.help(elsewhere, reason::help(&self.why.state.plan, id, outcome));
+            }
+        }
+    }
+
+    /// What its end meant for the run and for others.
+    pub(super) fn afterwards(&mut self, id: StepId) {
+        let why = self.why;
+        if why.state.step(id).status == Status::Failed {
+            if reason::is_child_failure(why.state, id) {
+                self.failed_children(id, 0);
+            }
+            match reason::handled(why.state, id) {
+                Some(how) => self.line(&format!("The run does not fail by it: {how}.")),
+                None => self.line("Nothing deals with this failure, so the run fails."),
+            }
+            let hit = self.skipped_because_of(id);
+            if !hit.is_empty() {
+                let paths: Vec<_> = hit.iter().map(|id| format!("`{}`", why.path(*id))).collect();
+                self.line(&format!("Because of it {} did not run.", list(&paths, NAMES)));
+            }
+        }
+        let outcome = why.state.step(id).outcome.as_deref();
+        let logs: Vec<&Log> = outcome.into_iter().flat_map(|o| [&o.stdout, &o.stderr]).flatten().collect();
+        if logs.iter().any(|log| log.bytes > 0) {
+            self.gap();
+            for log in logs.into_iter().filter(|log| log.bytes > 0) {
+                self.line(&format!("log: {}", (why.paths)(log)));
+            }
+            if !is_secret(&why.state.plan, id) {
+                let path = shell_word(&why.path(id));
+                self.line(&format!("see: flow logs {} {path}", why.state.created.run));
+            }
+        }
+    }
+
+    pub(super) fn failed_children(&mut self, id: StepId, depth: usize) {
+        let state = self.why.state;
+        let failed = |child: &StepId| state.step(*child).status == Status::Failed;
+        let children: Vec<_> = state.plan.members(id).into_iter().filter(failed).collect();
+        for child in children.iter().take(5) {
+            self.within(|story| story.cause(*child, depth + 1));
+        }
+    }
+
+    /// Steps that did not run because this one failed, at once or further down.
+    fn skipped_because_of(&self, id: StepId) -> Vec<StepId> {
+        let state = self.why.state;
+        let mut is_hit = vec![false; state.plan.steps.len()];
+        let mut seed = Some(id);
+        // The failure of a step is that of its groups as well.
+        while let Some(id) = seed {
+            is_hit[id.index()] = true;
+            seed = state.plan.step(id).parent.filter(|group| reason::is_child_failure(state, *group));
+        }
+        let (mut hit, mut before) = (Vec::new(), None);
+        // Ids do not stand in the order of dependence, so it is asked until nothing new comes.
+        while before != Some(hit.len()) && hit.len() < 1_000 {
+            before = Some(hit.len());
+            for other in state.plan.ids().filter(|other| state.step(*other).status == Status::Skipped) {
+                let of = match state.step(other).skip.as_deref() {
+                    Some(Skip::UpstreamFailed(Because::Predecessor(of) | Because::Group(of))) => of,
+                    _ => continue,
+                };
+                if is_hit[of.index()] && !std::mem::replace(&mut is_hit[other.index()], true) {
+                    hit.push(other);
+                }
+            }
+        }
+        hit.retain(|other| !state.plan.step(*other).task.is_group());
+        hit
+    }
+}

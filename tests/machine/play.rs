@@ -1,0 +1,477 @@
+//! Plays a run: the machine, a world, and a random order in which things come in. Every answer of the machine is checked
+//! against what must always hold, by books of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use flow::engine::machine::{Asked, Effect, Input, Machine, Timer, asked};
+use flow::event::{Created, Event, Record, Stop};
+use flow::plan::{Growth, Moment, Plan, Rule, StepId, Task};
+use flow::state::{RunState, Seen, Status};
+
+use crate::naive::End;
+use crate::spec::{judged, moment_of};
+use crate::world::{Fate, World};
+
+/// Numbers that look random, from a seed.
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// A number below `n`.
+    pub fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % n.max(1)
+    }
+}
+
+/// Something that may come in next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Next {
+    Ends(StepId, u32),
+    Decided(StepId, u32),
+    Expanded(StepId, u32),
+    Fires(Timer),
+}
+
+/// A run under test.
+pub struct Play {
+    pub machine: Machine,
+    pub records: Vec<Record>,
+    /// The state by the events given out so far, each checked against those before it.
+    shadow: RunState,
+    world: World,
+    dice: Dice,
+    at: u64,
+    next: Vec<Next>,
+    /// Attempts that go on, and which of them do not end by themselves.
+    running: BTreeMap<(StepId, u32), bool>,
+    /// Final statuses seen.
+    finals: BTreeMap<StepId, Status>,
+    /// Shares taken from `rate` that have not come back; not known after a resume.
+    minute: Option<u32>,
+    /// May timeouts of groups and of the run fire?
+    late: bool,
+    /// Does the plan come in pieces? Then a start hook may come after others have begun.
+    in_pieces: bool,
+    /// Steps that the script waits or waited for.
+    wanted: Vec<StepId>,
+    pub ready: BTreeSet<StepId>,
+    pub closed: bool,
+}
+
+fn opened() -> Event {
+    Event::Opened { pid: 1, host: "h".into(), flow: "0".into() }
+}
+
+impl Play {
+    /// A new run whose plan comes later.
+    pub fn new(world: World, seed: u64, late: bool) -> Self {
+        let mut play = Play {
+            machine: Machine::new(RunState::default(), 2),
+            records: Vec::new(),
+            shadow: RunState::default(),
+            world,
+            dice: Dice(seed),
+            at: 1_000_000,
+            next: Vec::new(),
+            running: BTreeMap::new(),
+            finals: BTreeMap::new(),
+            minute: Some(0),
+            late,
+            in_pieces: true,
+            wanted: Vec::new(),
+            ready: BTreeSet::new(),
+            closed: false,
+        };
+        let created = Created { seed, ..Created::default() };
+        play.record([Event::Created(Box::new(created)), opened()]);
+        play.machine = Machine::resume(&play.records, 2);
+        play
+    }
+
+    /// A new run of a whole plan, not begun.
+    pub fn of(plan: &Plan, world: World, seed: u64, late: bool) -> Self {
+        let mut play = Play::new(world, seed, late);
+        play.in_pieces = false;
+        let header = Some(Box::new(plan.header.clone()));
+        let growth = Growth { header, steps: plan.steps.clone(), complete: true, ..Growth::default() };
+        play.record([Event::Planned { of: None, growth: Box::new(growth) }]);
+        play.machine = Machine::resume(&play.records, 2);
+        play
+    }
+
+    fn record(&mut self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.shadow.apply(self.at, &event);
+            let seq = self.records.len() as u64;
+            self.records.push(Record { seq, at: self.at, event: Arc::new(event) });
+        }
+    }
+
+    /// The process dies after `kept` events have reached the log; another takes up the run.
+    pub fn crash(&mut self, kept: usize) {
+        self.records.truncate(kept);
+        self.shadow = RunState::of(&self.records);
+        self.record([opened()]);
+        self.machine = Machine::resume(&self.records, 2);
+        self.next.clear();
+        self.running.clear();
+        self.ready.clear();
+        self.wanted.clear();
+        self.minute = None;
+        self.closed = false;
+        self.finals.clear();
+        for id in self.machine.state.plan.ids() {
+            let status = self.machine.state.step(id).status;
+            if status.is_final() {
+                self.finals.insert(id, status);
+            }
+        }
+        self.give(Input::Start);
+    }
+
+    pub fn state(&self) -> &RunState {
+        &self.machine.state
+    }
+
+    fn path(&self, id: StepId) -> String {
+        self.state().plan.path(id)
+    }
+
+    /// Gives an input and takes up the answer.
+    pub fn give(&mut self, input: Input) {
+        self.at += 1;
+        if let Input::Want(step) = &input {
+            self.wanted.push(*step);
+        }
+        let out = self.machine.handle(self.at, input);
+        let interrupted = self.state().stopping == Some(Stop::Interrupted);
+        let mut started: Vec<(StepId, u32)> = Vec::new();
+        let [mut retries, mut waits] = [0, 0];
+        for event in out.events {
+            self.check_event(&event);
+            match &event {
+                Event::Started { step, attempt } if !self.state().plan.step(*step).task.is_group() => {
+                    started.push((*step, *attempt));
+                }
+                Event::Retrying { .. } => retries += 1,
+                Event::Waiting { .. } => waits += 1,
+                _ => {}
+            }
+            self.record([event]);
+        }
+        let mut attempts = Vec::new();
+        for effect in out.effects {
+            match effect {
+                Effect::Attempt { step, attempt } => {
+                    attempts.push((step, attempt));
+                    self.attempt(step, attempt);
+                }
+                Effect::Decide { step, branch } => self.next.push(Next::Decided(step, branch)),
+                Effect::Expand { step, iteration } => self.next.push(Next::Expanded(step, iteration)),
+                Effect::Arm { timer, .. } => {
+                    match timer {
+                        Timer::Retry(..) => retries -= 1,
+                        Timer::Wait(_) => waits -= 1,
+                        Timer::Minute(_, shares) => {
+                            if let Some(minute) = &mut self.minute {
+                                *minute += shares;
+                                assert!(*minute <= 2, "more than two shares of `rate` in a minute");
+                            }
+                        }
+                        _ => {}
+                    }
+                    if self.may_fire(timer) {
+                        self.next.push(Next::Fires(timer));
+                    }
+                }
+                Effect::Kill { step, attempt, .. } => {
+                    assert!(self.running.contains_key(&(step, attempt)), "what does not run is killed");
+                    self.running.insert((step, attempt), true);
+                    let ends = Next::Ends(step, attempt);
+                    if !self.next.contains(&ends) {
+                        self.next.push(ends);
+                    }
+                }
+                Effect::Ready(step) => {
+                    assert!(self.state().step(step).status.is_final());
+                    self.ready.insert(step);
+                }
+                Effect::Close => self.closed = true,
+            }
+        }
+        started.sort();
+        attempts.sort();
+        assert_eq!(started, attempts, "each `Started` has its attempt, and the other way round");
+        // After a resume, and in a run that is interrupted, the two do not come in pairs.
+        assert!(self.minute.is_none() || interrupted || (retries == 0 && waits == 0), "a delay without a timer");
+        self.check_slots();
+    }
+
+    fn attempt(&mut self, step: StepId, attempt: u32) {
+        let fate = self.fate(step);
+        self.running.insert((step, attempt), false);
+        if fate != Fate::Hangs {
+            self.next.push(Next::Ends(step, attempt));
+        }
+    }
+
+    fn fate(&self, step: StepId) -> Fate {
+        let failures = self.state().step(step).failures;
+        self.world.attempt(self.state().plan.step(step), &self.path(step), failures)
+    }
+
+    /// Timeouts of tasks come only where an attempt hangs, so that the outcome does not depend on time.
+    fn may_fire(&self, timer: Timer) -> bool {
+        match timer {
+            Timer::Timeout(step, _) if self.state().plan.step(step).task.is_group() => self.late,
+            Timer::Timeout(step, _) => self.fate(step) == Fate::Hangs,
+            Timer::Run => self.late,
+            Timer::Retry(..) | Timer::Wait(_) | Timer::Minute(..) => true,
+        }
+    }
+
+    fn check_event(&mut self, event: &Event) {
+        let state = &self.shadow;
+        let id = match event {
+            Event::Started { step, .. }
+            | Event::Retrying { step, .. }
+            | Event::Waiting { step, .. }
+            | Event::Finished { step, .. }
+            | Event::Skipped { step, .. }
+            | Event::Interrupted { step, .. }
+            | Event::Cancelled { step } => *step,
+            Event::Decided { step, saw, .. } => {
+                let hook = moment_of(&state.plan, *step).is_some();
+                assert!(!hook || saw.iter().all(|read| !read.handles), "a hook handles nothing");
+                *step
+            }
+            Event::Planned { of: Some(group), .. } => {
+                let again = !matches!(*state.plan.step(*group).task, Task::Repeat(_));
+                assert!(!again || state.step(*group).expansions == 0, "a fan-out is evaluated again");
+                return;
+            }
+            _ => return,
+        };
+        let path = state.plan.path(id);
+        assert!(!self.finals.contains_key(&id), "`{path}` is final and yet {event:?}");
+        if let Event::Decided { branch, .. } = event {
+            // A flow or loop may have a condition of its own beside that of its first branch.
+            let step = state.plan.step(id);
+            let most = if step.task.is_group() && step.when.is_some() && *branch == 0 { 2 } else { 1 };
+            let same = state.decisions.iter().filter(|known| known.step == id && known.branch == *branch).count();
+            assert!(same < most, "`{path}` is asked again");
+            return;
+        }
+        assert!(!state.step(id).status.is_final());
+        if let Event::Finished { outcome, .. } = event {
+            let well = outcome.error.is_none();
+            self.finals.insert(id, if well { Status::Success } else { Status::Failed });
+            let open = state
+                .plan
+                .ids()
+                .find(|child| state.plan.step(*child).parent == Some(id) && !state.step(*child).status.is_final());
+            assert!(open.is_none() || !well, "`{path}` ends before its children");
+        }
+        if matches!(event, Event::Skipped { .. } | Event::Cancelled { .. }) {
+            self.finals.insert(id, Status::Skipped);
+        }
+        let begins = matches!(event, Event::Started { .. } | Event::Waiting { .. }) && state.step(id).attempt == 0;
+        if begins && !state.plan.complete {
+            assert!(may_run_early(&state.plan, &self.wanted, id), "`{path}` starts before the script asks for it");
+        }
+        if let Event::Started { attempt, .. } = event {
+            let step = state.plan.step(id);
+            let main = moment_of(&state.plan, id).is_none();
+            assert!(state.stopping.is_none() || !main, "`{path}` starts although the run is being stopped");
+            assert!(state.stopping != Some(Stop::Interrupted) && state.stopping != Some(Stop::Cancelled));
+            let open = |group: StepId| state.step(group).status == Status::Running;
+            assert!(step.parent.is_none_or(open), "`{path}` starts before its group");
+            let first = |hook: &StepId| moment_of(&state.plan, *hook) == Some(Moment::Start);
+            let mut hooks = state.plan.ids().filter(first);
+            let early = hooks.any(|hook| !state.step(hook).status.is_final());
+            assert!(!early || !main || self.in_pieces, "`{path}` starts before the start hooks have ended");
+            if *attempt == 1 {
+                self.check_start(id);
+            }
+        }
+    }
+
+    /// What must hold of every step that starts.
+    fn check_start(&self, id: StepId) {
+        let state = &self.shadow;
+        let step = state.plan.step(id);
+        let seen = |wanted: Seen| judged(step).any(|edge| state.seen(edge.from) == wanted);
+        let at_once = match step.policy().rule {
+            Rule::OneSuccess => seen(Seen::Success),
+            Rule::OneFailed => seen(Seen::Failed),
+            _ => false,
+        };
+        let open = |from: StepId| state.seen(from) == Seen::Open;
+        let path = state.plan.path(id);
+        assert!(at_once || !judged(step).any(|edge| open(edge.from)), "`{path}` starts before its predecessors ended");
+        let reads = step.after.iter().filter(|edge| edge.kind == flow::plan::EdgeKind::Condition);
+        assert!(!reads.into_iter().any(|edge| open(edge.from)), "`{path}` starts before what it reads has ended");
+    }
+
+    fn check_slots(&self) {
+        let state = &self.shadow;
+        let max = state.plan.header.settings.max_parallel.unwrap_or(2);
+        assert!(self.running.len() as u32 <= max, "{} attempts go on, {max} may", self.running.len());
+        for (name, max) in [("one", 1), ("two", 2)] {
+            let holds = |id: StepId| {
+                let asked = state.plan.step(id).policy().limits.iter().filter(|(limit, _)| limit == name);
+                asked.map(|(_, shares)| *shares).sum::<u32>().min(max)
+            };
+            let groups = |id: StepId| state.plan.ids().filter(move |group| is_inside(&state.plan, id, *group));
+            let covered = |id: StepId| groups(id).any(|group| holds(group) > 0);
+            let running = self.running.keys().map(|(id, _)| *id).filter(|id| !covered(*id)).map(holds);
+            assert!(running.sum::<u32>() <= max, "more than {max} shares of `{name}` are held");
+        }
+    }
+
+    /// Has a step not begun, and has its condition not been asked for either?
+    pub fn is_untouched(&self, id: StepId) -> bool {
+        let asked = self.next.iter().any(|next| matches!(next, Next::Decided(step, _) if *step == id));
+        let answered = self.state().decisions.iter().any(|decided| decided.step == id);
+        self.state().step(id).status == Status::Pending && !asked && !answered
+    }
+
+    /// Is there something that could come in?
+    pub fn can_go_on(&self) -> bool {
+        !self.next.is_empty()
+    }
+
+    /// Lets something that is under way come in, drawn by lot.
+    pub fn step(&mut self) {
+        let next = self.next.swap_remove(self.dice.below(self.next.len()));
+        match next {
+            Next::Ends(step, attempt) => {
+                let killed = self.running.remove(&(step, attempt)).unwrap_or(false);
+                // What is killed may have ended by itself just then.
+                let fate = match self.fate(step) {
+                    _ if killed && self.dice.below(4) > 0 => Fate::Cancelled,
+                    fate => fate,
+                };
+                let outcome = self.world.outcome(fate).into();
+                self.give(Input::Finished { step, attempt, outcome });
+            }
+            Next::Decided(step, branch) => self.decided(step, branch),
+            Next::Expanded(step, iteration) => {
+                let result = self.world.expand(&self.state().plan, step, iteration);
+                // Meanwhile other steps may come, so that the ids in the answer have to be moved.
+                self.give(Input::Expanded { step, result: result.map(Box::new) });
+            }
+            Next::Fires(timer) => {
+                if let (Timer::Minute(_, shares), Some(minute)) = (timer, &mut self.minute) {
+                    *minute -= shares;
+                }
+                self.give(Input::Fired(timer));
+            }
+        }
+    }
+
+    fn decided(&mut self, step: StepId, branch: u32) {
+        let state = &self.machine.state;
+        let own = state.step(step).status == Status::Pending;
+        let which = match &*state.plan.step(step).task {
+            _ if own => 0,
+            Task::Repeat(_) => 1_000 + u64::from(branch),
+            _ => 1 + u64::from(branch),
+        };
+        let read = match asked(state, step, branch) {
+            Some(Asked::Condition(condition)) => condition.steps(),
+            _ => Vec::new(),
+        };
+        let live = !state.step(step).status.is_final();
+        let open = |read: &StepId| !state.step(*read).status.is_final();
+        assert!(!live || !read.iter().any(open), "a condition is asked before what it reads has ended");
+        let statuses: Vec<Status> = read.iter().map(|id| state.step(*id).status).collect();
+        let (result, looks) = self.world.decide(&self.path(step), which, &statuses);
+        let saw = read.into_iter().map(|step| flow::event::Saw {
+            step,
+            what: "passed".into(),
+            value: flow::plan::Json::Null,
+            handles: looks,
+        });
+        let saw = saw.collect();
+        self.give(Input::Decided { step, branch, result, saw });
+    }
+
+    /// Lets everything come in until the run is at its end.
+    pub fn to_the_end(&mut self) {
+        let mut steps = 0;
+        while !self.closed {
+            assert!(self.can_go_on(), "the run hangs: {}", self.story());
+            self.step();
+            steps += 1;
+            assert!(steps < 100_000, "the run goes on for ever");
+        }
+    }
+
+    /// The events, for a person.
+    pub fn story(&self) -> String {
+        self.records.iter().map(|record| format!("{:?}\n", record.event)).collect()
+    }
+
+    /// Final statuses by path, as the naive reading gives them. Cancelled steps are left out.
+    pub fn ends(&self) -> BTreeMap<String, End> {
+        let end = |id: StepId| match self.state().seen(id) {
+            _ if self.state().step(id).status == Status::Failed => Some(End::Failed),
+            Seen::Success => Some(End::Success),
+            Seen::NotTaken => Some(End::NotTaken),
+            _ if self.state().step(id).status == Status::Cancelled => None,
+            Seen::UpstreamFailed => Some(End::Upstream),
+            Seen::Open | Seen::Failed => panic!("`{}` is not final\n{}", self.path(id), self.story()),
+        };
+        self.state().plan.ids().filter_map(|id| Some((self.path(id), end(id)?))).collect()
+    }
+
+    /// The state is what the events say, and all is at its end.
+    pub fn check_end(&self) {
+        let folded = &self.shadow;
+        assert_eq!(folded.status, self.state().status);
+        for id in self.state().plan.ids() {
+            assert_eq!(folded.step(id).status, self.state().step(id).status);
+            assert_eq!(folded.step(id).attempt, self.state().step(id).attempt);
+            let parent = folded.plan.step(id).parent.map(|group| folded.step(group).status);
+            if folded.step(id).status == Status::Cancelled && folded.status.is_final() {
+                let fits = matches!(parent, None | Some(Status::Cancelled | Status::Failed));
+                assert!(fits, "`{}` is cancelled, its group is not\n{}", self.path(id), self.story());
+            }
+        }
+        assert_eq!(folded.plan.steps.len(), self.state().plan.steps.len());
+        assert!(self.running.is_empty(), "attempts go on after the end");
+        if self.state().status.is_final() {
+            assert!(self.state().steps.iter().all(|step| step.status.is_final()), "{}", self.story());
+        }
+    }
+}
+
+fn is_inside(plan: &Plan, id: StepId, group: StepId) -> bool {
+    std::iter::successors(plan.step(id).parent, |above| plan.step(*above).parent).any(|above| above == group)
+}
+
+/// May this step run although the script is not at its end: is it part of what the wanted ones need?
+fn may_run_early(plan: &Plan, wanted: &[StepId], id: StepId) -> bool {
+    let mut needed: BTreeSet<StepId> = wanted.iter().copied().collect();
+    let mut whole = needed.clone();
+    loop {
+        let before = (needed.len(), whole.len());
+        for id in needed.clone() {
+            let step = plan.step(id);
+            whole.extend(step.after.iter().map(|edge| edge.from));
+            if let Task::Flow(branches) = &*step.task {
+                whole.extend(branches.iter().filter_map(|branch| branch.when.as_ref()).flat_map(|when| when.steps()));
+            }
+            needed.extend(step.parent);
+        }
+        let inner = |id: &StepId| plan.step(*id).parent.is_some_and(|group| whole.contains(&group));
+        let inner: Vec<StepId> = plan.ids().filter(inner).collect();
+        whole.extend(inner);
+        needed.extend(&whole);
+        if before == (needed.len(), whole.len()) {
+            return needed.contains(&id) || moment_of(plan, id).is_some();
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Random plans, decoded from random bytes: fewer and smaller bytes give a simpler plan, so that proptest can shrink.
+
+use flow::plan::{
+    Backoff, Branch, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit, Moment, OnError, Order,
+    Plan, Repeat, Retry, Rule, Step, StepId, Task, Value, Workflow,
+};
+
+/// One step, raw.
+pub type Raw = [u8; 12];
+
+/// What may be in a plan.
+#[derive(Clone, Copy, Default)]
+pub struct May {
+    /// `on_error: stop` and `settings(on_failure: stop)`.
+    pub stop: bool,
+    /// What a plan check would refuse, or what makes the result depend on time: cycles, locks held by groups, group
+    /// timeouts.
+    pub anything: bool,
+    /// Groups with a greater id than their children.
+    pub reversed: bool,
+}
+
+const HOOKS: [Moment; 4] = [Moment::Start, Moment::Success, Moment::Failure, Moment::Complete];
+
+/// A closure whose `captured` are these steps.
+pub fn closure(steps: &[StepId]) -> Closure {
+    let captured = steps.iter().map(|step| Value::Step(*step)).collect();
+    Closure { function: "f".into(), captured, text: String::new(), span: Default::default() }
+}
+
+/// A task with nothing special about it.
+pub fn task(name: impl Into<String>) -> Step {
+    Step::new(name.into(), Task::Const(Value::Plain(Json::Null)), Default::default())
+}
+
+/// Decodes a plan. Its steps are called `s0`, `s1`, … whatever their ids.
+pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
+    let mut plan = Plan { complete: true, ..Plan::default() };
+    let mut open: Vec<StepId> = Vec::new();
+    for (n, bytes) in raw.iter().enumerate() {
+        let id = StepId(n as u32);
+        let mut step = task(format!("s{n}"));
+        open.truncate(usize::from(bytes[1]) % (open.len() + 1));
+        step.parent = open.last().copied();
+        step.task = kind(bytes[0]).into();
+        policy(&mut step, bytes, may);
+        if may_have_children(&step.task) {
+            open.push(id);
+        }
+        plan.steps.push(step);
+        if bytes[11] >= 240 && plan.steps[n].parent.is_none() {
+            plan.header.hooks.push((HOOKS[usize::from(bytes[11]) % 4], id));
+        }
+    }
+    fill_groups(&mut plan, raw);
+    fill_header(&mut plan.header, header, may);
+    add_edges(&mut plan, raw, may);
+    if may.reversed { reversed(plan) } else { plan }
+}
+
+fn kind(byte: u8) -> Task {
+    match byte % 20 {
+        0..=8 => Task::Const(Value::Plain(Json::Null)),
+        9 => Task::Wait(5),
+        10 | 11 => Task::Parallel(Vec::new()),
+        12 => Task::Chain(Vec::new()),
+        13..=15 => Task::Flow(Vec::new()),
+        16 => Task::Each(Each { items: Some(Value::Plain(Json::Null)), body: closure(&[]), children: Vec::new() }),
+        17 => Task::Repeat(Repeat {
+            max: u32::from(byte / 20) % 4,
+            until: (byte > 100).then(|| closure(&[])),
+            body: closure(&[]),
+            children: Vec::new(),
+        }),
+        18 => Task::Workflow(Workflow { file: "w".into(), args: Vec::new(), expanded: false, returns: None }),
+        _ => Task::Each(Each { items: None, body: closure(&[]), children: Vec::new() }),
+    }
+}
+
+/// Groups whose children stand in the plan from the beginning.
+fn may_have_children(task: &Task) -> bool {
+    match task {
+        Task::Parallel(_) | Task::Chain(_) | Task::Flow(_) => true,
+        Task::Each(each) => each.items.is_none(),
+        _ => false,
+    }
+}
+
+fn policy(step: &mut Step, bytes: &Raw, may: May) {
+    let policy = step.policy.get_or_insert_with(Default::default);
+    let policy = std::sync::Arc::make_mut(policy);
+    policy.rule = match bytes[5] {
+        0..=127 => Rule::AllSuccess,
+        byte => Rule::ALL[usize::from(byte) % 6].1,
+    };
+    policy.on_error = match bytes[6] {
+        0..=159 => None,
+        byte if byte % 3 == 0 => Some(OnError::Continue),
+        byte if byte % 3 == 1 => Some(OnError::Skip),
+        _ if may.stop => Some(OnError::Stop),
+        _ => None,
+    };
+    let group = step.task.is_group();
+    if bytes[7] > 150 && !group {
+        let backoff = [Backoff::Fixed, Backoff::Linear, Backoff::Exponential][usize::from(bytes[7]) % 3];
+        let max_attempts = 1 + u32::from(bytes[7]) % 3;
+        policy.retry = Some(Retry { max_attempts, delay_ms: 3, backoff, max_delay_ms: 9, jitter: 0.5 });
+    }
+    if bytes[7] % 4 == 3 && (!group || may.anything) && !matches!(*step.task, Task::Wait(_)) {
+        policy.timeout_ms = Some(1);
+    }
+    let limits = [("one", 1), ("two", 1), ("two", 2), ("rate", 1), ("two", 9)];
+    if bytes[10] > 140 && (!group || may.anything) {
+        for n in 0..1 + usize::from(bytes[10]) % 2 {
+            let (name, shares) = limits[(usize::from(bytes[10]) / 2 + n) % limits.len()];
+            policy.limits.push((name.into(), shares));
+        }
+    }
+    policy.priority = i32::from(bytes[10] % 3);
+    policy.estimate_ms = (bytes[9] % 2 == 1).then_some(u64::from(bytes[9]));
+}
+
+fn fill_groups(plan: &mut Plan, raw: &[Raw]) {
+    for group in plan.ids() {
+        let children: Vec<StepId> = plan.ids().filter(|id| plan.step(*id).parent == Some(group)).collect();
+        let last = children.len().saturating_sub(1);
+        let task = std::sync::Arc::make_mut(&mut plan.steps[group.index()].task);
+        match task {
+            Task::Chain(into) | Task::Parallel(into) => *into = children.clone(),
+            Task::Each(each) if each.items.is_none() => each.children = children.clone(),
+            Task::Flow(branches) => {
+                *branches = children
+                    .iter()
+                    .enumerate()
+                    .map(|(n, child)| {
+                        let byte = raw[child.index()][9];
+                        let when = match byte % 8 {
+                            0 | 1 if n == last => None,
+                            2 => Some(Condition::Known(byte > 128)),
+                            _ => Some(Condition::Closure(closure(&[]))),
+                        };
+                        Branch { when, step: *child }
+                    })
+                    .collect();
+            }
+            _ => {}
+        }
+        if matches!(task, Task::Chain(_)) {
+            for pair in children.windows(2) {
+                plan.steps[pair[1].index()].add_edge(pair[0], EdgeKind::Order);
+            }
+        }
+    }
+}
+
+fn fill_header(header: &mut Header, bytes: [u8; 4], may: May) {
+    header.settings.max_parallel = Some(1 + u32::from(bytes[0]) % 4);
+    header.settings.order = Order::ALL[usize::from(bytes[1]) % 4].1;
+    header.settings.on_failure = (may.stop && bytes[2] > 128).then_some(OnError::Stop);
+    header.settings.timeout_ms = (may.anything && bytes[2] % 4 == 3).then_some(50);
+    header.limits.insert("one".into(), Limit { max: Some(1), per_minute: None });
+    header.limits.insert("two".into(), Limit { max: Some(2), per_minute: None });
+    header.limits.insert("rate".into(), Limit { max: None, per_minute: Some(2) });
+}
+
+fn add_edges(plan: &mut Plan, raw: &[Raw], may: May) {
+    let mut arcs = Arcs::of(plan);
+    for id in plan.ids() {
+        let bytes = &raw[id.index()];
+        for (target, kind) in [(bytes[2], bytes[4]), (bytes[3], bytes[4] / 4), (bytes[8], 3)] {
+            // High bytes: no edge.
+            let from = StepId(u32::from(target) % raw.len() as u32);
+            if target < 8 && target == 0 || target > 200 {
+                continue;
+            }
+            match kind % 4 {
+                0 | 1 => {
+                    if may.anything && kind > 200 || arcs.add(plan, from, id) {
+                        let kind = if kind % 4 == 0 { EdgeKind::Order } else { EdgeKind::Data };
+                        plan.steps[id.index()].add_edge(from, kind);
+                    }
+                }
+                // A condition: of the step itself, or of its branch. It reads only what was declared before.
+                _ if from.0 < id.0 && arcs.add(plan, from, id) => read(plan, from, id, bytes[9] > 100),
+                _ => {}
+            }
+        }
+        if plan.step(id).when.is_none() && bytes[9] % 16 == 7 {
+            plan.steps[id.index()].when = Some(Box::new(Condition::Closure(closure(&[]))));
+        }
+    }
+}
+
+/// Makes a condition of `id` read `from`: that of its branch, if it has one and `branch` is asked for.
+fn read(plan: &mut Plan, from: StepId, id: StepId, branch: bool) {
+    if let (true, Some(flow)) = (branch, plan.step(id).parent)
+        && let Task::Flow(branches) = std::sync::Arc::make_mut(&mut plan.steps[flow.index()].task)
+        && let Some(Some(Condition::Closure(closure))) =
+            branches.iter_mut().find(|branch| branch.step == id).map(|branch| &mut branch.when)
+    {
+        closure.captured.push(Value::Step(from));
+        return;
+    }
+    let step = &mut plan.steps[id.index()];
+    let mut steps = step.when.as_ref().map(|condition| condition.steps()).unwrap_or_default();
+    steps.push(from);
+    step.when = Some(Box::new(Condition::Closure(closure(&steps))));
+    step.add_edge(from, EdgeKind::Condition);
+}
+
+/// What must happen before what: the start (`2 * id`) and the end (`2 * id + 1`) of each step.
+struct Arcs(Vec<Vec<usize>>);
+
+impl Arcs {
+    fn of(plan: &Plan) -> Self {
+        let mut arcs = Arcs(vec![Vec::new(); 2 * plan.steps.len()]);
+        for id in plan.ids() {
+            let step = plan.step(id);
+            arcs.0[2 * id.index()].push(2 * id.index() + 1);
+            if let Some(group) = step.parent {
+                arcs.0[2 * group.index()].push(2 * id.index());
+                arcs.0[2 * id.index() + 1].push(2 * group.index() + 1);
+            }
+            step.after.iter().for_each(|edge| arcs.0[2 * edge.from.index() + 1].push(2 * id.index()));
+        }
+        arcs
+    }
+
+    /// Notes that `to` waits for `from`, if that makes no cycle and no hook is waited for too early.
+    fn add(&mut self, plan: &Plan, from: StepId, to: StepId) -> bool {
+        // Whom a flow's branch waits for, all branches of the flow wait for.
+        let first = match plan.step(to).parent {
+            Some(group) if matches!(*plan.step(group).task, Task::Flow(_)) => group,
+            _ => to,
+        };
+        let (end, start) = (2 * from.index() + 1, 2 * first.index());
+        if moment(plan, from) > moment(plan, to) || self.leads(start, end) {
+            return false;
+        }
+        self.0[end].push(start);
+        true
+    }
+
+    fn leads(&self, from: usize, to: usize) -> bool {
+        let mut seen = vec![false; self.0.len()];
+        let mut stack = vec![from];
+        while let Some(at) = stack.pop() {
+            if at == to {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[at], true) {
+                stack.extend(&self.0[at]);
+            }
+        }
+        false
+    }
+}
+
+/// The hook moment of a step, or of the group above that is one.
+pub fn moment_of(plan: &Plan, id: StepId) -> Option<Moment> {
+    let mut top = id;
+    while let Some(group) = plan.step(top).parent {
+        top = group;
+    }
+    plan.hook(top)
+}
+
+/// Parts of the run in their order.
+fn moment(plan: &Plan, id: StepId) -> u8 {
+    match moment_of(plan, id) {
+        Some(Moment::Start) => 0,
+        None => 1,
+        Some(Moment::Success | Moment::Failure) => 2,
+        Some(Moment::Complete) => 3,
+    }
+}
+
+/// The same plan with its steps declared in the opposite order.
+fn reversed(plan: Plan) -> Plan {
+    let last = plan.steps.len() as u32;
+    let header = Some(Box::new(plan.header));
+    let mut growth = Growth { header, steps: plan.steps, ..Growth::default() };
+    growth.renumber(&|id| StepId(last - 1 - id.0));
+    growth.steps.reverse();
+    let mut plan = Plan::default();
+    plan.grow(Growth { complete: true, ..growth });
+    plan
+}
+
+/// The order and data edges of a step.
+pub fn judged(step: &Step) -> impl Iterator<Item = &Edge> {
+    step.after.iter().filter(|edge| edge.kind != EdgeKind::Condition)
+}
