@@ -1,7 +1,7 @@
 //! Taking up a run that is not at its end.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::closures::Kept;
@@ -48,10 +48,10 @@ impl Flow {
         let store = self.store()?.clone();
         let (log, past) = store.reopen(&run)?;
         let state = RunState::of(&past);
+        is_meant(&state, &options)?;
         if state.status.is_final() {
             return Err(over(&run, state.status));
         }
-        is_meant(&state, &options)?;
         let pinned = pinned(&state, &store)?;
         let script_has_changed = options.script.as_ref().is_some_and(|script| script.text != pinned.text);
         let program = self.compile(&pinned)?;
@@ -89,15 +89,14 @@ fn is_meant(state: &RunState, options: &ResumeOptions) -> Result<()> {
     let (created, params) = (&state.created, &state.plan.header.params);
     let other = |message: String| {
         Diagnostic::new("flow::run::other", message).help(format!(
-            "`flow resume {0}` goes on with it as it began; `flow cancel {0}` ends it, and then a new one can begin",
+            "`flow resume {}` goes on with it as it began; once it is cancelled, a new one can begin",
             created.run
         ))
     };
-    let file = options.script.as_ref().map(|script| script.path.as_ref().map(|path| path.display().to_string()));
-    if let Some(file) = file.map(|file| file.unwrap_or_else(|| "-".to_owned()))
-        && file != created.file
+    if let Some(script) = &options.script
+        && script.path.as_deref().unwrap_or(Path::new("-")) != Path::new(&created.file)
     {
-        return Err(other(format!("run `{}` is one of `{}`, not of `{file}`", created.run, created.file)));
+        return Err(other(format!("run `{}` is one of `{}`, not of `{}`", created.run, created.file, script.name)));
     }
     for (name, value) in &options.args {
         let declared = || params.iter().find(|param| param.name == *name).map(|param| plain_text(&param.value));

@@ -64,9 +64,9 @@ fn fan_outs_within_fan_outs_and_branches_and_loops() {
 
 #[test]
 fn odd_items_have_paths_of_their_own() {
-    let (_, run) = run(r#"
+    let (bench, run) = run(r#"
         let list = sh("list", `printf 'a b\n\n/etc/x\na/b\n[x]\n..\n$(touch hacked)\né☃\na b\n'`).parse("lines");
-        let all = each("odd", list.lines, |item| sh("s", `printf %s "${item}"`));
+        let all = each("odd", list.lines, |item| sh("s", `printf %s ${quote(item)}`));
         let data = sh("data", `echo '[{"k":1},[1,2],null,3.5,true]'`);
         let values = each("values", data.output, |item| call("c", || item));
         call("same", || all.output == list.lines && values.output == data.output);
@@ -77,6 +77,7 @@ fn odd_items_have_paths_of_their_own() {
     .replace("no list", "no-list")
     .as_str());
     assert_eq!(*output(&run, "same"), true);
+    assert!(!bench.path("hacked").exists());
     assert_eq!(*output(&run, "none"), json!([]));
     assert!(run["steps"]["no-list"]["error"].as_str().unwrap().contains("must be an array"));
     assert_eq!(run["status"], "success");
@@ -196,7 +197,7 @@ fn processes_with_odd_manners() {
         ("nowhere", "does not exist"),
         ("not-json", "is not JSON"),
         ("fields", "`status`"),
-        ("too-long", "too long"),
+        ("too-long", "more than a process can be given"),
     ] {
         let error = run["steps"][step]["error"].as_str().unwrap_or_else(|| panic!("`{step}` did not fail"));
         assert!(error.contains(due), "{step}: {error}");
