@@ -1,16 +1,16 @@
 //! The engine that evaluates scripts: plain Rhai, bounded, without effects, with flow's functions.
 
-use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel, Token};
+use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel};
 
-use super::fault::{Fault, raise};
+use super::convert::is_marked;
+use super::fault::{Fault, Need, not_known_yet, raise};
 use super::handle::{Pending, Step};
 use super::modules::Modules;
-use super::{functions, operators, session};
-use crate::diag::{Diagnostic, did_you_mean};
+use super::{functions, operators, session, words};
+use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::plan::Key;
 
 /// Most operations of one evaluation.
@@ -78,7 +78,7 @@ fn engine() -> Engine {
     properties(&mut engine);
     operators::register(&mut engine);
     functions::register(&mut engine);
-    words(&mut engine);
+    words::register(&mut engine);
     missing(&mut engine);
     engine
 }
@@ -148,51 +148,13 @@ fn properties(engine: &mut Engine) {
     );
 }
 
-/// Words that Rhai keeps for the future, or for itself, and that are names here: `#{ default: 1 }`, `#{ until: … }`,
-/// `call(name, || …)`.
-///
-/// The function `call` would be Rhai's own (it calls a closure); as a method (`f.call(x)`) it stays that.
-fn words(engine: &mut Engine) {
-    const FREE: [&str; 16] = [
-        "match", "default", "spawn", "await", "with", "use", "new", "go", "sync", "async", "yield", "static", "shared",
-        "thread", "goto", "package",
-    ];
-    /// What stood before a word, as far as it matters.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Before {
-        Dot,
-        BlockEnd,
-        MapStart,
-        Other,
-    }
-    thread_local! {
-        static BEFORE: Cell<Before> = const { Cell::new(Before::Other) };
-    }
-    engine.on_parse_token(|token, _, _| {
-        let before = BEFORE.replace(match token {
-            Token::Period | Token::Elvis => Before::Dot,
-            Token::RightBrace => Before::BlockEnd,
-            Token::MapStart => Before::MapStart,
-            _ => Before::Other,
-        });
-        let name = |word: &str| Token::Identifier(Box::new(word.into()));
-        match token {
-            Token::Reserved(word) if FREE.contains(&word.as_str()) => Token::Identifier(word),
-            Token::Reserved(word) | Token::Identifier(word) if word.as_str() == "call" && before != Before::Dot => {
-                name(functions::CALL)
-            }
-            // `do { … } until …` and `if … { … } else …` follow a block; elsewhere these are keys of a map.
-            Token::Until if before != Before::BlockEnd => name("until"),
-            Token::Else if before != Before::BlockEnd => name("else"),
-            Token::If if before == Before::MapStart => name("if"),
-            token => token,
-        }
-    });
-}
-
 /// What to say when a key does not exist.
 fn missing(engine: &mut Engine) {
     engine.on_map_missing_property(|map, name, _| {
+        if is_marked(name) {
+            let problem = not_known_yet(Some("a text with results in it"), Need::Compute, Span::default());
+            return Err(raise(problem));
+        }
         let problem = Diagnostic::new("flow::lang::unknown_key", format!("there is no key `{name}` in this map"));
         let keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
         let help = did_you_mean(name, keys).unwrap_or_else(|| "ask with `\"key\" in map` before".to_owned());
