@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flow::diag::Sources;
+use flow::diag::{Result, Sources};
 use flow::event::{Created, Event, Output, Record};
 use flow::flow::{Durability, Flow, Options, ResumeOptions, RunOptions, Script, Store};
 use flow::lang::{Host, SharedHost};
@@ -22,7 +22,7 @@ use crate::bench::{Bench, Random};
 
 /// How often each closure was called, by the name that it says.
 #[derive(Clone, Default)]
-struct Calls(Arc<Mutex<BTreeMap<String, usize>>>);
+pub struct Calls(Arc<Mutex<BTreeMap<String, usize>>>);
 
 impl Calls {
     fn host(&self) -> SharedHost {
@@ -38,9 +38,9 @@ impl Calls {
 }
 
 /// A run and all that is to be known of it.
-struct Log {
+pub struct Log {
     run: String,
-    records: Vec<Record>,
+    pub records: Vec<Record>,
     sources: Sources,
     results: BTreeMap<String, (String, String)>,
     calls: BTreeMap<String, usize>,
@@ -62,23 +62,24 @@ fn results(flow: &Flow, state: &RunState) -> BTreeMap<String, (String, String)> 
     state.plan.ids().map(result).collect()
 }
 
-fn undisturbed(script: &str, files: &[(&str, &str)]) -> Log {
+/// Runs a script to its end; or says why it is refused.
+pub fn undisturbed(script: &str, files: &[(&str, &str)]) -> Result<Log> {
     let (bench, calls) = (Bench::with(script), Calls::default());
     files.iter().for_each(|(name, text)| bench.write(name, text));
     let flow = open(&bench, &calls);
     let options = RunOptions { cwd: Some(bench.path("")), max_parallel: Some(3), ..RunOptions::default() };
-    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options).unwrap();
+    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options)?;
     let run = running.id().to_owned();
     let state = running.wait().unwrap();
     assert!(state.status.is_final(), "{:?}", state.status);
-    Log {
+    Ok(Log {
         records: flow.records(&run, 0).unwrap(),
         sources: flow.sources(&state).unwrap(),
         results: results(&flow, &state),
         calls: calls.take(),
         run,
         bench,
-    }
+    })
 }
 
 impl Log {
@@ -108,7 +109,7 @@ impl Log {
     }
 
     /// Goes on from a cut, and looks whether it ends as it should. Gives the log then.
-    fn check(&self, events: usize, calls: &Calls) -> Log {
+    pub fn check(&self, events: usize, calls: &Calls) -> Log {
         let (bench, run) = self.cut(events);
         let flow = open(&bench, calls);
         let before = RunState::of(&self.records[..events]);
@@ -208,7 +209,7 @@ fn answered(records: &[Record], state: &RunState) -> BTreeMap<String, usize> {
 
 /// Cuts a run everywhere; and some of the resumed runs once more.
 fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
-    let log = undisturbed(script, files);
+    let log = undisturbed(script, files).unwrap();
     assert_eq!(log.calls.values().sum::<usize>(), calls, "{:?}", log.calls);
     let next = AtomicUsize::new(1);
     std::thread::scope(|scope| {
@@ -233,7 +234,7 @@ fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
 }
 
 /// What every process does first: says that it runs.
-const RAN: &str = r#"echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran;"#;
+pub const RAN: &str = r#"echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran;"#;
 
 fn script(text: &str) -> String {
     text.replace("RAN", RAN)
