@@ -31,7 +31,7 @@ use rhai::{AST, Dynamic, Engine, NativeCallContext, NativeCallContextStore, Scop
 use crate::diag::{Diagnostic, Result, Sources, Span, did_you_mean, nearest};
 use crate::event::{Decision, Failure, FailureKind, Saw};
 use crate::plan::{self, Builder, Closure, Condition, Growth, Json, Param, Plan, StepId, Value};
-use crate::state::result::{evaluate, kind_of, walk};
+use crate::state::result::{holds, kind_of, walk};
 use crate::state::{Files, Inputs, StepResult};
 
 use fault::Fault;
@@ -377,17 +377,13 @@ impl Program {
             Condition::Closure(closure) => self.truth(closure, Vec::new(), inputs),
             Condition::Expr(expression) => {
                 let mut saw = Vec::new();
-                let result = evaluate(
-                    expression,
-                    &|step| inputs.get(step).cloned(),
-                    &*inputs.files,
-                    &mut |step, what, value| {
+                let result =
+                    holds(expression, &|step| inputs.get(step).cloned(), &*inputs.files, &mut |step, what, value| {
                         let property = what.split(['.', '[']).next().unwrap_or(what);
                         let handles = crate::state::result::handles_failure(property);
                         saw.push(Saw { step, what: what.to_owned(), value: value.clone(), handles });
-                    },
-                );
-                (as_decision(result, expression.span, &expression.text), saw)
+                    });
+                (result.map_or_else(Decision::Failed, Decision::Is), saw)
             }
         }
     }

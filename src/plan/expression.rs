@@ -9,9 +9,9 @@
 //! - Only true and false count as such; nothing (`null`, `()`, any value of a skipped step) counts as false; text
 //!   counts if it is `true` or `false`. Everything else in such a place is an error. `and`, `or` and `? :` evaluate
 //!   only what they need.
-//! - Text that is a number counts as one where it meets a number, since programs print text. Where one side of `==` is
-//!   a number and the other is text that is none, they differ; by `<` and so on they cannot be compared. Two texts are
-//!   compared as numbers by `<` if both are numbers, else letter by letter; by `==` always as text.
+//! - Text that is a number (or a percentage) counts as one where it meets a number, since programs print text. Where
+//!   one side of `==` is a number and the other is text that is none, they differ; by `<` and so on they cannot be
+//!   compared. Two texts are compared as numbers by `<` if both are numbers, else letter by letter; by `==` as text.
 //! - `+` adds numbers; if one side is text that is not a number it joins the two as text.
 //! - `x in list` looks for an item, `x in text` for a part of it, `x in map` for a key.
 //! - Units are numbers: `200ms`, `1.5s`, `2m`, `3h`, `1d` are milliseconds, `10B`, `5kB`, `2MiB` bytes, and `80%` is 80.

@@ -161,6 +161,8 @@ pub(super) fn number(value: &Json) -> Option<Number> {
         Json::Number(n) => n.as_i64().map(Number::Whole).or_else(|| n.as_f64().map(Number::Float)),
         Json::String(text) => {
             let text = text.trim();
+            // As in expressions: `80%` is 80.
+            let text = text.strip_suffix('%').unwrap_or(text);
             // Rust would also read `inf`, `nan` and `infinity`.
             if !text.bytes().any(|b| b.is_ascii_digit()) {
                 return None;

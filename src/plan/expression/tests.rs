@@ -172,6 +172,8 @@ fn text_that_is_a_number_counts_as_one() {
         ("version == '1.1'", json!(false)),
         ("version == 1.1", json!(true)),
         ("'9' < '10'", json!(true)),
+        ("' 87.5%\n' > 80%", json!(true)),
+        ("'%' == 0", json!(false)),
         ("'a9' < 'a10'", json!(false)),
         ("flag == false", json!(true)),
         ("null == null", json!(true)),
