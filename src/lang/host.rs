@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel};
 
-use super::convert::is_marked;
+use super::convert::{Steps, is_marked, to_value};
 use super::fault::{Fault, Need, not_known_yet, raise};
 use super::handle::{Pending, Step};
 use super::modules::Modules;
@@ -138,7 +138,12 @@ fn properties(engine: &mut Engine) {
         super::handle::further(value, Key::Index(index))
     });
     engine.register_indexer_set(
-        |context: NativeCallContext, _: &mut Step, name: &str, _: Dynamic| -> Result<(), Fault> {
+        |context: NativeCallContext, step: &mut Step, name: &str, value: Dynamic| -> Result<(), Fault> {
+            // A method on a property (`x.output.len()`) ends with writing the value back: that changes nothing.
+            let current = super::handle::property(&context, step, name)?;
+            if same(&current, &value) {
+                return Ok(());
+            }
             Err(raise(
                 Diagnostic::new("flow::lang::read_only", format!("`{name}` of a step can be read, but not set"))
                     .label(session::with(|s| s.span(&context)), "set here")
@@ -146,6 +151,13 @@ fn properties(engine: &mut Engine) {
             ))
         },
     );
+}
+
+/// Are these the same value, of the plan?
+fn same(left: &Dynamic, right: &Dynamic) -> bool {
+    let value =
+        |of: &Dynamic| session::with(|session| to_value(session, of, Steps::AsThemselves, Span::default()).ok());
+    value(left) == value(right)
 }
 
 /// What to say when a key does not exist.
