@@ -4,90 +4,16 @@
 //! (through miette) or serialise it. Every code that exists is listed in [`codes::CODES`].
 
 use std::fmt;
-use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub mod codes;
 mod nearest;
+mod source;
+pub mod tokens;
 
 pub use nearest::{did_you_mean, nearest};
-
-/// A place in one of the files of a workflow. Lines and columns count from 1; line 0 means "nowhere".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct Span {
-    /// Index into the list of files (`Sources`, `Plan::files`): 0 is the script itself.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub file: u16,
-    /// Column in characters, from 1.
-    pub column: u16,
-    /// Line, from 1; 0 when the place is not known.
-    pub line: u32,
-}
-
-fn is_zero(n: &u16) -> bool {
-    *n == 0
-}
-
-impl Span {
-    /// A place in the script itself.
-    pub fn at(line: u32, column: u16) -> Self {
-        Span { file: 0, column, line }
-    }
-
-    /// Is the place known?
-    pub fn is_known(self) -> bool {
-        self.line > 0
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
-
-/// The texts that spans point into. Index = `Span::file`.
-#[derive(Clone, Debug, Default)]
-pub struct Sources(Arc<Vec<(String, Arc<str>)>>);
-
-impl Sources {
-    /// Sources of one script: its name as the user typed it, and its text.
-    pub fn one(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Sources(Arc::new(vec![(name.into(), text.into())]))
-    }
-
-    /// Sources of several files, in the order of `Span::file`.
-    pub fn new(files: Vec<(String, Arc<str>)>) -> Self {
-        Sources(Arc::new(files))
-    }
-
-    /// Name and text of a file.
-    pub fn get(&self, file: u16) -> Option<(&str, &Arc<str>)> {
-        self.0.get(file as usize).map(|(name, text)| (name.as_str(), text))
-    }
-
-    /// The byte at which a place starts in its file, and the length of the word that stands there.
-    pub fn word(&self, span: Span) -> Option<(usize, usize)> {
-        let (_, text) = self.get(span.file)?;
-        let mut start = 0;
-        for (n, line) in text.split_inclusive('\n').enumerate() {
-            if n + 1 == span.line as usize {
-                let column = span.column.max(1) as usize - 1;
-                let offset = line.char_indices().nth(column).map_or(line.trim_end().len(), |(i, _)| i);
-                let rest = &line[offset..];
-                let len = rest
-                    .char_indices()
-                    .find(|(_, c)| !(c.is_alphanumeric() || *c == '_'))
-                    .map_or(rest.trim_end().len(), |(i, _)| i);
-                return Some((start + offset, len.max(usize::from(!rest.trim_end().is_empty()))));
-            }
-            start += line.len();
-        }
-        None
-    }
-}
+pub use source::{Sources, Span};
 
 /// What a failure means for the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,9 +33,12 @@ pub struct Diagnostic(Box<Inner>);
 struct Inner {
     code: &'static str,
     kind: Kind,
+    warning: bool,
     message: String,
     help: Option<String>,
     labels: Vec<(Span, String)>,
+    /// For labels at words within a call: which label, and the word.
+    words: Vec<(usize, String)>,
     sources: Sources,
     related: Vec<Diagnostic>,
 }
@@ -121,9 +50,11 @@ impl Diagnostic {
         Diagnostic(Box::new(Inner {
             code,
             kind: codes::find(code).map_or(Kind::Failure, |c| c.kind),
+            warning: false,
             message: message.into(),
             help: None,
             labels: Vec::new(),
+            words: Vec::new(),
             sources: Sources::default(),
             related: Vec::new(),
         }))
@@ -145,13 +76,35 @@ impl Diagnostic {
         self
     }
 
+    /// As [`Diagnostic::label`], at a word or a literal text within the arguments of the call at `call`; at the call if
+    /// the word is not there.
+    #[must_use]
+    pub fn label_word(mut self, call: Span, word: impl Into<String>, text: impl Into<String>) -> Self {
+        let word = word.into();
+        if call.is_known() && !word.is_empty() {
+            self.0.words.push((self.0.labels.len(), word));
+        }
+        self.label(call, text)
+    }
+
     /// The texts that the labels point into.
     #[must_use]
     pub fn with_sources(mut self, sources: &Sources) -> Self {
-        if self.0.sources.0.is_empty() {
+        if self.0.sources.is_empty() {
+            for (label, word) in std::mem::take(&mut self.0.words) {
+                let span = &mut self.0.labels[label].0;
+                *span = sources.within(*span, &word).unwrap_or(*span);
+            }
             self.0.sources = sources.clone();
         }
         self.0.related = self.0.related.into_iter().map(|d| d.with_sources(sources)).collect();
+        self
+    }
+
+    /// Nothing is refused for it: it is only probably not meant.
+    #[must_use]
+    pub fn as_warning(mut self) -> Self {
+        self.0.warning = true;
         self
     }
 
@@ -213,6 +166,7 @@ impl Diagnostic {
             .collect();
         serde_json::json!({
             "code": self.0.code,
+            "severity": if self.0.warning { "warning" } else { "error" },
             "message": self.0.message,
             "help": self.0.help,
             "labels": labels,
@@ -232,6 +186,10 @@ impl std::error::Error for Diagnostic {}
 impl miette::Diagnostic for Diagnostic {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(self.0.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        self.0.warning.then_some(miette::Severity::Warning)
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

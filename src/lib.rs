@@ -14,3 +14,5 @@ pub mod plan;
 pub mod state;
 pub mod store;
 pub mod view;
+
+pub use crate::flow::Flow;

@@ -16,11 +16,14 @@ use crate::view::{Summary, json};
 /// Longest time without a drawing.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Goes on with a run and shows it until it ends. Gives the exit code.
-pub fn resume(flow: &Flow, run: &str, options: &Options) -> Done {
+/// Goes on with a run and shows it until it ends. Gives the exit code. `script`, `args`: what the run is thought to be of.
+pub fn resume(flow: &Flow, run: &str, script: Option<&Script>, args: Vec<(String, String)>, options: &Options) -> Done {
     let lines = options.events.as_deref().map(Lines::open).transpose()?;
     let earlier = flow.summary(run)?.events;
-    let resumed = flow.resume_watched(run, ResumeOptions { signals: true })?;
+    let resumed = flow.resume_watched(run, ResumeOptions { signals: true, script: script.cloned(), args })?;
+    if resumed.0.script_has_changed() && !options.quiet {
+        out::tell("the script has changed since this run began; the run goes on with the script of then\n");
+    }
     to_its_end(flow, resumed, earlier, lines, options)
 }
 
@@ -53,7 +56,7 @@ fn to_its_end(
                 {
                     // Nobody reads the events: the run is not worth less for it.
                     events = None;
-                    tell(&mut progress, &end);
+                    tell(&mut progress, &end, "no more of them are written, the run goes on");
                 }
                 if let Event::Created(created) = &*record.event
                     && progress.is_drawn()
@@ -74,8 +77,10 @@ fn to_its_end(
         progress.tick(&state, now());
     }
     progress.finish(&state, now());
-    if let Some(lines) = &mut events {
-        lines.out.flush()?;
+    if let Some(lines) = &mut events
+        && let Err(end) = lines.flush()
+    {
+        tell(&mut progress, &end, "the last of them are missing");
     }
     let (run_id, problem) = (run.id().to_owned(), run.problem());
     let state = run.wait()?;
@@ -114,9 +119,9 @@ fn say(progress: &mut Progress, line: &str) {
     }
 }
 
-fn tell(progress: &mut Progress, end: &End) {
+fn tell(progress: &mut Progress, end: &End, what: &str) {
     if let End::Wrong(diagnostic) = end {
-        say(progress, &format!("{diagnostic}; no more events are written, the run goes on"));
+        say(progress, &format!("{diagnostic}; {what}"));
     }
 }
 
@@ -163,6 +168,20 @@ impl Lines {
         let written = writeln!(self.out, "{line}");
         // Whoever reads along wants to see it soon; a file can wait.
         let flushed = if self.name == "-" { written.and_then(|()| self.out.flush()) } else { written };
-        Ok(flushed?)
+        flushed.map_err(|error| self.unwritten(error))
+    }
+
+    fn flush(&mut self) -> Result<(), End> {
+        self.out.flush().map_err(|error| self.unwritten(error))
+    }
+
+    fn unwritten(&self, error: io::Error) -> End {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => End::Unread,
+            _ => End::Wrong(
+                Diagnostic::new("flow::cli::output", format!("cannot write events to `{}`: {error}", self.name))
+                    .help("is the disk full? `flow logs` and `flow show` tell what happened as well"),
+            ),
+        }
     }
 }

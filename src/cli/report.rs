@@ -1,14 +1,8 @@
 //! Diagnostics, as a person reads them.
 
-use std::io::{self, IsTerminal};
-
-use miette::{GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
-
 use super::out;
 use crate::diag::{Diagnostic, Kind};
-
-/// Narrowest page for a diagnostic: below, its frame would leave no room for words.
-const NARROW: usize = 40;
+use crate::view;
 
 /// Writes a diagnostic to standard error, or as data to standard output. Gives the exit code.
 pub fn diagnostic(diagnostic: &Diagnostic, json: bool) -> u8 {
@@ -23,22 +17,7 @@ pub fn diagnostic(diagnostic: &Diagnostic, json: bool) -> u8 {
     }
 }
 
-/// The text for standard error. Frames of lines only in terminals, plain letters elsewhere.
+/// The text for standard error.
 pub fn text(diagnostic: &Diagnostic) -> String {
-    let look = out::messages_look();
-    let theme = GraphicalTheme {
-        characters: if io::stderr().is_terminal() && look.unicode {
-            ThemeCharacters::unicode()
-        } else {
-            ThemeCharacters::ascii()
-        },
-        styles: if look.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
-    };
-    let width = if look.width == 0 { 100 } else { look.width.clamp(NARROW, 120) };
-    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width);
-    let mut text = String::new();
-    match handler.render_report(&mut text, diagnostic) {
-        Ok(()) => text.lines().map(|line| format!("{}\n", line.trim_end())).collect(),
-        Err(_) => format!("{}: {diagnostic}\n", diagnostic.code()),
-    }
+    view::diagnostic(diagnostic, out::messages_look())
 }

@@ -27,6 +27,6 @@ pub struct Args {
 impl Args {
     pub fn run(self) -> Done {
         self.options.check()?;
-        follow::resume(&self.safety.open()?, &self.run, &self.options)
+        follow::resume(&self.safety.open()?, &self.run, None, Vec::new(), &self.options)
     }
 }

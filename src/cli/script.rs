@@ -5,7 +5,7 @@ use std::path::Path;
 use super::options::{Begin, Options, look};
 use super::{Done, End, follow, input, long_help, out};
 use crate::diag::Diagnostic;
-use crate::flow::{Flow, RunOptions, Script};
+use crate::flow::{RunOptions, Script};
 use crate::view;
 
 /// Run a script
@@ -74,17 +74,6 @@ impl Args {
     }
 }
 
-/// The full id of a run that is to be taken up, if it is one of this script.
-fn of_script(flow: &Flow, run: &str, script: &Script) -> Result<String, Diagnostic> {
-    let run = flow.summary(run)?;
-    if script.path.as_deref().unwrap_or(Path::new("-")) == Path::new(&run.file) {
-        return Ok(run.run);
-    }
-    let message = format!("run `{}` is one of `{}`, not of `{}`", run.run, run.file, script.name);
-    let help = format!("to go on with it: `flow resume {}`", run.run);
-    Err(Diagnostic::new("flow::cli::usage", message).help(help))
-}
-
 /// Runs a script, or goes on with a run of it.
 pub fn run(script: &Script, begin: Begin, options: &Options, resume: Option<&str>) -> Done {
     options.check()?;
@@ -92,11 +81,10 @@ pub fn run(script: &Script, begin: Begin, options: &Options, resume: Option<&str
     let flow = begin.safety.open()?;
     let unfinished = match resume {
         Some("last") => flow.unfinished(script.path.as_deref().unwrap_or(Path::new("-")))?,
-        Some(run) => Some(of_script(&flow, run, script)?),
-        None => None,
+        other => other.map(str::to_owned),
     };
     match unfinished {
-        Some(run) => follow::resume(&flow, &run, options),
+        Some(run) => follow::resume(&flow, &run, Some(script), args, options),
         None => {
             let start = RunOptions { args, max_parallel: begin.max_parallel, signals: true, ..RunOptions::default() };
             follow::start(&flow, script, start, options)

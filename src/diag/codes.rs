@@ -39,6 +39,7 @@ pub const CODES: &[Code] = &[
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
+    usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
     // Plan.
     usage(

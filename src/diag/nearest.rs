@@ -3,10 +3,10 @@
 /// The known name nearest to `name`, if one is near enough to be meant.
 ///
 /// Measured by the Damerau-Levenshtein distance (Damerau 1964), ignoring case; at most a third of the
-/// letters may differ, or one name must begin with the other.
+/// letters may differ, and no more than three, or one name must begin with the other.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
-    let allowed = (wanted.chars().count() / 3).max(1);
+    let allowed = (wanted.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
         .filter(|known| *known != name)

@@ -11,6 +11,7 @@
 //! - if nothing of the main graph is left, hooks; then the end.
 
 mod attempt;
+mod closed;
 mod condition;
 mod group;
 mod growth;
@@ -31,8 +32,8 @@ use self::node::Node;
 use super::limits::Limits;
 use super::order::Ready;
 use crate::event::{Decision, Event, Failure, Outcome, Record, RunStatus, Saw, Stop};
-use crate::plan::{Graph, Growth, Moment, OnError, Rule, Settings, StepId};
-use crate::state::{RunState, Seen, Status};
+use crate::plan::{Graph, Growth, Moment, Settings, StepId};
+use crate::state::{RunState, Status};
 
 pub use self::condition::{Asked, asked};
 
@@ -298,79 +299,6 @@ impl Machine {
 
     fn parallel(&self) -> u32 {
         self.state.created.max_parallel.or(self.settings().max_parallel).unwrap_or(self.default_parallel).max(1)
-    }
-
-    /// A step has become final: those who wait for it get a look. To be called once, right after the event.
-    fn closed(&mut self, id: StepId) {
-        let node = &mut self.nodes[id.index()];
-        let part = node.part;
-        let waited = node.take(node::PENDING);
-        let wanted = node.take(node::WANTED);
-        node.clear(node::QUEUED | node::PARKED);
-        self.pending -= waited.count_ones();
-        self.open[part as usize] -= 1;
-        if wanted != 0 {
-            self.wanted -= 1;
-            self.effect(Effect::Ready(id));
-        }
-        if !self.state.plan.step(id).policy().limits.is_empty() {
-            self.limits.give_back(id);
-        }
-        if self.failed_hard.is_none() && self.stops_run(id) {
-            self.failed_hard = Some(id);
-        }
-        self.wake_successors(id);
-        if let Some(parent) = self.state.plan.step(id).parent {
-            let group = &mut self.nodes[parent.index()];
-            group.open -= 1;
-            if group.open == 0 {
-                self.wake(parent);
-            }
-        }
-        if part != node::Part::Main && self.open[part as usize] == 0 {
-            self.wake_all();
-        }
-    }
-
-    fn wake_successors(&mut self, id: StepId) {
-        let seen = self.state.seen(id);
-        let plan = &self.state.plan;
-        for edge in self.graph.successors(id) {
-            let next = &mut self.nodes[edge.from.index()];
-            let wake = if edge.kind == crate::plan::EdgeKind::Condition {
-                next.reads -= 1;
-                // The conditions of a flow's branches are asked for one after the other.
-                next.reads == 0 || next.flow
-            } else {
-                next.waits -= 1;
-                next.waits == 0
-                    || match plan.step(edge.from).policy().rule {
-                        Rule::OneSuccess => seen == Seen::Success,
-                        Rule::OneFailed => seen == Seen::Failed,
-                        _ => false,
-                    }
-            };
-            if wake && !next.has(node::IN_WORK) {
-                next.set(node::IN_WORK);
-                self.work.push_back(edge.from);
-            }
-        }
-    }
-
-    /// Does nothing new start after the failure of this step?
-    fn stops_run(&self, id: StepId) -> bool {
-        if self.state.step(id).status != Status::Failed || self.nodes[id.index()].part != node::Part::Main {
-            return false;
-        }
-        match self.state.plan.step(id).policy().on_error {
-            Some(reaction) => reaction == OnError::Stop,
-            None => {
-                let handles = |group| {
-                    matches!(self.state.plan.step(group).policy().on_error, Some(OnError::Continue | OnError::Skip))
-                };
-                self.settings().on_failure == Some(OnError::Stop) && !self.groups_of(id).any(handles)
-            }
-        }
     }
 
     /// The group of a step, the group of that, and so on.

@@ -1,7 +1,7 @@
 //! Taking up a run that is not at its end.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::closures::Kept;
@@ -13,6 +13,7 @@ use crate::engine::numbering::Numbering;
 use crate::event::RunStatus;
 use crate::exec::end_marked;
 use crate::plan::Task;
+use crate::state::result::plain_text;
 use crate::state::{RunState, Status};
 use crate::store::Store;
 
@@ -21,14 +22,19 @@ use crate::store::Store;
 pub struct ResumeOptions {
     /// As in [`super::RunOptions`].
     pub signals: bool,
+    /// The script that the run is thought to be of; one of another file is refused. If its text has changed since, that is
+    /// only told ([`Running::script_has_changed`]).
+    pub script: Option<Script>,
+    /// Parameters that the run is thought to have; one with others is refused.
+    pub args: Vec<(String, String)>,
 }
 
 impl Flow {
     /// Goes on with a run: what is finished stays so, with the script, modules and parameters of then.
     ///
     /// # Errors
-    /// `flow::run::unknown`, `flow::run::busy` if a process works on it, `flow::run::over` if it is at its end; or
-    /// that its log is damaged.
+    /// `flow::run::unknown`, `flow::run::busy` if a process works on it, `flow::run::over` if it is at its end,
+    /// `flow::run::other` if it is not what the options say; or that its log is damaged.
     pub fn resume(&self, run: &str, options: ResumeOptions) -> Result<Running> {
         self.resume_watched(run, options).map(|(running, _)| running)
     }
@@ -42,10 +48,13 @@ impl Flow {
         let store = self.store()?.clone();
         let (log, past) = store.reopen(&run)?;
         let state = RunState::of(&past);
+        is_meant(&state, &options)?;
         if state.status.is_final() {
             return Err(over(&run, state.status));
         }
-        let program = self.compile(&pinned(&state, &store)?)?;
+        let pinned = pinned(&state, &store)?;
+        let script_has_changed = options.script.as_ref().is_some_and(|script| script.text != pinned.text);
+        let program = self.compile(&pinned)?;
         program.preload(pins(&state).iter().skip(1).map(|(name, _)| name.as_str()))?;
         end_leftovers(&state);
         let (args, complete) = (state.created.args.clone(), state.plan.complete);
@@ -53,7 +62,8 @@ impl Flow {
         let closures = Kept::new(program.clone(), store);
         let opening = vec![opened()];
         let begin = Beginning { log, past, state, opening, numbering, closures, signals: options.signals };
-        let (running, events) = self.drive(begin)?;
+        let (mut running, events) = self.drive(begin)?;
+        running.script_has_changed = script_has_changed;
         let way = running.way();
         way.inbox.begin();
         if !complete {
@@ -62,7 +72,7 @@ impl Flow {
         Ok((running, events))
     }
 
-    /// The newest run of a file that is not at its end and that nobody works on.
+    /// The newest run of a file that is not at its end, whether or not a process works on it.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -72,6 +82,35 @@ impl Flow {
             None => Ok(None),
         }
     }
+}
+
+/// Is the run one of this script, with these parameters?
+fn is_meant(state: &RunState, options: &ResumeOptions) -> Result<()> {
+    let (created, params) = (&state.created, &state.plan.header.params);
+    let other = |message: String| {
+        Diagnostic::new("flow::run::other", message).help(format!(
+            "`flow resume {}` goes on with it as it began; once it is cancelled, a new one can begin",
+            created.run
+        ))
+    };
+    if let Some(script) = &options.script
+        && script.path.as_deref().unwrap_or(Path::new("-")) != Path::new(&created.file)
+    {
+        return Err(other(format!("run `{}` is one of `{}`, not of `{}`", created.run, created.file, script.name)));
+    }
+    for (name, value) in &options.args {
+        let declared = || params.iter().find(|param| param.name == *name).map(|param| plain_text(&param.value));
+        let given = created.args.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        match given.or_else(declared) {
+            Some(known) if known == *value => {}
+            Some(known) => {
+                let message = format!("run `{}` began with `{name}={known}`, not with `{name}={value}`", created.run);
+                return Err(other(message));
+            }
+            None => return Err(other(format!("run `{}` began without a parameter `{name}`", created.run))),
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn over(run: &str, status: RunStatus) -> Diagnostic {

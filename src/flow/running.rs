@@ -20,6 +20,7 @@ pub struct Running {
     pub(super) files: Arc<Folder>,
     /// What the script said when it failed after it had waited for a result.
     pub(super) problem: Arc<Mutex<Option<Diagnostic>>>,
+    pub(super) script_has_changed: bool,
 }
 
 impl Running {
@@ -55,6 +56,11 @@ impl Running {
     pub fn stopper(&self) -> impl Fn(Stop) + Clone + Send + Sync + use<> {
         let inbox: Inbox = self.driving.inbox().clone();
         move |reason| inbox.stop(reason)
+    }
+
+    /// Has the script changed since the run began (see [`super::ResumeOptions::script`])? The run goes on as it began.
+    pub fn script_has_changed(&self) -> bool {
+        self.script_has_changed
     }
 
     /// What the script itself failed with, after it had waited for a result with `run(…)`. The run fails with it.

@@ -125,7 +125,8 @@ impl Flow {
             at_end: Box::new(move |state| note_durations(&ends, state)),
         })?;
         let (_, live) = driving.bus().subscribe();
-        let running = Running { run, folder, driving, store, files, problem: Arc::default() };
+        let problem = Arc::default();
+        let running = Running { run, folder, driving, store, files, problem, script_has_changed: false };
         Ok((running, Events::new(past, live)))
     }
 }

@@ -20,25 +20,25 @@ pub fn condition(value: &Dynamic, span: Span) -> Result<Condition, Fault> {
     if let Some(pointer) = value.read_lock::<FnPtr>() {
         return session::with(|session| closures::freeze(session, &pointer, span)).map(Condition::Closure);
     }
-    if let Some(pending) = value.read_lock::<Pending>() {
-        if let Value::Ref(reference) = &*pending.0 {
-            // Written without a closure: the same as the expression of its name.
-            let mut text = format!("step.{}", reference.property);
-            for key in &reference.path {
-                match key {
-                    Key::Field(field) => text.push_str(&format!(".{field}")),
-                    Key::Index(index) => text.push_str(&format!("[{index}]")),
-                }
+    if let Some(pending) = value.read_lock::<Pending>()
+        && let Value::Ref(reference) = &*pending.0
+    {
+        // Written without a closure: the same as the expression of its name.
+        let mut text = format!("step.{}", reference.property);
+        for key in &reference.path {
+            match key {
+                Key::Field(field) => text.push_str(&format!(".{field}")),
+                Key::Index(index) => text.push_str(&format!("[{index}]")),
             }
-            let named =
-                session::with(|s| s.builder.as_ref().map(|b| b.step(reference.step).name.clone())).unwrap_or_default();
-            let simple = !named.is_empty()
-                && named.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                && !named.starts_with(|c: char| c.is_ascii_digit());
-            let name = if simple { named } else { "step".into() };
-            let text = text.replacen("step", &name, 1);
-            return Ok(Condition::Expr(Expression { text, steps: vec![(name, reference.step)], span }));
         }
+        let named =
+            session::with(|s| s.builder.as_ref().map(|b| b.step(reference.step).name.clone())).unwrap_or_default();
+        let simple = !named.is_empty()
+            && named.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !named.starts_with(|c: char| c.is_ascii_digit());
+        let name = if simple { named } else { "step".into() };
+        let text = text.replacen("step", &name, 1);
+        return Ok(Condition::Expr(Expression { text, steps: vec![(name, reference.step)], span }));
     }
     if value.is_string() {
         let text = options::text(value, "a condition", span)?;
@@ -108,7 +108,7 @@ fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], 
                 "flow::plan::unknown_name",
                 format!("`{name}` is a module of the standard library, not a step"),
             )
-            .label(span, "named here")
+            .label_word(span, name, "named here")
             .help(format!("import it and make a step: `import \"std/{name}\" as {name};`")),
         ));
     }
@@ -116,8 +116,10 @@ fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], 
         "flow::plan::unknown_name",
         format!("`{name}` is neither a step of this script nor a function nor a command"),
     )
-    .label(span, "named here");
+    .label_word(span, name, "named here");
     Err(raise(match did_you_mean(name, known.iter().map(String::as_str)) {
+        _ if name.contains(char::is_whitespace) => problem
+            .help(format!("a text here is the name of a step; to run a command, make a step of it: `sh(\"name\", \"{name}\")`")),
         Some(help) => problem.help(help),
         None => problem.help("declare it before this line: a step `sh(\"…\", …)`, a function `fn …(input)`, or `command(\"/…\", |params| …)`"),
     }))
@@ -137,7 +139,7 @@ fn function_step(context: &NativeCallContext, name: &str, parameters: usize, spa
                 "flow::plan::unknown_name",
                 format!("the function `{name}` takes {parameters} values; a step of a chain is given one: its input"),
             )
-            .label(span, "named here")
+            .label_word(span, name, "named here")
             .help(format!("`fn {name}(input) {{ … }}`")),
         ));
     }
@@ -150,7 +152,7 @@ fn function_step(context: &NativeCallContext, name: &str, parameters: usize, spa
 
 fn arrow_error(text: &str, error: arrow::Error, span: Span) -> Fault {
     let problem = Diagnostic::new("flow::plan::arrow", format!("the text `{text}` cannot be read: {}", error.message))
-        .label(span, "this text");
+        .label_word(span, text, "this text");
     raise(problem.help(error.help.unwrap_or_else(|| "an arrow text looks like `a -> b -> [c, d] -> e`".to_owned())))
 }
 
@@ -229,6 +231,7 @@ fn stages_in_order(context: &NativeCallContext, stages: &[Stage], span: Span) ->
 
 /// A `flow` without branches. Without a name it adds nothing to the paths of its steps.
 pub fn new_flow(context: &NativeCallContext, name: &str) -> Result<Step, Fault> {
+    let name = options::name(context, name)?;
     session::build(context, |builder, span| {
         let anonymous = name.is_empty();
         let name = if anonymous { format!("flow-{}", builder.len() + 1) } else { name.to_owned() };
@@ -386,7 +389,7 @@ pub fn chain_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, F
         if options.take("resume_from").is_some() {
             return Err(raise(
                 Diagnostic::new("flow::lang::option", "where to go on is not part of the script")
-                    .label(span, "`resume_from`")
+                    .label_word(span, "resume_from", "here")
                     .help("every run can be resumed: `flow resume RUN` goes on where it stopped"),
             ));
         }
@@ -454,7 +457,7 @@ fn by_names(
                     "flow::plan::unknown_name",
                     format!("`{name}` depends on `{wanted}`, which is not a step of this chain"),
                 )
-                .label(span, "in this list");
+                .label_word(span, wanted, "named here");
                 return Err(raise(
                     problem.help(
                         did_you_mean(wanted, names.iter().copied())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, FnPtr, Map};
 
 use super::closures;
-use super::fault::{Fault, raise, readable_type};
+use super::fault::{Fault, Need, raise, readable_type};
 use super::handle::{Pending, Step};
 use super::session::Session;
 use crate::diag::{Diagnostic, Span};
@@ -17,10 +17,24 @@ use crate::state::{Inputs, resolve};
 /// Begins and ends the mark of a value within a text (private use characters of Unicode).
 const MARK: (char, char) = ('\u{F8F0}', '\u{F8F1}');
 
+/// The first of ten such characters that are digits of marks.
+const ZERO: u32 = 0xF8E0;
+
 /// The mark of a value that stands in a text.
 pub fn mark(session: &mut Session, value: &Value) -> String {
     session.marks.push(value.clone());
-    format!("{}{}{}", MARK.0, session.marks.len() - 1, MARK.1)
+    // Its digits are no digits that a script could ask for.
+    let number = (session.marks.len() - 1).to_string();
+    let digits: String = number.bytes().filter_map(|digit| char::from_u32(ZERO + u32::from(digit - b'0'))).collect();
+    format!("{}{digits}{}", MARK.0, MARK.1)
+}
+
+/// The number within a mark.
+fn number(digits: &str) -> Option<usize> {
+    digits.chars().try_fold(0usize, |number, digit| {
+        let digit = (digit as u32).checked_sub(ZERO).filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit as usize)
+    })
 }
 
 /// Does a text hold values that are not known yet?
@@ -66,7 +80,7 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
         return Ok(Value::Plain(value.into()));
     }
     if let Some(text) = value.read_lock::<rhai::ImmutableString>() {
-        return Ok(text_value(session, text.as_str(), span));
+        return text_value(session, text.as_str(), span);
     }
     if let Ok(value) = value.as_float() {
         return serde_json::Number::from_f64(value).map(|n| Value::Plain(Json::Number(n))).ok_or_else(|| {
@@ -78,6 +92,9 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
         });
     }
     if let Ok(value) = value.as_char() {
+        if (ZERO..=MARK.1 as u32).contains(&(value as u32)) {
+            return Err(raise(super::fault::not_known_yet(Some("a text with results in it"), Need::Compute, span)));
+        }
         return Ok(Value::Plain(value.to_string().into()));
     }
     if let Some(pending) = value.read_lock::<Pending>() {
@@ -141,17 +158,20 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
 }
 
 /// A text of the script: with the marks of values in it, and with `${step.property}`.
-pub fn text_value(session: &Session, text: &str, span: Span) -> Value {
+fn text_value(session: &Session, text: &str, span: Span) -> Result<Value, Fault> {
     if !text.contains("${") && !is_marked(text) {
-        return Value::Plain(text.into());
+        return Ok(Value::Plain(text.into()));
     }
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find(MARK.0) {
         let after = &rest[start + MARK.0.len_utf8()..];
-        let Some(end) = after.find(MARK.1) else { break };
+        let Some(end) = after.find(MARK.1) else {
+            // A part of a mark, cut out of a text.
+            return Err(raise(super::fault::not_known_yet(Some("a text with results in it"), Need::Compute, span)));
+        };
         scanned(&rest[..start], span, &mut parts);
-        if let Some(value) = after[..end].parse::<usize>().ok().and_then(|n| session.marks.get(n)) {
+        if let Some(value) = number(&after[..end]).and_then(|n| session.marks.get(n)) {
             match value {
                 Value::Text(inner) => parts.extend(inner.iter().cloned()),
                 value => parts.push(value.clone()),
@@ -160,11 +180,11 @@ pub fn text_value(session: &Session, text: &str, span: Span) -> Value {
         rest = &after[end + MARK.1.len_utf8()..];
     }
     scanned(rest, span, &mut parts);
-    match parts.len() {
+    Ok(match parts.len() {
         0 => Value::Plain("".into()),
         1 if matches!(parts[0], Value::Plain(_)) => parts.remove(0),
         _ => Value::Text(parts),
-    }
+    })
 }
 
 fn scanned(text: &str, span: Span, parts: &mut Vec<Value>) {

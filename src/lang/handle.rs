@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, NativeCallContext};
 
+use super::convert::is_marked;
 use super::fault::{Fault, raise, raise_failure};
 use super::{convert, session};
 use crate::diag::{Diagnostic, Span};
@@ -175,10 +176,12 @@ pub fn not_a_step(value: &Dynamic, span: Span) -> Diagnostic {
     } else {
         "make a step with `sh`, `exec`, `call`, `task`, … or a group with `chain`, `parallel`, `flow`"
     };
-    Diagnostic::new(
-        "flow::lang::not_a_step",
-        format!("a step is needed here, but this is {}", super::fault::readable_type(value.type_name())),
-    )
-    .label(span, "here")
-    .help(help)
+    let text = value.read_lock::<rhai::ImmutableString>().map(|text| text.to_string()).filter(|text| !is_marked(text));
+    let found = match &text {
+        Some(text) => format!("the text \"{}\"", shorten(text, 40)),
+        None => super::fault::readable_type(value.type_name()),
+    };
+    Diagnostic::new("flow::lang::not_a_step", format!("a step is needed here, but this is {found}"))
+        .label_word(span, text.unwrap_or_default(), "here")
+        .help(help)
 }

@@ -1,16 +1,16 @@
 //! The engine that evaluates scripts: plain Rhai, bounded, without effects, with flow's functions.
 
-use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel, Token};
+use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel};
 
-use super::fault::{Fault, raise};
+use super::convert::{Steps, is_marked, to_value};
+use super::fault::{Fault, Need, not_known_yet, raise};
 use super::handle::{Pending, Step};
 use super::modules::Modules;
-use super::{functions, operators, session};
-use crate::diag::{Diagnostic, did_you_mean};
+use super::{functions, operators, session, words};
+use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::plan::Key;
 
 /// Most operations of one evaluation.
@@ -78,7 +78,7 @@ fn engine() -> Engine {
     properties(&mut engine);
     operators::register(&mut engine);
     functions::register(&mut engine);
-    words(&mut engine);
+    words::register(&mut engine);
     missing(&mut engine);
     engine
 }
@@ -108,7 +108,7 @@ fn bound(engine: &mut Engine) {
         }
         None
     });
-    engine.on_print(|text| print(text));
+    engine.on_print(print);
     engine.on_debug(|text, source, position| {
         print(&format!("{}:{}: {text}", source.unwrap_or("script"), position.line().unwrap_or(0)));
     });
@@ -138,7 +138,12 @@ fn properties(engine: &mut Engine) {
         super::handle::further(value, Key::Index(index))
     });
     engine.register_indexer_set(
-        |context: NativeCallContext, _: &mut Step, name: &str, _: Dynamic| -> Result<(), Fault> {
+        |context: NativeCallContext, step: &mut Step, name: &str, value: Dynamic| -> Result<(), Fault> {
+            // A method on a property (`x.output.len()`) ends with writing the value back: that changes nothing.
+            let current = super::handle::property(&context, step, name)?;
+            if same(&current, &value) {
+                return Ok(());
+            }
             Err(raise(
                 Diagnostic::new("flow::lang::read_only", format!("`{name}` of a step can be read, but not set"))
                     .label(session::with(|s| s.span(&context)), "set here")
@@ -148,51 +153,20 @@ fn properties(engine: &mut Engine) {
     );
 }
 
-/// Words that Rhai keeps for the future, or for itself, and that are names here: `#{ default: 1 }`, `#{ until: … }`,
-/// `call(name, || …)`.
-///
-/// The function `call` would be Rhai's own (it calls a closure); as a method (`f.call(x)`) it stays that.
-fn words(engine: &mut Engine) {
-    const FREE: [&str; 16] = [
-        "match", "default", "spawn", "await", "with", "use", "new", "go", "sync", "async", "yield", "static", "shared",
-        "thread", "goto", "package",
-    ];
-    /// What stood before a word, as far as it matters.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Before {
-        Dot,
-        BlockEnd,
-        MapStart,
-        Other,
-    }
-    thread_local! {
-        static BEFORE: Cell<Before> = const { Cell::new(Before::Other) };
-    }
-    engine.on_parse_token(|token, _, _| {
-        let before = BEFORE.replace(match token {
-            Token::Period | Token::Elvis => Before::Dot,
-            Token::RightBrace => Before::BlockEnd,
-            Token::MapStart => Before::MapStart,
-            _ => Before::Other,
-        });
-        let name = |word: &str| Token::Identifier(Box::new(word.into()));
-        match token {
-            Token::Reserved(word) if FREE.contains(&word.as_str()) => Token::Identifier(word),
-            Token::Reserved(word) | Token::Identifier(word) if word.as_str() == "call" && before != Before::Dot => {
-                name(functions::CALL)
-            }
-            // `do { … } until …` and `if … { … } else …` follow a block; elsewhere these are keys of a map.
-            Token::Until if before != Before::BlockEnd => name("until"),
-            Token::Else if before != Before::BlockEnd => name("else"),
-            Token::If if before == Before::MapStart => name("if"),
-            token => token,
-        }
-    });
+/// Are these the same value, of the plan?
+fn same(left: &Dynamic, right: &Dynamic) -> bool {
+    let value =
+        |of: &Dynamic| session::with(|session| to_value(session, of, Steps::AsThemselves, Span::default()).ok());
+    value(left) == value(right)
 }
 
 /// What to say when a key does not exist.
 fn missing(engine: &mut Engine) {
     engine.on_map_missing_property(|map, name, _| {
+        if is_marked(name) {
+            let problem = not_known_yet(Some("a text with results in it"), Need::Compute, Span::default());
+            return Err(raise(problem));
+        }
         let problem = Diagnostic::new("flow::lang::unknown_key", format!("there is no key `{name}` in this map"));
         let keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
         let help = did_you_mean(name, keys).unwrap_or_else(|| "ask with `\"key\" in map` before".to_owned());

@@ -19,6 +19,8 @@ mod options;
 mod policies;
 mod reference;
 mod session;
+mod texts;
+mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use rhai::{AST, Dynamic, Engine, NativeCallContext, NativeCallContextStore, Scope};
 
-use crate::diag::{Diagnostic, Result, Sources, Span, did_you_mean};
+use crate::diag::{Diagnostic, Result, Sources, Span, did_you_mean, nearest};
 use crate::event::{Decision, Failure, FailureKind, Saw};
 use crate::plan::{self, Builder, Closure, Condition, Growth, Json, Param, Plan, StepId, Value};
 use crate::state::result::{holds, kind_of, walk};
@@ -169,9 +171,12 @@ impl Program {
         self.files().iter().map(|file| (file.name.clone(), file.text.clone())).collect()
     }
 
-    /// The same, for diagnostics.
+    /// The same, for diagnostics: modules by the names of their files.
     pub fn texts(&self) -> Sources {
-        Sources::new(self.sources())
+        let files = self.sources().into_iter().enumerate();
+        Sources::new(
+            files.map(|(n, (name, text))| (if n == 0 { name } else { modules::file_name(&name) }, text)).collect(),
+        )
     }
 
     fn files(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<File>>> {
@@ -187,13 +192,20 @@ impl Program {
             Some(rest) => format!("//{}", rest.strip_prefix(['/', '!']).map_or(rest.into(), |rest| format!(" {rest}"))),
             None => source.to_owned(),
         };
-        let compiled = self.0.engine.compile(&source);
+        let compile = |source: &str| {
+            words::begin();
+            self.0.engine.compile(source)
+        };
+        let compiled = compile(&source).and_then(|ast| match words::asking(&source, &ast) {
+            Some(asking) => compile(&asking),
+            None => Ok(ast),
+        });
         let mut ast = match compiled {
             Ok(ast) => ast,
             Err(error) => {
                 let mut texts = self.sources();
-                texts.push((name, text));
-                return Err(fault::parse_error(&error, index).with_sources(&Sources::new(texts)));
+                texts.push((if index == 0 { name } else { modules::file_name(&name) }, text));
+                return Err(fault::parse_error(&error, index, &Sources::new(texts)));
             }
         };
         ast.set_source(name.as_str());
@@ -242,13 +254,15 @@ impl Program {
         }
     }
 
-    fn importable(&self) -> Vec<String> {
+    /// Names of files that could be meant by `wanted`: those of the folder that it names, without `.rhai`.
+    fn importable(&self, wanted: &str) -> Vec<String> {
         let Some(folder) = self.folder() else { return Vec::new() };
-        std::fs::read_dir(folder)
+        let prefix = wanted.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        std::fs::read_dir(folder.join(&prefix))
             .into_iter()
             .flatten()
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|name| name.strip_suffix(".rhai").map(str::to_owned))
+            .filter_map(|name| name.strip_suffix(".rhai").map(|name| format!("{prefix}{name}")))
             .collect()
     }
 
@@ -330,6 +344,9 @@ impl Program {
         {
             let known: Vec<&str> = builder.header.params.iter().map(|param| param.name.as_str()).collect();
             let problem = Diagnostic::new("flow::param::unknown", format!("the script has no parameter `{name}`"));
+            let meant = nearest(&name, known.iter().copied())
+                .and_then(|near| builder.header.params.iter().find(|param| param.name == near));
+            let problem = meant.iter().fold(problem, |problem, meant| problem.label(meant.span, "declared here"));
             return Err(match did_you_mean(&name, known) {
                 Some(help) => problem.help(help),
                 None => problem.help("it declares none; a parameter is declared with `param(\"name\", #{…})`"),

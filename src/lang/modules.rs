@@ -96,7 +96,7 @@ fn position_of(span: Span) -> Position {
 
 fn missing(path: &str, program: &super::Program, span: Span) -> Diagnostic {
     let mut known = standard_names();
-    known.extend(program.importable());
+    known.extend(program.importable(path));
     let diagnostic = Diagnostic::new("flow::lang::unknown_module", format!("there is no module `{path}`"))
         .label(span, "imported here");
     match did_you_mean(path, known.iter().map(String::as_str)) {
@@ -138,6 +138,11 @@ fn locate(importer: &str, path: &str, span: Span) -> Result<String, Diagnostic> 
         }
     }
     Ok(parts.join("/").trim_end_matches(".rhai").to_owned())
+}
+
+/// The name of a module's file, as a person would look for it.
+pub fn file_name(name: &str) -> String {
+    if name.ends_with(".rhai") || name.starts_with("std/") { name.to_owned() } else { format!("{name}.rhai") }
 }
 
 /// The text of a module file.

@@ -3,12 +3,14 @@
 //! Rhai compares unlike types without a word, so every operator is registered for pending values and steps, and for
 //! texts compared with numbers. Fast operators are off for that reason: built-in ones could not be replaced.
 
-use rhai::{Dynamic, Engine, FLOAT, INT, ImmutableString, NativeCallContext};
+use std::any::TypeId;
+
+use rhai::{Dynamic, Engine, FLOAT, INT, ImmutableString, Module, NativeCallContext};
 
 use super::convert::{is_marked, mark};
-use super::fault::{Fault, not_known_yet, raise};
+use super::fault::{Fault, Need, not_known_yet, raise};
 use super::handle::{Pending, Step};
-use super::session;
+use super::{session, texts};
 use crate::diag::{Diagnostic, Span};
 
 const BINARY: [&str; 16] = ["==", "!=", "<", "<=", ">", ">=", "-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>"];
@@ -19,11 +21,11 @@ fn here(context: &NativeCallContext) -> Span {
     session::with(|session| session.span(context))
 }
 
-fn pending_fault(context: &NativeCallContext) -> Fault {
-    raise(not_known_yet(here(context), "value"))
+fn pending_fault(context: &NativeCallContext, value: &Pending) -> Fault {
+    raise(not_known_yet(Some(&value.describe()), Need::Compute, here(context)))
 }
 
-fn step_fault(context: &NativeCallContext) -> Fault {
+pub fn step_fault(context: &NativeCallContext) -> Fault {
     raise(
         Diagnostic::new("flow::lang::step_value", "a step is not a value that could be compared or computed with")
             .label(here(context), "here")
@@ -54,14 +56,14 @@ fn nothing_fault(context: &NativeCallContext) -> Fault {
 pub fn register(engine: &mut Engine) {
     engine.set_fast_operators(false);
     for op in BINARY {
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Dynamic| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, p: Pending, _: Dynamic| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
-        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, _: Pending| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, _: Dynamic, p: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Pending| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, p: Pending, _: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
         engine.register_fn(op, |c: NativeCallContext, _: Step, _: Dynamic| -> Result<bool, Fault> {
             Err(step_fault(&c))
@@ -70,33 +72,35 @@ pub fn register(engine: &mut Engine) {
             Err(step_fault(&c))
         });
         engine.register_fn(op, |c: NativeCallContext, _: Step, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Step| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, p: Pending, _: Step| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
-        engine.register_fn(op, |c: NativeCallContext, _: Step, _: Pending| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, _: Step, p: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
     }
-    for op in ["!", "-", "+"] {
-        engine.register_fn(op, |c: NativeCallContext, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
+    for op in ["!", "-"] {
+        engine
+            .register_fn(op, |c: NativeCallContext, p: Pending| -> Result<bool, Fault> { Err(pending_fault(&c, &p)) });
         engine.register_fn(op, |c: NativeCallContext, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
     }
+    iterate(engine);
     for op in ["contains", "..", "..="] {
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: Dynamic| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, p: Pending, _: Dynamic| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
-        engine.register_fn(op, |c: NativeCallContext, _: &str, _: Pending| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, _: &str, p: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
-        engine.register_fn(op, |c: NativeCallContext, _: rhai::Map, _: Pending| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, _: rhai::Map, p: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
-        engine.register_fn(op, |c: NativeCallContext, _: INT, _: Pending| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, _: INT, p: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
     }
     register_joins(engine);
-    register_texts(engine);
+    texts::register(engine);
     for op in COMPARE {
         engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: INT| -> Result<bool, Fault> {
             Err(text_number_fault(&c, &a))
@@ -112,11 +116,11 @@ pub fn register(engine: &mut Engine) {
         });
     }
     for op in ORDER {
-        engine.register_fn(op, |c: NativeCallContext, _: (), _: Pending| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, _: (), p: Pending| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
-        engine.register_fn(op, |c: NativeCallContext, _: Pending, _: ()| -> Result<bool, Fault> {
-            Err(pending_fault(&c))
+        engine.register_fn(op, |c: NativeCallContext, p: Pending, _: ()| -> Result<bool, Fault> {
+            Err(pending_fault(&c, &p))
         });
         engine.register_fn(op, |c: NativeCallContext, _: (), _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
         engine.register_fn(op, |c: NativeCallContext, _: Step, _: ()| -> Result<bool, Fault> { Err(step_fault(&c)) });
@@ -129,6 +133,26 @@ pub fn register(engine: &mut Engine) {
     }
 }
 
+/// `for` goes through neither steps, nor results, nor texts with results in them.
+fn iterate(engine: &mut Engine) {
+    type Items = Box<dyn Iterator<Item = Result<Dynamic, Fault>>>;
+    fn never(what: Option<&str>) -> Items {
+        let fault = raise(not_known_yet(what, Need::GoThrough, Span::default()));
+        Box::new(std::iter::once(Err(fault)))
+    }
+    let mut module = Module::new();
+    module.set_iter_result(TypeId::of::<Pending>(), |value| {
+        never(value.try_cast::<Pending>().map(|pending| pending.describe()).as_deref())
+    });
+    module.set_iter_result(TypeId::of::<Step>(), |_| never(None));
+    module.set_iter_result(TypeId::of::<ImmutableString>(), |value| match value.into_immutable_string() {
+        Ok(text) if is_marked(&text) => never(Some("a text with results in it")),
+        Ok(text) => Box::new(text.chars().map(|c| Ok(c.into())).collect::<Vec<_>>().into_iter()) as Items,
+        Err(_) => Box::new(std::iter::empty()) as Items,
+    });
+    engine.register_global_module(module.into());
+}
+
 /// `+` and interpolation make texts with values in them.
 fn register_joins(engine: &mut Engine) {
     fn join(left: &str, value: &Pending) -> String {
@@ -139,15 +163,17 @@ fn register_joins(engine: &mut Engine) {
     engine.register_fn("+", |left: &str, right: Pending| join(left, &right));
     engine.register_fn("+", |left: Pending, right: &str| join("", &left) + right);
     engine.register_fn("+", |left: Pending, right: Pending| join(&join("", &left), &right));
-    engine
-        .register_fn("+", |c: NativeCallContext, _: Pending, _: INT| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-    engine
-        .register_fn("+", |c: NativeCallContext, _: INT, _: Pending| -> Result<bool, Fault> { Err(pending_fault(&c)) });
-    engine.register_fn("+", |c: NativeCallContext, _: Pending, _: FLOAT| -> Result<bool, Fault> {
-        Err(pending_fault(&c))
+    engine.register_fn("+", |c: NativeCallContext, p: Pending, _: INT| -> Result<bool, Fault> {
+        Err(pending_fault(&c, &p))
     });
-    engine.register_fn("+", |c: NativeCallContext, _: FLOAT, _: Pending| -> Result<bool, Fault> {
-        Err(pending_fault(&c))
+    engine.register_fn("+", |c: NativeCallContext, _: INT, p: Pending| -> Result<bool, Fault> {
+        Err(pending_fault(&c, &p))
+    });
+    engine.register_fn("+", |c: NativeCallContext, p: Pending, _: FLOAT| -> Result<bool, Fault> {
+        Err(pending_fault(&c, &p))
+    });
+    engine.register_fn("+", |c: NativeCallContext, _: FLOAT, p: Pending| -> Result<bool, Fault> {
+        Err(pending_fault(&c, &p))
     });
     // A step in a text stands for its output.
     engine.register_fn("to_string", |c: NativeCallContext, step: &mut Step| -> Result<String, Fault> {
@@ -169,39 +195,5 @@ fn register_joins(engine: &mut Engine) {
             .register_fn("+", |c: NativeCallContext, _: Step, _: &str| -> Result<bool, Fault> { Err(step_fault(&c)) });
         engine
             .register_fn("+", |c: NativeCallContext, _: &str, _: Step| -> Result<bool, Fault> { Err(step_fault(&c)) });
-    }
-}
-
-/// Texts with marks in them are not what they look like: asking them anything is an error.
-fn register_texts(engine: &mut Engine) {
-    macro_rules! compare {
-        ($($op:literal $apply:tt),*) => {$(
-            engine.register_fn($op, |c: NativeCallContext, a: ImmutableString, b: ImmutableString| -> Result<bool, Fault> {
-                if is_marked(&a) || is_marked(&b) { Err(pending_fault(&c)) } else { Ok(a.as_str() $apply b.as_str()) }
-            });
-        )*};
-    }
-    compare!("==" ==, "!=" !=, "<" <, "<=" <=, ">" >, ">=" >=);
-    macro_rules! plain {
-        ($($name:literal ($($extra:ident),*) -> $out:ty = $body:expr;)*) => {$(
-            engine.register_fn($name, |c: NativeCallContext, text: ImmutableString $(, $extra: ImmutableString)*| -> Result<$out, Fault> {
-                if is_marked(&text) $(|| is_marked(&$extra))* {
-                    return Err(pending_fault(&c));
-                }
-                let body: fn(&str $(, plain!(@text $extra))*) -> $out = $body;
-                Ok(body(&text $(, &$extra)*))
-            });
-        )*};
-        (@text $extra:ident) => { &str };
-    }
-    plain! {
-        "len"() -> INT = |text| text.chars().count() as INT;
-        "is_empty"() -> bool = |text| text.is_empty();
-        "to_upper"() -> String = |text| text.to_uppercase();
-        "to_lower"() -> String = |text| text.to_lowercase();
-        "contains"(part) -> bool = |text, part| text.contains(part);
-        "starts_with"(part) -> bool = |text, part| text.starts_with(part);
-        "ends_with"(part) -> bool = |text, part| text.ends_with(part);
-        "split"(part) -> rhai::Array = |text, part| text.split(part).map(|piece| Dynamic::from(piece.to_owned())).collect();
     }
 }

@@ -3,6 +3,7 @@
 use rhai::{Dynamic, Map};
 
 use super::fault::{Fault, raise, readable_type};
+use super::reference::Kind;
 use super::session;
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::plan::unit;
@@ -65,8 +66,11 @@ impl Options {
 
 /// An option that does not exist.
 pub fn unknown_key(key: &str, what: &str, known: &[&'static str], span: Span) -> Fault {
-    let problem = Diagnostic::new("flow::lang::unknown_option", format!("{what} has no option `{key}`"))
-        .label(span, "given here");
+    let problem = Diagnostic::new("flow::lang::unknown_option", format!("{what} has no option `{key}`")).label_word(
+        span,
+        key,
+        "given here",
+    );
     raise(match did_you_mean(key, known.iter().copied()) {
         Some(help) => problem.help(help),
         None => problem.help(format!("its options: {}", known.join(", "))),
@@ -78,15 +82,34 @@ pub fn wrong(what: &str, wanted: &str, value: &Dynamic, span: Span) -> Fault {
     if value.is::<super::handle::Pending>() {
         return raise(
             Diagnostic::new("flow::lang::pending", format!("{what} must be known before the run, but this is the result of a step"))
-                .label(span, "given here")
+                .label_word(span, key_of(what), "given here")
                 .help("values that policies and settings are made of cannot come from steps; to decide by a result use `.when(|| …)`"),
         );
     }
     raise(
         Diagnostic::new("flow::lang::option", format!("{what} must be {wanted}, but it is {}", shown(value)))
-            .label(span, "given here")
-            .help(format!("give {wanted}")),
+            .label_word(span, written(value).unwrap_or_else(|| key_of(what).to_owned()), "given here")
+            .help(match item_of(what) {
+                Some(item) => format!("give {wanted}; `flow docs {item}` shows an example"),
+                None => format!("give {wanted}"),
+            }),
     )
+}
+
+/// The key that a description such as "`jitter` of retry" begins with.
+fn key_of(what: &str) -> &str {
+    what.split('`').nth(1).unwrap_or_default()
+}
+
+/// What of the reference a description such as "`jitter` of retry" is about.
+fn item_of(what: &str) -> Option<&str> {
+    let mut words = what.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| word.len() > 2);
+    let known = super::functions::catalogue();
+    words.rfind(|word| known.items.iter().any(|item| item.name == *word && item.kind != Kind::Property))
+}
+
+fn written(value: &Dynamic) -> Option<String> {
+    value.read_lock::<rhai::ImmutableString>().map(|text| text.to_string())
 }
 
 fn shown(value: &Dynamic) -> String {
@@ -106,13 +129,25 @@ pub fn text(value: &Dynamic, what: &str, span: Span) -> Result<String, Fault> {
                     "flow::lang::pending",
                     format!("{what} must be known before the run, but a result of a step is in it"),
                 )
-                .label(span, "given here")
+                .label_word(span, key_of(what), "given here")
                 .help("only what a step runs, reads or gets as its environment can hold results of others"),
             ))
         }
         Some(text) => Ok(text.to_string()),
         None => Err(wrong(what, "a text", value, span)),
     }
+}
+
+/// A name that the script gives to something: no result of a step can be in it.
+pub fn name<'a>(context: &rhai::NativeCallContext, name: &'a str) -> Result<&'a str, Fault> {
+    if !super::convert::is_marked(name) {
+        return Ok(name);
+    }
+    Err(raise(
+        Diagnostic::new("flow::lang::pending", "a name must be known before the run, but a result of a step is in it")
+            .label(here(context), "named here")
+            .help("one step for each result: `each(\"name\", x.lines, |item| …)`, whose steps are told apart by their items"),
+    ))
 }
 
 /// A whole number of at least `min`.
@@ -140,7 +175,7 @@ pub fn duration(value: &Dynamic, what: &str, span: Span) -> Result<u64, Fault> {
     let text = text(value, what, span)?;
     unit::parse_duration_ms(&text).map_err(|error| {
         let problem = Diagnostic::new("flow::lang::option", format!("{what} is no duration: {}", error.message))
-            .label(span, "given here");
+            .label_word(span, &text, "given here");
         raise(problem.help(error.help.unwrap_or_else(|| "durations look like `500ms`, `10s`, `1h30m`".to_owned())))
     })
 }
@@ -150,11 +185,13 @@ pub fn choice<T: Copy>(value: &Dynamic, what: &str, choices: &[(&'static str, T)
     let text = text(value, what, span)?;
     choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        let problem =
-            Diagnostic::new("flow::lang::choice", format!("{what} cannot be `{text}`")).label(span, "given here");
-        raise(problem.help(
-            did_you_mean(&text, names.iter().copied()).unwrap_or_else(|| format!("one of: {}", names.join(", "))),
-        ))
+        let problem = Diagnostic::new("flow::lang::choice", format!("{what} cannot be `{text}`")).label_word(
+            span,
+            &text,
+            "given here",
+        );
+        let help = did_you_mean(&text, names.iter().copied());
+        raise(problem.help(help.unwrap_or_else(|| format!("one of: {}", names.join(", ")))))
     })
 }
 

@@ -255,6 +255,8 @@ fn retry(value: &Dynamic, span: crate::diag::Span) -> Result<Retry, Fault> {
     if let Some(delay) = options.duration("delay")? {
         retry.delay_ms = delay;
     }
+    // Without one, the bound is not to cut off a delay that was asked for.
+    retry.max_delay_ms = retry.max_delay_ms.max(retry.delay_ms);
     if let Some(most) = options.duration("max_delay")? {
         retry.max_delay_ms = most;
     }

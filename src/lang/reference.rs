@@ -65,10 +65,10 @@ struct Metadata {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Function {
-    name: String,
+pub struct Function {
+    pub name: String,
     #[serde(default)]
-    params: Vec<Parameter>,
+    pub params: Vec<Parameter>,
     #[serde(default)]
     return_type: String,
     #[serde(default)]
@@ -76,37 +76,25 @@ struct Function {
 }
 
 #[derive(Deserialize)]
-struct Parameter {
+pub struct Parameter {
     #[serde(default)]
     name: Option<String>,
     #[serde(default, rename = "type")]
-    kind: Option<String>,
+    pub kind: Option<String>,
 }
 
 impl Catalogue {
-    /// Reads off an engine.
-    pub fn of(engine: &Engine) -> Self {
-        let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
-        let metadata: Metadata = serde_json::from_str(&json).unwrap_or(Metadata { functions: Vec::new() });
+    /// Reads off an engine with flow's functions alone, and one with Rhai's as well.
+    pub fn of(flow: &Engine, whole: &Engine) -> Self {
         let mut items: Vec<Item> = Vec::new();
-        let mut all = Vec::new();
-        for mut function in metadata.functions {
-            if function.name == super::functions::CALL {
-                function.name = "call".into();
-            }
-            if function.name.contains('$') || function.name.starts_with("__") {
-                continue;
-            }
+        let all = functions_of(whole)
+            .iter()
+            .map(|function| (function.name.clone(), signature(function, is_method(function))))
+            .collect();
+        for function in functions_of(flow) {
             let operator = !function.name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-            let method =
-                function.params.first().is_some_and(|p| p.name.as_deref().is_some_and(|n| n == "step" || n == "flow"))
-                    && !operator;
+            let method = is_method(&function);
             let signature = signature(&function, method);
-            all.push((function.name.clone(), signature.clone()));
-            let ours = function.doc_comments.iter().any(|line| line.starts_with("///")) && is_ours(&function);
-            if !ours {
-                continue;
-            }
             let kind = match (operator, method) {
                 (true, _) => Kind::Operator,
                 (_, true) => Kind::Method,
@@ -114,6 +102,8 @@ impl Catalogue {
             };
             let text = text_of(&function.doc_comments);
             match items.iter_mut().find(|item| item.name == function.name && item.kind == kind) {
+                // An operator has one form, whatever stands beside it.
+                Some(_) if kind == Kind::Operator => {}
                 Some(item) => {
                     // The form that says most comes first.
                     if text.len() > item.text.len() {
@@ -132,7 +122,12 @@ impl Catalogue {
                 name: name.into(),
                 kind: Kind::Property,
                 signatures: vec![format!("step.{name}")],
-                text: format!("{}{}.", meaning[..1].to_uppercase(), &meaning[1..]),
+                text: format!(
+                    "{}{}{}",
+                    meaning[..1].to_uppercase(),
+                    &meaning[1..],
+                    if meaning.ends_with('?') { "" } else { "." }
+                ),
             });
         }
         items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
@@ -179,20 +174,35 @@ impl Catalogue {
     }
 }
 
-fn is_ours(function: &Function) -> bool {
-    // The call's context, which they all take, does not stand in the metadata; that they can fail in our way does.
-    function.return_type.contains("Fault") || super::functions::NAMES.contains(&function.name.as_str())
+/// All functions of an engine that scripts can call.
+pub fn functions_of(engine: &Engine) -> Vec<Function> {
+    let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
+    let mut functions = serde_json::from_str::<Metadata>(&json).map_or(Vec::new(), |metadata| metadata.functions);
+    functions.retain(|function| !function.name.contains('$') && !function.name.starts_with("__"));
+    for function in &mut functions {
+        if function.name == super::functions::CALL {
+            function.name = "call".into();
+        }
+    }
+    functions
+}
+
+fn is_method(function: &Function) -> bool {
+    let named = |p: &Parameter| p.name.as_deref().is_some_and(|name| name == "step" || name == "flow");
+    function.name.starts_with(char::is_alphabetic)
+        && function.params.first().is_some_and(|p| named(p) && p.kind.as_deref() == Some("Step"))
 }
 
 fn signature(function: &Function, method: bool) -> String {
     let params: Vec<String> = function
         .params
         .iter()
-        .filter(|p| !p.kind.as_deref().is_some_and(|kind| kind.contains("NativeCallContext")))
         .skip(usize::from(method))
         .map(|p| {
             let kind = p.kind.as_deref().map_or("any".to_owned(), short_type);
             match p.name.as_deref() {
+                // A value of several kinds: which, stands in the text.
+                Some(name) if name != "_" && kind == "any" => name.to_owned(),
                 Some(name) if name != "_" => format!("{name}: {kind}"),
                 _ => kind,
             }

@@ -478,7 +478,7 @@ impl Builder {
                         "flow::plan::unknown_step",
                         format!("`{name}` in `{}` is not a step of this script", expression.text),
                     )
-                    .label(expression.span, "used here");
+                    .label_word(expression.span, expression.text.as_str(), "used here");
                     problem = match did_you_mean(&name, names.iter().copied()) {
                         Some(help) => problem.help(help),
                         None => problem.help("names in an expression are names of steps; a value of the script goes in by a closure or a backtick string"),
@@ -497,7 +497,7 @@ pub fn expression_error(expression: &Expression, error: super::expression::Error
         "flow::plan::expression",
         format!("the expression `{}` cannot be read: {}", expression.text, error.message),
     )
-    .label(expression.span, "this expression");
+    .label_word(expression.span, expression.text.as_str(), "this expression");
     diagnostic.help(
         error
             .help

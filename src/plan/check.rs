@@ -43,7 +43,7 @@ pub fn warnings(plan: &Plan) -> Vec<Diagnostic> {
     policies::rules(plan, &mut found);
     policies::without_effect(plan, &mut found);
     hooks::skipped(plan, &tree, &mut found);
-    found.list
+    found.list.into_iter().map(Diagnostic::as_warning).collect()
 }
 
 /// What has been found so far.

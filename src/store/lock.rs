@@ -3,9 +3,20 @@
 //! people.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+/// How long a refusal may last before it counts. Somebody who only looks whether the run is alive holds the lock for a
+/// moment.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// The same where the process that took the lock is gone, or is this one: a child that it was just starting has the
+/// lock until it becomes another program, which a busy machine may put off.
+const LONG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lock of one run, held until this is dropped.
 #[derive(Debug)]
@@ -33,24 +44,25 @@ impl RunLock {
         let path = path(folder);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(NotLocked::Io)?;
-        // Somebody who only looks whether the run is alive holds the lock for a moment, so one refusal says nothing.
-        let mut tries = 0;
+        let begun = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(NotLocked::Io(error)),
-                Err(TryLockError::WouldBlock) if tries < 5 => {
-                    tries += 1;
-                    std::thread::sleep(Duration::from_millis(2));
-                }
                 Err(TryLockError::WouldBlock) => {
-                    let mut pid = String::new();
-                    let _ = file.read_to_string(&mut pid);
-                    return Err(NotLocked::Busy(pid.trim().parse().ok()));
+                    let holder = holder(&mut file);
+                    let patience = if holder.is_some_and(is_another) { PATIENCE } else { LONG_PATIENCE };
+                    if begun.elapsed() > patience {
+                        return Err(NotLocked::Busy(holder));
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
                 }
             }
         }
-        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(NotLocked::Io)?;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(NotLocked::Io)?;
         Ok(RunLock { file: Some(file), folder: folder.to_owned(), tidy })
     }
 }
@@ -66,6 +78,20 @@ impl Drop for RunLock {
         }
         self.file.take();
     }
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut pid = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut pid).ok()?;
+    pid.trim().parse().ok()
+}
+
+/// Is this a living process, and not ours?
+fn is_another(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().filter(|_| pid != std::process::id()).and_then(Pid::from_raw);
+    // One that may not be signalled lives as well.
+    pid.is_some_and(|pid| test_kill_process(pid).err() != Some(Errno::SRCH))
 }
 
 /// Does a process work on the run in this folder?
@@ -93,7 +119,12 @@ mod tests {
             other => panic!("{other:?}"),
         }
         drop(lock);
-        assert!(!is_held(folder.path()));
+        // A process that another test is just starting may have the lock for a moment longer.
+        let begun = Instant::now();
+        while is_held(folder.path()) {
+            assert!(begun.elapsed() < LONG_PATIENCE * 10);
+            std::thread::yield_now();
+        }
         RunLock::take(folder.path(), 0).unwrap();
     }
 

@@ -4,6 +4,7 @@
 //! for [`progress`] no terminal: the doors say how wide the screen is, what time it is, and where the text goes.
 
 mod counts;
+mod diagnostic;
 pub mod docs;
 pub mod json;
 pub mod logs;
@@ -18,6 +19,7 @@ mod summary;
 pub mod time;
 mod why;
 
+pub use diagnostic::diagnostic;
 pub use look::{Look, Tone};
 pub use params::parameters;
 pub use place::{is_secret, place};

@@ -145,3 +145,17 @@ fn closures_are_found_again_in_a_new_compilation() {
     let (decision, _) = program.decide(&stored, &inputs(vec![result("a", Status::Success, json!(""))]));
     assert_eq!(decision, Decision::Is(true));
 }
+
+#[test]
+fn methods_can_be_called_on_results() {
+    let (program, plan) = plan_of(
+        r#"let a = sh("a", "x"); call("n", || a.output.len() + a.lines.len()); call("m", || { a.output.push(9); 1 });"#,
+    )
+    .expect("a plan");
+    let given = || inputs(vec![result("a", Status::Success, json!([1, 2, 3]))]);
+    let Task::Call(closure) = &*plan.step(StepId(1)).task else { panic!("a call") };
+    assert_eq!(program.call(closure, None, &given()), Ok(json!(6)));
+    let Task::Call(closure) = &*plan.step(StepId(2)).task else { panic!("a call") };
+    let failure = program.call(closure, None, &given()).expect_err("results cannot be changed");
+    assert!(failure.message.contains("can be read, but not set"), "{}", failure.message);
+}

@@ -52,7 +52,7 @@ proptest! {
         let plan = spec::plan(&raw, header, May { reversed: dice % 2 == 0, ..May::default() });
         let mut play = Play::of(&plan, world, dice, false);
         play.give(Input::Start);
-        play.to_the_end();
+        play.finish();
         like_the_naive_reading(&play, &plan, world);
     }
 }
@@ -79,7 +79,7 @@ proptest! {
             } else if lot.below(20) == 0 {
                 // Or a person interrupts it.
                 play.give(Input::Stop(Stop::Interrupted));
-                play.to_the_end();
+                play.finish();
                 if !play.state().status.is_final() {
                     assert_eq!(play.state().status, RunStatus::Paused);
                     play.crash(play.records.len());
@@ -145,7 +145,7 @@ proptest! {
                 2 if asked.is_none() => {
                     play.give(Input::Stop(Stop::Interrupted));
                     if lot.below(2) == 0 {
-                        play.to_the_end();
+                        play.finish();
                         if play.state().status == RunStatus::Paused {
                             play.crash(play.records.len());
                         }
@@ -173,7 +173,7 @@ proptest! {
         let plan = spec::plan(&raw, header, May { stop: true, ..May::default() });
         let mut play = Play::of(&plan, world, dice, false);
         play.give(Input::Start);
-        play.to_the_end();
+        play.finish();
         play.check_end();
         let stopped = play.records.iter().any(|record| matches!(*record.event, Event::Stopping { .. }));
         if !stopped {

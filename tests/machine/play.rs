@@ -1,16 +1,17 @@
 //! Plays a run: the machine, a world, and a random order in which things come in. Every answer of the machine is checked
 //! against what must always hold, by books of its own.
 
+mod checks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flow::engine::machine::{Asked, Effect, Input, Machine, Timer, asked};
 use flow::event::{Created, Event, Record, Stop};
-use flow::plan::{Growth, Moment, Plan, Rule, StepId, Task};
+use flow::plan::{Growth, Plan, StepId, Task};
 use flow::state::{RunState, Seen, Status};
 
 use crate::naive::End;
-use crate::spec::{judged, moment_of};
 use crate::world::{Fate, World};
 
 /// Numbers that look random, from a seed.
@@ -231,105 +232,6 @@ impl Play {
         }
     }
 
-    fn check_event(&mut self, event: &Event) {
-        let state = &self.shadow;
-        let id = match event {
-            Event::Started { step, .. }
-            | Event::Retrying { step, .. }
-            | Event::Waiting { step, .. }
-            | Event::Finished { step, .. }
-            | Event::Skipped { step, .. }
-            | Event::Interrupted { step, .. }
-            | Event::Cancelled { step } => *step,
-            Event::Decided { step, saw, .. } => {
-                let hook = moment_of(&state.plan, *step).is_some();
-                assert!(!hook || saw.iter().all(|read| !read.handles), "a hook handles nothing");
-                *step
-            }
-            Event::Planned { of: Some(group), .. } => {
-                let again = !matches!(*state.plan.step(*group).task, Task::Repeat(_));
-                assert!(!again || state.step(*group).expansions == 0, "a fan-out is evaluated again");
-                return;
-            }
-            _ => return,
-        };
-        let path = state.plan.path(id);
-        assert!(!self.finals.contains_key(&id), "`{path}` is final and yet {event:?}");
-        if let Event::Decided { branch, .. } = event {
-            // A flow or loop may have a condition of its own beside that of its first branch.
-            let step = state.plan.step(id);
-            let most = if step.task.is_group() && step.when.is_some() && *branch == 0 { 2 } else { 1 };
-            let same = state.decisions.iter().filter(|known| known.step == id && known.branch == *branch).count();
-            assert!(same < most, "`{path}` is asked again");
-            return;
-        }
-        assert!(!state.step(id).status.is_final());
-        if let Event::Finished { outcome, .. } = event {
-            let well = outcome.error.is_none();
-            self.finals.insert(id, if well { Status::Success } else { Status::Failed });
-            let open = state
-                .plan
-                .ids()
-                .find(|child| state.plan.step(*child).parent == Some(id) && !state.step(*child).status.is_final());
-            assert!(open.is_none() || !well, "`{path}` ends before its children");
-        }
-        if matches!(event, Event::Skipped { .. } | Event::Cancelled { .. }) {
-            self.finals.insert(id, Status::Skipped);
-        }
-        let begins = matches!(event, Event::Started { .. } | Event::Waiting { .. }) && state.step(id).attempt == 0;
-        if begins && !state.plan.complete {
-            assert!(may_run_early(&state.plan, &self.wanted, id), "`{path}` starts before the script asks for it");
-        }
-        if let Event::Started { attempt, .. } = event {
-            let step = state.plan.step(id);
-            let main = moment_of(&state.plan, id).is_none();
-            assert!(state.stopping.is_none() || !main, "`{path}` starts although the run is being stopped");
-            assert!(state.stopping != Some(Stop::Interrupted) && state.stopping != Some(Stop::Cancelled));
-            let open = |group: StepId| state.step(group).status == Status::Running;
-            assert!(step.parent.is_none_or(open), "`{path}` starts before its group");
-            let first = |hook: &StepId| moment_of(&state.plan, *hook) == Some(Moment::Start);
-            let mut hooks = state.plan.ids().filter(first);
-            let early = hooks.any(|hook| !state.step(hook).status.is_final());
-            assert!(!early || !main || self.in_pieces, "`{path}` starts before the start hooks have ended");
-            if *attempt == 1 {
-                self.check_start(id);
-            }
-        }
-    }
-
-    /// What must hold of every step that starts.
-    fn check_start(&self, id: StepId) {
-        let state = &self.shadow;
-        let step = state.plan.step(id);
-        let seen = |wanted: Seen| judged(step).any(|edge| state.seen(edge.from) == wanted);
-        let at_once = match step.policy().rule {
-            Rule::OneSuccess => seen(Seen::Success),
-            Rule::OneFailed => seen(Seen::Failed),
-            _ => false,
-        };
-        let open = |from: StepId| state.seen(from) == Seen::Open;
-        let path = state.plan.path(id);
-        assert!(at_once || !judged(step).any(|edge| open(edge.from)), "`{path}` starts before its predecessors ended");
-        let reads = step.after.iter().filter(|edge| edge.kind == flow::plan::EdgeKind::Condition);
-        assert!(!reads.into_iter().any(|edge| open(edge.from)), "`{path}` starts before what it reads has ended");
-    }
-
-    fn check_slots(&self) {
-        let state = &self.shadow;
-        let max = state.plan.header.settings.max_parallel.unwrap_or(2);
-        assert!(self.running.len() as u32 <= max, "{} attempts go on, {max} may", self.running.len());
-        for (name, max) in [("one", 1), ("two", 2)] {
-            let holds = |id: StepId| {
-                let asked = state.plan.step(id).policy().limits.iter().filter(|(limit, _)| limit == name);
-                asked.map(|(_, shares)| *shares).sum::<u32>().min(max)
-            };
-            let groups = |id: StepId| state.plan.ids().filter(move |group| is_inside(&state.plan, id, *group));
-            let covered = |id: StepId| groups(id).any(|group| holds(group) > 0);
-            let running = self.running.keys().map(|(id, _)| *id).filter(|id| !covered(*id)).map(holds);
-            assert!(running.sum::<u32>() <= max, "more than {max} shares of `{name}` are held");
-        }
-    }
-
     /// Has a step not begun, and has its condition not been asked for either?
     pub fn is_untouched(&self, id: StepId) -> bool {
         let asked = self.next.iter().any(|next| matches!(next, Next::Decided(step, _) if *step == id));
@@ -399,7 +301,7 @@ impl Play {
     }
 
     /// Lets everything come in until the run is at its end.
-    pub fn to_the_end(&mut self) {
+    pub fn finish(&mut self) {
         let mut steps = 0;
         while !self.closed {
             assert!(self.can_go_on(), "the run hangs: {}", self.story());
@@ -425,53 +327,5 @@ impl Play {
             Seen::Open | Seen::Failed => panic!("`{}` is not final\n{}", self.path(id), self.story()),
         };
         self.state().plan.ids().filter_map(|id| Some((self.path(id), end(id)?))).collect()
-    }
-
-    /// The state is what the events say, and all is at its end.
-    pub fn check_end(&self) {
-        let folded = &self.shadow;
-        assert_eq!(folded.status, self.state().status);
-        for id in self.state().plan.ids() {
-            assert_eq!(folded.step(id).status, self.state().step(id).status);
-            assert_eq!(folded.step(id).attempt, self.state().step(id).attempt);
-            let parent = folded.plan.step(id).parent.map(|group| folded.step(group).status);
-            if folded.step(id).status == Status::Cancelled && folded.status.is_final() {
-                let fits = matches!(parent, None | Some(Status::Cancelled | Status::Failed));
-                assert!(fits, "`{}` is cancelled, its group is not\n{}", self.path(id), self.story());
-            }
-        }
-        assert_eq!(folded.plan.steps.len(), self.state().plan.steps.len());
-        assert!(self.running.is_empty(), "attempts go on after the end");
-        if self.state().status.is_final() {
-            assert!(self.state().steps.iter().all(|step| step.status.is_final()), "{}", self.story());
-        }
-    }
-}
-
-fn is_inside(plan: &Plan, id: StepId, group: StepId) -> bool {
-    std::iter::successors(plan.step(id).parent, |above| plan.step(*above).parent).any(|above| above == group)
-}
-
-/// May this step run although the script is not at its end: is it part of what the wanted ones need?
-fn may_run_early(plan: &Plan, wanted: &[StepId], id: StepId) -> bool {
-    let mut needed: BTreeSet<StepId> = wanted.iter().copied().collect();
-    let mut whole = needed.clone();
-    loop {
-        let before = (needed.len(), whole.len());
-        for id in needed.clone() {
-            let step = plan.step(id);
-            whole.extend(step.after.iter().map(|edge| edge.from));
-            if let Task::Flow(branches) = &*step.task {
-                whole.extend(branches.iter().filter_map(|branch| branch.when.as_ref()).flat_map(|when| when.steps()));
-            }
-            needed.extend(step.parent);
-        }
-        let inner = |id: &StepId| plan.step(*id).parent.is_some_and(|group| whole.contains(&group));
-        let inner: Vec<StepId> = plan.ids().filter(inner).collect();
-        whole.extend(inner);
-        needed.extend(&whole);
-        if before == (needed.len(), whole.len()) {
-            return needed.contains(&id) || moment_of(plan, id).is_some();
-        }
     }
 }

@@ -77,13 +77,13 @@ impl Script {
             header.looked_at = play.state().plan.header.looked_at.clone();
             header.looked_at.extend(looked_at);
         }
-        for n in 0..from {
-            let late = self.plan.steps[n].after.iter().filter(|edge| (from..to).contains(&edge.from.index()));
+        for (step, id) in self.plan.steps[..from].iter().zip(&ids) {
+            let late = step.after.iter().filter(|edge| (from..to).contains(&edge.from.index()));
             let late: Vec<Edge> = late.map(|edge| Edge { from: number(edge.from), ..*edge }).collect();
-            if !late.is_empty() && play.is_untouched(ids[n]) {
-                let mut changed = play.state().plan.step(ids[n]).clone();
+            if !late.is_empty() && play.is_untouched(*id) {
+                let mut changed = play.state().plan.step(*id).clone();
                 late.iter().for_each(|edge| changed.add_edge(edge.from, edge.kind));
-                growth.changed.push((ids[n], changed));
+                growth.changed.push((*id, changed));
             }
         }
         play.give(Input::Grow(Box::new(growth)));

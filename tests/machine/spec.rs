@@ -170,16 +170,15 @@ fn add_edges(plan: &mut Plan, raw: &[Raw], may: May) {
         for (target, kind) in [(bytes[2], bytes[4]), (bytes[3], bytes[4] / 4), (bytes[8], 3)] {
             // High bytes: no edge.
             let from = StepId(u32::from(target) % raw.len() as u32);
-            if target < 8 && target == 0 || target > 200 {
+            if target == 0 || target > 200 {
                 continue;
             }
             match kind % 4 {
-                0 | 1 => {
-                    if may.anything && kind > 200 || arcs.add(plan, from, id) {
-                        let kind = if kind % 4 == 0 { EdgeKind::Order } else { EdgeKind::Data };
-                        plan.steps[id.index()].add_edge(from, kind);
-                    }
+                0 | 1 if may.anything && kind > 200 || arcs.add(plan, from, id) => {
+                    let kind = if kind % 4 == 0 { EdgeKind::Order } else { EdgeKind::Data };
+                    plan.steps[id.index()].add_edge(from, kind);
                 }
+                0 | 1 => {}
                 // A condition: of the step itself, or of its branch. It reads only what was declared before.
                 _ if from.0 < id.0 && arcs.add(plan, from, id) => read(plan, from, id, bytes[9] > 100),
                 _ => {}

@@ -75,7 +75,7 @@ impl World {
     pub fn expand(self, plan: &Plan, id: StepId, iteration: u32) -> Result<Growth, Failure> {
         let path = plan.path(id);
         let drawn = self.draw(&path, 5_000 + u64::from(iteration));
-        if drawn % 16 == 0 {
+        if drawn.is_multiple_of(16) {
             return Err(Failure::new(FailureKind::Script, "no items"));
         }
         let mut growth = Growth { base: plan.steps.len() as u32, ..Growth::default() };
@@ -109,7 +109,7 @@ impl World {
         child.key = Some(key.to_string().into());
         child.parent = Some(group);
         let policy = child.policy_mut();
-        policy.rule = Rule::ALL[if drawn % 4 == 0 { (drawn / 4 % 6) as usize } else { 0 }].1;
+        policy.rule = Rule::ALL[if drawn.is_multiple_of(4) { (drawn / 4 % 6) as usize } else { 0 }].1;
         policy.on_error = [None, None, Some(OnError::Continue), Some(OnError::Skip)][(drawn / 64 % 4) as usize];
         if let (Some(before), 0) = (before, drawn / 256 % 3) {
             child.add_edge(before, EdgeKind::Order);

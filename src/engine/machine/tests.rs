@@ -4,7 +4,8 @@ use super::*;
 use crate::diag::Span;
 use crate::event::{Because, Created, FailureKind, Skip};
 use crate::plan::{
-    Backoff, Branch, Closure, Condition, Each, EdgeKind, Header, Json, Limit, OnError, Repeat, Retry, Step, Task, Value,
+    Backoff, Branch, Closure, Condition, Each, EdgeKind, Header, Json, Limit, OnError, Repeat, Retry, Rule, Step, Task,
+    Value,
 };
 
 /// A run under test.

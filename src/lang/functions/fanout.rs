@@ -33,8 +33,7 @@ fn child(
         if !value.is_unit() {
             problem = problem.help("the closure must return the step of the item: `|item| sh(…)`; to compute a value for each item: `|item| call(\"name\", || …)`");
         } else {
-            problem = problem
-                .help("the closure must return the step of the item as its last expression, without a `;` after it");
+            problem = problem.help("the closure must return the step of the item: let that be its last line");
         }
         return Err(raise(problem));
     }
@@ -47,7 +46,7 @@ fn child(
                 "flow::lang::outside_step",
                 format!("the closure returned `{}`, which was declared outside of it", builder.step(returned).name),
             )
-            .label(span, "for each item")
+            .label(span, "returned for each item")
             .label(builder.step(returned).span, "declared here")
             .help("declare the step of an item inside the closure"));
         }
@@ -212,18 +211,18 @@ fn load(context: &NativeCallContext, file: &str) -> Result<std::sync::Arc<crate:
                 "flow::lang::import_outside",
                 format!("the workflow `{file}` is outside of the script's folder"),
             )
-            .label(span, "named here")
+            .label_word(span, file, "named here")
             .help("put workflows that belong together below one folder; a run keeps a copy of all of them"),
         ));
     }
     program.load(&name).map_err(|problem| match problem {
         LoadProblem::Missing => {
-            let known: Vec<String> = program.importable().into_iter().map(|name| name + ".rhai").collect();
+            let known: Vec<String> = program.importable(&name).into_iter().map(|name| name + ".rhai").collect();
             let problem = Diagnostic::new(
                 "flow::file::missing",
                 format!("there is no workflow `{file}` below the script's folder"),
             )
-            .label(span, "named here");
+            .label_word(span, file, "named here");
             raise(match did_you_mean(&name, known.iter().map(String::as_str)) {
                 Some(help) => problem.help(help),
                 None => problem.help("the path is relative to the folder of the script that is run"),
@@ -248,7 +247,7 @@ fn sub_workflow(
     if depth > NESTED {
         return Err(raise(
             Diagnostic::new("flow::lang::workflow_depth", format!("workflows are nested more than {NESTED} deep"))
-                .label(span, "here")
+                .label_word(span, file, "here")
                 .help("does a workflow contain itself?"),
         ));
     }
@@ -262,7 +261,7 @@ fn sub_workflow(
     if let Some((name, _)) = frame.and_then(|frame| frame.args.into_iter().next()) {
         return Err(raise(
             Diagnostic::new("flow::param::unknown", format!("the workflow `{file}` has no parameter `{name}`"))
-                .label(span, "given here")
+                .label_word(span, name.as_str(), "given here")
                 .help(format!("`flow script {file} --help` lists its parameters")),
         ));
     }
@@ -300,25 +299,18 @@ pub mod functions {
     pub fn each(context: NativeCallContext, name: &str, items: Dynamic, closure: FnPtr) -> Result<Step, Fault> {
         let pending = items.is::<Pending>() || items.is::<Step>();
         let span = here(&context);
-        if !pending && let Err(kind) = items_of(items.clone()) {
-            return Err(wrong("what `each` goes through", "an array, a range or a result", &items, span)).map_err(
-                |fault| {
-                    let _ = kind;
-                    fault
-                },
-            );
-        }
+        let wrong_items = || wrong("what `each` goes through", "an array, a range or a result", &items, span);
+        let known = if pending { None } else { Some(items_of(items.clone()).map_err(|_| wrong_items())?) };
         let step = declare(&context, name, |session, span| {
             let body = closures::freeze(session, &closure, span)?;
             let items = if pending { Some(to_value(session, &items, Steps::AsOutput, span)?) } else { None };
             Ok(Task::Each(Each { items, body, children: Vec::new() }))
         })?;
-        if !pending {
+        if let Some(items) = known {
             let Some(id) = step.single() else { return Ok(step) };
             let takes = session::with(|s| s.program.function(closure.fn_name(), |_, f| f.parameters))
                 .unwrap_or(1)
                 .saturating_sub(closure.curry().len());
-            let items = items_of(items).unwrap_or_default();
             let ids = children(&context, id, items, |item, index| match takes {
                 0 => closure.call_within_context(&context, ()),
                 1 => closure.call_within_context(&context, (item,)),

@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, did_you_mean};
 use crate::lang::combine;
 use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::{Step, sequence};
-use crate::lang::options::here;
+use crate::lang::options::{self, here};
 use crate::lang::{policies, session};
 use crate::plan::Sequence;
 
@@ -71,6 +71,7 @@ pub mod functions {
     /// In make: a target's recipe. In Airflow: `a >> b >> c`.
     #[rhai_fn(name = "chain", return_raw)]
     pub fn chain_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
+        let name = options::name(&context, name)?;
         let sequence = in_order(&context, &steps)?;
         session::build(&context, |builder, span| Ok(Step::One(builder.chain(name.into(), sequence, span))))
     }
@@ -107,6 +108,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(name = "chain", return_raw)]
     pub fn chain_named_text(context: NativeCallContext, name: &str, arrows: &str) -> Result<Step, Fault> {
+        let name = options::name(&context, name)?;
         let sequence = combine::arrows(&context, arrows)?;
         session::build(&context, |builder, span| Ok(Step::One(builder.chain(name.into(), sequence, span))))
     }
@@ -136,7 +138,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(name = "parallel", return_raw)]
     pub fn parallel_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
-        let span = here(&context);
+        let (span, name) = (here(&context), options::name(&context, name)?);
         let parts = steps.iter().map(|item| sequence(&context, item)).collect::<Result<Vec<_>, _>>()?;
         session::build(&context, |builder, _| {
             // Each part is one child, so that the output has one item for each.
@@ -297,19 +299,16 @@ pub mod functions {
         connect(&context, &Dynamic::from(left), &Dynamic::from(right))
     }
 
-    /// Fans out.
     #[rhai_fn(name = "->", return_raw)]
     pub fn arrow_out(context: NativeCallContext, left: Step, right: Array) -> Result<Step, Fault> {
         connect(&context, &Dynamic::from(left), &right.into())
     }
 
-    /// Fans in.
     #[rhai_fn(name = "->", return_raw)]
     pub fn arrow_in(context: NativeCallContext, left: Array, right: Step) -> Result<Step, Fault> {
         connect(&context, &left.into(), &Dynamic::from(right))
     }
 
-    /// From all to all.
     #[rhai_fn(name = "->", return_raw)]
     pub fn arrow_all(context: NativeCallContext, left: Array, right: Array) -> Result<Step, Fault> {
         connect(&context, &left.into(), &right.into())
@@ -336,8 +335,8 @@ pub mod functions {
                 if !KEYS.contains(&key.as_str()) {
                     let help = did_you_mean(key, KEYS).unwrap_or_else(|| format!("its options: {}", KEYS.join(", ")));
                     return Err(raise(
-                        Diagnostic::new("flow::lang::unknown_option", format!("`swarm` has no option `{key}`"))
-                            .label(here(&context), "given here")
+                        Diagnostic::new("flow::lang::unknown_option", format!("swarm has no option `{key}`"))
+                            .label_word(here(&context), key.as_str(), "given here")
                             .help(help),
                     ));
                 }

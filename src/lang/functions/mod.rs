@@ -18,6 +18,7 @@ pub use groups::in_order;
 
 use super::fault::Fault;
 use super::handle::Step;
+use super::options;
 use super::reference::Catalogue;
 use super::session;
 use crate::diag::Span;
@@ -25,9 +26,6 @@ use crate::plan::{self, Builder, Task};
 
 /// The name of the function `call` in compiled scripts: `call` itself is taken by Rhai.
 pub const CALL: &str = "call_step";
-
-/// Functions of ours whose first parameter is not the call's context.
-pub const NAMES: [&str; 0] = [];
 
 /// Adds all of them to an engine.
 pub fn register(engine: &mut Engine) {
@@ -46,7 +44,11 @@ pub fn register(engine: &mut Engine) {
 /// The reference of all functions, made when it is first needed.
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
-    CATALOGUE.get_or_init(|| Catalogue::of(&super::host::standard()))
+    CATALOGUE.get_or_init(|| {
+        let mut flow = Engine::new_raw();
+        register(&mut flow);
+        Catalogue::of(&flow, &super::host::standard())
+    })
 }
 
 /// Declares a step with this task.
@@ -57,6 +59,7 @@ fn declare(
 ) -> Result<Step, Fault> {
     // Checked first: nothing is converted for a step that cannot be declared.
     session::build(context, |_, _| Ok(()))?;
+    let name = options::name(context, name)?;
     let (task, span) = session::with(|session| {
         let span = session.span(context);
         task(session, span).map(|task| (task, span))

@@ -10,7 +10,7 @@ use crate::lang::options::{self, Options, here, wrong};
 use crate::lang::session::{self, Purpose};
 use crate::lang::{combine, policies};
 use crate::plan::{Json, Limit, Moment, Order, Param};
-use crate::state::result::parse_number;
+use crate::state::result::{parse_number, plain_text};
 
 const KINDS: [(&str, &str); 7] = [
     ("string", "string"),
@@ -85,7 +85,11 @@ fn empty(kind: &str) -> Json {
     }
 }
 
-fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
+fn declare_param(context: &NativeCallContext, name: &str, map: &Map) -> Result<Dynamic, Fault> {
+    declared(options::name(context, name)?, map, here(context))
+}
+
+fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
     let mut options = Options::of(format!("the parameter `{name}`"), map, span);
     let default = options.take("default").map(|value| session::with(|s| to_json(s, &value, span))).transpose()?;
     let kind = options.choice("type", &KINDS)?.unwrap_or_else(|| default.as_ref().map_or("string", kind_of_default));
@@ -98,15 +102,25 @@ fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
     };
     let help = options.text("help")?.unwrap_or_default();
     options.done()?;
-    let bad_default = default.as_ref().filter(|d| read(kind, d).is_none() || !one_of.is_empty() && !one_of.contains(d));
-    if let Some(default) = bad_default {
+    if let Some(default) = default.as_ref().filter(|d| read(kind, d).is_none()) {
         return Err(raise(
             Diagnostic::new(
                 "flow::param::default",
-                format!("the default {default} of the parameter `{name}` does not fit its type or choices"),
+                format!("the default of the parameter `{name}` cannot be {default}: its type is {kind}"),
             )
-            .label(span, "declared here")
-            .help(format!("its type is {kind}: {}", how_to_write(kind))),
+            .label_word(span, "default", "declared here")
+            .help(format!("give {} as default, or another `type`", how_to_write(kind))),
+        ));
+    }
+    if let Some(default) = default.as_ref().filter(|d| !one_of.is_empty() && !one_of.contains(d)) {
+        let choices: Vec<String> = one_of.iter().map(|choice| format!("`{}`", plain_text(choice))).collect();
+        return Err(raise(
+            Diagnostic::new(
+                "flow::param::default",
+                format!("the default of the parameter `{name}` is {default}, which is none of its choices"),
+            )
+            .label_word(span, "default", "declared here")
+            .help(format!("one of: {}; or add it to `one_of`", choices.join(", "))),
         ));
     }
     session::with(|session| {
@@ -120,7 +134,7 @@ fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
             Some(given) => {
                 let given = to_json(session, &given, span)?;
                 let value = read(kind, &given).ok_or_else(|| {
-                    let shown = crate::state::result::plain_text(&given);
+                    let shown = plain_text(&given);
                     raise(
                         Diagnostic::new(
                             "flow::param::value",
@@ -152,12 +166,13 @@ fn declare_param(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
             },
         };
         if !one_of.is_empty() && !one_of.contains(&value) && !describe {
-            let shown = crate::state::result::plain_text(&value);
-            let choices: Vec<String> = one_of.iter().map(crate::state::result::plain_text).collect();
+            let shown = plain_text(&value);
+            let choices: Vec<String> = one_of.iter().map(plain_text).collect();
+            let list = choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
             let near = crate::diag::nearest(&shown, choices.iter().map(String::as_str));
             let help = near.map_or_else(
-                || format!("one of: {}", choices.join(", ")),
-                |n| format!("did you mean `{n}`? It is one of: {}", choices.join(", ")),
+                || format!("one of: {list}"),
+                |near| format!("did you mean `{near}`? It is one of: {list}"),
             );
             return Err(raise(
                 Diagnostic::new("flow::param::value", format!("the parameter `{name}` cannot be `{shown}`"))
@@ -200,7 +215,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(name = "param", return_raw)]
     pub fn param_with(context: NativeCallContext, name: &str, options: Map) -> Result<Dynamic, Fault> {
-        declare_param(name, &options, here(&context))
+        declare_param(&context, name, &options)
     }
 
     /// A parameter of the workflow: a text that must be given.
@@ -210,7 +225,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn param(context: NativeCallContext, name: &str) -> Result<Dynamic, Fault> {
-        declare_param(name, &Map::new(), here(&context))
+        declare_param(&context, name, &Map::new())
     }
 
     /// Settings of the whole script: `max_parallel` (most steps at the same time; by default the number of cores, at least 2), `timeout` (of the run),
@@ -274,7 +289,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn command(context: NativeCallContext, name: &str, closure: FnPtr) -> Result<(), Fault> {
-        let mut closure = closure;
+        let (name, mut closure) = (options::name(&context, name)?, closure);
         // Frozen like every closure: captured variables keep the value that they have now.
         closure.iter_curry_mut().for_each(|value| *value = value.clone().flatten());
         session::build(&context, |_, _| Ok(()))?;
@@ -293,7 +308,7 @@ pub mod functions {
     /// In Airflow: a pool. In GitHub Actions: a concurrency group.
     #[rhai_fn(name = "limit", return_raw)]
     pub fn declare_limit(context: NativeCallContext, name: &str, limit: Dynamic) -> Result<(), Fault> {
-        let span = here(&context);
+        let (span, name) = (here(&context), options::name(&context, name)?);
         let mut declared = Limit::default();
         if let Some(map) = limit.read_lock::<Map>() {
             let mut options = Options::of(format!("the limit `{name}`"), &map, span);
@@ -317,6 +332,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(name = "lock", return_raw)]
     pub fn declare_lock(context: NativeCallContext, name: &str) -> Result<(), Fault> {
+        let name = options::name(&context, name)?;
         session::build(&context, |builder, _| {
             builder.header.limits.insert(name.into(), Limit { max: Some(1), per_minute: None });
             Ok(())
@@ -374,7 +390,7 @@ pub mod functions {
         }
         let text = session::with(|s| to_value(s, &value, Steps::AsOutput, span))?;
         let text = match text {
-            crate::plan::Value::Plain(value) => crate::state::result::plain_text(&value),
+            crate::plan::Value::Plain(value) => plain_text(&value),
             _ => return Err(wrong("what is quoted", "a known value", &value, span)),
         };
         Ok(format!("'{}'", text.replace('\'', "'\\''")).into())

@@ -69,9 +69,15 @@ fn clash(plan: &Plan, first: StepId, second: StepId, more: usize, scope: Option<
             format!("rename one of them, or put them into groups with names of their own, as `chain(\"…\", [{name}])`")
         }
     };
-    Diagnostic::new("flow::plan::duplicate", format!("{times} called `{name}`{within}"))
-        .label(plan.step(second).span, "the name is taken already")
-        .label(plan.step(first).span, "first used here")
+    let problem = Diagnostic::new("flow::plan::duplicate", format!("{times} called `{name}`{within}"));
+    if plan.step(first).span == plan.step(second).span && plan.step(second).key.is_none() {
+        return problem
+            .label_word(plan.step(second).span, name.as_str(), "declared more than once: in a loop or a function")
+            .help(format!("make the names differ, as `{name}-${{i}}` in a backtick text, or use `each(…)`, whose steps are told apart by their items"));
+    }
+    problem
+        .label_word(plan.step(second).span, name.as_str(), "the name is taken already")
+        .label_word(plan.step(first).span, name.as_str(), "first used here")
         .help(help)
 }
 
@@ -100,7 +106,7 @@ pub(super) fn characters(plan: &Plan, found: &mut Findings) {
             Some(better) => format!("names hold letters, digits, `-`, `_` and `.`: for instance `{better}`"),
             None => "names hold letters, digits, `-`, `_` and `.`".to_owned(),
         };
-        found.add(Diagnostic::new("flow::plan::name", message).label(step.span, "declared here").help(help));
+        found.add(Diagnostic::new("flow::plan::name", message).label_word(step.span, name, "declared here").help(help));
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn limits(plan: &Plan, found: &mut Findings) {
         let step = plan.step(id);
         for (name, shares) in &step.policy().limits {
             if let Some(diagnostic) = share(plan, id, name, *shares) {
-                found.add(diagnostic.label(step.span, "asked for here"));
+                found.add(diagnostic.label_word(step.span, name.as_str(), "asked for here"));
             }
         }
     }

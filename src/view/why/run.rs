@@ -31,7 +31,7 @@ impl Story<'_> {
             let path = story.why.path(id);
             match paths.len() {
                 0 if story.why.state.plan.hook(id).is_some() => story.line(&format!("{path}: a hook, for later")),
-                0 => story.line(&format!("{path}: ready to start")),
+                0 => story.line(&format!("{path}: {}", story.ready(id))),
                 _ => story.line(&format!("{path}: waits for {}", list(&paths, 5))),
             }
         });

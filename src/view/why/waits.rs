@@ -3,11 +3,13 @@
 use super::{NAMES, Story};
 use crate::event::RunStatus;
 use crate::plan::wording::list;
-use crate::plan::{Condition, Rule, StepId, Task};
+use crate::plan::{Condition, Rule, Step, StepId, Task};
 use crate::state::{Seen, Status};
 use crate::view::look::tone;
 use crate::view::{reason, time};
 
+/// The time that `per_minute` counts, in milliseconds.
+const MINUTE: u64 = 60_000;
 /// How far predecessors are followed.
 const DEPTH: usize = 6;
 /// Predecessors listed for one step.
@@ -102,11 +104,19 @@ impl Story<'_> {
                 reason::failed(step.outcome.as_deref())
             ),
             Status::Pending | Status::Ready if step.attempt > 0 => "interrupted, to be made again".to_owned(),
-            Status::Pending | Status::Ready if self.blockers(id).is_empty() => "ready to start".to_owned(),
+            Status::Pending | Status::Ready if self.blockers(id).is_empty() => self.ready(id),
             Status::Pending | Status::Ready => "not begun".to_owned(),
             status => status.name().to_owned(),
         };
         self.why.look.paint(tone(step.status), &said)
+    }
+
+    /// Of a step that no other stands in the way of.
+    pub(super) fn ready(&self, id: StepId) -> String {
+        match self.full_limit(id) {
+            Some(limit) => format!("ready to start when the limit `{limit}` has room"),
+            None => "ready to start".to_owned(),
+        }
     }
 
     /// Is what seems to run going on no longer?
@@ -191,21 +201,21 @@ impl Story<'_> {
             self.line("The script itself waits for a result (`run(…)`); until then only what that needs may run.");
         }
         for (name, shares) in &step.policy().limits {
-            let holders: Vec<_> = state
-                .plan
-                .ids()
-                .filter(|other| *other != id && state.step(*other).status == Status::Running)
-                .filter(|other| state.plan.step(*other).policy().limits.iter().any(|(n, _)| n == name))
-                .map(|other| format!("`{}`", why.path(other)))
-                .collect();
+            let holders: Vec<_> = self.holders(id, name).map(|(other, _)| format!("`{}`", why.path(other))).collect();
             let limit = state.plan.header.limits.get(name).copied().unwrap_or_default();
             let most = match (limit.max, limit.per_minute) {
-                (Some(max), _) => format!("at most {max} at a time"),
+                (Some(max), None) => format!("at most {max} at a time"),
                 (None, Some(n)) => format!("at most {n} a minute"),
+                (Some(max), Some(n)) => format!("at most {max} at a time and {n} a minute"),
                 (None, None) => "no bounds".to_owned(),
             };
             let held = if holders.is_empty() { "nobody".to_owned() } else { list(&holders, NAMES) };
-            self.line(&format!("It needs {shares} of the limit `{name}` ({most}); held now by {held}."));
+            let lately = limit.per_minute.map(|_| format!("; taken in the last minute: {}", self.taken_lately(name)));
+            let lately = lately.unwrap_or_default();
+            self.line(&format!("It needs {shares} of the limit `{name}` ({most}); held now by {held}{lately}."));
+        }
+        if self.full_limit(id).is_some() {
+            return self.line("No other step stands in its way: it starts when there is room.");
         }
         let running: Vec<_> = self.running().into_iter().map(|id| format!("`{}`", why.path(id))).collect();
         let most = state.created.max_parallel.or(state.plan.header.settings.max_parallel);
@@ -219,6 +229,35 @@ impl Story<'_> {
                 ));
             }
         }
+    }
+
+    /// The first limit of a step that has no room for it now, as far as the log tells.
+    fn full_limit(&self, id: StepId) -> Option<&str> {
+        let plan = &self.why.state.plan;
+        let policy = plan.step(id).policy.as_ref()?;
+        let is_full = |name: &str, shares: u32| {
+            let limit = plan.header.limits.get(name).copied().unwrap_or_default();
+            let over =
+                |taken: u32, most: Option<u32>| most.is_some_and(|most| taken.saturating_add(shares.min(most)) > most);
+            over(self.holders(id, name).map(|(_, shares)| shares).sum(), limit.max)
+                || over(self.taken_lately(name), limit.per_minute)
+        };
+        policy.limits.iter().find(|(name, shares)| is_full(name, *shares)).map(|(name, _)| name.as_str())
+    }
+
+    /// The other steps that hold shares of a limit, with how many.
+    fn holders(&self, id: StepId, limit: &str) -> impl Iterator<Item = (StepId, u32)> {
+        let state = self.why.state;
+        let holds = move |other: &StepId| *other != id && state.step(*other).status == Status::Running;
+        state.plan.ids().filter(holds).filter_map(move |other| Some((other, shares_of(state.plan.step(other), limit)?)))
+    }
+
+    /// The shares of a limit that were taken within the last minute.
+    fn taken_lately(&self, limit: &str) -> u32 {
+        let (state, now) = (self.why.state, self.why.clock.now());
+        let lately = |id: &StepId| state.step(*id).started_at + MINUTE > now;
+        let lately = state.plan.ids().filter(lately);
+        lately.filter_map(|id| shares_of(state.plan.step(id), limit)).sum()
     }
 
     fn running(&self) -> Vec<StepId> {
@@ -252,4 +291,9 @@ impl Story<'_> {
             }
         }
     }
+}
+
+fn shares_of(step: &Step, limit: &str) -> Option<u32> {
+    let limits = &step.policy.as_ref()?.limits;
+    limits.iter().find(|(name, _)| name == limit).map(|(_, shares)| *shares)
 }

@@ -1,0 +1,185 @@
+//! Names that stand for nothing: variables, functions, methods, operators.
+
+use super::super::functions::{CALL, catalogue};
+use super::super::session::Session;
+use super::pending::{Need, not_known_yet};
+use super::types::{readable_type, short_type};
+use crate::diag::tokens::{Kind, Token, closing, tokens};
+use crate::diag::{Diagnostic, Sources, Span, nearest};
+
+/// What the language will have, and what can be used until then.
+const LATER: [(&str, &str); 13] = [
+    ("http", "run a program for it: `sh(\"get\", \"curl -fsS https://…\")`"),
+    ("agent", "run a program such as `claude` or `codex` as a step: `sh(\"plan\", \"claude -p …\")`"),
+    (
+        "signal",
+        "a step can wait for a file: `repeat(\"wait\", #{ max: 100, until: |last| last == \"there\" }, |i, last| …)`",
+    ),
+    ("approve", "ask before: a parameter `param(\"approved\", #{ default: false })` and `.when(approved)`"),
+    ("wait_until", "`wait(name, \"10m\")` lets a time pass"),
+    ("race", "`parallel([…])`, and `.rule(\"one_success\")` on the step after it"),
+    ("quorum", "`parallel([…])`, and a closure that counts: `.when(|| …)`"),
+    ("fallback", "a branch: `flow(name).when(|| a.failed, other)`"),
+    ("breaker", "`.retry(…)` and `.timeout(…)`"),
+    ("undo", "a branch that takes it back: `flow(name).when(|| a.failed, sh(\"back\", …))`"),
+    ("checkpoint", "every finished step is one: `flow resume RUN` goes on behind it"),
+    ("validate", "a step that checks: `call(name, || …)`, or a condition `.when(|| …)`"),
+    ("cache", "within a run nothing is done twice; across runs use a program that knows, such as `make`"),
+];
+
+fn later(name: &str) -> Option<Diagnostic> {
+    let (_, until) = LATER.iter().find(|(later, _)| *later == name)?;
+    let message = format!("`{name}` is part of the language, but this version cannot run it");
+    Some(Diagnostic::new("flow::lang::not_available", message).help(format!("until then: {until}")))
+}
+
+/// A function that does not exist, or not for these arguments; `signature` as Rhai gives it: `sh (string, i64)`.
+pub fn function(signature: &str, span: Span, session: &Session) -> Diagnostic {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
+    let name = if name == CALL { "call" } else { name };
+    let types: Vec<String> =
+        types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).map(short_type).collect();
+    let is_operator = !name.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '/');
+    match is_operator {
+        true => operator(name, &types, span),
+        false => named(name, &types, session).label(span, "called here"),
+    }
+}
+
+fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
+    let catalogue = catalogue();
+    if types.iter().any(|kind| kind == "Pending") && catalogue.by_name(name).is_none() {
+        return Diagnostic::new("flow::lang::pending", format!("`{name}` needs a value that is not known before a step has run"))
+            .help("in a closure it is known: compute with it in `call(\"name\", || …)`, decide by it in `.when(|| …)`; or have the result right here: `run(step)`");
+    }
+    if let Some(parameters) = session.program.function(name, |_, function| function.parameters) {
+        let (wanted, given) = (values(parameters), types.len());
+        return Diagnostic::new(
+            "flow::lang::arguments",
+            format!("the function `{name}` of this script takes {wanted}, but is given {given}"),
+        )
+        .help("a function is called with as many values as it has parameters");
+    }
+    let method = types.first().is_some_and(|kind| kind == "step") && !catalogue.signatures(name, true).is_empty();
+    let given = if method { &types[1..] } else { types };
+    let call = format!("{name}({})", given.join(", "));
+    let known = catalogue.signatures(name, method);
+    if !known.is_empty() {
+        let what = if method { "method" } else { "function" };
+        return Diagnostic::new("flow::lang::arguments", format!("the {what} `{name}` cannot be called as `{call}`"))
+            .help(format!("it is called as {}", known.join(" or ")));
+    }
+    let on_step = types.first().is_some_and(|kind| kind == "step");
+    if let Some(diagnostic) = later(name) {
+        return diagnostic;
+    }
+    let (code, message) = match on_step {
+        true => ("flow::lang::unknown_method", format!("a step has no method `{name}`")),
+        false => ("flow::lang::unknown_function", format!("there is no function `{call}`")),
+    };
+    let mut names = catalogue.names(on_step);
+    names.extend(session.program.function_names());
+    // A function of a module is called by the module's name, too.
+    let (module, own) = name.rsplit_once("::").map_or((None, name), |(module, own)| (Some(module), own));
+    let all = match on_step {
+        true => "`flow docs` lists the methods of steps; what a step runs is written in its script",
+        false => "`flow docs` lists all functions; programs are run by steps: `sh(\"name\", \"command\")`",
+    };
+    Diagnostic::new(code, message).help(match (nearest(own, names.iter().map(String::as_str)), module) {
+        (Some(near), None) => format!("did you mean `{near}`?"),
+        (Some(near), Some(module)) => format!("did you mean `{module}::{near}`?"),
+        (None, Some(_)) => "functions of a module can be called if they are not `private`".to_owned(),
+        (None, None) => all.to_owned(),
+    })
+}
+
+fn values(count: usize) -> String {
+    match count {
+        0 => "no values".to_owned(),
+        1 => "1 value".to_owned(),
+        count => format!("{count} values"),
+    }
+}
+
+fn operator(name: &str, types: &[String], span: Span) -> Diagnostic {
+    if name == "->" {
+        let other = types.iter().find(|kind| *kind != "step" && *kind != "array").map_or("any", String::as_str);
+        return Diagnostic::new(
+            "flow::lang::not_a_step",
+            format!("`->` stands between steps, but one side is {}", readable_type(other)),
+        )
+        .label(span, "one side of this is no step")
+        .help("`build -> test`, or with lists: `build -> [test, lint] -> ship`");
+    }
+    if types.iter().any(|kind| kind == "Pending") {
+        return not_known_yet(None, Need::Compute, span);
+    }
+    let sides: Vec<String> = types.iter().map(|kind| readable_type(kind)).collect();
+    Diagnostic::new("flow::lang::type", format!("`{name}` cannot be used on {}", sides.join(" and ")))
+        .label(span, "here")
+        .help("`type_of(x)` tells what a value is; `parse_int`, `parse_float` and `to_string` convert")
+}
+
+/// A variable that does not exist, at this place of the script.
+pub fn variable(name: &str, span: Span, sources: &Sources) -> Diagnostic {
+    let help = match sources.get(span.file).zip(sources.offset(span)) {
+        Some(((_, text), offset)) => hint(name, text, offset),
+        None => None,
+    };
+    Diagnostic::new("flow::lang::unknown_variable", format!("there is no variable `{name}`"))
+        .label(span, "not known here")
+        .help(help.unwrap_or_else(|| format!("declare it before this line: `let {name} = …`")))
+}
+
+fn hint(name: &str, text: &str, offset: usize) -> Option<String> {
+    match name {
+        "null" | "nil" | "None" | "undefined" => return Some("nothing is written `()`".to_owned()),
+        "True" | "False" => return Some(format!("written `{}`", name.to_lowercase())),
+        _ => {}
+    }
+    let tokens = tokens(text);
+    let at = tokens.iter().position(|token| token.start == offset)?;
+    let declared = declarations(&tokens, text);
+    if let Some((place, _)) = declared.iter().find(|(_, declared)| *declared == name) {
+        let line = text[..tokens[*place].start].lines().count().max(1);
+        return Some(match enclosing_function(&tokens, text, at) {
+            Some((function, range)) if !range.contains(place) => format!(
+                "a function sees only its parameters, and `{name}` is declared outside of `{function}`: make it a parameter, `fn {function}({name}) {{ … }}`"
+            ),
+            _ if *place > at => format!("it is declared later, in line {line}: declare it before it is used"),
+            _ => format!(
+                "it is declared in line {line}, within a block that ends before this: declare it before the block"
+            ),
+        });
+    }
+    let in_text = at > 0 && tokens[at - 1].of(text) == "${";
+    let near = nearest(name, declared.iter().map(|(_, name)| *name)).map(|near| format!("did you mean `{near}`?"));
+    let shell = format!("a variable of the shell is written without braces in a backtick text: `${name}`");
+    match (near, in_text) {
+        (Some(near), true) => Some(format!("{near} Or else: {shell}")),
+        (Some(near), false) => Some(near),
+        (None, true) => Some(format!("{shell}; one of the script is declared before this line: `let {name} = …`")),
+        (None, false) if tokens.get(at + 1).is_some_and(|next| next.of(text) == "=") => {
+            Some(format!("a new variable is declared with `let`: `let {name} = …`"))
+        }
+        (None, false) => None,
+    }
+}
+
+/// Names of variables, and where each is declared.
+fn declarations<'a>(tokens: &[Token], text: &'a str) -> Vec<(usize, &'a str)> {
+    let pairs = tokens.windows(2).enumerate();
+    pairs
+        .filter(|(_, pair)| matches!(pair[0].of(text), "let" | "const" | "for") && pair[1].kind == Kind::Word)
+        .map(|(at, pair)| (at + 1, pair[1].of(text)))
+        .collect()
+}
+
+/// The function with a name whose body holds this place: its name, and its tokens.
+fn enclosing_function<'a>(tokens: &[Token], text: &'a str, at: usize) -> Option<(&'a str, std::ops::Range<usize>)> {
+    let start = (0..at).rev().find(|i| tokens[*i].of(text) == "fn")?;
+    let name = tokens.get(start + 1)?.of(text);
+    let body = closing(tokens, start + 2) + 1;
+    let range = start..closing(tokens, body);
+    range.contains(&at).then_some((name, range))
+}

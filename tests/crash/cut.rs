@@ -1,0 +1,318 @@
+//! The log cut after every event, and each beginning of it taken up again.
+//!
+//! - A script is run once, undisturbed.
+//! - For every n, a new home gets the first n events of that run, as a process that was killed then would have left
+//!   them, and the run is resumed there.
+//! - The end must be the same: status and output of every step. What was finished must not have run again, and no
+//!   closure whose answer was in the log may have been asked again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use flow::diag::Sources;
+use flow::event::{Created, Event, Output, Record};
+use flow::flow::{Durability, Flow, Options, ResumeOptions, RunOptions, Script, Store};
+use flow::lang::{Host, SharedHost};
+use flow::plan::{StepId, Task};
+use flow::state::RunState;
+
+use crate::bench::{Bench, Random};
+
+/// How often each closure was called, by the name that it says.
+#[derive(Clone, Default)]
+struct Calls(Arc<Mutex<BTreeMap<String, usize>>>);
+
+impl Calls {
+    fn host(&self) -> SharedHost {
+        let calls = self.clone();
+        let mut host = Host::default();
+        host.register("called", move |name: &str| *calls.0.lock().unwrap().entry(name.to_owned()).or_default() += 1);
+        host.share()
+    }
+
+    fn take(&self) -> BTreeMap<String, usize> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+/// A run and all that is to be known of it.
+struct Log {
+    run: String,
+    records: Vec<Record>,
+    sources: Sources,
+    results: BTreeMap<String, (String, String)>,
+    calls: BTreeMap<String, usize>,
+    bench: Bench,
+}
+
+fn open(bench: &Bench, calls: &Calls) -> Flow {
+    Flow::open(Options { home: Some(bench.path("home")), host: Some(calls.host()), ..Options::default() }).unwrap()
+}
+
+fn results(flow: &Flow, state: &RunState) -> BTreeMap<String, (String, String)> {
+    let files = flow.files(&state.created.run).unwrap();
+    let result = |id: StepId| {
+        let result = state.result(id);
+        let output = result.property("output", &*files).unwrap_or_else(|error| error.message.into()).to_string();
+        let output = if output.len() > 200 { format!("{} bytes", output.len()) } else { output };
+        (state.plan.path(id), (result.status.name().to_owned(), output))
+    };
+    state.plan.ids().map(result).collect()
+}
+
+fn undisturbed(script: &str, files: &[(&str, &str)]) -> Log {
+    let (bench, calls) = (Bench::with(script), Calls::default());
+    files.iter().for_each(|(name, text)| bench.write(name, text));
+    let flow = open(&bench, &calls);
+    let options = RunOptions { cwd: Some(bench.path("")), max_parallel: Some(3), ..RunOptions::default() };
+    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options).unwrap();
+    let run = running.id().to_owned();
+    let state = running.wait().unwrap();
+    assert!(state.status.is_final(), "{:?}", state.status);
+    Log {
+        records: flow.records(&run, 0).unwrap(),
+        sources: flow.sources(&state).unwrap(),
+        results: results(&flow, &state),
+        calls: calls.take(),
+        run,
+        bench,
+    }
+}
+
+impl Log {
+    /// Makes a home that has the first events of the run and nothing else, apart from the files that these speak of.
+    ///
+    /// The run gets an id of its own there: processes that bear the id of a run that is taken up are ended.
+    fn cut(&self, events: usize) -> (Bench, String) {
+        static CUTS: AtomicUsize = AtomicUsize::new(0);
+        let run = format!("cut-{}", CUTS.fetch_add(1, Ordering::Relaxed));
+        let bench = Bench::new();
+        let store = Store::open(&bench.path("home"), Durability::Normal).unwrap();
+        let state = RunState::of(&self.records[..events]);
+        for file in 0..=state.plan.header.files.len().max(state.created.sources.len()) {
+            if let Some((_, text)) = self.sources.get(file as u16) {
+                store.keep_source(text).unwrap();
+            }
+        }
+        let cwd = bench.path("").display().to_string();
+        let log = store.create(Created { cwd, run: run.clone(), ..state.created }).unwrap();
+        log.append(self.records[1..events].to_vec(), |result| result.unwrap());
+        let from = self.bench.path("home/runs").join(&self.run);
+        for record in &self.records[..events] {
+            copy_files(&record.event, &from, log.folder());
+        }
+        drop(log);
+        (bench, run)
+    }
+
+    /// Goes on from a cut, and looks whether it ends as it should. Gives the log then.
+    fn check(&self, events: usize, calls: &Calls) -> Log {
+        let (bench, run) = self.cut(events);
+        let flow = open(&bench, calls);
+        let before = RunState::of(&self.records[..events]);
+        if before.status.is_final() {
+            let error = flow.resume(&run, ResumeOptions::default()).err().unwrap();
+            assert_eq!(error.code(), "flow::run::over");
+        } else {
+            let running = flow.resume(&run, ResumeOptions::default());
+            running.unwrap_or_else(|error| panic!("cut after {events}: {:#}", error.to_json())).wait().unwrap();
+        }
+        let records = flow.records(&run, 0).unwrap();
+        let state = RunState::of(&records);
+        assert_eq!(records[1..events], self.records[1..events], "what was written stays as it is");
+        let found = results(&flow, &state);
+        let differ: Vec<_> = self.results.iter().filter(|(path, due)| found.get(*path) != Some(due)).collect();
+        let problem = |path: &String| {
+            let step = state.plan.find(path).first().map(|id| state.step(*id))?;
+            Some((step.status, step.outcome.as_ref()?.error.clone()))
+        };
+        let told: Vec<_> = differ.iter().map(|(path, _)| (path, found.get(*path), problem(path))).collect();
+        assert!(differ.is_empty(), "ends otherwise, cut after {events}: {differ:#?}\n{told:#?}");
+        assert_eq!(found.len(), self.results.len());
+        let ended = RunState::of(&self.records);
+        assert_eq!(state.status, ended.status);
+        assert_eq!(state.plan.steps.len(), ended.plan.steps.len(), "a fan-out has grown twice");
+        flow.verify(&run).unwrap();
+        nothing_twice(&run, &bench, &before, &state, &records[events..]);
+        let asked = calls.take();
+        let mut due = self.calls.clone();
+        for (name, times) in answered(&self.records[..events], &before) {
+            if let Some(due) = due.get_mut(&name) {
+                *due -= times;
+            }
+        }
+        due.retain(|_, times| *times > 0);
+        assert_eq!(asked, due, "closures were called");
+        let sources = flow.sources(&state).unwrap();
+        Log { run, records, sources, results: found, calls: self.calls.clone(), bench }
+    }
+}
+
+/// Processes of the resumed run: those that its log says were started, each attempt once, and none that was finished.
+fn nothing_twice(run: &str, bench: &Bench, before: &RunState, after: &RunState, new: &[Record]) {
+    let mut due = Vec::new();
+    for record in new {
+        if let Event::Started { step, attempt } = *record.event
+            && matches!(*after.plan.step(step).task, Task::Shell(_) | Task::Exec(_))
+        {
+            let path = after.plan.path(step);
+            let earlier = before.steps.get(step.index());
+            assert!(earlier.is_none_or(|step| !step.status.is_final()), "`{path}` was finished and runs again");
+            assert!(earlier.is_none_or(|step| attempt > step.attempt), "`{path}` makes attempt {attempt} twice");
+            due.push(format!("{run}/{path} {attempt}"));
+        }
+    }
+    let mut ran = bench.lines("ran");
+    ran.sort();
+    due.sort();
+    assert_eq!(ran, due, "processes that ran");
+}
+
+fn copy_files(event: &Event, from: &Path, to: &Path) {
+    let (Event::Finished { outcome, .. } | Event::Retrying { outcome, .. }) = event else { return };
+    let output = match &outcome.output {
+        Output::File { log, .. } => Some(log),
+        _ => None,
+    };
+    for log in [outcome.stdout.as_ref(), outcome.stderr.as_ref(), output].into_iter().flatten() {
+        std::fs::create_dir_all(to.join(&log.file).parent().unwrap()).unwrap();
+        std::fs::copy(from.join(&log.file), to.join(&log.file)).unwrap();
+    }
+}
+
+/// How often closures need not be called any more, by the path of their step: conditions and fan-outs whose answers
+/// are in the log, calls that are finished.
+fn answered(records: &[Record], state: &RunState) -> BTreeMap<String, usize> {
+    let mut times = BTreeMap::new();
+    for record in records {
+        let step = match &*record.event {
+            Event::Decided { step, .. } | Event::Planned { of: Some(step), .. } | Event::Finished { step, .. } => *step,
+            _ => continue,
+        };
+        let name = state.plan.path(step);
+        let times = times.entry(match &*record.event {
+            Event::Decided { .. } => format!("{name}?"),
+            Event::Planned { .. } => name,
+            _ if matches!(*state.plan.step(step).task, Task::Call(_)) => name,
+            _ => continue,
+        });
+        *times.or_default() += match &*state.plan.step(step).task {
+            Task::Each(each) if matches!(*record.event, Event::Planned { .. }) => each.children.len(),
+            _ => 1,
+        };
+    }
+    times
+}
+
+/// Cuts a run everywhere; and some of the resumed runs once more.
+fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
+    let log = undisturbed(script, files);
+    assert_eq!(log.calls.values().sum::<usize>(), calls, "{:?}", log.calls);
+    let next = AtomicUsize::new(1);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let (calls, mut random) = (Calls::default(), Random::new());
+                loop {
+                    let events = next.fetch_add(1, Ordering::Relaxed);
+                    if events > log.records.len() {
+                        break;
+                    }
+                    let resumed = log.check(events, &calls);
+                    if events % 4 == 0 && resumed.records.len() > events {
+                        let again = events + random.below((resumed.records.len() - events) as u64) as usize;
+                        resumed.check(again, &calls);
+                    }
+                }
+            });
+        }
+    });
+    log.records.len()
+}
+
+/// What every process does first: says that it runs.
+const RAN: &str = r#"echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran;"#;
+
+fn script(text: &str) -> String {
+    text.replace("RAN", RAN)
+}
+
+#[test]
+fn a_varied_run_is_cut_after_every_event() {
+    let events = cut_everywhere(
+        &script(
+            r#"
+            let report = sh("report", `RAN echo version=1.10 >> $FLOW_OUTPUT; echo '{"percent": 87.5}'`);
+            let flaky = sh("flaky", "RAN [ $FLOW_ATTEMPT -ge 3 ] && echo ok").retry(#{ max_attempts: 9, delay: "1ms" });
+            chain("line", [sh("one", "RAN echo 1"), sh("two", "RAN cat; echo 2"), call("three", |input| { called("line/three"); input + "3" })]);
+            let list = sh("list", "RAN echo a; echo b; echo c").parse("lines");
+            let all = each("all", list.lines, |item| {
+                called("all");
+                chain([sh("first", `RAN echo ${item}`), sh("second", "RAN cat")])
+            });
+            let poll = repeat("poll", #{ max: 5, "until": |last| { called("poll?"); last == "n3" } }, |i, last| {
+                called("poll");
+                sh("ask", `RAN echo n${i}`)
+            });
+            let rest = wait("rest", "3ms").after(report);
+            let bad = sh("bad", "RAN echo oops >&2; exit 3").on_error("continue").after(rest);
+            flow("gate")
+                .when(|| { called("gate?"); report.output.percent > 80 && flaky.passed }, each("inner", list.lines, |x| {
+                    called("gate/inner");
+                    sh("step", `RAN echo ${x}${report.version}`)
+                }))
+                .otherwise(repeat("never", #{ max: 2 }, |i, last| { called("gate/never"); sh("n", "RAN false") }));
+            flow("other")
+                .when(|| { called("other?"); bad.passed }, each("no", list.lines, |x| { called("other/no"); sh("no", "RAN false") }))
+                .when(|| { called("other?"); bad.code == 3 }, repeat("yes", #{ max: 2 }, |i, last| {
+                    called("other/yes");
+                    sh("yes", `RAN echo yes${i}`)
+                }));
+            let sub = workflow("sub", "sub.rhai", #{ word: list.lines[1] });
+            let long = sh("long", "RAN seq 20000");
+            let sum = run(call("sum", || { called("sum"); let n = all.output; n.len() }));
+            if sum.output == 3 {
+                let later = run(sh("later", `RAN echo ${all.output[1]} ${poll.output}`));
+                each("known", 1..3, |n| sh("k", `RAN echo ${later.output} ${n}`));
+            }
+            call("length", || { called("length"); let text = long.output; text.len() });
+            on("start", sh("begin", "RAN echo begin"));
+            on("complete", sh("end", "RAN echo end"));
+            on("failure", sh("page", "RAN echo page"));
+            "#,
+        ),
+        &[(
+            "sub.rhai",
+            &script(
+                r#"let word = param("word"); let a = sh("a", `RAN echo ${word}`);
+                let b = call("b", || { called("sub/b"); a.output + "!" }); b"#,
+            ),
+        )],
+        21,
+    );
+    assert!(events > 100, "only {events} events");
+}
+
+#[test]
+fn a_run_that_fails_and_stops_is_cut_after_every_event() {
+    let events = cut_everywhere(
+        &script(
+            r#"
+            let a = sh("a", "RAN echo a");
+            let group = chain("group", [sh("b", "RAN cat"), sh("c", "RAN exit 4").retry(#{ max_attempts: 2, delay: "1ms" }), sh("d", "RAN echo d")]).after(a);
+            let e = sh("e", "RAN echo e").rule("one_failed").after(group);
+            let f = sh("f", "RAN exit 5").on_error("stop").after(e);
+            each("g", a.lines, |x| { called("g"); sh("g", "RAN true") }).after(f);
+            sh("h", "RAN true").rule("all_done").after(f);
+            on("success", sh("cheer", "RAN true"));
+            on("failure", sh("page", `RAN echo ${f.code}`));
+            on("complete", chain("end", [sh("x", "RAN exit 1"), sh("y", "RAN true")]));
+            "#,
+        ),
+        &[],
+        0,
+    );
+    assert!(events > 25, "only {events} events");
+}

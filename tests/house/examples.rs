@@ -1,0 +1,75 @@
+//! Every script that stands in a document compiles and gives a plan.
+//!
+//! ```` ```rhai ```` : the plan is built. ```` ```rhai,no_run ```` : it only compiles (it needs parameters or files).
+//! ```` ```rhai,refused ```` : it is refused, or warned about.
+
+use flow::lang::{Program, Script};
+
+use crate::refused::{args, findings};
+use crate::repository;
+
+/// A block of code in a document.
+struct Block {
+    place: String,
+    tag: String,
+    code: String,
+}
+
+/// The documents that hold scripts.
+fn documents() -> Vec<String> {
+    let mut documents = vec!["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
+    for file in std::fs::read_dir(repository("docs")).expect("docs is there") {
+        let name = file.expect("a file").file_name().to_string_lossy().into_owned();
+        if name.ends_with(".md") {
+            documents.push(format!("docs/{name}"));
+        }
+    }
+    documents.sort();
+    documents
+}
+
+fn blocks(document: &str) -> Vec<Block> {
+    let text = std::fs::read_to_string(repository(document)).unwrap_or_default();
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut open = false;
+    for (n, line) in text.lines().enumerate() {
+        match line.trim_start().strip_prefix("```") {
+            Some(tag) if !open => {
+                open = true;
+                blocks.push(Block { place: format!("{document}:{}", n + 1), tag: tag.to_owned(), code: String::new() });
+            }
+            Some(_) => open = false,
+            None if open => {
+                let block = blocks.last_mut().expect("a block is open");
+                block.code.push_str(line);
+                block.code.push('\n');
+            }
+            None => {}
+        }
+    }
+    blocks
+}
+
+#[test]
+fn scripts_in_documents_do_what_is_said() {
+    let (mut wrong, mut tried) = (Vec::new(), 0);
+    for block in documents().iter().flat_map(|document| blocks(document)) {
+        let mut script = Script::from_text(block.place.as_str(), block.code.as_str());
+        // Modules and sub-workflows of examples are those of the refused scripts.
+        script.path = Some(repository("tests/golden/refused/script.rhai"));
+        let problem = match block.tag.as_str() {
+            "rhai" => Program::compile(&script).and_then(|program| program.build(&args(&script.text), None)).err(),
+            "rhai,no_run" => Program::compile(&script).err(),
+            "rhai,refused" if findings(&script, &args(&script.text)).is_empty() => {
+                wrong.push(format!("{}: nothing is wrong with it", block.place));
+                None
+            }
+            "rhai,refused" => None,
+            _ => continue,
+        };
+        tried += 1;
+        wrong.extend(problem.map(|problem| format!("{}: {}: {problem}", block.place, problem.code())));
+    }
+    assert!(tried > 60, "only {tried} scripts were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
