@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::diag::{Diagnostic, Result};
 use crate::event::Record;
 use crate::lang::{Program, SharedHost};
+use crate::plan::check::warnings;
 use crate::plan::{Plan, StepId};
 use crate::state::{Files, RunState};
 
@@ -49,6 +50,15 @@ impl Default for Options {
     fn default() -> Self {
         Options { home: None, durability: Durability::default(), grace: Duration::from_secs(5), host: None }
     }
+}
+
+/// A script that is in order.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Its plan.
+    pub plan: Plan,
+    /// What is probably not meant, though it can run.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// A folder of runs, and all that can be done with it. Cheap to clone.
@@ -92,18 +102,25 @@ impl Flow {
     /// # Errors
     /// What is wrong with the script or the parameters.
     pub fn plan(&self, script: &Script, args: &[(String, String)]) -> Result<Plan> {
-        let built = self.compile(script)?.build(args, None)?;
-        let mut plan = Plan::default();
-        plan.grow(built.growth);
-        Ok(plan)
+        self.planned(script, args).map(|(plan, _)| plan)
     }
 
-    /// Is the script in order, with these parameters?
+    /// Is the script in order, with these parameters? Gives its plan, and what is probably not meant.
     ///
     /// # Errors
     /// As [`Flow::plan`].
-    pub fn check(&self, script: &Script, args: &[(String, String)]) -> Result<()> {
-        self.plan(script, args).map(|_| ())
+    pub fn check(&self, script: &Script, args: &[(String, String)]) -> Result<Checked> {
+        let (plan, program) = self.planned(script, args)?;
+        let texts = program.texts();
+        let warnings = warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts)).collect();
+        Ok(Checked { plan, warnings })
+    }
+
+    fn planned(&self, script: &Script, args: &[(String, String)]) -> Result<(Plan, Program)> {
+        let program = self.compile(script)?;
+        let mut plan = Plan::default();
+        plan.grow(program.build(args, None)?.growth);
+        Ok((plan, program))
     }
 
     /// Compiles a script, with the functions of the embedding program.

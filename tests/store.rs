@@ -2,7 +2,8 @@
 //!
 //! A child is this test binary again, told by its environment what to do.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+// A child talks to its parent by its standard output.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

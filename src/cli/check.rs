@@ -2,7 +2,7 @@
 
 use super::options::{Params, look};
 use super::{Done, input, out, report};
-use crate::plan::check::warnings;
+use crate::flow::Checked;
 use crate::plan::wording::plural;
 
 /// Check a script without running anything
@@ -31,8 +31,8 @@ impl Args {
     pub fn run(self) -> Done {
         let args = self.params.pairs()?;
         let script = input::script(&self.file)?;
-        let plan = look()?.plan(&script, &args)?;
-        let (steps, warnings) = (plan.steps.len(), warnings(&plan));
+        let Checked { plan, warnings } = look()?.check(&script, &args)?;
+        let steps = plan.steps.len();
         if self.json {
             let warnings: Vec<_> = warnings.iter().map(|warning| warning.to_json()).collect();
             let object = serde_json::json!({

@@ -20,25 +20,25 @@ pub fn condition(value: &Dynamic, span: Span) -> Result<Condition, Fault> {
     if let Some(pointer) = value.read_lock::<FnPtr>() {
         return session::with(|session| closures::freeze(session, &pointer, span)).map(Condition::Closure);
     }
-    if let Some(pending) = value.read_lock::<Pending>() {
-        if let Value::Ref(reference) = &*pending.0 {
-            // Written without a closure: the same as the expression of its name.
-            let mut text = format!("step.{}", reference.property);
-            for key in &reference.path {
-                match key {
-                    Key::Field(field) => text.push_str(&format!(".{field}")),
-                    Key::Index(index) => text.push_str(&format!("[{index}]")),
-                }
+    if let Some(pending) = value.read_lock::<Pending>()
+        && let Value::Ref(reference) = &*pending.0
+    {
+        // Written without a closure: the same as the expression of its name.
+        let mut text = format!("step.{}", reference.property);
+        for key in &reference.path {
+            match key {
+                Key::Field(field) => text.push_str(&format!(".{field}")),
+                Key::Index(index) => text.push_str(&format!("[{index}]")),
             }
-            let named =
-                session::with(|s| s.builder.as_ref().map(|b| b.step(reference.step).name.clone())).unwrap_or_default();
-            let simple = !named.is_empty()
-                && named.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                && !named.starts_with(|c: char| c.is_ascii_digit());
-            let name = if simple { named } else { "step".into() };
-            let text = text.replacen("step", &name, 1);
-            return Ok(Condition::Expr(Expression { text, steps: vec![(name, reference.step)], span }));
         }
+        let named =
+            session::with(|s| s.builder.as_ref().map(|b| b.step(reference.step).name.clone())).unwrap_or_default();
+        let simple = !named.is_empty()
+            && named.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !named.starts_with(|c: char| c.is_ascii_digit());
+        let name = if simple { named } else { "step".into() };
+        let text = text.replacen("step", &name, 1);
+        return Ok(Condition::Expr(Expression { text, steps: vec![(name, reference.step)], span }));
     }
     if value.is_string() {
         let text = options::text(value, "a condition", span)?;

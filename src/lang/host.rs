@@ -108,7 +108,7 @@ fn bound(engine: &mut Engine) {
         }
         None
     });
-    engine.on_print(|text| print(text));
+    engine.on_print(print);
     engine.on_debug(|text, source, position| {
         print(&format!("{}:{}: {text}", source.unwrap_or("script"), position.line().unwrap_or(0)));
     });

@@ -103,9 +103,9 @@ fn key_of(what: &str) -> &str {
 
 /// What of the reference a description such as "`jitter` of retry" is about.
 fn item_of(what: &str) -> Option<&str> {
-    let words = what.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| word.len() > 2);
+    let mut words = what.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| word.len() > 2);
     let known = super::functions::catalogue();
-    words.filter(|word| known.items.iter().any(|item| item.name == *word && item.kind != Kind::Property)).next_back()
+    words.rfind(|word| known.items.iter().any(|item| item.name == *word && item.kind != Kind::Property))
 }
 
 fn written(value: &Dynamic) -> Option<String> {

@@ -3,8 +3,8 @@
 //! `tests/golden/refused/*.rhai`, with the text beside it. A first line `// --arg name=value` gives parameters.
 
 use flow::diag::Diagnostic;
-use flow::lang::{Program, Script};
-use flow::plan::{Plan, check};
+use flow::flow::{Flow, Options};
+use flow::lang::Script;
 use flow::view::{self, Look};
 
 use crate::{is_current, repository};
@@ -13,15 +13,10 @@ const FOLDER: &str = "tests/golden/refused";
 
 /// Everything that `flow check` finds.
 pub fn findings(script: &Script, args: &[(String, String)]) -> Vec<Diagnostic> {
-    let built = Program::compile(script).and_then(|program| Ok((program.build(args, None)?, program)));
-    match built {
+    let flow = Flow::open(Options::default()).expect("a folder is found");
+    match flow.check(script, args) {
         Err(problem) => vec![problem],
-        Ok((built, program)) => {
-            let mut plan = Plan::default();
-            plan.grow(built.growth);
-            let texts = program.texts();
-            check::warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts)).collect()
-        }
+        Ok(checked) => checked.warnings,
     }
 }
 

@@ -53,7 +53,7 @@ fn well_formed(xml: &str) {
         match tag.strip_prefix('/') {
             Some(name) => assert_eq!(open.pop(), Some(name)),
             None => {
-                assert!(tag.matches('"').count() % 2 == 0 && !tag.contains(['<', '\'']), "{tag}");
+                assert!(tag.matches('"').count().is_multiple_of(2) && !tag.contains(['<', '\'']), "{tag}");
                 let name = tag.trim_end_matches('/').split(' ').next().unwrap_or_default();
                 if !tag.ends_with('/') {
                     open.push(name);

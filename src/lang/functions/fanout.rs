@@ -299,25 +299,18 @@ pub mod functions {
     pub fn each(context: NativeCallContext, name: &str, items: Dynamic, closure: FnPtr) -> Result<Step, Fault> {
         let pending = items.is::<Pending>() || items.is::<Step>();
         let span = here(&context);
-        if !pending && let Err(kind) = items_of(items.clone()) {
-            return Err(wrong("what `each` goes through", "an array, a range or a result", &items, span)).map_err(
-                |fault| {
-                    let _ = kind;
-                    fault
-                },
-            );
-        }
+        let wrong_items = || wrong("what `each` goes through", "an array, a range or a result", &items, span);
+        let known = if pending { None } else { Some(items_of(items.clone()).map_err(|_| wrong_items())?) };
         let step = declare(&context, name, |session, span| {
             let body = closures::freeze(session, &closure, span)?;
             let items = if pending { Some(to_value(session, &items, Steps::AsOutput, span)?) } else { None };
             Ok(Task::Each(Each { items, body, children: Vec::new() }))
         })?;
-        if !pending {
+        if let Some(items) = known {
             let Some(id) = step.single() else { return Ok(step) };
             let takes = session::with(|s| s.program.function(closure.fn_name(), |_, f| f.parameters))
                 .unwrap_or(1)
                 .saturating_sub(closure.curry().len());
-            let items = items_of(items).unwrap_or_default();
             let ids = children(&context, id, items, |item, index| match takes {
                 0 => closure.call_within_context(&context, ()),
                 1 => closure.call_within_context(&context, (item,)),
