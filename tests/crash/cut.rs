@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use flow::diag::{Result, Sources};
-use flow::event::{Created, Event, Output, Record};
+use flow::event::{Created, Event, Output, Record, RunStatus, Stop};
 use flow::flow::{Durability, Flow, Options, ResumeOptions, RunOptions, Script, Store};
 use flow::lang::{Host, SharedHost};
 use flow::plan::{StepId, Task};
@@ -62,13 +62,16 @@ fn results(flow: &Flow, state: &RunState) -> BTreeMap<String, (String, String)> 
     state.plan.ids().map(result).collect()
 }
 
+fn options(bench: &Bench) -> RunOptions {
+    RunOptions { cwd: Some(bench.path("")), max_parallel: Some(3), ..RunOptions::default() }
+}
+
 /// Runs a script to its end; or says why it is refused.
 pub fn undisturbed(script: &str, files: &[(&str, &str)]) -> Result<Log> {
     let (bench, calls) = (Bench::with(script), Calls::default());
     files.iter().for_each(|(name, text)| bench.write(name, text));
     let flow = open(&bench, &calls);
-    let options = RunOptions { cwd: Some(bench.path("")), max_parallel: Some(3), ..RunOptions::default() };
-    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options)?;
+    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options(&bench))?;
     let run = running.id().to_owned();
     let state = running.wait().unwrap();
     assert!(state.status.is_final(), "{:?}", state.status);
@@ -109,7 +112,10 @@ impl Log {
     }
 
     /// Goes on from a cut, and looks whether it ends as it should. Gives the log then.
-    pub fn check(&self, events: usize, calls: &Calls) -> Log {
+    ///
+    /// `same`: must it end as the undisturbed run did? Otherwise (with stops and time limits, which cut a run short at a
+    /// moment) it must only end, and run nothing twice.
+    pub fn check(&self, events: usize, calls: &Calls, same: bool) -> Log {
         let (bench, run) = self.cut(events);
         let flow = open(&bench, calls);
         let before = RunState::of(&self.records[..events]);
@@ -124,6 +130,51 @@ impl Log {
         let state = RunState::of(&records);
         assert_eq!(records[1..events], self.records[1..events], "what was written stays as it is");
         let found = results(&flow, &state);
+        assert!(state.status.is_final(), "cut after {events}: {:?}", state.status);
+        let open = state.plan.ids().find(|id| !state.step(*id).status.is_final());
+        assert!(open.is_none(), "cut after {events}: `{}` is open", state.plan.path(open.unwrap()));
+        if same {
+            self.is_same(events, &state, &found);
+        }
+        flow.verify(&run).unwrap();
+        nothing_twice(&run, &bench, &before, &state, &records[events..], same);
+        let asked = calls.take();
+        let mut due = self.calls.clone();
+        for (name, times) in answered(&self.records[..events], &before) {
+            if let Some(due) = due.get_mut(&name) {
+                *due -= times;
+            }
+        }
+        due.retain(|_, times| *times > 0);
+        assert!(asked == due || !same, "closures were called: {asked:#?}, due were {due:#?}");
+        let sources = flow.sources(&state).unwrap();
+        Log { run, records, sources, results: found, calls: self.calls.clone(), bench }
+    }
+
+    /// Runs the script again and interrupts it again and again, each time after so many milliseconds.
+    pub fn interrupt(&self, script: &str, mut after: impl FnMut() -> u64) {
+        let (bench, calls) = (Bench::with(script), Calls::default());
+        let flow = open(&bench, &calls);
+        let mut running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options(&bench)).unwrap();
+        let run = running.id().to_owned();
+        let state = loop {
+            std::thread::sleep(std::time::Duration::from_millis(after()));
+            running.stop(Stop::Interrupted);
+            let state = running.wait().unwrap();
+            if state.status.is_final() {
+                break state;
+            }
+            assert_eq!(state.status, RunStatus::Paused);
+            running = flow.resume(&run, ResumeOptions::default()).unwrap();
+        };
+        let records = flow.records(&run, 0).unwrap();
+        self.is_same(records.len(), &state, &results(&flow, &state));
+        nothing_twice(&run, &bench, &RunState::default(), &state, &records, false);
+        flow.verify(&run).unwrap();
+    }
+
+    /// Statuses and outputs are those of the undisturbed run.
+    fn is_same(&self, events: usize, state: &RunState, found: &BTreeMap<String, (String, String)>) {
         let differ: Vec<_> = self.results.iter().filter(|(path, due)| found.get(*path) != Some(due)).collect();
         let problem = |path: &String| {
             let step = state.plan.find(path).first().map(|id| state.step(*id))?;
@@ -135,24 +186,11 @@ impl Log {
         let ended = RunState::of(&self.records);
         assert_eq!(state.status, ended.status);
         assert_eq!(state.plan.steps.len(), ended.plan.steps.len(), "a fan-out has grown twice");
-        flow.verify(&run).unwrap();
-        nothing_twice(&run, &bench, &before, &state, &records[events..]);
-        let asked = calls.take();
-        let mut due = self.calls.clone();
-        for (name, times) in answered(&self.records[..events], &before) {
-            if let Some(due) = due.get_mut(&name) {
-                *due -= times;
-            }
-        }
-        due.retain(|_, times| *times > 0);
-        assert_eq!(asked, due, "closures were called");
-        let sources = flow.sources(&state).unwrap();
-        Log { run, records, sources, results: found, calls: self.calls.clone(), bench }
     }
 }
 
 /// Processes of the resumed run: those that its log says were started, each attempt once, and none that was finished.
-fn nothing_twice(run: &str, bench: &Bench, before: &RunState, after: &RunState, new: &[Record]) {
+fn nothing_twice(run: &str, bench: &Bench, before: &RunState, after: &RunState, new: &[Record], same: bool) {
     let mut due = Vec::new();
     for record in new {
         if let Event::Started { step, attempt } = *record.event
@@ -168,6 +206,10 @@ fn nothing_twice(run: &str, bench: &Bench, before: &RunState, after: &RunState, 
     let mut ran = bench.lines("ran");
     ran.sort();
     due.sort();
+    if !same {
+        // Some were ended before they could say anything.
+        due.retain(|attempt| ran.contains(attempt));
+    }
     assert_eq!(ran, due, "processes that ran");
 }
 
@@ -221,10 +263,10 @@ fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
                     if events > log.records.len() {
                         break;
                     }
-                    let resumed = log.check(events, &calls);
+                    let resumed = log.check(events, &calls, true);
                     if events % 4 == 0 && resumed.records.len() > events {
                         let again = events + random.below((resumed.records.len() - events) as u64) as usize;
-                        resumed.check(again, &calls);
+                        resumed.check(again, &calls, true);
                     }
                 }
             });

@@ -3,15 +3,18 @@
 //! `FLOW_ROUNDS=100 cargo test --test crash random` goes on for longer than the two scripts of every day.
 
 use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flow::diag::Kind;
 
 use crate::bench::Random;
-use crate::cut::{Calls, RAN, undisturbed};
+use crate::cut::{Calls, Log, RAN, undisturbed};
 
-/// Writes a script whose end depends on nothing but itself: no stops, no time limits.
+/// Writes a script.
 struct Author<'a> {
     random: &'a mut Random,
+    /// May its end depend on moments: on stops and time limits?
+    hasty: bool,
     names: u32,
     /// Steps at the top level that others may read or wait for, by variable.
     known: Vec<String>,
@@ -137,7 +140,13 @@ impl Author<'_> {
 
     fn policies(&mut self, depth: u32) -> String {
         let mut text = String::new();
-        if self.one_in(4) {
+        if self.hasty && self.one_in(4) {
+            let ms = self.random.below(40);
+            let _ = write!(text, ".timeout(\"{ms}ms\")");
+        }
+        if self.hasty && self.one_in(8) {
+            text.push_str(".on_error(\"stop\")");
+        } else if self.one_in(4) {
             let what = self.pick(&["continue", "skip"]);
             let _ = write!(text, ".on_error(\"{what}\")");
         }
@@ -158,6 +167,9 @@ impl Author<'_> {
     }
 
     fn script(mut self) -> String {
+        if self.hasty && self.one_in(4) {
+            let _ = writeln!(self.text, "settings(#{{ on_failure: \"stop\", timeout: \"150ms\" }});");
+        }
         for n in 0..3 + self.random.below(5) {
             let step = self.step(2, None);
             let run = self.one_in(5);
@@ -179,34 +191,64 @@ impl Author<'_> {
     }
 }
 
-#[test]
-fn random_runs_are_cut_and_resumed() {
-    let rounds = std::env::var("FLOW_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
-    let (mut random, calls) = (Random::new(), Calls::default());
+/// As many rounds as are asked for, or these.
+fn rounds(usual: u32) -> u32 {
+    std::env::var("FLOW_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+/// Writes scripts and has each of them looked at.
+fn each_script(rounds: u32, hasty: bool, mut look: impl FnMut(&Log, &str, &mut Random)) {
+    let mut random = Random::new();
     let mut done = 0;
     while done < rounds {
-        let author = Author { random: &mut random, names: 0, known: Vec::new(), text: String::new() };
+        let author = Author { random: &mut random, hasty, names: 0, known: Vec::new(), text: String::new() };
         let script = author.script();
-        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let log = match undisturbed(&script, &[]) {
-                Ok(log) => log,
-                // Some are refused: conditions that are always true, steps that nobody can reach.
-                Err(problem) => {
-                    assert!(problem.kind() == Kind::Usage && problem.help_text().is_some(), "{problem:?}");
-                    return;
-                }
-            };
-            done += 1;
-            for _ in 0..6 {
-                let cut = 1 + random.below(log.records.len() as u64) as usize;
-                let resumed = log.check(cut, &calls);
-                if resumed.records.len() > cut {
-                    resumed.check(cut + random.below((resumed.records.len() - cut) as u64) as usize, &calls);
-                }
+        let looked = catch_unwind(AssertUnwindSafe(|| match undisturbed(&script, &[]) {
+            Ok(log) => {
+                done += 1;
+                look(&log, &script, &mut random);
             }
+            // Some are refused: conditions that are always true, steps that nobody can reach.
+            Err(problem) => assert!(problem.kind() == Kind::Usage && problem.help_text().is_some(), "{problem:?}"),
         }));
-        if let Err(problem) = checked {
+        if let Err(problem) = looked {
             panic!("{}\n{script}", problem.downcast_ref::<String>().cloned().unwrap_or_default());
         }
     }
+}
+
+fn cut_and_resume(rounds: u32, hasty: bool) {
+    let calls = Calls::default();
+    each_script(rounds, hasty, |log, _, random| {
+        for _ in 0..4 {
+            let cut = 1 + random.below(log.records.len() as u64) as usize;
+            let resumed = log.check(cut, &calls, !hasty);
+            if resumed.records.len() > cut {
+                let again = cut + random.below((resumed.records.len() - cut) as u64) as usize;
+                resumed.check(again, &calls, !hasty);
+            }
+        }
+    });
+}
+
+#[test]
+fn random_runs_are_cut_and_resumed() {
+    cut_and_resume(rounds(2), false);
+}
+
+#[test]
+fn random_runs_with_stops_and_time_limits_are_cut_and_resumed() {
+    cut_and_resume(rounds(2), true);
+}
+
+#[test]
+fn random_runs_are_interrupted_again_and_again() {
+    each_script(rounds(2), false, |log, script, random| {
+        let mut times = 0;
+        // Ever longer, so that it comes to an end.
+        log.interrupt(script, || {
+            times += 4;
+            random.below(times)
+        });
+    });
 }
