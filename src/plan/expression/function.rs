@@ -278,6 +278,17 @@ mod tests {
     }
 
     #[test]
+    fn the_page_lists_every_function() {
+        let page = include_str!("../../../docs/expressions.md");
+        let listed = page.lines().filter(|line| line.starts_with("| `") && line.contains("` is `"));
+        let rows: Vec<String> = FUNCTIONS
+            .iter()
+            .map(|f| format!("| `{}` | {} | `{}` is `{}` |", f.signature(), f.doc, f.example.0, f.example.1))
+            .collect();
+        assert_eq!(listed.collect::<Vec<_>>(), rows, "write these rows into docs/expressions.md");
+    }
+
+    #[test]
     fn arguments_are_counted() {
         let count = |name| Function::find(name).map(Function::arity);
         assert_eq!(count("round"), Some((1, 2)));

@@ -13,8 +13,10 @@ pub(super) struct Word {
     pub begun: bool,
     /// Are parts of it quoted, so that it is no word of the shell's syntax?
     pub quoted: bool,
-    /// Does something stand in it that is known only when it runs?
-    pub unknown: bool,
+    /// Is something expanded in it?
+    pub expands: bool,
+    /// Is it there whatever comes of the expansions in it? `$x` alone may be no word at all.
+    pub certain: bool,
 }
 
 impl Word {
@@ -121,6 +123,7 @@ impl Commands {
     /// A character of the current word.
     pub fn push(&mut self, c: char, quoted: bool) {
         self.word.begun = true;
+        self.word.certain = true;
         self.word.quoted |= quoted;
         self.word.text.push(c);
     }
@@ -129,7 +132,14 @@ impl Commands {
     pub fn push_unknown(&mut self) {
         self.word.begun = true;
         self.word.quoted = true;
-        self.word.unknown = true;
+        self.word.expands = true;
+    }
+
+    /// Quotes begin in the current word.
+    pub fn push_quotes(&mut self) {
+        self.word.begun = true;
+        self.word.quoted = true;
+        self.word.certain = true;
     }
 
     /// May a value stand in the current word?

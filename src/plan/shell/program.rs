@@ -86,7 +86,7 @@ pub(super) fn reads_as_code(words: &[Word], word: &Word) -> Option<(String, &'st
                  `V=${build.output} awk '{ print ENVIRON[\"V\"] }'`, or do it in a closure",
             ),
             Some(Code::Remote { skip }) => (
-                arguments(behind, skip) > 0,
+                count_arguments(behind, skip, |_| true) > 0,
                 "send it on standard input: `printf '%s\\n' ${build.output} | ssh host 'read -r v; deploy \"$v\"'`",
             ),
             None => (false, ""),
@@ -110,7 +110,7 @@ pub(super) fn reads_input_as_code(words: &[Word]) -> Option<String> {
             Code::Option { .. } => {
                 behind.iter().any(|word| word.text == "-s" || word.text == "-") || arguments(behind, "oO") == 0
             }
-            Code::Remote { skip } => arguments(behind, skip) == 1,
+            Code::Remote { skip } => arguments(behind, skip) <= 1,
             _ => false,
         };
         reads.then(|| words[at].name().to_owned())
@@ -199,15 +199,19 @@ fn takes_argument(word: &Word, skip: &str) -> bool {
     word.is_option() && word.text.len() == 2 && word.text.ends_with(|c| skip.contains(c))
 }
 
-/// How many of the words are neither options nor arguments of the options that have one.
+/// How many of the words are certainly neither options nor arguments of the options that have one.
 fn arguments(words: &[Word], skip: &str) -> usize {
+    // An empty word is the argument of `sed -i ''`, as BSD writes it.
+    count_arguments(words, skip, |word| word.certain && (word.expands || !word.text.is_empty()))
+}
+
+fn count_arguments(words: &[Word], skip: &str, counts: impl Fn(&Word) -> bool) -> usize {
     let mut count = 0;
     let mut is_argument = false;
     let mut options = true;
     for word in words {
         let option = options && count == 0 && !is_argument && word.text.len() > 1 && word.text.starts_with(['-', '+']);
-        // An empty word is the argument of `sed -i ''`, as BSD writes it.
-        if !option && !is_argument && (!word.text.is_empty() || word.unknown) {
+        if !option && !is_argument && counts(word) {
             count += 1;
         }
         options &= word.text != "--";

@@ -65,6 +65,7 @@ fn a_value_is_quoted_as_its_place_needs() {
         ("ssh -i key me@@ 'cat > f' <<EOF\n@\nEOF", "ssh -i key me\"@1\" 'cat > f' <<EOF\n@2\nEOF"),
         ("python3 x.py <<EOF\n@\nEOF", "python3 x.py <<EOF\n@1\nEOF"),
         ("apt install sed @", "apt install sed \"@1\""),
+        ("sh \"$script\" <<EOF\n@\nEOF", "sh \"$script\" <<EOF\n@1\nEOF"),
         ("echo @ | grep x; curl x | sh", "echo \"@1\" | grep x; curl x | sh"),
         ("for ((i = 0; i < 3; i++)); do echo @; done", "for ((i = 0; i < 3; i++)); do echo \"@1\"; done"),
         ("echo $((1 + $(cat @)))", "echo $((1 + $(cat \"@1\")))"),
@@ -119,6 +120,9 @@ fn what_no_quoting_can_save_is_refused() {
         ("sudo sh <<EOF\necho @\nEOF", "`sh` runs what it reads here"),
         ("cat <<EOF | bash -s\necho @\nEOF", "`bash` runs what it reads here"),
         ("ssh host <<EOF\necho @\nEOF", "`ssh` runs what it reads here"),
+        ("sh $options <<EOF\necho @\nEOF", "`sh` runs what it reads here"),
+        ("ssh $host @", "`ssh` reads this as code"),
+        ("sed $options @", "`sed` reads this as code"),
         ("echo \"rm @\" | sh", "`sh` runs what it reads here"),
         ("(echo rm; echo @) | sudo sh -e", "`sh` runs what it reads here"),
     ] {

@@ -32,6 +32,7 @@ impl Walk<'_> {
         }
         if !self.in_document() {
             self.commands().push_unknown();
+            self.commands().push_quotes();
         }
         let reference = (self.name_of)(self.values[value]);
         self.out.push_str(quotes);

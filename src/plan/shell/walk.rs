@@ -200,13 +200,11 @@ impl Walk<'_> {
                 }
             }
             '\'' => {
-                commands.word.begun = true;
-                commands.word.quoted = true;
+                commands.push_quotes();
                 self.enter("'", Context::Single);
             }
             '"' => {
-                commands.word.begun = true;
-                commands.word.quoted = true;
+                commands.push_quotes();
                 self.enter("\"", Context::Double { within_quotes: false });
             }
             '$' => self.dollar(),
@@ -244,6 +242,7 @@ impl Walk<'_> {
             '<' if next == Some(Unit::Char('<')) => self.here()?,
             '<' | '>' if next == Some(Unit::Char('(')) => {
                 commands.push_unknown();
+                commands.push_quotes();
                 self.at += 1;
                 self.enter(if c == '<' { "<(" } else { ">(" }, commands_in(Opening::File));
             }
@@ -339,7 +338,23 @@ impl Walk<'_> {
             (Some(Unit::Char('$' | '#' | '!' | '?' | '*' | '@' | '-')), _) => {
                 self.copy_two('$');
             }
-            _ => self.out.push('$'),
+            _ => self.copy_name(),
+        }
+    }
+
+    /// `$name`, `$1`: the name is no part of what the word is.
+    fn copy_name(&mut self) {
+        self.out.push('$');
+        let mut first = true;
+        while let Some(Unit::Char(c)) =
+            self.peek(1).filter(|unit| matches!(unit, Unit::Char(c) if c.is_ascii_alphanumeric() || *c == '_'))
+        {
+            self.out.push(c);
+            self.at += 1;
+            if first && c.is_ascii_digit() {
+                break;
+            }
+            first = false;
         }
     }
 
