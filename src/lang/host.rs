@@ -12,6 +12,7 @@ use super::modules::Modules;
 use super::{functions, operators, session, words};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::plan::Key;
+use crate::state::result::PROPERTIES;
 
 /// Most operations of one evaluation.
 const OPERATIONS: u64 = 500_000_000;
@@ -137,6 +138,15 @@ fn properties(engine: &mut Engine) {
     engine.register_indexer_get(|value: &mut Pending, index: i64| -> Result<Dynamic, Fault> {
         super::handle::further(value, Key::Index(index))
     });
+    // Those that every result has are found by name, which is faster than by asking for any name.
+    for (name, _) in PROPERTIES {
+        engine.register_fn(
+            format!("get${name}"),
+            move |context: NativeCallContext, step: &mut Step| -> Result<Dynamic, Fault> {
+                super::handle::property(&context, step, name)
+            },
+        );
+    }
     engine.register_indexer_set(
         |context: NativeCallContext, step: &mut Step, name: &str, value: Dynamic| -> Result<(), Fault> {
             // A method on a property (`x.output.len()`) ends with writing the value back: that changes nothing.

@@ -31,7 +31,7 @@ use rhai::{AST, Dynamic, Engine, NativeCallContext, NativeCallContextStore, Scop
 use crate::diag::{Diagnostic, Result, Sources, Span, did_you_mean, nearest};
 use crate::event::{Decision, Failure, FailureKind, Saw};
 use crate::plan::{self, Builder, Closure, Condition, Growth, Json, Param, Plan, StepId, Value};
-use crate::state::result::{holds, kind_of, walk};
+use crate::state::result::{holds, kind_of};
 use crate::state::{Files, Inputs, StepResult};
 
 use fault::Fault;
@@ -418,7 +418,7 @@ impl Program {
         closure: &Closure,
         given: Vec<Dynamic>,
         inputs: &Inputs,
-    ) -> (std::result::Result<Dynamic, Failure>, Session) {
+    ) -> (std::result::Result<Dynamic, Failure>, Box<Session>) {
         let mut session = Session::new(self, Purpose::Call);
         let arguments = match closures::arguments(&session, closure, given, inputs) {
             Ok(arguments) => arguments,
@@ -567,30 +567,29 @@ fn as_decision(result: std::result::Result<Json, Failure>, span: Span, text: &st
 }
 
 /// What a closure saw, as far as its text reads into a value: `output.percent` instead of the whole output.
-fn dotted(saw: Vec<Saw>, text: &str) -> Vec<Saw> {
-    saw.into_iter()
-        .map(|mut seen| {
-            if !(seen.value.is_object() || seen.value.is_array()) {
-                return seen;
+fn dotted(mut saw: Vec<Saw>, text: &str) -> Vec<Saw> {
+    for seen in saw.iter_mut().filter(|seen| seen.value.is_object() || seen.value.is_array()) {
+        let reads = |at: &(usize, &str)| text[..at.0].ends_with('.') && text[at.0 + at.1.len()..].starts_with('.');
+        let Some((at, name)) = text.match_indices(seen.what.as_str()).find(reads) else { continue };
+        let rest = &text[at + name.len() + 1..];
+        let mut value = &seen.value;
+        let mut length = 0;
+        for key in rest.split('.') {
+            let word = key.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(key.len());
+            let Some(inner) = value.get(&key[..word]) else { break };
+            value = inner;
+            length += word + usize::from(length > 0);
+            if word < key.len() {
+                break;
             }
-            let needle = format!(".{}.", seen.what);
-            if let Some(at) = text.find(&needle) {
-                let rest = &text[at + needle.len()..];
-                let path: String = rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
-                let keys: Vec<plan::Key> =
-                    path.split('.').filter(|k| !k.is_empty()).map(|k| plan::Key::Field(k.into())).collect();
-                for len in (1..=keys.len()).rev() {
-                    if let Ok(value) = walk(seen.value.clone(), &keys[..len], &seen.what) {
-                        let shown: Vec<&str> = path.split('.').take(len).collect();
-                        seen.what = format!("{}.{}", seen.what, shown.join("."));
-                        seen.value = value;
-                        break;
-                    }
-                }
-            }
-            seen
-        })
-        .collect()
+        }
+        if length > 0 {
+            let value = value.clone();
+            seen.what = format!("{name}.{}", &rest[..length]);
+            seen.value = value;
+        }
+    }
+    saw
 }
 
 /// What a `Value` is in a script, for tests of embedding programs.

@@ -264,7 +264,7 @@ fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
                         break;
                     }
                     let resumed = log.check(events, &calls, true);
-                    if events % 4 == 0 && resumed.records.len() > events {
+                    if events.is_multiple_of(4) && resumed.records.len() > events {
                         let again = events + random.below((resumed.records.len() - events) as u64) as usize;
                         resumed.check(again, &calls, true);
                     }

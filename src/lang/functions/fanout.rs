@@ -404,7 +404,7 @@ pub mod functions {
         let files = runner.files();
         session::with(|session| {
             // The time that steps take is not the script's.
-            session.deadline += began.elapsed();
+            session.deadline = session.deadline.map(|deadline| deadline + began.elapsed());
             session.runner = Some(runner);
             if let Ok(result) = &result {
                 let known = session.known.get_or_insert_with(|| Inputs { results: Vec::new(), files });
