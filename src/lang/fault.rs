@@ -1,5 +1,6 @@
 //! Errors of scripts: from Rhai's to ours, with a place and a way out.
 
+mod keys;
 mod pending;
 mod syntax;
 mod types;
@@ -12,6 +13,7 @@ use super::session::{Purpose, Session};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::event::{Failure, FailureKind};
 
+pub use keys::of_scope as keys_of_scope;
 pub use pending::{Need, not_known_yet};
 pub use types::{readable_type, short_type};
 
@@ -124,9 +126,7 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
         E::ErrorFor(_) => Diagnostic::new("flow::lang::type", "`for` cannot go through this: it is no array, range, map or text")
             .label(span, "goes through this")
             .help("to count, go through a range: `for i in 0..5 { … }`"),
-        E::ErrorPropertyNotFound(name, _) => Diagnostic::new("flow::lang::unknown_key", format!("there is no key `{name}`"))
-            .label(span, "read here")
-            .help("ask with `\"key\" in map`, or read with `map.get(\"key\")`, which gives `()` where there is none"),
+        E::ErrorPropertyNotFound(name, _) => keys::unknown_key(name, span, session),
         E::ErrorDotExpr(message, _) => property(message, span),
         E::ErrorIndexNotFound(index, _) => {
             Diagnostic::new("flow::lang::unknown_key", format!("there is nothing at `{index}`")).label(span, "read here")

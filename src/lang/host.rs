@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel};
 
-use super::convert::{Steps, is_marked, to_value};
-use super::fault::{Fault, Need, not_known_yet, raise};
+use super::convert::{Steps, to_value};
+use super::fault::{Fault, raise};
 use super::handle::{Pending, Step};
 use super::modules::Modules;
 use super::{functions, operators, session, words};
-use crate::diag::{Diagnostic, Span, did_you_mean};
+use crate::diag::{Diagnostic, Span};
 use crate::plan::Key;
 use crate::state::result::PROPERTIES;
 
@@ -80,7 +80,6 @@ fn engine() -> Engine {
     operators::register(&mut engine);
     functions::register(&mut engine);
     words::register(&mut engine);
-    missing(&mut engine);
     engine
 }
 
@@ -169,18 +168,4 @@ fn same(left: &Dynamic, right: &Dynamic) -> bool {
     let value =
         |of: &Dynamic| session::with(|session| to_value(session, of, Steps::AsThemselves, Span::default()).ok());
     value(left) == value(right)
-}
-
-/// What to say when a key does not exist.
-fn missing(engine: &mut Engine) {
-    engine.on_map_missing_property(|map, name, _| {
-        if is_marked(name) {
-            let problem = not_known_yet(Some("a text with results in it"), Need::Compute, Span::default());
-            return Err(raise(problem));
-        }
-        let problem = Diagnostic::new("flow::lang::unknown_key", format!("there is no key `{name}` in this map"));
-        let keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
-        let help = did_you_mean(name, keys).unwrap_or_else(|| "ask with `\"key\" in map` before".to_owned());
-        Err(raise(problem.help(help)))
-    });
 }

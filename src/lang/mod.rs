@@ -330,7 +330,11 @@ impl Program {
             let main = self.files()[0].clone();
             let (result, mut session) = session.enter(|| {
                 let mut scope = self.scope();
-                self.0.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &main.ast)
+                let result = self.0.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &main.ast);
+                if result.is_err() {
+                    session::with(|session| session.keys = fault::keys_of_scope(&scope));
+                }
+                result
             });
             let params = session.builder.as_ref().map(|b| b.header.params.clone()).unwrap_or_default();
             let built = self.finish(result, &mut session);

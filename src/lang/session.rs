@@ -56,6 +56,8 @@ pub struct Session {
     /// Modules loaded so far, by name, and those being loaded.
     pub modules: HashMap<String, Arc<rhai::Module>>,
     pub loading: Vec<String>,
+    /// Keys of the maps that the script had when it went wrong.
+    pub keys: Vec<String>,
     /// Set by `__context()`.
     pub context: Option<NativeCallContextStore>,
     /// Where a plan without a runner came to its end.
@@ -109,6 +111,7 @@ impl Session {
             runner: None,
             modules: HashMap::new(),
             loading: Vec::new(),
+            keys: Vec::new(),
             context: None,
             stopped_at: None,
             deadline: (purpose != Purpose::Call).then(|| Instant::now() + DEADLINE),
