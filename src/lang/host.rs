@@ -117,10 +117,11 @@ fn bound(engine: &mut Engine) {
 
 fn print(text: &str) {
     session::with(|session| {
-        if session.printed.len() < PRINTED {
+        if session.printed_bytes < PRINTED {
             session.printed.push_str(text);
             session.printed.push('\n');
-            if session.printed.len() >= PRINTED {
+            session.printed_bytes += text.len() + 1;
+            if session.printed_bytes >= PRINTED {
                 session.printed.push_str("… (what follows was not kept)\n");
             }
         }

@@ -105,8 +105,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
 /// Does what `run(step)` in a script asks for.
 pub trait Runner: Send {
     /// Adds `growth` to the plan, waits until `step` is final and gives its result. While it waits, only what the step
-    /// needs may run.
-    fn run(&mut self, growth: Growth, step: StepId) -> Result<StepResult>;
+    /// needs may run. `printed`: what the script has printed since the last time.
+    fn run(&mut self, growth: Growth, printed: String, step: StepId) -> Result<StepResult>;
 
     /// Where the run keeps the files of long outputs.
     fn files(&self) -> Arc<dyn Files>;
@@ -117,8 +117,6 @@ pub trait Runner: Send {
 pub struct Built {
     /// The plan, or what has come to it since the last `run(…)`.
     pub growth: Growth,
-    /// What the script printed.
-    pub printed: String,
 }
 
 /// A compiled script with everything it imports. Cheap to clone.
@@ -297,6 +295,16 @@ impl Program {
         self.evaluate(args, Purpose::Build, runner).0
     }
 
+    /// As [`Program::build`], and gives also what the script has printed since the last `run(…)`, wrong or not.
+    pub fn build_and_tell(
+        &self,
+        args: &[(String, String)],
+        runner: Option<Box<dyn Runner>>,
+    ) -> (Result<Built>, String) {
+        let (built, _, printed) = self.evaluate(args, Purpose::Build, runner);
+        (built, printed)
+    }
+
     /// The parameters that the script declares, as far as it can be evaluated without their values.
     pub fn parameters(&self, args: &[(String, String)]) -> Vec<Param> {
         self.evaluate(args, Purpose::Describe, None).1
@@ -307,7 +315,7 @@ impl Program {
         args: &[(String, String)],
         purpose: Purpose,
         runner: Option<Box<dyn Runner>>,
-    ) -> (Result<Built>, Vec<Param>) {
+    ) -> (Result<Built>, Vec<Param>, String) {
         on_large_stack(|| {
             let mut session = Session::new(self, purpose);
             let mut builder = Builder::default();
@@ -326,7 +334,7 @@ impl Program {
             });
             let params = session.builder.as_ref().map(|b| b.header.params.clone()).unwrap_or_default();
             let built = self.finish(result, &mut session);
-            (built, params)
+            (built, params, std::mem::take(&mut session.printed))
         })
     }
 
@@ -359,7 +367,7 @@ impl Program {
             return Err(problem.with_sources(&self.texts()));
         }
         let growth = session.builder.take().map(Builder::last_growth).unwrap_or_default();
-        Ok(Built { growth, printed: std::mem::take(&mut session.printed) })
+        Ok(Built { growth })
     }
 
     /// The variables that every script sees.

@@ -48,6 +48,8 @@ pub struct Session {
     /// Values that stand in texts as marks.
     pub marks: Vec<Value>,
     pub printed: String,
+    /// How many bytes were printed in all.
+    pub printed_bytes: usize,
     pub frames: Vec<Frame>,
     pub commands: HashMap<SmolStr, FnPtr>,
     pub runner: Option<Box<dyn Runner>>,
@@ -101,6 +103,7 @@ impl Session {
             saw: Vec::new(),
             marks: Vec::new(),
             printed: String::new(),
+            printed_bytes: 0,
             frames: Vec::new(),
             commands: HashMap::new(),
             runner: None,

@@ -185,6 +185,7 @@ impl Log {
         assert_eq!(found.len(), self.results.len());
         let ended = RunState::of(&self.records);
         assert_eq!(state.status, ended.status);
+        assert_eq!(state.printed, ended.printed, "cut after {events}");
         assert_eq!(state.plan.steps.len(), ended.plan.steps.len(), "a fan-out has grown twice");
     }
 }
@@ -287,6 +288,7 @@ fn a_varied_run_is_cut_after_every_event() {
     let events = cut_everywhere(
         &script(
             r#"
+            print("begun");
             let report = sh("report", `RAN echo version=1.10 >> $FLOW_OUTPUT; echo '{"percent": 87.5}'`);
             let flaky = sh("flaky", "RAN [ $FLOW_ATTEMPT -ge 3 ] && echo ok").retry(#{ max_attempts: 9, delay: "1ms" });
             chain("line", [sh("one", "RAN echo 1"), sh("two", "RAN cat; echo 2"), call("three", |input| { called("line/three"); input + "3" })]);
@@ -316,10 +318,12 @@ fn a_varied_run_is_cut_after_every_event() {
             let sub = workflow("sub", "sub.rhai", #{ word: list.lines[1] });
             let long = sh("long", "RAN seq 20000");
             let sum = run(call("sum", || { called("sum"); let n = all.output; n.len() }));
+            print(`there are ${sum.output}`);
             if sum.output == 3 {
                 let later = run(sh("later", `RAN echo ${all.output[1]} ${poll.output}`));
                 each("known", 1..3, |n| sh("k", `RAN echo ${later.output} ${n}`));
             }
+            print("done");
             call("length", || { called("length"); let text = long.output; text.len() });
             on("start", sh("begin", "RAN echo begin"));
             on("complete", sh("end", "RAN echo end"));

@@ -400,7 +400,8 @@ pub mod functions {
             }
         })?;
         let began = std::time::Instant::now();
-        let result = runner.run(growth, id);
+        let printed = session::with(|session| std::mem::take(&mut session.printed));
+        let result = runner.run(growth, printed, id);
         let files = runner.files();
         session::with(|session| {
             // The time that steps take is not the script's.
