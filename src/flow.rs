@@ -97,6 +97,11 @@ impl Flow {
         &self.inner.home
     }
 
+    /// Are runs kept? Otherwise (with [`Durability::None`]) they are gone with this process.
+    pub fn is_kept(&self) -> bool {
+        self.inner.options.durability != Durability::None
+    }
+
     /// Reads and evaluates a script without executing anything: its plan, or what is wrong with it.
     ///
     /// Where the script waits for a result (`run(…)`), the plan ends ([`crate::plan::Header::stopped_at`]).
