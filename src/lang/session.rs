@@ -164,7 +164,7 @@ pub fn with<T>(work: impl FnOnce(&mut Session) -> T) -> T {
 pub fn build<T>(
     context: &NativeCallContext,
     work: impl FnOnce(&mut Builder, Span) -> Result<T, Diagnostic>,
-) -> Result<T, super::Fault> {
+) -> Result<T, super::fault::Fault> {
     with(|session| {
         let span = session.span(context);
         match session.builder.as_mut() {
