@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, NativeCallContext};
 
 use super::convert::is_marked;
 use super::fault::{Fault, raise, raise_failure};
-use super::{convert, session};
+use super::{convert, session, untrusted};
 use crate::diag::{Diagnostic, Span};
 use crate::event::Saw;
 use crate::plan::{Builder, Key, Reference, Sequence, StepId, Value};
@@ -106,7 +106,8 @@ pub fn property(context: &NativeCallContext, step: &Step, name: &str) -> Result<
                     builder.header.looked_at.push(id);
                 }
             }
-            Some(_) => {}
+            // From here on the script holds it as a plain value.
+            Some(_) => untrusted::remember(session, &value),
             None => {
                 let shown = match &value {
                     serde_json::Value::String(text) if text.len() > 200 => shorten(text, 200).into(),

@@ -24,6 +24,7 @@ mod reference;
 mod script;
 mod session;
 mod texts;
+mod untrusted;
 mod words;
 
 pub use build::{Built, Runner};

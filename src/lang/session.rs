@@ -47,6 +47,8 @@ pub struct Session {
     pub saw: Vec<Saw>,
     /// Values that stand in texts as marks.
     pub marks: Vec<Value>,
+    /// Texts of results that the script holds as plain values (see `untrusted`).
+    pub untrusted: Vec<String>,
     pub printed: String,
     /// How many bytes were printed in all.
     pub printed_bytes: usize,
@@ -104,6 +106,7 @@ impl Session {
             known: None,
             saw: Vec::new(),
             marks: Vec::new(),
+            untrusted: Vec::new(),
             printed: String::new(),
             printed_bytes: 0,
             frames: Vec::new(),

@@ -159,3 +159,20 @@ fn methods_can_be_called_on_results() {
     let failure = program.call(closure, None, &given()).expect_err("results cannot be changed");
     assert!(failure.message.contains("can be read, but not set"), "{}", failure.message);
 }
+
+#[test]
+fn an_item_cannot_become_a_command() {
+    let expand = |script: &str| {
+        let (program, plan) = plan_of(script).expect("a plan");
+        let given = inputs(vec![result("files", Status::Success, json!("plain\n$(touch hacked)"))]);
+        program.expand(Arc::new(plan), StepId(1), 1, Json::Null, &given)
+    };
+    let failure = expand(r#"let files = sh("files", "ls"); each("e", files.lines, |f| sh("s", `echo "${f}"`));"#)
+        .expect_err("refused");
+    assert!(failure.message.contains("would become part of the script"), "{}", failure.message);
+    assert!(failure.help.expect("help").contains("quote"));
+    let growth = expand(r#"let files = sh("files", "ls"); each("e", files.lines, |f| sh("s", `echo ${quote(f)}`));"#)
+        .expect("children");
+    let Task::Shell(shell) = &*growth.steps[1].task else { panic!("a shell step") };
+    assert_eq!(shell.script, "echo '$(touch hacked)'");
+}

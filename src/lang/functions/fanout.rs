@@ -6,13 +6,13 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::declare;
 use crate::diag::{Diagnostic, did_you_mean};
-use crate::lang::closures;
-use crate::lang::convert::{self, Steps, to_value};
+use crate::lang::convert::{self, Steps, to_json, to_value};
 use crate::lang::fault::{self, Fault, raise};
 use crate::lang::handle::{Pending, Step, sequence};
 use crate::lang::options::{Options, here, wrong};
 use crate::lang::program::{File, LoadProblem};
 use crate::lang::session::{self, Frame};
+use crate::lang::{closures, untrusted};
 use crate::plan::{self, Each, Json, Repeat, Sequence, StepId, Task, Value};
 use crate::state::{Inputs, resolve};
 
@@ -136,11 +136,20 @@ pub fn expand(
                         .help("`.lines` gives the lines of a text; `.json` reads JSON; a process that prints a JSON array gives an array"),
                 )
             })?;
-            let ids =
-                children(context, step, items, |item, index| call(&each.body, vec![item, (index as i64).into()]))?;
+            let ids = children(context, step, items, |item, index| {
+                session::with(|session| {
+                    // One item at a time: what the others hold cannot come into this one's steps.
+                    session.untrusted.clear();
+                    let item = to_json(session, &item, each.body.span)?;
+                    untrusted::remember(session, &item);
+                    Ok::<_, Fault>(())
+                })?;
+                call(&each.body, vec![item, (index as i64).into()])
+            })?;
             set_children(context, step, ids)
         }
         Task::Repeat(repeat) => {
+            session::with(|session| untrusted::remember(session, &last));
             let given = vec![i64::from(iteration).into(), convert::to_dynamic(last)];
             let id = child(context, step, format_smolstr!("{iteration}"), || call(&repeat.body, given))?;
             let mut ids = repeat.children.clone();
@@ -151,6 +160,7 @@ pub fn expand(
             let mut args = Vec::with_capacity(workflow.args.len());
             for (name, value) in &workflow.args {
                 let value = resolve(value, inputs).map_err(fault::raise_failure)?;
+                session::with(|session| untrusted::remember(session, &value));
                 args.push((name.clone(), convert::to_dynamic(value)));
             }
             sub_workflow(context, step, &workflow.file, args)
@@ -287,7 +297,7 @@ pub mod functions {
     /// steps at once; if the items are the result of a step, the steps come while the workflow runs.
     ///
     /// The output is the array of the steps' outputs, in the order of the items. The paths of its steps are
-    /// `name[item]`.
+    /// `name[item]`. In the closure an item is a plain value: `quote(item)` makes it one word of a shell script.
     ///
     /// ```rhai
     /// let lint = each("lint", ["a.sh", "b.sh"], |file| sh("check", `echo checking ${file}`));

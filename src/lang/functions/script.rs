@@ -400,6 +400,6 @@ pub mod functions {
             crate::plan::Value::Plain(value) => plain_text(&value),
             _ => return Err(wrong("what is quoted", "a known value", &value, span)),
         };
-        Ok(format!("'{}'", text.replace('\'', "'\\''")).into())
+        Ok(crate::lang::untrusted::quoted(&text).into())
     }
 }

@@ -1,15 +1,16 @@
 //! Constructors of tasks.
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use super::declare;
 use crate::diag::Diagnostic;
 use crate::lang::convert::{Steps, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::Step;
-use crate::lang::{closures, options};
+use crate::lang::{closures, options, untrusted};
 use crate::plan::{Json, Task, Value, Workflow, shell};
+use crate::state::result::shorten;
 
 /// The parts of a script text, for the shell room of the plan.
 fn parts(value: Value) -> Vec<shell::Part> {
@@ -45,6 +46,16 @@ pub mod functions {
         declare(&context, name, |session, span| {
             if !script.is_string() && !script.is::<crate::lang::handle::Pending>() {
                 return Err(options::wrong("the script of `sh`", "a text", &script, span));
+            }
+            if let Some(text) = script.read_lock::<ImmutableString>()
+                && let Some(found) = untrusted::found_in(session, &text)
+            {
+                let found = shorten(found, 40);
+                return Err(raise(
+                    Diagnostic::new("flow::plan::shell", format!("the result `{found}` would become part of the script of `{name}`, which could run it"))
+                        .label(span, "in the script of this step")
+                        .help("it is a plain value here, so quote it: `${quote(x)}`; or hand it over without a shell: `exec(name, [program, x])`. To run a result as a script on purpose: `exec(name, [\"sh\", \"-c\", x])`"),
+                ));
             }
             let value = to_value(session, &script, Steps::AsOutput, span)?;
             let shell =
