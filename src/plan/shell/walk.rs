@@ -186,6 +186,11 @@ impl Walk<'_> {
         let in_backquotes = self.in_backquotes();
         let commands = self.commands();
         let last = std::mem::replace(&mut commands.last, c);
+        // An operator in a list of words is an error, after which bash goes on with the next line, whatever that is.
+        if commands.closer == Closer::Parenthesis(Opening::Array) && "<>()&|;".contains(c) && c != ')' {
+            self.lost = true;
+        }
+        let commands = self.commands();
         match c {
             '\\' if in_backquotes => {
                 commands.push_unknown();
@@ -222,7 +227,7 @@ impl Walk<'_> {
                 self.open_document(documents);
             }
             _ if commands.in_conditional() && matches!(c, '(' | ')' | '<' | '>' | '&' | '|' | ';') => {
-                commands.end_word()?;
+                commands.end_command(false)?;
                 self.out.push(c);
             }
             '&' if matches!(last, '>' | '<') => self.out.push(c),
@@ -232,11 +237,8 @@ impl Walk<'_> {
             }
             '|' if last == '>' => self.out.push(c),
             ';' | '&' | '|' => {
-                // In a list of words this is an error, after which bash goes on with the next line.
-                let in_array = commands.closer == Closer::Parenthesis(Opening::Array);
                 let doubled = next == Some(Unit::Char(c)) || last == c;
                 commands.end_command(c == '|' && !doubled)?;
-                self.lost |= in_array;
                 self.out.push(c);
             }
             '<' if next == Some(Unit::Char('<')) => self.here()?,
@@ -257,7 +259,8 @@ impl Walk<'_> {
             '(' => {
                 let opening = if commands.word.text.ends_with('=') { Opening::Array } else { Opening::Group };
                 commands.end_word()?;
-                self.enter("(", commands_in(opening));
+                let group = commands.group(Closer::Parenthesis(opening));
+                self.enter("(", Context::Commands(Box::new(group)));
             }
             ')' => self.close_parenthesis()?,
             c => {
@@ -282,7 +285,7 @@ impl Walk<'_> {
         if commands.ends_pattern() {
             return Ok(());
         }
-        let printed = commands.has_printed();
+        let has_value = commands.has_value();
         self.lost |= !self.commands().documents.is_empty();
         self.stack.pop();
         if matches!(opening, Opening::Substitution | Opening::File) {
@@ -291,7 +294,7 @@ impl Walk<'_> {
                 self.commands().push_unknown();
             }
         } else {
-            self.commands().end_group(printed);
+            self.commands().end_group(has_value);
         }
         Ok(())
     }
