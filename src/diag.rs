@@ -41,6 +41,7 @@ struct Inner {
     words: Vec<(usize, String)>,
     sources: Sources,
     related: Vec<Diagnostic>,
+    printed: String,
 }
 
 impl Diagnostic {
@@ -57,6 +58,7 @@ impl Diagnostic {
             words: Vec::new(),
             sources: Sources::default(),
             related: Vec::new(),
+            printed: String::new(),
         }))
     }
 
@@ -115,6 +117,18 @@ impl Diagnostic {
         self
     }
 
+    /// What the script had printed before it went wrong.
+    #[must_use]
+    pub fn with_printed(mut self, printed: String) -> Self {
+        self.0.printed = printed;
+        self
+    }
+
+    /// What the script had printed before it went wrong.
+    pub fn printed(&self) -> &str {
+        &self.0.printed
+    }
+
     /// The code, for instance `flow::plan::cycle`.
     pub fn code(&self) -> &'static str {
         self.0.code
@@ -164,14 +178,18 @@ impl Diagnostic {
                 label
             })
             .collect();
-        serde_json::json!({
+        let mut object = serde_json::json!({
             "code": self.0.code,
             "severity": if self.0.warning { "warning" } else { "error" },
             "message": self.0.message,
             "help": self.0.help,
             "labels": labels,
             "related": self.0.related.iter().map(Diagnostic::to_json).collect::<Vec<_>>(),
-        })
+        });
+        if !self.0.printed.is_empty() {
+            object["printed"] = self.0.printed.as_str().into();
+        }
+        object
     }
 }
 

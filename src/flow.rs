@@ -59,6 +59,8 @@ pub struct Checked {
     pub plan: Plan,
     /// What is probably not meant, though it can run.
     pub warnings: Vec<Diagnostic>,
+    /// What the script printed.
+    pub printed: String,
 }
 
 /// A folder of runs, and all that can be done with it. Cheap to clone.
@@ -95,6 +97,11 @@ impl Flow {
         &self.inner.home
     }
 
+    /// Are runs kept? Otherwise (with [`Durability::None`]) they are gone with this process.
+    pub fn is_kept(&self) -> bool {
+        self.inner.options.durability != Durability::None
+    }
+
     /// Reads and evaluates a script without executing anything: its plan, or what is wrong with it.
     ///
     /// Where the script waits for a result (`run(…)`), the plan ends ([`crate::plan::Header::stopped_at`]).
@@ -102,7 +109,7 @@ impl Flow {
     /// # Errors
     /// What is wrong with the script or the parameters.
     pub fn plan(&self, script: &Script, args: &[(String, String)]) -> Result<Plan> {
-        self.planned(script, args).map(|(plan, _)| plan)
+        self.planned(script, args).map(|(plan, ..)| plan)
     }
 
     /// Is the script in order, with these parameters? Gives its plan, and what is probably not meant.
@@ -110,17 +117,22 @@ impl Flow {
     /// # Errors
     /// As [`Flow::plan`].
     pub fn check(&self, script: &Script, args: &[(String, String)]) -> Result<Checked> {
-        let (plan, program) = self.planned(script, args)?;
+        let (plan, program, printed) = self.planned(script, args)?;
         let texts = program.texts();
         let warnings = warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts)).collect();
-        Ok(Checked { plan, warnings })
+        Ok(Checked { plan, warnings, printed })
     }
 
-    fn planned(&self, script: &Script, args: &[(String, String)]) -> Result<(Plan, Program)> {
+    fn planned(&self, script: &Script, args: &[(String, String)]) -> Result<(Plan, Program, String)> {
         let program = self.compile(script)?;
         let mut plan = Plan::default();
-        plan.grow(program.build(args, None)?.growth);
-        Ok((plan, program))
+        match program.build_and_tell(args, None) {
+            (Ok(built), printed) => {
+                plan.grow(built.growth);
+                Ok((plan, program, printed))
+            }
+            (Err(problem), printed) => Err(problem.with_printed(printed)),
+        }
     }
 
     /// Compiles a script, with the functions of the embedding program.

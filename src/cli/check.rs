@@ -4,6 +4,7 @@ use super::options::{Params, look};
 use super::{Done, input, out, report};
 use crate::flow::Checked;
 use crate::plan::wording::plural;
+use crate::view;
 
 /// Check a script without running anything
 ///
@@ -31,7 +32,7 @@ impl Args {
     pub fn run(self) -> Done {
         let args = self.params.pairs()?;
         let script = input::script(&self.file)?;
-        let Checked { plan, warnings } = look()?.check(&script, &args)?;
+        let Checked { plan, warnings, printed } = look()?.check(&script, &args)?;
         let steps = plan.steps.len();
         if self.json {
             let warnings: Vec<_> = warnings.iter().map(|warning| warning.to_json()).collect();
@@ -44,6 +45,7 @@ impl Args {
             out::print(&format!("{object}\n"))?;
             return Ok(0);
         }
+        out::tell(&view::printed(&printed, out::messages_look()));
         warnings.iter().for_each(|warning| out::tell(&report::text(warning)));
         let steps = plural(steps, "step");
         let until = match plan.header.stopped_at {

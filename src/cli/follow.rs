@@ -69,7 +69,7 @@ fn to_its_end(
                     next if next == earlier => progress.take_up(&state),
                     _ => progress.record(&state, &record),
                 }
-                notice(&mut progress, options, run.id(), &record);
+                notice(&mut progress, options, flow.is_kept().then_some(run.id()), &record);
             }
             Ok(None) => {}
             Err(_) => break,
@@ -102,13 +102,13 @@ fn progress(options: &Options) -> Progress {
     Progress::screen(look, std::thread::available_parallelism().map_or(2, usize::from).max(2))
 }
 
-/// Says what a person must know at once.
-fn notice(progress: &mut Progress, options: &Options, run: &str, record: &Record) {
+/// Says what a person must know at once. `run`: its id, if it can be resumed.
+fn notice(progress: &mut Progress, options: &Options, run: Option<&str>, record: &Record) {
     if let Event::Stopping { reason: Stop::Interrupted } = &*record.event
         && !(options.quiet && options.json)
     {
-        let line = format!("stopping; press Ctrl-C again to kill what still runs; resume with `flow resume {run}`");
-        say(progress, &line);
+        let resume = run.map_or(String::new(), |run| format!("; resume with `flow resume {run}`"));
+        say(progress, &format!("stopping; press Ctrl-C again to kill what still runs{resume}"));
     }
 }
 
@@ -134,7 +134,9 @@ fn ended(flow: &Flow, run: &str, state: &RunState, options: &Options) -> Done {
         let folder = flow.run_folder(run)?;
         let paths = |log: &Log| log_path(&folder, log);
         let look = out::messages_look();
-        out::tell(&Summary { state, status: state.status, files: &*files, paths: &paths, look }.text());
+        out::tell(
+            &Summary { state, status: state.status, files: &*files, paths: &paths, kept: flow.is_kept(), look }.text(),
+        );
     }
     Ok(match state.status {
         RunStatus::Success => 0,

@@ -34,6 +34,10 @@ use crate::state::{RunState, StepResult};
 
 pub use self::inbox::{Committed, Driving, Inbox, Journal, Setup};
 
+/// Longest time that events are held back, and most of them, while nothing outside waits for them: steps within the
+/// process may run ahead of the disk, and a few large transactions cost less than many small ones.
+const HOLD: Duration = Duration::from_millis(2);
+const HELD_MOST: usize = 512;
 /// Most messages taken in one round, so that their effects begin soon.
 const ROUND: usize = 256;
 
@@ -71,6 +75,8 @@ fn drive(setup: Setup, inbox: Inbox, receive: UnboundedReceiver<Message>, bus: B
             machine: Machine::new(state, setup.default_parallel),
             numbering: setup.numbering,
             round: Round { events: setup.opening, ..Round::default() },
+            held: Vec::new(),
+            held_since: None,
             journal: setup.journal,
             folder: setup.folder,
             sequence,
@@ -119,6 +125,9 @@ struct Driver {
     expanding: bool,
     wanted: HashMap<StepId, Vec<Sender<Arc<StepResult>>>>,
     round: Round,
+    /// Events that nothing outside waits for yet, and since when.
+    held: Vec<Record>,
+    held_since: Option<Instant>,
     closing: bool,
     failure: Option<Diagnostic>,
 }
@@ -144,7 +153,8 @@ impl Driver {
                     spin_loop();
                 }
             }
-            match self.timers.next() {
+            let held_until = self.held_since.map(|since| since + HOLD);
+            match self.timers.next().into_iter().chain(held_until).min() {
                 Some(at) => tokio::select! {
                     biased;
                     _ = receive.recv_many(&mut messages, ROUND) => {}
@@ -305,14 +315,20 @@ impl Driver {
             self.inside += inside.len();
             self.executor.start(inside);
         }
-        if events.is_empty() && outside.is_empty() && !close {
+        if events.is_empty() && outside.is_empty() && !close && self.held.is_empty() {
             return;
         }
         self.closing |= close;
         let first = self.sequence;
         self.sequence += events.len() as u64;
-        let records: Vec<Record> =
-            (first..).zip(events).map(|(seq, event)| Record { seq, at: now, event: Arc::new(event) }).collect();
+        self.held.extend((first..).zip(events).map(|(seq, event)| Record { seq, at: now, event: Arc::new(event) }));
+        let since = *self.held_since.get_or_insert_with(Instant::now);
+        let may_wait = outside.is_empty() && !close && self.held.len() < HELD_MOST && since.elapsed() < HOLD;
+        if may_wait {
+            return;
+        }
+        self.held_since = None;
+        let records = std::mem::take(&mut self.held);
         let (published, executor, bus, inbox) =
             (records.clone(), self.executor.clone(), self.bus.clone(), self.inbox.clone());
         self.journal.append(

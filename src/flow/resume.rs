@@ -57,7 +57,7 @@ impl Flow {
         let program = self.compile(&pinned)?;
         program.preload(pins(&state).iter().skip(1).map(|(name, _)| name.as_str()))?;
         end_leftovers(&state);
-        let (args, complete) = (state.created.args.clone(), state.plan.complete);
+        let (args, complete, printed) = (state.created.args.clone(), state.plan.complete, state.printed.len());
         let numbering = Numbering::of(past.iter().map(|record| &*record.event));
         let closures = Kept::new(program.clone(), store);
         let opening = vec![opened()];
@@ -67,7 +67,7 @@ impl Flow {
         let way = running.way();
         way.inbox.begin();
         if !complete {
-            script::go_on(program, args, way)?;
+            script::go_on(program, args, way, printed)?;
         }
         Ok((running, events))
     }

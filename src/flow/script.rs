@@ -1,5 +1,6 @@
 //! The script's own thread: it evaluates the script, which may wait for results of steps with `run(…)`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -21,19 +22,20 @@ pub(super) type Begin = Box<dyn FnOnce(Growth, String) -> Result<(Running, Event
 /// What is wrong with the script, or why the run could not begin.
 pub(super) fn begin(program: Program, args: Vec<(String, String)>, begin: Begin) -> Result<(Running, Events)> {
     let (tell, told) = crossbeam_channel::bounded(1);
-    evaluate(program, args, Phase::New(begin, tell))?;
+    evaluate(program, args, Phase::New(begin, tell), 0)?;
     told.recv().unwrap_or_else(|_| {
         Err(Diagnostic::new("flow::run::driver", "the thread that evaluates the script has ended without a result")
             .help("this is a mistake in flow; please report it"))
     })
 }
 
-/// Evaluates the script of a run again that goes on, because it had not come to its end.
+/// Evaluates the script of a run again that goes on, because it had not come to its end. `printed`: how many bytes of what
+/// it prints are in the log.
 ///
 /// # Errors
 /// If there is no thread to be had.
-pub(super) fn go_on(program: Program, args: Vec<(String, String)>, way: Way) -> Result<()> {
-    evaluate(program, args, Phase::Begun(way))
+pub(super) fn go_on(program: Program, args: Vec<(String, String)>, way: Way, printed: usize) -> Result<()> {
+    evaluate(program, args, Phase::Begun(way), printed)
 }
 
 /// What a script that is being evaluated needs of its run.
@@ -54,13 +56,13 @@ enum Phase {
     Over,
 }
 
-fn evaluate(program: Program, args: Vec<(String, String)>, phase: Phase) -> Result<()> {
-    let shared = Arc::new(Shared(Mutex::new(phase)));
+fn evaluate(program: Program, args: Vec<(String, String)>, phase: Phase, printed: usize) -> Result<()> {
+    let shared = Arc::new(Shared { phase: Mutex::new(phase), known: AtomicUsize::new(printed) });
     let script = move || {
         let runner = WaitingScript(shared.clone());
-        match program.build(&args, Some(Box::new(runner))) {
-            Ok(built) => drop(shared.grow(built.growth, built.printed)),
-            Err(problem) => shared.failed(problem),
+        match program.build_and_tell(&args, Some(Box::new(runner))) {
+            (Ok(built), printed) => drop(shared.grow(built.growth, printed)),
+            (Err(problem), printed) => shared.failed(problem, printed),
         }
     };
     thread::Builder::new().name("flow-build".into()).spawn(script).map(|_| ()).map_err(|error| {
@@ -69,15 +71,30 @@ fn evaluate(program: Program, args: Vec<(String, String)>, phase: Phase) -> Resu
     })
 }
 
-struct Shared(Mutex<Phase>);
+struct Shared {
+    phase: Mutex<Phase>,
+    /// How many bytes of what the script will print were printed by an earlier process already.
+    known: AtomicUsize,
+}
 
 impl Shared {
     fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What of a printed text is new. (An evaluation prints the same as the one before.)
+    fn news(&self, mut printed: String) -> String {
+        let known = self.known.load(Ordering::Relaxed).min(printed.len());
+        self.known.fetch_sub(known, Ordering::Relaxed);
+        match printed.is_char_boundary(known) {
+            true => printed.split_off(known),
+            false => printed,
+        }
     }
 
     /// Hands a piece of the plan over; the first one begins the run. Nothing: there is no run.
     fn grow(&self, growth: Growth, printed: String) -> Option<Way> {
+        let printed = self.news(printed);
         let mut phase = self.phase();
         match std::mem::replace(&mut *phase, Phase::Over) {
             Phase::New(begin, tell) => {
@@ -91,9 +108,7 @@ impl Shared {
                 let _ = tell.send(begun);
             }
             Phase::Begun(way) => {
-                if !printed.is_empty() {
-                    way.inbox.note(Event::Printed { text: printed });
-                }
+                note(&way, printed);
                 way.inbox.grow(growth);
                 *phase = Phase::Begun(way);
             }
@@ -106,15 +121,24 @@ impl Shared {
     }
 
     /// The script went wrong. If its run has begun already, the run fails, by a step that says so.
-    fn failed(&self, problem: Diagnostic) {
+    fn failed(&self, problem: Diagnostic, printed: String) {
+        let printed = self.news(printed);
         match std::mem::replace(&mut *self.phase(), Phase::Over) {
-            Phase::New(_, tell) => drop(tell.send(Err(problem))),
+            Phase::New(_, tell) => drop(tell.send(Err(problem.with_printed(printed)))),
             Phase::Begun(way) if problem.code() != STOPPED => {
+                note(&way, printed);
                 *way.problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
                 way.inbox.fail_script(failing_step(&problem));
             }
             Phase::Begun(_) | Phase::Over => {}
         }
+    }
+}
+
+/// Keeps what the script printed.
+fn note(way: &Way, printed: String) {
+    if !printed.is_empty() {
+        way.inbox.note(Event::Printed { text: printed });
     }
 }
 
@@ -134,8 +158,8 @@ fn stopped() -> Diagnostic {
 struct WaitingScript(Arc<Shared>);
 
 impl Runner for WaitingScript {
-    fn run(&mut self, growth: Growth, step: StepId) -> Result<StepResult> {
-        let way = self.0.grow(growth, String::new()).ok_or_else(stopped)?;
+    fn run(&mut self, growth: Growth, printed: String, step: StepId) -> Result<StepResult> {
+        let way = self.0.grow(growth, printed).ok_or_else(stopped)?;
         let result = way.inbox.want(step).ok_or_else(stopped)?;
         Ok(Arc::unwrap_or_clone(result))
     }

@@ -80,6 +80,8 @@ fn source_of(lines: &[&str], line: usize, column: usize) -> String {
             }
             match c {
                 '/' if chars.peek() == Some(&'/') => break,
+                // The indent of a further line.
+                c if c.is_whitespace() && text.ends_with(' ') => continue,
                 '"' | '`' | '\'' => quote = Some(c),
                 '|' if bars < 2 => bars += 1,
                 '(' | '[' => depth += 1,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, FnPtr, Map};
 
 use super::closures;
-use super::fault::{Fault, Need, raise, readable_type};
+use super::fault::{Fault, Need, not_known_yet, raise, readable_type};
 use super::handle::{Pending, Step};
 use super::session::Session;
 use crate::diag::{Diagnostic, Span};
@@ -127,6 +127,9 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
     if let Some(entries) = value.read_lock::<Map>() {
         let mut values = Vec::with_capacity(entries.len());
         for (key, value) in entries.iter() {
+            if is_marked(key) {
+                return Err(raise(not_known_yet(Some("a key with results in it"), Need::Compute, span)));
+            }
             values.push((key.to_string(), to_value(session, value, steps, span)?));
         }
         return Ok(match values.iter().all(|(_, value)| matches!(value, Value::Plain(_))) {

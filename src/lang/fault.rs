@@ -1,5 +1,6 @@
 //! Errors of scripts: from Rhai's to ours, with a place and a way out.
 
+mod keys;
 mod pending;
 mod syntax;
 mod types;
@@ -8,10 +9,11 @@ mod unknown;
 use rhai::{Dynamic, EvalAltResult, ParseError, Position};
 
 use super::functions::CALL;
-use super::session::Session;
+use super::session::{Purpose, Session};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::event::{Failure, FailureKind};
 
+pub use keys::of_scope as keys_of_scope;
 pub use pending::{Need, not_known_yet};
 pub use types::{readable_type, short_type};
 
@@ -78,6 +80,10 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
                 diagnostic.clone().label(span, "needs the value now")
             }
             Some(diagnostic) => diagnostic.clone().label(span, "here"),
+            // In a step this is a way to fail like any other.
+            None if session.purpose == Purpose::Call => {
+                Diagnostic::new("flow::lang::thrown", value.to_string()).label(span, "thrown here")
+            }
             None => Diagnostic::new("flow::lang::thrown", format!("the script gave up: {value}"))
                 .label(span, "thrown here")
                 .help("`throw` ends the script; to let a step fail while the workflow runs, use `fail(name, message)`"),
@@ -120,9 +126,7 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
         E::ErrorFor(_) => Diagnostic::new("flow::lang::type", "`for` cannot go through this: it is no array, range, map or text")
             .label(span, "goes through this")
             .help("to count, go through a range: `for i in 0..5 { … }`"),
-        E::ErrorPropertyNotFound(name, _) => Diagnostic::new("flow::lang::unknown_key", format!("there is no key `{name}`"))
-            .label(span, "read here")
-            .help("ask with `\"key\" in map`, or read with `map.get(\"key\")`, which gives `()` where there is none"),
+        E::ErrorPropertyNotFound(name, _) => keys::unknown_key(name, span, session),
         E::ErrorDotExpr(message, _) => property(message, span),
         E::ErrorIndexNotFound(index, _) => {
             Diagnostic::new("flow::lang::unknown_key", format!("there is nothing at `{index}`")).label(span, "read here")
@@ -136,13 +140,13 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
         .help("arrays, maps and texts can be indexed"),
         E::ErrorArrayBounds(len, index, _) => Diagnostic::new(
             "flow::lang::unknown_key",
-            format!("the array has {len} items, so there is none at index {index}"),
+            format!("the array has {}, so there is none at index {index}", counted(*len, "item")),
         )
         .label(span, "read here")
         .help("indexes count from 0; negative ones from the end"),
         E::ErrorStringBounds(len, index, _) => Diagnostic::new(
             "flow::lang::unknown_key",
-            format!("the text has {len} characters, so there is none at index {index}"),
+            format!("the text has {}, so there is none at index {index}", counted(*len, "character")),
         )
         .label(span, "read here")
         .help("indexes count from 0; negative ones from the end"),
@@ -163,6 +167,13 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
         E::ErrorTooManyModules(_) => Diagnostic::new("flow::lang::limit", "too many modules are imported")
             .label(span, "here")
             .help("at most 1,000 modules can be imported"),
+        E::ErrorArithmetic(message, _) if message.starts_with("Error parsing") => {
+            let given = message.split('\'').nth(1).unwrap_or_default();
+            let kind = if message.contains("integer") { "a whole number" } else { "a number" };
+            Diagnostic::new("flow::lang::arithmetic", format!("the text \"{given}\" is not {kind}"))
+                .label(span, "read as a number here")
+                .help("`parse_int` reads whole numbers, `parse_float` decimal ones; `x.number` reads the output of a step as either")
+        }
         E::ErrorArithmetic(message, _) => {
             Diagnostic::new("flow::lang::arithmetic", first_lower(message)).label(span, "computed here").help(
                 "whole numbers go from -2^63 to 2^63-1, and nothing can be divided by 0; decimal numbers are written `1.0`",
@@ -199,6 +210,10 @@ fn constant(name: &str, span: Span) -> Diagnostic {
     Diagnostic::new("flow::lang::constant", format!("`{name}` is a constant, so it cannot be changed"))
         .label(span, "changed here")
         .help(format!("declare it with `let {name} = …` if it shall change"))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A property of something that has none: Rhai says so in a sentence.

@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel};
 
-use super::convert::{Steps, is_marked, to_value};
-use super::fault::{Fault, Need, not_known_yet, raise};
+use super::convert::{Steps, to_value};
+use super::fault::{Fault, raise};
 use super::handle::{Pending, Step};
 use super::modules::Modules;
 use super::{functions, operators, session, words};
-use crate::diag::{Diagnostic, Span, did_you_mean};
+use crate::diag::{Diagnostic, Span};
 use crate::plan::Key;
+use crate::state::result::PROPERTIES;
 
 /// Most operations of one evaluation.
 const OPERATIONS: u64 = 500_000_000;
@@ -79,7 +80,6 @@ fn engine() -> Engine {
     operators::register(&mut engine);
     functions::register(&mut engine);
     words::register(&mut engine);
-    missing(&mut engine);
     engine
 }
 
@@ -116,10 +116,11 @@ fn bound(engine: &mut Engine) {
 
 fn print(text: &str) {
     session::with(|session| {
-        if session.printed.len() < PRINTED {
+        if session.printed_bytes < PRINTED {
             session.printed.push_str(text);
             session.printed.push('\n');
-            if session.printed.len() >= PRINTED {
+            session.printed_bytes += text.len() + 1;
+            if session.printed_bytes >= PRINTED {
                 session.printed.push_str("… (what follows was not kept)\n");
             }
         }
@@ -137,6 +138,15 @@ fn properties(engine: &mut Engine) {
     engine.register_indexer_get(|value: &mut Pending, index: i64| -> Result<Dynamic, Fault> {
         super::handle::further(value, Key::Index(index))
     });
+    // Those that every result has are found by name, which is faster than by asking for any name.
+    for (name, _) in PROPERTIES {
+        engine.register_fn(
+            format!("get${name}"),
+            move |context: NativeCallContext, step: &mut Step| -> Result<Dynamic, Fault> {
+                super::handle::property(&context, step, name)
+            },
+        );
+    }
     engine.register_indexer_set(
         |context: NativeCallContext, step: &mut Step, name: &str, value: Dynamic| -> Result<(), Fault> {
             // A method on a property (`x.output.len()`) ends with writing the value back: that changes nothing.
@@ -158,18 +168,4 @@ fn same(left: &Dynamic, right: &Dynamic) -> bool {
     let value =
         |of: &Dynamic| session::with(|session| to_value(session, of, Steps::AsThemselves, Span::default()).ok());
     value(left) == value(right)
-}
-
-/// What to say when a key does not exist.
-fn missing(engine: &mut Engine) {
-    engine.on_map_missing_property(|map, name, _| {
-        if is_marked(name) {
-            let problem = not_known_yet(Some("a text with results in it"), Need::Compute, Span::default());
-            return Err(raise(problem));
-        }
-        let problem = Diagnostic::new("flow::lang::unknown_key", format!("there is no key `{name}` in this map"));
-        let keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
-        let help = did_you_mean(name, keys).unwrap_or_else(|| "ask with `\"key\" in map` before".to_owned());
-        Err(raise(problem.help(help)))
-    });
 }

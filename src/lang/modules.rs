@@ -7,6 +7,7 @@ use include_dir::{Dir, include_dir};
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
 use super::fault::{Fault, raise};
+use super::program::LoadProblem;
 use super::session;
 use crate::diag::{Diagnostic, Span, did_you_mean};
 
@@ -82,8 +83,8 @@ impl ModuleResolver for Modules {
 fn load(engine: &Engine, name: &str, path: &str, span: Span) -> Result<Arc<rhai::Module>, Fault> {
     let program = session::with(|session| session.program.clone());
     let file = program.load(name).map_err(|problem| match problem {
-        super::LoadProblem::Missing => raise(missing(path, &program, span)),
-        super::LoadProblem::Wrong(diagnostic) => raise(diagnostic),
+        LoadProblem::Missing => raise(missing(path, &program, span)),
+        LoadProblem::Wrong(diagnostic) => raise(diagnostic),
     })?;
     let module = Module::eval_ast_as_new(Scope::new(), &file.ast, engine)
         .map_err(|error| Box::new(EvalAltResult::ErrorInModule(name.to_owned(), error, position_of(span))))?;

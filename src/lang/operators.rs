@@ -101,6 +101,14 @@ pub fn register(engine: &mut Engine) {
     }
     register_joins(engine);
     texts::register(engine);
+    // Rhai would find these last, after all that is registered for any value.
+    macro_rules! numbers {
+        ($($op:literal $apply:tt),*) => {$(
+            engine.register_fn($op, |a: FLOAT, b: INT| a $apply (b as FLOAT));
+            engine.register_fn($op, |a: INT, b: FLOAT| (a as FLOAT) $apply b);
+        )*};
+    }
+    numbers!("==" ==, "!=" !=, "<" <, "<=" <=, ">" >, ">=" >=);
     for op in COMPARE {
         engine.register_fn(op, |c: NativeCallContext, a: ImmutableString, _: INT| -> Result<bool, Fault> {
             Err(text_number_fault(&c, &a))

@@ -102,8 +102,8 @@ impl Catalogue {
             };
             let text = text_of(&function.doc_comments);
             match items.iter_mut().find(|item| item.name == function.name && item.kind == kind) {
-                // An operator has one form, whatever stands beside it.
-                Some(_) if kind == Kind::Operator => {}
+                // An operator has one form, whatever stands beside it; one of its functions is explained.
+                Some(item) if kind == Kind::Operator => item.text.push_str(&text),
                 Some(item) => {
                     // The form that says most comes first.
                     if text.len() > item.text.len() {
@@ -184,6 +184,12 @@ pub fn functions_of(engine: &Engine) -> Vec<Function> {
             function.name = "call".into();
         }
     }
+    // Rhai gives them in the order of its hashes.
+    let place = |function: &Function| {
+        let kinds: Vec<String> = function.params.iter().map(|p| p.kind.clone().unwrap_or_default()).collect();
+        (function.name.clone(), kinds.len(), kinds)
+    };
+    functions.sort_by_cached_key(place);
     functions
 }
 

@@ -48,25 +48,29 @@ pub struct Session {
     /// Values that stand in texts as marks.
     pub marks: Vec<Value>,
     pub printed: String,
+    /// How many bytes were printed in all.
+    pub printed_bytes: usize,
     pub frames: Vec<Frame>,
     pub commands: HashMap<SmolStr, FnPtr>,
     pub runner: Option<Box<dyn Runner>>,
     /// Modules loaded so far, by name, and those being loaded.
     pub modules: HashMap<String, Arc<rhai::Module>>,
     pub loading: Vec<String>,
+    /// Keys of the maps that the script had when it went wrong.
+    pub keys: Vec<String>,
     /// Set by `__context()`.
     pub context: Option<NativeCallContextStore>,
     /// Where a plan without a runner came to its end.
     pub stopped_at: Option<Span>,
-    /// Evaluation must end by then.
-    pub deadline: Instant,
+    /// Evaluation must end by then, if it makes a plan.
+    pub deadline: Option<Instant>,
 }
 
 /// Longest evaluation of a script or a closure that builds steps.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 thread_local! {
-    static SESSION: RefCell<Option<Session>> = const { RefCell::new(None) };
+    static SESSION: RefCell<Option<Box<Session>>> = const { RefCell::new(None) };
     static INTERRUPT: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
@@ -86,14 +90,14 @@ pub fn must_end() -> Option<&'static str> {
         return Some("interrupted");
     }
     let late = SESSION.with_borrow(|slot| {
-        slot.as_ref().is_some_and(|session| session.purpose != Purpose::Call && Instant::now() > session.deadline)
+        slot.as_ref().is_some_and(|session| session.deadline.is_some_and(|deadline| Instant::now() > deadline))
     });
     late.then_some("deadline")
 }
 
 impl Session {
-    pub fn new(program: &Program, purpose: Purpose) -> Self {
-        Session {
+    pub fn new(program: &Program, purpose: Purpose) -> Box<Self> {
+        Box::new(Session {
             program: program.clone(),
             purpose,
             builder: None,
@@ -101,20 +105,22 @@ impl Session {
             saw: Vec::new(),
             marks: Vec::new(),
             printed: String::new(),
+            printed_bytes: 0,
             frames: Vec::new(),
             commands: HashMap::new(),
             runner: None,
             modules: HashMap::new(),
             loading: Vec::new(),
+            keys: Vec::new(),
             context: None,
             stopped_at: None,
-            deadline: Instant::now() + DEADLINE,
-        }
+            deadline: (purpose != Purpose::Call).then(|| Instant::now() + DEADLINE),
+        })
     }
 
     /// Makes this the session of the thread while `work` runs. Sessions may be nested.
-    pub fn enter<T>(self, work: impl FnOnce() -> T) -> (T, Session) {
-        struct Outer(Option<Session>);
+    pub fn enter<T>(self: Box<Self>, work: impl FnOnce() -> T) -> (T, Box<Session>) {
+        struct Outer(Option<Box<Session>>);
         impl Drop for Outer {
             fn drop(&mut self) {
                 // Also after a panic, so that the next script on this thread does not see this one.
@@ -158,7 +164,7 @@ pub fn with<T>(work: impl FnOnce(&mut Session) -> T) -> T {
 pub fn build<T>(
     context: &NativeCallContext,
     work: impl FnOnce(&mut Builder, Span) -> Result<T, Diagnostic>,
-) -> Result<T, super::Fault> {
+) -> Result<T, super::fault::Fault> {
     with(|session| {
         let span = session.span(context);
         match session.builder.as_mut() {

@@ -3,7 +3,9 @@
 use miette::{GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
 
 use super::Look;
+use super::look::one_line;
 use crate::diag::Diagnostic;
+use crate::state::Status;
 
 /// Narrowest page for a diagnostic: below, its frame would leave no room for words.
 const NARROW: usize = 40;
@@ -24,9 +26,15 @@ pub fn diagnostic(diagnostic: &Diagnostic, look: Look) -> String {
     let width = if screen { look.width.clamp(NARROW, WIDE) } else { USUAL };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width);
     let mut text = String::new();
-    match handler.render_report(&mut text, diagnostic) {
+    let told: String = match handler.render_report(&mut text, diagnostic) {
         Ok(()) => text.lines().map(|line| format!("{}\n", line.trim_end())).collect(),
         // Only a label outside of its text could be the cause.
         Err(_) => format!("{}: {diagnostic}\n", diagnostic.code()),
-    }
+    };
+    printed(diagnostic.printed(), look) + told.as_str()
+}
+
+/// What a script printed.
+pub fn printed(text: &str, look: Look) -> String {
+    text.lines().map(|line| format!("{} {}\n", look.bare_sign(Status::Pending), one_line(line))).collect()
 }

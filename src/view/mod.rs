@@ -19,7 +19,7 @@ mod summary;
 pub mod time;
 mod why;
 
-pub use diagnostic::diagnostic;
+pub use diagnostic::{diagnostic, printed};
 pub use look::{Look, Tone};
 pub use params::parameters;
 pub use place::{is_secret, place};

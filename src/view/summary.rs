@@ -29,6 +29,8 @@ pub struct Summary<'a> {
     pub files: &'a dyn Files,
     /// Says where they are.
     pub paths: LogPaths<'a>,
+    /// Is its log kept? Otherwise nothing can be asked of it later.
+    pub kept: bool,
     /// Where the text goes.
     pub look: Look,
 }
@@ -140,6 +142,12 @@ impl Summary<'_> {
     fn way_on(&self, text: &mut String, failed: Option<StepId>) {
         let run = &self.state.created.run;
         if run.is_empty() || self.status == RunStatus::Success {
+            return;
+        }
+        if !self.kept {
+            if self.status == RunStatus::Paused {
+                let _ = writeln!(text, "\nits log was not kept (`--durability none`), so it cannot be resumed");
+            }
             return;
         }
         text.push('\n');

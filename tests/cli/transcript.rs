@@ -96,6 +96,11 @@ fn recent(mut text: String) -> String {
     text
 }
 
+/// A line with what differs from run to run masked, and the blanks between columns with it.
+pub fn masked_line(line: &str) -> String {
+    narrow(&recent(mask(line)))
+}
+
 /// A line with at most two blanks between words; those at its beginning stay.
 fn narrow(line: &str) -> String {
     let words = line.trim_start();

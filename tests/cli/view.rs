@@ -18,7 +18,7 @@ fn paths(log: &Log) -> String {
 
 fn summary(run: &Sample, status: RunStatus) -> String {
     let state = run.state();
-    Summary { state: &state, status, files: &run.files, paths: &paths, look: Look::PLAIN }.text()
+    Summary { state: &state, status, files: &run.files, paths: &paths, kept: true, look: Look::PLAIN }.text()
 }
 
 fn shown(run: &Sample, status: RunStatus) -> String {

@@ -45,7 +45,7 @@ impl Bench {
     /// The program, with nothing of the caller's settings.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flow"));
-        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).env("LC_ALL", "C.UTF-8");
         for name in ["FLOW_HOME", "FLOW_RUN", "FLOW_STEP", "RUST_LOG", "NO_COLOR"] {
             command.env_remove(name);
         }

@@ -147,3 +147,34 @@ fn results_that_cannot_be_written_are_an_error_and_the_run_is_kept() {
     assert!(ended.err.contains("cannot write"), "{}", ended.err);
     assert_eq!(bench.status(), "success");
 }
+
+#[test]
+fn what_a_script_prints_is_told_also_when_it_goes_wrong() {
+    let bench = Bench::with("print(\"one\");\nlet x = nothing();\n");
+    let ended = bench.flow(&["script", "test.rhai"]);
+    assert!(ended.err.starts_with("· one\n"), "{}", ended.err);
+    assert_eq!(bench.flow(&["check", "test.rhai", "--json"]).code(2).json()["error"]["printed"], "one\n");
+
+    bench.write("test.rhai", "print(\"one\"); sh(\"a\", \"true\");");
+    assert!(bench.flow(&["check", "test.rhai"]).ok().err.starts_with("· one\n"));
+
+    let script = r#"
+        print("one");
+        let a = run(sh("a", "echo a >> ran; [ -e go ] || sleep 600"));
+        print("two");
+        let b = run(sh("b", "echo b"));
+        print("three");
+        let x = b.output.nothing;
+    "#;
+    bench.write("test.rhai", script);
+    let going = bench.start(&["script", "test.rhai"]);
+    bench.wait_for("ran", 1);
+    going.signal(rustix::process::Signal::INT);
+    let ended = going.end().code(130);
+    assert!(ended.err.contains("· one\n"), "{}", ended.err);
+    bench.write("go", "");
+    let ended = bench.flow(&["resume", "last"]).code(1);
+    assert!(!ended.err.contains("· one\n") && ended.err.contains("· two\n"), "{}", ended.err);
+    assert!(ended.err.contains("· three\n"), "{}", ended.err);
+    assert_eq!(bench.open().state("last").unwrap().printed, "one\ntwo\nthree\n");
+}

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flow::diag::Sources;
-use flow::event::{Created, Event, Output, Record};
+use flow::diag::{Result, Sources};
+use flow::event::{Created, Event, Output, Record, RunStatus, Stop};
 use flow::flow::{Durability, Flow, Options, ResumeOptions, RunOptions, Script, Store};
 use flow::lang::{Host, SharedHost};
 use flow::plan::{StepId, Task};
@@ -22,7 +22,7 @@ use crate::bench::{Bench, Random};
 
 /// How often each closure was called, by the name that it says.
 #[derive(Clone, Default)]
-struct Calls(Arc<Mutex<BTreeMap<String, usize>>>);
+pub struct Calls(Arc<Mutex<BTreeMap<String, usize>>>);
 
 impl Calls {
     fn host(&self) -> SharedHost {
@@ -38,9 +38,9 @@ impl Calls {
 }
 
 /// A run and all that is to be known of it.
-struct Log {
+pub struct Log {
     run: String,
-    records: Vec<Record>,
+    pub records: Vec<Record>,
     sources: Sources,
     results: BTreeMap<String, (String, String)>,
     calls: BTreeMap<String, usize>,
@@ -62,23 +62,27 @@ fn results(flow: &Flow, state: &RunState) -> BTreeMap<String, (String, String)> 
     state.plan.ids().map(result).collect()
 }
 
-fn undisturbed(script: &str, files: &[(&str, &str)]) -> Log {
+fn options(bench: &Bench) -> RunOptions {
+    RunOptions { cwd: Some(bench.path("")), max_parallel: Some(3), ..RunOptions::default() }
+}
+
+/// Runs a script to its end; or says why it is refused.
+pub fn undisturbed(script: &str, files: &[(&str, &str)]) -> Result<Log> {
     let (bench, calls) = (Bench::with(script), Calls::default());
     files.iter().for_each(|(name, text)| bench.write(name, text));
     let flow = open(&bench, &calls);
-    let options = RunOptions { cwd: Some(bench.path("")), max_parallel: Some(3), ..RunOptions::default() };
-    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options).unwrap();
+    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options(&bench))?;
     let run = running.id().to_owned();
     let state = running.wait().unwrap();
     assert!(state.status.is_final(), "{:?}", state.status);
-    Log {
+    Ok(Log {
         records: flow.records(&run, 0).unwrap(),
         sources: flow.sources(&state).unwrap(),
         results: results(&flow, &state),
         calls: calls.take(),
         run,
         bench,
-    }
+    })
 }
 
 impl Log {
@@ -108,7 +112,10 @@ impl Log {
     }
 
     /// Goes on from a cut, and looks whether it ends as it should. Gives the log then.
-    fn check(&self, events: usize, calls: &Calls) -> Log {
+    ///
+    /// `same`: must it end as the undisturbed run did? Otherwise (with stops and time limits, which cut a run short at a
+    /// moment) it must only end, and run nothing twice.
+    pub fn check(&self, events: usize, calls: &Calls, same: bool) -> Log {
         let (bench, run) = self.cut(events);
         let flow = open(&bench, calls);
         let before = RunState::of(&self.records[..events]);
@@ -123,6 +130,51 @@ impl Log {
         let state = RunState::of(&records);
         assert_eq!(records[1..events], self.records[1..events], "what was written stays as it is");
         let found = results(&flow, &state);
+        assert!(state.status.is_final(), "cut after {events}: {:?}", state.status);
+        let open = state.plan.ids().find(|id| !state.step(*id).status.is_final());
+        assert!(open.is_none(), "cut after {events}: `{}` is open", state.plan.path(open.unwrap()));
+        if same {
+            self.is_same(events, &state, &found);
+        }
+        flow.verify(&run).unwrap();
+        nothing_twice(&run, &bench, &before, &state, &records[events..], same);
+        let asked = calls.take();
+        let mut due = self.calls.clone();
+        for (name, times) in answered(&self.records[..events], &before) {
+            if let Some(due) = due.get_mut(&name) {
+                *due -= times;
+            }
+        }
+        due.retain(|_, times| *times > 0);
+        assert!(asked == due || !same, "closures were called: {asked:#?}, due were {due:#?}");
+        let sources = flow.sources(&state).unwrap();
+        Log { run, records, sources, results: found, calls: self.calls.clone(), bench }
+    }
+
+    /// Runs the script again and interrupts it again and again, each time after so many milliseconds.
+    pub fn interrupt(&self, script: &str, mut after: impl FnMut() -> u64) {
+        let (bench, calls) = (Bench::with(script), Calls::default());
+        let flow = open(&bench, &calls);
+        let mut running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options(&bench)).unwrap();
+        let run = running.id().to_owned();
+        let state = loop {
+            std::thread::sleep(std::time::Duration::from_millis(after()));
+            running.stop(Stop::Interrupted);
+            let state = running.wait().unwrap();
+            if state.status.is_final() {
+                break state;
+            }
+            assert_eq!(state.status, RunStatus::Paused);
+            running = flow.resume(&run, ResumeOptions::default()).unwrap();
+        };
+        let records = flow.records(&run, 0).unwrap();
+        self.is_same(records.len(), &state, &results(&flow, &state));
+        nothing_twice(&run, &bench, &RunState::default(), &state, &records, false);
+        flow.verify(&run).unwrap();
+    }
+
+    /// Statuses and outputs are those of the undisturbed run.
+    fn is_same(&self, events: usize, state: &RunState, found: &BTreeMap<String, (String, String)>) {
         let differ: Vec<_> = self.results.iter().filter(|(path, due)| found.get(*path) != Some(due)).collect();
         let problem = |path: &String| {
             let step = state.plan.find(path).first().map(|id| state.step(*id))?;
@@ -133,25 +185,13 @@ impl Log {
         assert_eq!(found.len(), self.results.len());
         let ended = RunState::of(&self.records);
         assert_eq!(state.status, ended.status);
+        assert_eq!(state.printed, ended.printed, "cut after {events}");
         assert_eq!(state.plan.steps.len(), ended.plan.steps.len(), "a fan-out has grown twice");
-        flow.verify(&run).unwrap();
-        nothing_twice(&run, &bench, &before, &state, &records[events..]);
-        let asked = calls.take();
-        let mut due = self.calls.clone();
-        for (name, times) in answered(&self.records[..events], &before) {
-            if let Some(due) = due.get_mut(&name) {
-                *due -= times;
-            }
-        }
-        due.retain(|_, times| *times > 0);
-        assert_eq!(asked, due, "closures were called");
-        let sources = flow.sources(&state).unwrap();
-        Log { run, records, sources, results: found, calls: self.calls.clone(), bench }
     }
 }
 
 /// Processes of the resumed run: those that its log says were started, each attempt once, and none that was finished.
-fn nothing_twice(run: &str, bench: &Bench, before: &RunState, after: &RunState, new: &[Record]) {
+fn nothing_twice(run: &str, bench: &Bench, before: &RunState, after: &RunState, new: &[Record], same: bool) {
     let mut due = Vec::new();
     for record in new {
         if let Event::Started { step, attempt } = *record.event
@@ -167,6 +207,10 @@ fn nothing_twice(run: &str, bench: &Bench, before: &RunState, after: &RunState, 
     let mut ran = bench.lines("ran");
     ran.sort();
     due.sort();
+    if !same {
+        // Some were ended before they could say anything.
+        due.retain(|attempt| ran.contains(attempt));
+    }
     assert_eq!(ran, due, "processes that ran");
 }
 
@@ -208,7 +252,7 @@ fn answered(records: &[Record], state: &RunState) -> BTreeMap<String, usize> {
 
 /// Cuts a run everywhere; and some of the resumed runs once more.
 fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
-    let log = undisturbed(script, files);
+    let log = undisturbed(script, files).unwrap();
     assert_eq!(log.calls.values().sum::<usize>(), calls, "{:?}", log.calls);
     let next = AtomicUsize::new(1);
     std::thread::scope(|scope| {
@@ -220,10 +264,10 @@ fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
                     if events > log.records.len() {
                         break;
                     }
-                    let resumed = log.check(events, &calls);
-                    if events % 4 == 0 && resumed.records.len() > events {
+                    let resumed = log.check(events, &calls, true);
+                    if events.is_multiple_of(4) && resumed.records.len() > events {
                         let again = events + random.below((resumed.records.len() - events) as u64) as usize;
-                        resumed.check(again, &calls);
+                        resumed.check(again, &calls, true);
                     }
                 }
             });
@@ -233,7 +277,7 @@ fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
 }
 
 /// What every process does first: says that it runs.
-const RAN: &str = r#"echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran;"#;
+pub const RAN: &str = r#"echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran;"#;
 
 fn script(text: &str) -> String {
     text.replace("RAN", RAN)
@@ -244,6 +288,7 @@ fn a_varied_run_is_cut_after_every_event() {
     let events = cut_everywhere(
         &script(
             r#"
+            print("begun");
             let report = sh("report", `RAN echo version=1.10 >> $FLOW_OUTPUT; echo '{"percent": 87.5}'`);
             let flaky = sh("flaky", "RAN [ $FLOW_ATTEMPT -ge 3 ] && echo ok").retry(#{ max_attempts: 9, delay: "1ms" });
             chain("line", [sh("one", "RAN echo 1"), sh("two", "RAN cat; echo 2"), call("three", |input| { called("line/three"); input + "3" })]);
@@ -273,10 +318,12 @@ fn a_varied_run_is_cut_after_every_event() {
             let sub = workflow("sub", "sub.rhai", #{ word: list.lines[1] });
             let long = sh("long", "RAN seq 20000");
             let sum = run(call("sum", || { called("sum"); let n = all.output; n.len() }));
+            print(`there are ${sum.output}`);
             if sum.output == 3 {
                 let later = run(sh("later", `RAN echo ${all.output[1]} ${poll.output}`));
                 each("known", 1..3, |n| sh("k", `RAN echo ${later.output} ${n}`));
             }
+            print("done");
             call("length", || { called("length"); let text = long.output; text.len() });
             on("start", sh("begin", "RAN echo begin"));
             on("complete", sh("end", "RAN echo end"));

@@ -185,3 +185,35 @@ fn a_killed_run_can_be_cancelled() {
     bench.flow(&["resume", "last"]).diagnostic(2, "flow::run::over");
     bench.flow(&["cancel", "last"]).diagnostic(2, "flow::run::over");
 }
+
+#[test]
+fn nothing_starts_before_what_it_depends_on_is_written() {
+    let bench = Bench::with(
+        r#"sh("a", "echo a $FLOW_ATTEMPT >> ran; echo $$ >> pids; until [ -e go ]; do sleep 0.01; done") -> sh("b", "echo b $FLOW_ATTEMPT >> ran");"#,
+    );
+    let going = bench.start(&["script", "test.rhai"]);
+    let pids = bench.wait_for("pids", 1);
+    // Nobody can write now, so the end of `a` cannot be committed.
+    let other = rusqlite::Connection::open(bench.path(".flow/flow.db")).unwrap();
+    other.busy_timeout(Duration::from_secs(30)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    bench.write("go", "");
+    until("the end of `a`", || (!is_alive(&pids[0])).then_some(()));
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(bench.lines("ran"), ["a 1"]);
+    going.kill();
+    other.execute_batch("ROLLBACK").unwrap();
+    bench.flow(&["resume", "last"]).ok();
+    assert_eq!(bench.lines("ran"), ["a 1", "a 2", "b 1"]);
+}
+
+#[test]
+fn what_a_killed_process_left_is_ended_even_if_nobody_resumes() {
+    let bench = Bench::with(HANGING);
+    let going = bench.start(&["script", "test.rhai"]);
+    let pids = bench.wait_for("pids", 2);
+    going.kill();
+    for pid in &pids {
+        until("the end of a process", || (!is_alive(pid)).then_some(()));
+    }
+}

@@ -10,5 +10,6 @@ mod contract;
 mod cut;
 mod demanding;
 mod kill;
+mod random;
 mod signals;
 mod together;

@@ -106,3 +106,13 @@ fn what_is_finished_cannot_be_cancelled() {
     bench.flow(&["cancel", "nope"]).diagnostic(2, "flow::run::unknown");
     assert_eq!(bench.status(), "success");
 }
+
+#[test]
+fn a_run_whose_log_is_not_kept_does_not_promise_to_be_resumed() {
+    let bench = Bench::with(r#"sh("bad", "exit 1"); sh("slow", "echo >> ran; sleep 600");"#);
+    let going = bench.start(&["script", "test.rhai", "--durability", "none", "--max-parallel", "2"]);
+    bench.wait_for("ran", 1);
+    going.signal(Signal::INT);
+    let ended = going.end().code(130);
+    assert!(ended.err.contains("cannot be resumed") && !ended.err.contains("flow "), "{}", ended.err);
+}

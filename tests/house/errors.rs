@@ -2,12 +2,62 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
 
 use flow::diag::{Kind, codes};
 use flow::lang::Script;
 
 use crate::refused::{self, args, findings, text};
 use crate::{is_current, rust_files};
+
+/// What shows a code that no script could: lines of shell, of which the last one is shown with what it answers.
+const SESSIONS: [(&str, &str); 10] = [
+    ("flow::file::missing", "echo > deploy.rhai\nflow script deplyo.rhai"),
+    ("flow::file::unreadable", "mkdir scripts\nflow script scripts"),
+    ("flow::file::encoding", "printf 'let a = \"\\377\";' > old.rhai\nflow check old.rhai"),
+    ("flow::file::too_large", "head -c 1100000 /dev/zero | tr '\\0' ' ' > large.rhai\nflow check large.rhai"),
+    ("flow::cli::usage", "flow docs retyr"),
+    ("flow::run::unknown", "flow show last"),
+    ("flow::run::over", "echo 'sh(\"a\", \"true\");' > a.rhai\nflow script a.rhai --quiet\nflow resume last"),
+    ("flow::run::no_step", "echo 'sh(\"build\", \"true\");' > a.rhai\nflow script a.rhai --quiet\nflow why last biuld"),
+    (
+        "flow::param::unknown",
+        "echo 'let env = param(\"env\", #{ default: \"staging\" });' > a.rhai\nflow check a.rhai --arg evn=production",
+    ),
+    (
+        "flow::param::value",
+        "echo 'let count = param(\"count\", #{ default: 3 });' > a.rhai\nflow check a.rhai --arg count=many",
+    ),
+];
+
+/// The last line of a session, and what it answers.
+fn session(lines: &str) -> (String, String) {
+    let folder = tempfile::tempdir().expect("a folder for the session");
+    let own = Path::new(env!("CARGO_BIN_EXE_flow")).parent().expect("a binary is in a folder").display();
+    let path = format!("{own}:{}", std::env::var("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{lines} 2>&1")]).current_dir(folder.path()).env("PATH", path).env_remove("FLOW_HOME");
+    let answer = shell.output().expect("a shell starts").stdout;
+    let here = folder.path().canonicalize().expect("the folder is there").display().to_string();
+    let answer = String::from_utf8_lossy(&answer).replace(&here, "/home/ada");
+    (lines.lines().last().unwrap_or_default().to_owned(), with_one_run(&answer))
+}
+
+/// The text with one id in the place of each run's.
+fn with_one_run(text: &str) -> String {
+    let is_id = |word: &str| {
+        let parts: Vec<&str> = word.split('-').collect();
+        matches!(parts[..], [day, time, end] if day.len() == 8 && time.len() == 6 && end.len() == 4 && day.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let words = text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    words
+        .map(|word| {
+            let id = word.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+            if is_id(id) { word.replace(id, "20260102-150405-k3fz") } else { word.to_owned() }
+        })
+        .collect()
+}
 
 /// A script that shows a code: its own example, or one of the refused scripts.
 fn example(code: &codes::Code, refused: &[(String, String)]) -> Option<(Script, String)> {
@@ -30,9 +80,16 @@ fn page() -> String {
          Exit code 2: the command line, the script or a parameter is wrong, and nothing was executed. Exit code 1: the run failed, or its database did.\n",
     );
     let refused = refused::recorded();
-    let mut room = "";
+    let of_room = |code: &codes::Code| code.name.split("::").nth(1).unwrap_or_default();
+    let mut rooms: Vec<&str> = Vec::new();
     for code in codes::CODES {
-        let of = code.name.split("::").nth(1).unwrap_or_default();
+        if !rooms.contains(&of_room(code)) {
+            rooms.push(of_room(code));
+        }
+    }
+    let mut room = "";
+    for code in rooms.iter().flat_map(|room| codes::CODES.iter().filter(move |code| of_room(code) == *room)) {
+        let of = of_room(code);
         if of != room {
             room = of;
             let _ = write!(page, "\n## {}\n", title(room));
@@ -44,7 +101,10 @@ fn page() -> String {
             true => write!(page, "\n### `{}`\n\n{meaning}. The script can run.\n", code.name),
             false => write!(page, "\n### `{}`\n\n{meaning}. Exit code {exit}.\n", code.name),
         };
-        if let Some((script, shown)) = example(code, &refused) {
+        if let Some((_, lines)) = SESSIONS.iter().find(|(shows, _)| *shows == code.name) {
+            let (command, answer) = session(lines);
+            let _ = write!(page, "\n```console\n$ {command}\n{answer}```\n");
+        } else if let Some((script, shown)) = example(code, &refused) {
             let _ = write!(page, "\n```rhai,refused\n{}```\n\n```text\n{shown}```\n", script.text);
         }
     }
@@ -68,6 +128,15 @@ fn title(room: &str) -> &str {
 #[test]
 fn the_page_of_errors_is_current() {
     is_current("docs/errors.md", &page()).unwrap_or_else(|difference| panic!("{difference}"));
+}
+
+#[test]
+fn sessions_show_their_codes() {
+    for (code, lines) in SESSIONS {
+        let (_, answer) = session(lines);
+        assert!(answer.contains(code), "{lines}\n{answer}");
+        assert!(answer.contains("help:"), "{lines}\n{answer}");
+    }
 }
 
 #[test]

@@ -73,3 +73,43 @@ fn scripts_in_documents_do_what_is_said() {
     assert!(tried > 60, "only {tried} scripts were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// `ARCHITECTURE.md` names the test of each invariant as `path::name`.
+#[test]
+fn the_tests_that_hold_the_invariants_exist() {
+    let text = std::fs::read_to_string(repository("ARCHITECTURE.md")).expect("there is a page");
+    assert!(text.lines().count() < 200, "the page is to be short");
+    let (mut wrong, mut named) = (Vec::new(), 0);
+    for word in text.split('`').filter(|word| word.contains(".rs::")) {
+        let (path, test) = word.split_once("::").expect("it holds `::`");
+        let source = std::fs::read_to_string(repository(path)).unwrap_or_default();
+        named += 1;
+        if !source.contains(&format!("fn {test}(")) {
+            wrong.push(word.to_owned());
+        }
+    }
+    for word in text.split('`').filter(|word| word.ends_with(".rs") && word.contains('/')) {
+        if !repository(word).exists() && !repository(&format!("src/{word}")).exists() {
+            wrong.push(word.to_owned());
+        }
+    }
+    assert!(named > 15, "only {named} tests are named");
+    assert!(wrong.is_empty(), "not there: {wrong:#?}");
+}
+
+/// Scripts of this project, and those for its users, are in order.
+#[test]
+fn scripts_of_the_repository_are_in_order() {
+    let mut tried = 0;
+    for folder in ["scripts", "examples"] {
+        for file in std::fs::read_dir(repository(folder)).expect("the folder is there") {
+            let path = file.expect("a file").path();
+            if path.extension().is_some_and(|ending| ending == "rhai") {
+                let found = findings(&Script::read(&path).expect("it can be read"), &[]);
+                assert!(found.is_empty(), "{}: {}", path.display(), found[0]);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 5);
+}

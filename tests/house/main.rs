@@ -1,5 +1,6 @@
 //! The house around the code: the floors of the rooms, and documents that are made from the code and checked here.
 
+mod broken;
 mod embed;
 mod errors;
 mod examples;

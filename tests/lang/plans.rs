@@ -148,3 +148,19 @@ fn texts_of_arrows_name_steps_functions_and_commands() {
     let texts: Vec<_> = branches.iter().map(|b| b.when.as_ref().map(|when| when.text())).collect();
     assert_eq!(texts, [Some("a.passed".into()), Some("b.failed".into()), None]);
 }
+
+#[test]
+fn maps_get_new_keys() {
+    let plan = plan(
+        r#"let m = #{ a: 1 }; m.b = 2; m["c"] = 3; m.b += 5; m.d = #{}; m.d.e = 4;
+           let counts = #{}; for word in ["x", "y", "x"] { counts[word] = (counts.get(word) ?? 0) + 1; }
+           let frozen = || m.len(); task("m", m); task("counts", counts);"#,
+    );
+    let constants: Vec<_> = plan.ids().map(|id| plan.step(id).task.clone()).collect();
+    let value = |n: usize| match &*constants[n] {
+        Task::Const(flow::plan::Value::Plain(value)) => value.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(value(0), serde_json::json!({"a": 1, "b": 7, "c": 3, "d": {"e": 4}}));
+    assert_eq!(value(1), serde_json::json!({"x": 2, "y": 1}));
+}

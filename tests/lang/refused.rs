@@ -107,3 +107,23 @@ fn every_operator_on_a_pending_value_is_an_error() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_key_that_is_missing_names_the_nearest() {
+    for (script, near) in [
+        ("let m = #{ colour: 1 }; let x = m.color;", Some("did you mean `colour`?")),
+        ("let m = #{ inner: #{ colour: 1 } }; let x = m.inner[\"color\"];", Some("did you mean `colour`?")),
+        ("let m = #{ a: 1 }; m.zebra += 1;", None),
+        ("let m = #{}; let x = m.nothing;", None),
+    ] {
+        let problem = plan_of(script).err().expect(script);
+        match near {
+            Some(near) => {
+                assert_eq!((problem.code(), problem.help_text()), ("flow::lang::unknown_key", Some(near)), "{script}");
+            }
+            None => assert!(problem.help_text().is_some(), "{script}"),
+        }
+    }
+    let script = "let a = sh(\"a\", \"x\"); let m = #{}; m[`k${a.output}`] = 1; task(\"t\", m);";
+    assert_eq!(plan_of(script).err().expect("a key that is not known").code(), "flow::lang::pending");
+}

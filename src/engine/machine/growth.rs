@@ -137,7 +137,8 @@ impl Machine {
             Graph::each_needed(step, &mut |edge| found.push((edge.from, true)));
             found.extend(step.parent.map(|group| (group, false)));
             if whole {
-                found.extend(self.graph.children(id).iter().map(|child| (*child, true)));
+                // The first one is to be taken first.
+                found.extend(self.graph.children(id).iter().rev().map(|child| (*child, true)));
             }
         }
     }

@@ -3,7 +3,7 @@
 use rhai::{LexError, ParseErrorType};
 
 use super::unknown;
-use crate::diag::tokens::{Kind, Token, tokens};
+use crate::diag::tokens::{self, Kind, Token};
 use crate::diag::{Diagnostic, Sources, Span};
 
 /// The place of an error in a script's text, with what stands around it.
@@ -19,7 +19,7 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn of(span: Span, sources: &'a Sources) -> Self {
         let text = sources.get(span.file).map_or("", |(_, text)| text.as_ref());
-        let tokens = tokens(text);
+        let tokens = tokens::tokens(text);
         let at = match sources.offset(span) {
             Some(offset) if span.is_known() => tokens.partition_point(|token| token.end <= offset),
             _ => tokens.len(),
@@ -42,22 +42,9 @@ impl<'a> Place<'a> {
         if self.at < self.tokens.len() { self.span } else { self.span_of(self.tokens.last()) }
     }
 
-    /// The innermost bracket that is open here.
-    fn open(&self) -> Option<Token> {
-        let mut open = Vec::new();
-        for token in &self.tokens[..self.at] {
-            match token.kind {
-                Kind::Open => open.push(*token),
-                Kind::Close => drop(open.pop()),
-                _ => {}
-            }
-        }
-        open.pop()
-    }
-
     /// Is a bracket still open, though what stands here can only come after it?
     fn unclosed(&self) -> Option<Token> {
-        let open = self.open()?;
+        let open = tokens::unclosed(&self.tokens[..self.at])?;
         let ends = match (self.word(0), open.of(self.text)) {
             ("" | ";" | "let" | "fn" | "const" | "import", _) => true,
             (close @ (")" | "]" | "}"), bracket) => close != closing_of(bracket),
@@ -94,12 +81,10 @@ pub fn diagnose(kind: &ParseErrorType, span: Span, sources: &Sources) -> Diagnos
         P::MissingToken(token, why) => missing(token, why, &place),
         P::BadInput(error) => bad_input(error, &place),
         P::Reserved(word) | P::UnknownOperator(word) => reserved(word, here),
-        P::MismatchedType(wanted, found) => Diagnostic::new("flow::lang::type", format!("{wanted} must stand here, not {found}"))
+        P::MismatchedType(wanted, found) => mismatched(wanted, found, here),
+        P::MalformedIndexExpr(_) => wrong("this cannot be an index")
             .label(here, "here")
-            .help(match wanted.as_str() {
-                "an iterable value" => "to count, go through a range: `for i in 0..5 { … }`",
-                _ => "`type_of(x)` tells what a value is",
-            }),
+            .help("items of lists are read by numbers, `list[0]`; keys of maps by texts, `map[\"key\"]`, or `map.key`"),
         P::VariableUndefined(name) | P::ForbiddenVariable(name) => unknown::variable(name, here, sources),
         P::AssignmentToConstant(name) => super::constant(name, here),
         P::ExprTooDeep => Diagnostic::new("flow::lang::limit", "something is nested too deeply")
@@ -126,6 +111,12 @@ pub fn diagnose(kind: &ParseErrorType, span: Span, sources: &Sources) -> Diagnos
         P::WrongFnDefinition => wrong("a function cannot be declared here")
             .label(here, "within a block")
             .help("functions are declared beside all other statements, not within `{ … }`; a closure `|x| …` can stand anywhere"),
+        P::FnMissingName => wrong("a function needs a name")
+            .label(here, "expected before this")
+            .help("`fn name(parameter) { … }`; without a name it is a closure: `|parameter| …`"),
+        P::FnMissingBody(name) => wrong(format!("the function `{name}` needs a body"))
+            .label(here, "`{` expected here")
+            .help(format!("`fn {name}(…) {{ … }}`")),
         P::FnMissingParams(name) => wrong(format!("the parameters of the function `{name}` are missing"))
             .label(here, "`(` expected here")
             .help(format!("`fn {name}() {{ … }}`")),
@@ -144,6 +135,21 @@ pub fn diagnose(kind: &ParseErrorType, span: Span, sources: &Sources) -> Diagnos
             .label(here, "here")
             .help("`flow docs` shows the language's functions with examples"),
     }
+}
+
+fn mismatched(wanted: &str, found: &str, here: Span) -> Diagnostic {
+    let in_words = |kind: &str| match kind {
+        "a boolean expression" => "true or false".to_owned(),
+        "an iterable value" => "a list, a range or a map".to_owned(),
+        kind => kind.replace("string", "text").replace("an object map", "a map"),
+    };
+    Diagnostic::new("flow::lang::type", format!("{} must stand here, not {}", in_words(wanted), in_words(found)))
+        .label(here, "here")
+        .help(match wanted {
+            "an iterable value" => "to count, go through a range: `for i in 0..5 { … }`",
+            "a boolean expression" => "write a comparison, for instance `x > 0`",
+            _ => "`type_of(x)` tells what a value is",
+        })
 }
 
 fn unclosed(place: &Place) -> Option<Diagnostic> {
@@ -189,9 +195,38 @@ fn missing(token: &str, why: &str, place: &Place) -> Diagnostic {
             .label(here, "`,` or `)` expected here")
             .help("arguments are separated by `,`, and `)` ends the call");
     }
-    wrong(format!("`{token}` is missing {}", super::first_lower(&why.replace(super::CALL, "call"))))
-        .label(here, format!("`{token}` expected here"))
-        .help("look at the line before as well: something may be missing or too much there")
+    let key = why.strip_prefix("to follow the property '").and_then(|rest| rest.split('\'').next());
+    let (message, help) = match key {
+        Some(key) => (format!("`:` is missing behind the key `{key}`"), format!("`#{{ {key}: value }}`")),
+        None if why.contains("map literal") => {
+            (format!("`{token}` is missing in this map"), "keys are separated by `,`: `#{ a: 1, b: 2 }`".to_owned())
+        }
+        None if why.contains("array literal") => {
+            (format!("`{token}` is missing in this list"), "items are separated by `,`: `[a, b]`".to_owned())
+        }
+        None if why.contains("anonymous function") => {
+            (format!("`{token}` is missing in the parameters of this closure"), "`|a, b| a + b`".to_owned())
+        }
+        None if why.contains("parameters") => {
+            (format!("`{token}` is missing in the parameters of this function"), "`fn name(a, b) { … }`".to_owned())
+        }
+        None if why.contains("matching") => (
+            format!("`{token}` is missing"),
+            "look at what was opened before: something may be missing or too much there".to_owned(),
+        ),
+        None if why.contains("switch") => {
+            (format!("`{token}` is missing in this `switch`"), "`switch x { 1 => a, 2 | 3 => b, _ => c }`".to_owned())
+        }
+        None if why.contains("statement block") => {
+            (format!("`{token}` is missing: a block begins here"), "blocks stand in braces: `if x { … }`".to_owned())
+        }
+        None => {
+            let why = super::first_lower(&why.replace(super::CALL, "call").replace('\'', "`"));
+            let help = "look at the line before as well: something may be missing or too much there".to_owned();
+            (format!("`{token}` is missing {why}"), help)
+        }
+    };
+    wrong(message).label(here, format!("`{token}` expected here")).help(help)
 }
 
 fn readable(function: &str) -> &str {

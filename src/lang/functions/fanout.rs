@@ -6,12 +6,13 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::declare;
 use crate::diag::{Diagnostic, did_you_mean};
+use crate::lang::closures;
 use crate::lang::convert::{self, Steps, to_value};
 use crate::lang::fault::{self, Fault, raise};
 use crate::lang::handle::{Pending, Step, sequence};
 use crate::lang::options::{Options, here, wrong};
+use crate::lang::program::{File, LoadProblem};
 use crate::lang::session::{self, Frame};
-use crate::lang::{LoadProblem, closures};
 use crate::plan::{self, Each, Json, Repeat, Sequence, StepId, Task, Value};
 use crate::state::{Inputs, resolve};
 
@@ -202,7 +203,7 @@ pub fn include(context: &NativeCallContext, step: &Step) -> Result<(), Fault> {
     sub_workflow(context, id, &workflow.file, args)
 }
 
-fn load(context: &NativeCallContext, file: &str) -> Result<std::sync::Arc<crate::lang::File>, Fault> {
+fn load(context: &NativeCallContext, file: &str) -> Result<std::sync::Arc<File>, Fault> {
     let (program, span) = session::with(|session| (session.program.clone(), session.span(context)));
     let name = format!("{}.rhai", file.trim_start_matches("./").trim_end_matches(".rhai"));
     if name.starts_with('/') || name.split('/').any(|part| part == "..") {
@@ -400,11 +401,12 @@ pub mod functions {
             }
         })?;
         let began = std::time::Instant::now();
-        let result = runner.run(growth, id);
+        let printed = session::with(|session| std::mem::take(&mut session.printed));
+        let result = runner.run(growth, printed, id);
         let files = runner.files();
         session::with(|session| {
             // The time that steps take is not the script's.
-            session.deadline += began.elapsed();
+            session.deadline = session.deadline.map(|deadline| deadline + began.elapsed());
             session.runner = Some(runner);
             if let Ok(result) = &result {
                 let known = session.known.get_or_insert_with(|| Inputs { results: Vec::new(), files });

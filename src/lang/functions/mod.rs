@@ -45,9 +45,11 @@ pub fn register(engine: &mut Engine) {
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
     CATALOGUE.get_or_init(|| {
+        // First of all, since it sets the seed of Rhai's hashes, on which the names of closures depend.
+        let whole = super::host::standard();
         let mut flow = Engine::new_raw();
         register(&mut flow);
-        Catalogue::of(&flow, &super::host::standard())
+        Catalogue::of(&flow, &whole)
     })
 }
 

@@ -241,6 +241,13 @@ pub mod functions {
         let mut options = Options::of("settings", &options, span);
         let max_parallel = options.count("max_parallel", 1)?;
         let timeout = options.duration("timeout")?;
+        if timeout == Some(0) {
+            return Err(raise(
+                Diagnostic::new("flow::plan::setting", "the timeout of the run is 0: it would end before it begins")
+                    .label_word(span, "timeout", "given here")
+                    .help("give a time such as \"30m\", or leave it out"),
+            ));
+        }
         let on_failure = options
             .take("on_failure")
             .map(|value| policies::on_error(&value, "`on_failure` of settings", span))

@@ -44,7 +44,9 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
                 None => one(*step, Status::Success, &format!("done in {took}"), true),
                 Some(_) => {
                     let said = reason::failed(Some(outcome));
-                    one(*step, Status::Failed, &format!("failed after {took}: {said}"), true)
+                    // One whose condition could not be evaluated never began.
+                    let after = if state.step(*step).started_at > 0 { format!(" after {took}") } else { String::new() };
+                    one(*step, Status::Failed, &format!("failed{after}: {said}"), true)
                 }
             }
         }

@@ -54,7 +54,10 @@ impl Story<'_> {
         let state = self.why.state;
         let step = state.plan.step(id);
         if let (Some(when), Some(decided)) = (&step.when, reason::decision(state, id, 0)) {
-            self.line("Its condition was true:");
+            self.line(match decided.result {
+                Decision::Is(_) => "Its condition was true:",
+                Decision::Failed(_) => "Its condition could not be evaluated:",
+            });
             self.condition(when, Some(decided));
         }
         self.decided(id);
