@@ -1,6 +1,6 @@
 //! Programs that read some of their words as code, so that no value may stand there.
 
-use super::command::Word;
+use super::word::Word;
 
 /// How a program finds its code among its words.
 enum Code {
