@@ -25,6 +25,7 @@ use smol_str::SmolStr;
 use super::{Json, Key};
 
 mod eval;
+mod explain;
 mod function;
 mod operator;
 mod parse;

@@ -36,8 +36,10 @@ mod quoted;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod unquoted;
 mod value;
 mod walk;
+mod word;
 
 pub use super::expression::Error;
 pub use direct::direct_words;

@@ -3,52 +3,7 @@
 use super::super::expression::Error;
 use super::document::Here;
 use super::program;
-
-/// A word of a command: what is known of it without running anything.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Word {
-    /// Its characters, without quotes.
-    pub text: String,
-    /// Has it begun? An empty pair of quotes is a word too.
-    pub begun: bool,
-    /// Are parts of it quoted, so that it is no word of the shell's syntax?
-    pub quoted: bool,
-    /// Is something expanded in it?
-    pub expands: bool,
-    /// Is it there whatever comes of the expansions in it? `$x` alone may be no word at all.
-    pub certain: bool,
-}
-
-impl Word {
-    /// Without the folder.
-    pub fn name(&self) -> &str {
-        self.text.rsplit('/').next().unwrap_or_default()
-    }
-
-    /// `-x`, `-xyz`
-    pub fn is_option(&self) -> bool {
-        self.text.len() > 1 && self.text.starts_with('-') && !self.text.starts_with("--")
-    }
-
-    /// `NAME=…`, `NAME+=…`, `NAME[…]=…`
-    pub fn is_assignment(&self) -> bool {
-        self.text
-            .split_once('=')
-            .is_some_and(|(name, _)| is_name(name.split('[').next().unwrap_or_default().trim_end_matches('+')))
-    }
-
-    /// Is an index open, `name[…` or, in a list, `[…`? Shells calculate it.
-    pub fn is_open_index(&self) -> bool {
-        self.text
-            .split_once('[')
-            .is_some_and(|(name, index)| (name.is_empty() || is_name(name)) && !index.contains(']'))
-    }
-}
-
-fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
+use super::word::Word;
 
 /// How a list of commands ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,10 +51,11 @@ pub(super) struct Commands {
     conditional: Option<(bool, bool)>,
     /// How many of `documents` belong to earlier pipelines.
     judged: usize,
-    /// Does the pipeline so far print a value?
-    printed: bool,
-    /// Did any command?
-    ever_printed: bool,
+    /// Is there a value in the command, in the commands of the pipeline before it, in any? What is in a command may be
+    /// printed by it, if only in a message.
+    in_command: bool,
+    piped_in: bool,
+    anywhere: bool,
 }
 
 impl Commands {
@@ -115,8 +71,9 @@ impl Commands {
             cases: 0,
             conditional: None,
             judged: 0,
-            printed: false,
-            ever_printed: false,
+            in_command: false,
+            piped_in: false,
+            anywhere: false,
         }
     }
 
@@ -153,10 +110,10 @@ impl Commands {
         if self.word.is_open_index() && self.words.iter().all(Word::is_assignment) {
             return Err(super::value::calculated("the index of an array"));
         }
+        self.in_command = true;
+        self.anywhere = true;
         if self.redirected {
             let reads = program::reads_input_as_code(&self.words).filter(|_| self.here_string);
-            self.printed |= self.here_string;
-            self.ever_printed |= self.here_string;
             return reads.map_or(Ok(()), |program| Err(input_is_code(&program)));
         }
         if let Some((program, help)) = program::reads_as_code(&self.words, &self.word) {
@@ -164,13 +121,22 @@ impl Commands {
                 Error::new(format!("`{program}` reads this as code, so a value in it could run commands")).help(help)
             );
         }
-        self.printed |= self.prints();
-        self.ever_printed |= self.prints();
         Ok(())
     }
 
+    /// May what is printed with the value in it be the current word?
+    pub fn check_printed(&self) -> Result<(), Error> {
+        if self.word.certain || !program::is_own_word(&self.words) {
+            return Ok(());
+        }
+        Err(Error::new("what is printed here is run as a command, and by that a value could run any")
+            .help("call the command itself; in quotes, `\"$(…)\"`, what is printed is one word and only the name of a program"))
+    }
+
     /// May a file with the value in it be the current word?
-    pub fn check_file(&self) -> Result<(), Error> {
+    pub fn check_file(&mut self) -> Result<(), Error> {
+        self.in_command = true;
+        self.anywhere = true;
         program::runs_file(&self.words).map_or(Ok(()), |program| Err(input_is_code(&program)))
     }
 
@@ -220,19 +186,24 @@ impl Commands {
     /// The current command is at its end; `piped` if the next one reads its output.
     pub fn end_command(&mut self, piped: bool) -> Result<(), Error> {
         self.end_word()?;
+        // Shells without `[[` see a new command here.
+        if self.in_conditional() {
+            self.words.clear();
+        }
         // A line break behind `|` ends nothing.
-        if self.in_conditional() || self.words.is_empty() {
+        if self.words.is_empty() {
             return Ok(());
         }
         if let Some(program) = program::reads_input_as_code(&self.words) {
-            if self.printed && !program::prints(&self.words) {
+            if self.piped_in {
                 return Err(input_is_code(&program));
             }
             self.documents[self.judged..].iter_mut().for_each(|here| here.code_for = Some(program.clone()));
         }
+        self.piped_in = piped && (self.piped_in || self.in_command);
+        self.in_command = false;
         if !piped {
             self.judged = self.documents.len();
-            self.printed = false;
         }
         self.words.clear();
         self.redirected = false;
@@ -240,14 +211,19 @@ impl Commands {
     }
 
     /// What stood in parentheses or braces is at its end, and its output may go on.
-    pub fn end_group(&mut self, printed: bool) {
+    pub fn end_group(&mut self, has_value: bool) {
         self.words.clear();
-        self.printed |= printed;
+        self.piped_in |= has_value;
     }
 
-    /// Has a value been printed by one of the commands?
-    pub fn has_printed(&self) -> bool {
-        self.ever_printed
+    /// Is there a value in one of the commands?
+    pub fn has_value(&self) -> bool {
+        self.anywhere
+    }
+
+    /// The list of commands of a group here: it reads what this one would.
+    pub fn group(&self, closer: Closer) -> Commands {
+        Commands { piped_in: self.piped_in, ..Commands::new(closer) }
     }
 
     /// A redirection: a number before it is no word, the next word is its target.

@@ -1,6 +1,6 @@
 //! Programs that read some of their words as code, so that no value may stand there.
 
-use super::command::Word;
+use super::word::Word;
 
 /// How a program finds its code among its words.
 enum Code {
@@ -169,14 +169,19 @@ fn is_one_of(word: &Word, (letters, names): Options) -> bool {
     word.is_option() && word.text.ends_with(|c| letters.contains(c)) || names.contains(&word.text.as_str())
 }
 
+/// Would the next word be the command itself?
+pub(super) fn is_own_word(words: &[Word]) -> bool {
+    own_word(words).is_none()
+}
+
 /// Is `word` the argument of such an option, or itself one with its argument?
 fn behind_option(behind: &[Word], word: &Word, options: Options) -> bool {
     let (letters, names) = options;
     has_letter(word, letters, "")
         || names.iter().any(|name| word.text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
         || (0..behind.len()).filter(|at| is_one_of(&behind[*at], options)).any(|at| {
-            // Between them there may be further options, also `-o` with its argument.
-            arguments(&behind[at + 1..], "oO") == 0
+            // Between them there may be further options, also `-o` with its argument, and what may turn out to be one.
+            count_arguments(&behind[at + 1..], "oO", |word| !word.text.is_empty()) == 0
         })
 }
 

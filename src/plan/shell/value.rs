@@ -32,7 +32,10 @@ impl Walk<'_> {
         }
         if !self.in_document() {
             self.commands().push_unknown();
-            self.commands().push_quotes();
+            // Within `${w%…}` it may still be that nothing is left.
+            if !self.stack.iter().rev().take_while(|c| !matches!(c, Context::Commands(_))).any(is_parameter) {
+                self.commands().push_quotes();
+            }
         }
         let reference = (self.name_of)(self.values[value]);
         self.out.push_str(quotes);
@@ -47,6 +50,8 @@ impl Walk<'_> {
         // Is it passed on whatever the command is?
         let mut passed_on = false;
         let mut in_file = false;
+        // And is it, then, a part of a word?
+        let mut printed = false;
         for context in self.stack.iter_mut().rev() {
             match context {
                 Context::Arithmetic { .. } => return Err(calculated("what stands here")),
@@ -56,13 +61,18 @@ impl Walk<'_> {
                     }
                     // Its command is not known any more; it may well print it.
                     passed_on = true;
+                    printed = false;
                 }
                 Context::Commands(commands) if in_file => return commands.check_file(),
                 Context::Commands(commands) => {
                     commands.check_value()?;
+                    if printed {
+                        commands.check_printed()?;
+                    }
                     if !(passed_on || commands.prints()) {
                         break;
                     }
+                    printed = matches!(commands.closer, Closer::Backquote | Closer::Parenthesis(Opening::Substitution));
                     passed_on = commands.closer == Closer::Parenthesis(Opening::Group);
                     in_file = commands.closer == Closer::Parenthesis(Opening::File);
                 }
@@ -121,4 +131,8 @@ impl Walk<'_> {
             .collect();
         Error { message: format!("{}: `{}`", error.message, line.trim()), ..error }
     }
+}
+
+fn is_parameter(context: &Context) -> bool {
+    matches!(context, Context::Parameter(_))
 }

@@ -115,7 +115,7 @@ fn words() -> impl Strategy<Value = (String, String)> {
 /// Scripts of all constructs, most of them valid, with values anywhere. (No functions and no loops without end.)
 fn scripts() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(&[
-        "@", "@", "@", "y", "a@b", "$v", "\\@", "$@", "\"@\"", "'@'", "@'@'", "2", "-c", "-e", "-s", "a[@]", "-v",
+        "@", "@", "@", "y", "a@b", "$v", "\\@", "$@", "\"@\"", "'@'", "@'@'", "2", "a[@]", "-v",
     ]);
     let word = leaf.prop_map(str::to_owned).prop_recursive(4, 24, 3, |word| {
         let wrap = |before: &'static str, after: &'static str| {
@@ -174,6 +174,8 @@ fn scripts() -> impl Strategy<Value = String> {
             "test ",
             "cat ",
             "exec sh -c ",
+            "sh -x -c ",
+            "bash -o pipefail -c ",
             "env -i sh -c ",
             "command eval ",
             "x=1 eval ",
