@@ -247,8 +247,12 @@ impl Driver {
             if events.iter().any(|event| matches!(event, Event::Planned { .. })) {
                 self.settle();
             }
+            for event in &events {
+                tracing::trace!(?event, "decided");
+            }
             self.round.events.extend(events);
             for effect in effects {
+                tracing::debug!(?effect, "to be done");
                 self.perform(effect);
             }
             next = self.round.inputs.pop_front();
@@ -329,6 +333,7 @@ impl Driver {
         }
         self.held_since = None;
         let records = std::mem::take(&mut self.held);
+        tracing::debug!(events = records.len(), processes = outside.len(), close, "to the log");
         let (published, executor, bus, inbox) =
             (records.clone(), self.executor.clone(), self.bus.clone(), self.inbox.clone());
         self.journal.append(
@@ -357,6 +362,7 @@ impl Driver {
             self.outside.remove(attempt);
         }
         self.wanted.clear();
+        tracing::error!(%diagnostic, "the log cannot be written; the run is stopped");
         if self.failure.is_none() {
             self.failure = Some(diagnostic);
             for (step, attempt) in &self.outside {

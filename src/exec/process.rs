@@ -106,6 +106,7 @@ fn ends_soon(leader: Pid) -> bool {
 }
 
 fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    tracing::debug!(program = ?command.get_program(), "starts");
     let mut pause = Duration::from_millis(1);
     loop {
         match command.spawn() {

@@ -53,6 +53,7 @@ impl Flow {
     /// As [`Flow::run`].
     pub fn run_watched(&self, script: &Script, options: RunOptions) -> Result<(Running, Events)> {
         let program = self.compile(script)?;
+        tracing::debug!(script = script.name, "compiled");
         let args = options.args.clone();
         let (flow, script, compiled) = (self.clone(), script.clone(), program.clone());
         let begin = move |growth, printed| flow.begin(&script, compiled, &options, growth, printed);

@@ -225,6 +225,7 @@ impl Writing {
             runs::project(connection, &log)?;
         }
         until_free(|| connection.prepare_cached("COMMIT")?.execute([]))?;
+        tracing::trace!(events = self.rows.len(), "committed");
         Ok(())
     }
 

@@ -182,6 +182,20 @@ fn wrong_command_lines_are_explained() {
 }
 
 #[test]
+fn tracing_is_asked_for_and_stays_off_standard_output() {
+    let session = deploy();
+    let output = session
+        .command("flow")
+        .args(["script", "hello.rhai", "--json", "--quiet"])
+        .env("RUST_LOG", "flow=debug")
+        .output()
+        .expect("flow runs");
+    let traced = String::from_utf8_lossy(&output.stderr);
+    assert!(traced.contains("DEBUG flow::engine::drive") && traced.contains("Attempt"), "{traced}");
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one object and nothing else");
+}
+
+#[test]
 fn results_are_data() {
     let session = deploy();
     let output = session.run("flow script deploy.rhai --max-parallel 1 --json --quiet");
