@@ -77,10 +77,24 @@ fn engine() -> Engine {
     engine.register_custom_operator("->", 20).expect("`->` is free");
     engine.register_custom_operator("|>", 20).expect("`|>` is free");
     properties(&mut engine);
+    no_sleep(&mut engine);
     operators::register(&mut engine);
     functions::register(&mut engine);
     words::register(&mut engine);
     engine
+}
+
+/// `sleep` of Rhai would hold up the evaluation, or a thread that other closures need.
+fn no_sleep(engine: &mut Engine) {
+    fn refuse(context: &NativeCallContext) -> Result<(), Fault> {
+        Err(raise(
+            Diagnostic::new("flow::lang::not_available", "a script cannot sleep: it only describes what is to be done")
+                .label(session::with(|s| s.span(context)), "called here")
+                .help("let time pass between steps: `a -> wait(\"settle\", \"10s\") -> b`"),
+        ))
+    }
+    engine.register_fn("sleep", |context: NativeCallContext, _: rhai::INT| refuse(&context));
+    engine.register_fn("sleep", |context: NativeCallContext, _: rhai::FLOAT| refuse(&context));
 }
 
 /// Bounds of evaluation, and what scripts must not do.

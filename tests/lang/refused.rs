@@ -127,3 +127,14 @@ fn a_key_that_is_missing_names_the_nearest() {
     let script = "let a = sh(\"a\", \"x\"); let m = #{}; m[`k${a.output}`] = 1; task(\"t\", m);";
     assert_eq!(plan_of(script).err().expect("a key that is not known").code(), "flow::lang::pending");
 }
+
+#[test]
+fn a_script_has_no_clock_and_no_way_to_wait() {
+    for script in ["sleep(1);", "sleep(0.5);", "timestamp();", "eval(\"1\");", "let f = |x| x; f.curry(1);"] {
+        let problem = match plan_of(script) {
+            Ok(_) => panic!("accepted: {script}"),
+            Err(problem) => problem,
+        };
+        assert!(problem.help_text().is_some() && problem.span().is_some(), "{script}: {problem}");
+    }
+}
