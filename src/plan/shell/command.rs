@@ -56,6 +56,8 @@ pub(super) struct Commands {
     in_command: bool,
     piped_in: bool,
     anywhere: bool,
+    /// Has a `|` come, and nothing behind it yet?
+    open_pipe: bool,
 }
 
 impl Commands {
@@ -74,6 +76,7 @@ impl Commands {
             in_command: false,
             piped_in: false,
             anywhere: false,
+            open_pipe: false,
         }
     }
 
@@ -165,11 +168,14 @@ impl Commands {
         }
         let first = self.words.is_empty() && !word.quoted;
         match word.text.as_str() {
-            "if" | "then" | "elif" | "else" | "fi" | "while" | "until" | "do" | "done" | "!" | "}" | "time"
-            | "coproc"
-                if first => {}
+            "if" | "then" | "elif" | "else" | "while" | "until" | "do" | "!" | "time" | "coproc" if first => {}
+            // What was printed within may go on.
+            "fi" | "done" | "}" if first => self.end_group(self.anywhere),
             "{" if !word.quoted => self.words.clear(),
-            "esac" if first => self.cases = self.cases.saturating_sub(1),
+            "esac" if first => {
+                self.cases = self.cases.saturating_sub(1);
+                self.end_group(self.anywhere);
+            }
             "in" if !word.quoted && self.words.len() == 2 && self.words[0].text == "case" => {
                 self.cases += 1;
                 self.words.clear();
@@ -186,12 +192,11 @@ impl Commands {
     /// The current command is at its end; `piped` if the next one reads its output.
     pub fn end_command(&mut self, piped: bool) -> Result<(), Error> {
         self.end_word()?;
-        // Shells without `[[` see a new command here.
-        if self.in_conditional() {
-            self.words.clear();
-        }
-        // A line break behind `|` ends nothing.
+        // Within `[[ … ]]` as well, since shells without that see a new command here.
         if self.words.is_empty() {
+            // A line break behind `|` ends nothing.
+            self.piped_in &= piped || self.open_pipe;
+            self.open_pipe |= piped;
             return Ok(());
         }
         if let Some(program) = program::reads_input_as_code(&self.words) {
@@ -200,6 +205,7 @@ impl Commands {
             }
             self.documents[self.judged..].iter_mut().for_each(|here| here.code_for = Some(program.clone()));
         }
+        self.open_pipe = piped;
         self.piped_in = piped && (self.piped_in || self.in_command);
         self.in_command = false;
         if !piped {
@@ -214,6 +220,7 @@ impl Commands {
     pub fn end_group(&mut self, has_value: bool) {
         self.words.clear();
         self.piped_in |= has_value;
+        self.open_pipe = false;
     }
 
     /// Is there a value in one of the commands?
@@ -235,6 +242,11 @@ impl Commands {
         self.redirected = true;
         self.here_string = here_string;
         Ok(())
+    }
+
+    /// What cannot stand in `[[ … ]]` has come: it was none.
+    pub fn end_conditional(&mut self) {
+        self.conditional = None;
     }
 
     /// Are we in `[[ … ]]`, where `(`, `<`, `&&` are no syntax of commands?

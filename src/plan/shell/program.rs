@@ -108,7 +108,7 @@ pub(super) fn reads_input_as_code(words: &[Word]) -> Option<String> {
         let behind = &words[at + 1..];
         let reads = match code_of(words, at)? {
             Code::Option { .. } => {
-                behind.iter().any(|word| word.text == "-s" || word.text == "-") || arguments(behind, "oO") == 0
+                behind.iter().any(|word| word.text == "-s" || word.text == "-") || known_arguments(behind) == 0
             }
             Code::Remote { skip } => arguments(behind, skip) <= 1,
             _ => false,
@@ -124,7 +124,7 @@ pub(super) fn runs_file(words: &[Word]) -> Option<String> {
         return Some(words[own].text.clone());
     }
     (0..words.len()).find_map(|at| {
-        let runs = matches!(code_of(words, at)?, Code::Option { .. }) && arguments(&words[at + 1..], "oO") == 0;
+        let runs = matches!(code_of(words, at)?, Code::Option { .. }) && known_arguments(&words[at + 1..]) == 0;
         runs.then(|| words[at].name().to_owned())
     })
 }
@@ -180,8 +180,8 @@ fn behind_option(behind: &[Word], word: &Word, options: Options) -> bool {
     has_letter(word, letters, "")
         || names.iter().any(|name| word.text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
         || (0..behind.len()).filter(|at| is_one_of(&behind[*at], options)).any(|at| {
-            // Between them there may be further options, also `-o` with its argument, and what may turn out to be one.
-            count_arguments(&behind[at + 1..], "oO", |word| !word.text.is_empty()) == 0
+            // Between them there may be further options.
+            known_arguments(&behind[at + 1..]) == 0
         })
 }
 
@@ -208,6 +208,12 @@ fn takes_argument(word: &Word, skip: &str) -> bool {
 fn arguments(words: &[Word], skip: &str) -> usize {
     // An empty word is the argument of `sed -i ''`, as BSD writes it.
     count_arguments(words, skip, |word| word.certain && (word.expands || !word.text.is_empty()))
+}
+
+/// The same for a shell or an interpreter, which has `-o` with an argument. What is expanded may turn out to be an
+/// option.
+fn known_arguments(words: &[Word]) -> usize {
+    count_arguments(words, "oO", |word| word.certain && !matches!(word.text.as_str(), "" | "-"))
 }
 
 fn count_arguments(words: &[Word], skip: &str, counts: impl Fn(&Word) -> bool) -> usize {

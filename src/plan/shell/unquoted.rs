@@ -51,8 +51,11 @@ impl Walk<'_> {
                 self.out.push(c);
                 self.open_document(documents);
             }
-            _ if commands.in_conditional() && matches!(c, '(' | ')' | '<' | '>' | '&' | '|' | ';') => {
-                commands.end_command(false)?;
+            // A `<<` or `;` is an error in `[[ … ]]`; a shell without that sees what it is elsewhere.
+            _ if commands.in_conditional()
+                && (matches!(c, '(' | ')' | '>' | '&' | '|') || c == '<' && next != Some(Unit::Char('<'))) =>
+            {
+                commands.end_command(c == '|' && next != Some(Unit::Char('|')) && last != '|')?;
                 self.out.push(c);
             }
             '&' if matches!(last, '>' | '<') => self.out.push(c),
@@ -64,6 +67,7 @@ impl Walk<'_> {
             ';' | '&' | '|' => {
                 let doubled = next == Some(Unit::Char(c)) || last == c;
                 commands.end_command(c == '|' && !doubled)?;
+                commands.end_conditional();
                 self.out.push(c);
             }
             '<' if next == Some(Unit::Char('<')) => self.here()?,

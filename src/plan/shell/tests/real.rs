@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::super::compile;
 use super::parts;
@@ -233,7 +234,18 @@ fn scripts() -> impl Strategy<Value = String> {
     })
 }
 
+/// The same cases in every run, unless one goes looking for others: `PROPTEST_CASES=100000 cargo test --lib real`.
+fn cases() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    match std::env::var_os("PROPTEST_CASES") {
+        None => ProptestConfig { rng_seed: RngSeed::Fixed(1), ..config },
+        Some(_) => config,
+    }
+}
+
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn a_real_shell_prints_the_value((word, expected) in words(), value in values(), place in 0..6) {
         let script = match place {
