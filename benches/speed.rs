@@ -175,6 +175,7 @@ fn conditions(table: &mut Table) {
                 output: flow::event::Output::Value(output),
                 ..Default::default()
             })),
+            degraded: None,
             why_skipped: None,
             body: Body::Task,
         })

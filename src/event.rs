@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::diag::Span;
-use crate::plan::{Growth, Json, StepId};
+use crate::plan::{Class, Field, Growth, Json, OnTimeout, Plan, StepId};
 
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,13 +75,38 @@ pub enum Event {
         /// Milliseconds until the next one.
         delay_ms: u64,
     },
-    /// A step that only lets time pass began to.
+    /// A step began to wait: for time to pass, or for something from outside.
     Waiting {
         /// The step.
         step: StepId,
-        /// For how long, in milliseconds from the event's time.
+        /// For how long, at the longest, in milliseconds from the event's time. [`Event::FOREVER`]: without an end.
         delay_ms: u64,
+        /// For what.
+        #[serde(default, skip_serializing_if = "WaitFor::is_time")]
+        what: WaitFor,
     },
+    /// What a step waited for came.
+    Answered {
+        /// The step.
+        step: StepId,
+        /// What came.
+        answer: Box<Answer>,
+    },
+    /// Steps are as if they had never begun, but for the numbers of their attempts: their group is tried again, the run
+    /// was rolled back, or is taken up at an earlier point. What they did stays in the log before this event.
+    Reset {
+        /// They are pending again.
+        steps: Vec<StepId>,
+        /// Children of fan-outs among them that will be made anew: they belong to the plan no more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        retired: Vec<StepId>,
+        /// Why.
+        why: ResetWhy,
+    },
+    /// From here on what was done after a point is undone, latest first; then comes the `Reset`.
+    RollingBack(Box<RollBack>),
+    /// The run goes on with another plan: its script was edited.
+    Replanned(Box<Replanned>),
     /// A step ended, well or badly.
     Finished {
         /// The step.
@@ -126,6 +152,128 @@ pub enum Event {
         /// The lines.
         text: String,
     },
+}
+
+impl Event {
+    /// A wait without an end.
+    pub const FOREVER: u64 = u64::MAX;
+}
+
+/// What a step waits for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitFor {
+    /// That time passes.
+    #[default]
+    Time,
+    /// A person's answer.
+    Answer {
+        /// What the person is asked.
+        prompt: String,
+        /// The answers to choose from, never empty.
+        choices: Vec<SmolStr>,
+        /// Further values that the person gives.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        form: Vec<Field>,
+        /// Is `no` a failure, because the script named no choices of its own?
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refusable: bool,
+        /// When nobody answers in time.
+        #[serde(default)]
+        on_timeout: OnTimeout,
+    },
+    /// A signal.
+    Signal {
+        /// Its name.
+        name: SmolStr,
+        /// When it does not come in time.
+        #[serde(default)]
+        on_timeout: OnTimeout,
+    },
+    /// A file.
+    File {
+        /// Its path, absolute.
+        path: String,
+        /// When it is not there in time.
+        #[serde(default)]
+        on_timeout: OnTimeout,
+    },
+}
+
+impl WaitFor {
+    fn is_time(&self) -> bool {
+        *self == WaitFor::Time
+    }
+
+    /// What happens when it does not come in time; nothing where the passing of time is what is waited for.
+    pub fn on_timeout(&self) -> Option<&OnTimeout> {
+        match self {
+            WaitFor::Time => None,
+            WaitFor::Answer { on_timeout, .. }
+            | WaitFor::Signal { on_timeout, .. }
+            | WaitFor::File { on_timeout, .. } => Some(on_timeout),
+        }
+    }
+}
+
+/// What came from outside.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The choice, the signal's value, the file's path.
+    pub value: Json,
+    /// The values of the form.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub form: serde_json::Map<String, Json>,
+    /// Who gave it; empty where nobody did (a file, a timeout).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When it was given, in milliseconds since 1970.
+    pub at: u64,
+    /// What else they had to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+}
+
+/// Why steps are as if they had never begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetWhy {
+    /// This group is tried again.
+    Retry(StepId),
+    /// The run was rolled back to this checkpoint.
+    Rollback(String),
+    /// The run is taken up again from these steps on.
+    From(Vec<String>),
+    /// What was to undo something failed, and is tried again.
+    Undo,
+}
+
+/// A way back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RollBack {
+    /// The checkpoint's name.
+    pub to: String,
+    /// The number of the event by which it was reached: what ended after it is undone. Nothing: the beginning.
+    pub after: Option<u64>,
+    /// The steps that are pending again in the end.
+    pub steps: Vec<StepId>,
+    /// The children of fan-outs that belong to the plan no more in the end.
+    pub retired: Vec<StepId>,
+}
+
+/// Another plan for a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Replanned {
+    /// The plan, whole.
+    pub plan: Box<Plan>,
+    /// Steps of it, with those of the plan before that they are the same as, and whose results still hold.
+    pub kept: Vec<(StepId, StepId)>,
+    /// Steps of it that are made again, with those of the plan before at the same path: attempts are counted on.
+    pub again: Vec<(StepId, StepId)>,
+    /// The script and everything it may import: name and SHA-256, the script first.
+    pub sources: Vec<(String, String)>,
+    /// The script's path, absolute.
+    pub file: String,
 }
 
 /// What a run is, beside its plan.
@@ -194,6 +342,14 @@ pub enum Because {
     Condition,
     /// Another branch of this flow was taken, or none.
     Branch(StepId),
+    /// It is a fallback, and one before it answered.
+    NotNeeded(StepId),
+    /// Nobody answered in time.
+    Unanswered,
+    /// What it was to clean up after had not begun.
+    NotBegun(StepId),
+    /// It was a child of a fan-out that has been made again since.
+    Retired,
     /// Its group was skipped.
     Group(StepId),
     /// Its rule said no because of this predecessor.
@@ -228,6 +384,12 @@ pub struct Outcome {
     /// What it wrote to `$FLOW_OUTPUT`.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub fields: serde_json::Map<String, Json>,
+    /// The breaker that counts this outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<SmolStr>,
+    /// What the cache said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Box<CacheNote>>,
     /// How long it took.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub duration_ms: u64,
@@ -239,8 +401,37 @@ pub struct Outcome {
     pub memory_kib: u64,
 }
 
+/// What the cache said about a step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CacheNote {
+    /// The key: a hash of everything that the result depends on.
+    pub key: String,
+    /// Is this the result of an earlier run?
+    pub hit: bool,
+    /// That run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub run: String,
+    /// When it was made, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub at: u64,
+    /// Of a miss: why, in a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+/// What a script says about another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// None.
+    No,
+    /// As the step's `retry` says.
+    Yes,
+    /// After so many milliseconds.
+    After(u64),
 }
 
 /// Longest output, in bytes, that stands in an event; a longer one is a file beside the database.
@@ -288,6 +479,12 @@ pub struct Log {
 pub struct Failure {
     /// Of which kind.
     pub kind: FailureKind,
+    /// What sort of trouble it is, and so what is done about it. Given by the machine.
+    #[serde(default)]
+    pub class: Class,
+    /// A server asked for this much time before the next attempt, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
     /// What happened, as a sentence without a full stop.
     pub message: String,
     /// What to do.
@@ -301,7 +498,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with nothing but a kind and a message.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Failure { kind, message: message.into(), help: None, span: None }
+        Failure { kind, class: Class::default(), retry_after_ms: None, message: message.into(), help: None, span: None }
     }
 
     /// With what to do.
@@ -334,6 +531,18 @@ pub enum FailureKind {
     Fail,
     /// A child of the group failed.
     Child,
+    /// An HTTP answer had another status than expected.
+    Http,
+    /// There was no connection, or it broke off.
+    Connection,
+    /// Its result is not what `validate` asks for.
+    Validation,
+    /// Its breaker is open.
+    Breaker,
+    /// A person said no.
+    Refused,
+    /// It gave more than its limit allows.
+    TooMuch,
     /// The disk or the store.
     Store,
     /// It was cancelled.
@@ -353,6 +562,12 @@ impl FailureKind {
             FailureKind::Output => "output",
             FailureKind::Fail => "fail",
             FailureKind::Child => "child",
+            FailureKind::Http => "http",
+            FailureKind::Connection => "connection",
+            FailureKind::Validation => "validation",
+            FailureKind::Breaker => "breaker",
+            FailureKind::Refused => "refused",
+            FailureKind::TooMuch => "too_much",
             FailureKind::Store => "store",
             FailureKind::Cancelled => "cancelled",
         }

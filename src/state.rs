@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Because, Created, Decision, Event, FailureKind, Outcome, Record, RunStatus, Saw, Skip, Stop};
+use crate::event::{
+    Because, Created, Decision, Event, FailureKind, Outcome, Record, ResetWhy, RollBack, RunStatus, Saw, Skip, Stop,
+    WaitFor,
+};
 use crate::plan::{OnError, Plan, StepId, Task};
 
 pub mod result;
@@ -30,6 +33,8 @@ pub struct RunState {
     /// Why nothing new starts. An interruption ends with the process that was interrupted; the other reasons hold
     /// until the end of the run, also over a crash.
     pub stopping: Option<Stop>,
+    /// The run is on its way back to a checkpoint.
+    pub rolling_back: Option<Box<RollBack>>,
     /// Number of events so far.
     pub events: u64,
     /// Time of the first event and of the latest, in milliseconds since 1970.
@@ -102,8 +107,12 @@ pub struct StepState {
     pub started_at: u64,
     /// See `started_at`.
     pub finished_at: u64,
-    /// While retrying or waiting: until when.
+    /// While retrying or waiting: until when, at the longest. 0: without an end.
     pub until: u64,
+    /// The number of the event by which it became final, plus 1; 0: it is not.
+    pub ended: u64,
+    /// While waiting: for what.
+    pub waits_for: Option<Arc<WaitFor>>,
     /// How the latest attempt ended.
     pub outcome: Option<Arc<Outcome>>,
     /// Why it does not run.
@@ -125,6 +134,8 @@ pub struct Decided {
     pub saw: Vec<Saw>,
     /// When.
     pub at: u64,
+    /// The number of the event.
+    pub seq: u64,
 }
 
 /// How a step looks to those that wait for it, after its `on_error`.
@@ -180,7 +191,8 @@ impl RunState {
                     self.steps[seen.step.index()].handled = true;
                 }
                 let (result, saw) = (result.clone(), saw.clone());
-                self.decisions.push(Decided { step: *step, branch: *branch, result, saw, at });
+                let seq = self.events - 1;
+                self.decisions.push(Decided { step: *step, branch: *branch, result, saw, at, seq });
             }
             Event::Started { step, attempt } => {
                 let step = &mut self.steps[step.index()];
@@ -198,10 +210,11 @@ impl RunState {
                 step.until = at + delay_ms;
                 step.outcome = Some(outcome.clone());
             }
-            Event::Waiting { step, delay_ms } => {
+            Event::Waiting { step, delay_ms, what } => {
                 let step = &mut self.steps[step.index()];
                 step.status = Status::Waiting;
-                step.until = at + delay_ms;
+                step.until = if *delay_ms == Event::FOREVER { 0 } else { at.saturating_add(*delay_ms) };
+                step.waits_for = Some(Arc::new(what.clone()));
                 if step.started_at == 0 {
                     step.started_at = at;
                 }
@@ -211,12 +224,16 @@ impl RunState {
                 step.status = if outcome.error.is_none() { Status::Success } else { Status::Failed };
                 step.finished_at = at;
                 step.until = 0;
+                step.ended = self.events;
+                step.waits_for = None;
                 step.outcome = Some(outcome.clone());
             }
             Event::Skipped { step, reason } => {
                 let step = &mut self.steps[step.index()];
                 step.status = Status::Skipped;
                 step.finished_at = at;
+                step.ended = self.events;
+                step.waits_for = None;
                 step.skip = Some(Box::new(reason.clone()));
             }
             Event::Interrupted { step, .. } => self.steps[step.index()].status = Status::Pending,
@@ -224,12 +241,94 @@ impl RunState {
                 let step = &mut self.steps[step.index()];
                 step.status = Status::Cancelled;
                 step.finished_at = at;
+                step.ended = self.events;
+                step.waits_for = None;
             }
+            // Its `Finished` or `Skipped` follows.
+            Event::Answered { .. } => {}
+            Event::Reset { steps, retired, why } => {
+                self.reset(steps);
+                self.retire(retired);
+                if let ResetWhy::Rollback(_) = why {
+                    self.rolling_back = None;
+                    self.stopping = None;
+                }
+            }
+            Event::RollingBack(back) => {
+                self.stopping = None;
+                self.rolling_back = Some(back.clone());
+            }
+            Event::Replanned(replanned) => self.replan(replanned),
             Event::Stopping { reason } => self.stopping = Some(*reason),
             Event::Paused => self.status = RunStatus::Paused,
             Event::Ended { status } => self.status = *status,
             Event::Printed { text } => self.printed.push_str(text),
         }
+    }
+
+    /// As if they had never begun, but for the numbers of their attempts.
+    fn reset(&mut self, steps: &[StepId]) {
+        let mut again = vec![false; self.steps.len()];
+        for id in steps {
+            again[id.index()] = true;
+            let step = &mut self.steps[id.index()];
+            *step = StepState { attempt: step.attempt, expansions: step.expansions, ..StepState::default() };
+        }
+        self.decisions.retain(|decided| !again[decided.step.index()]);
+    }
+
+    /// They belong to the plan no more; their groups make others.
+    fn retire(&mut self, retired: &[StepId]) {
+        if retired.is_empty() {
+            return;
+        }
+        Arc::make_mut(&mut self.plan).retire(retired);
+        for id in retired {
+            let step = &mut self.steps[id.index()];
+            step.status = Status::Skipped;
+            step.skip = Some(Box::new(Skip::NotTaken(Because::Retired)));
+            let Some(parent) = self.plan.step(*id).parent else { continue };
+            self.steps[parent.index()].expansions = match &*self.plan.step(parent).task {
+                Task::Repeat(repeat) => repeat.children.len() as u32,
+                Task::Each(_) | Task::Workflow(_) => 0,
+                _ => continue,
+            };
+        }
+    }
+
+    /// Another plan; what is known of the steps that are kept moves to it.
+    fn replan(&mut self, new: &crate::event::Replanned) {
+        let before = std::mem::take(&mut self.steps);
+        let mut steps = vec![StepState::default(); new.plan.steps.len()];
+        let mut moved = std::collections::HashMap::new();
+        for (id, old) in &new.kept {
+            steps[id.index()] = before[old.index()].clone();
+            moved.insert(*old, *id);
+        }
+        for (id, old) in &new.again {
+            steps[id.index()].attempt = before[old.index()].attempt;
+        }
+        self.steps = steps;
+        self.plan = Arc::new((*new.plan).clone());
+        self.created.sources = new.sources.clone();
+        self.created.file = new.file.clone();
+        self.stopping = None;
+        self.rolling_back = None;
+        let decisions = std::mem::take(&mut self.decisions);
+        self.decisions = decisions
+            .into_iter()
+            .filter_map(|mut decided| {
+                decided.step = *moved.get(&decided.step)?;
+                decided.saw.retain_mut(|saw| match moved.get(&saw.step) {
+                    Some(id) => {
+                        saw.step = *id;
+                        true
+                    }
+                    None => false,
+                });
+                Some(decided)
+            })
+            .collect();
     }
 
     /// State of a step.
@@ -273,9 +372,16 @@ impl RunState {
             return false;
         }
         let mut top = id;
-        while let Some(group) = self.plan.step(top).parent {
-            let handles = matches!(self.plan.step(group).policy().on_error, Some(OnError::Continue | OnError::Skip));
-            if handles || (self.step(group).status == Status::Failed && self.step(group).handled) {
+        loop {
+            if self.plan.step(top).undoes.is_some() {
+                return false;
+            }
+            let Some(group) = self.plan.step(top).parent else { break };
+            let plan = self.plan.step(group);
+            let handles = matches!(plan.policy().on_error, Some(OnError::Continue | OnError::Skip));
+            let status = self.step(group).status;
+            let answered = matches!(*plan.task, Task::Fallback(_)) && status == Status::Success;
+            if handles || answered || (status == Status::Failed && self.step(group).handled) {
                 return false;
             }
             top = group;
@@ -293,15 +399,29 @@ impl RunState {
         let step = self.step(id);
         let plan = self.plan.step(id);
         let body = if plan.task.is_group() { self.group_body(id) } else { Body::Task };
+        if let (Task::Fallback(children), Body::Same(answer)) = (&*plan.task, &body) {
+            // What is asked of such a step is asked of the one that did the work.
+            let degraded = children.first().is_some_and(|first| self.plan.step(*first).name != answer.name);
+            let degraded = (degraded && step.status == Status::Success).then(|| answer.name.clone());
+            let mut result =
+                StepResult { name: plan.name.clone(), status: step.status, degraded, ..(**answer).clone() };
+            if step.status == Status::Failed {
+                result.outcome = answer.outcome.clone().or_else(|| step.outcome.clone());
+            }
+            return result;
+        }
         StepResult {
             name: plan.name.clone(),
             status: step.status,
+            degraded: None,
             attempts: step.attempt,
             duration_ms: if step.started_at == 0 { 0 } else { step.finished_at.saturating_sub(step.started_at) },
             outcome: step.outcome.clone(),
             why_skipped: step.skip.as_deref().map(|skip| match skip {
                 Skip::NotTaken(Because::Condition) => "its condition was false",
                 Skip::NotTaken(Because::Branch(_)) => "its branch was not taken",
+                Skip::NotTaken(Because::NotNeeded(_)) => "it was not needed",
+                Skip::NotTaken(Because::Unanswered) => "nobody answered in time",
                 Skip::NotTaken(_) => "it was not taken",
                 Skip::UpstreamFailed(_) => "a step before it failed",
             }),
@@ -318,6 +438,10 @@ impl RunState {
             Task::Parallel(children) | Task::Each(crate::plan::Each { children, .. }) => {
                 Body::List(children.iter().map(|child| Arc::new(self.result(*child))).collect())
             }
+            Task::Fallback(children) => children
+                .iter()
+                .rfind(|child| !matches!(self.step(**child).status, Status::Skipped | Status::Pending))
+                .map_or(Body::Nothing, |child| Body::Same(Arc::new(self.result(*child)))),
             Task::Flow(branches) => branches
                 .iter()
                 .find(|branch| !matches!(self.step(branch.step).status, Status::Skipped | Status::Pending))

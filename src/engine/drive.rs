@@ -29,7 +29,7 @@ use super::work::Gatherer;
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Event, Failure, FailureKind, Outcome, Record};
 use crate::exec::{Done, Executor, Site, Work};
-use crate::plan::{Growth, Settings, StepId, Task};
+use crate::plan::{Growth, Settings, StepId};
 use crate::state::{RunState, StepResult};
 
 pub use self::inbox::{Committed, Driving, Inbox, Journal, Setup};
@@ -218,6 +218,14 @@ impl Driver {
                 self.inside -= 1;
                 self.handle(now, Input::Decided { step, branch, result, saw });
             }
+            Message::Done(Done::Waits { step, attempt, what, delay_ms }) => {
+                self.inside -= 1;
+                self.handle(now, Input::Waits { step, attempt, what, delay_ms });
+            }
+            Message::Done(Done::Judged { step, attempt, outcome, again }) => {
+                self.inside -= 1;
+                self.handle(now, Input::Judged { step, attempt, outcome, again });
+            }
             Message::Done(Done::Expanded { step, result }) => {
                 self.inside -= 1;
                 self.expanding = false;
@@ -244,11 +252,13 @@ impl Driver {
         let mut next = Some(input);
         while let Some(input) = next {
             let Output { events, effects } = self.machine.handle(now, input);
-            if events.iter().any(|event| matches!(event, Event::Planned { .. })) {
-                self.settle();
-            }
             for event in &events {
                 tracing::trace!(?event, "decided");
+                match event {
+                    Event::Planned { .. } => self.settle(),
+                    Event::Reset { .. } => self.gatherer.forget(),
+                    _ => {}
+                }
             }
             self.round.events.extend(events);
             for effect in effects {
@@ -281,12 +291,16 @@ impl Driver {
                 }
             }
             Effect::Decide { step, branch } => self.round.inside.extend(self.gatherer.decide(state, step, branch)),
+            Effect::Judge { step, attempt, outcome } => {
+                self.round.inside.push(self.gatherer.judge(state, step, attempt, outcome));
+            }
+            Effect::Watch(_) => {}
             Effect::Expand { step, iteration } => self.expansions.push_back((step, iteration)),
             Effect::Arm { timer, delay_ms } => self.timers.arm(timer, delay_ms),
             Effect::Kill { step, attempt, hard } => {
                 if self.outside.contains(&(step, attempt)) {
                     self.executor.kill(step, attempt, hard);
-                } else if !matches!(*state.plan.step(step).task, Task::Shell(_) | Task::Exec(_)) {
+                } else if !state.plan.step(step).task.leaves_process() {
                     // A closure cannot be ended from outside. It is let go of; what it gives is not looked at.
                     let error = Failure::new(FailureKind::Cancelled, "it was ended before it was done")
                         .help("it was cancelled, or the run was");
@@ -358,7 +372,9 @@ impl Driver {
 
     /// The log cannot be written: nothing more is done, and what runs is ended.
     fn fail(&mut self, diagnostic: Diagnostic, never_begun: &[(StepId, u32)]) {
-        for attempt in never_begun {
+        // Neither did those of a round that does not come to its end.
+        let unsent: Vec<_> = self.round.outside.drain(..).filter_map(|work| attempt_of(&work)).collect();
+        for attempt in never_begun.iter().chain(&unsent) {
             self.outside.remove(attempt);
         }
         self.wanted.clear();
@@ -375,7 +391,7 @@ impl Driver {
 fn attempt_of(work: &Work) -> Option<(StepId, u32)> {
     match work {
         Work::Attempt(job) => Some((job.step, job.attempt)),
-        Work::Decide { .. } | Work::Expand { .. } => None,
+        Work::Decide { .. } | Work::Judge { .. } | Work::Expand { .. } => None,
     }
 }
 

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use self::node::Node;
 use super::limits::Limits;
 use super::order::Ready;
-use crate::event::{Decision, Event, Failure, Outcome, Record, RunStatus, Saw, Stop};
+use crate::event::{Again, Answer, Decision, Event, Failure, Outcome, Record, RollBack, RunStatus, Saw, Stop, WaitFor};
 use crate::plan::{Graph, Growth, Moment, Settings, StepId};
 use crate::state::{RunState, Status};
 
@@ -73,6 +73,37 @@ pub enum Input {
         /// Its new children. Ids count from `Effect::Expand::base`, which may have moved on since: `rebase` them.
         result: Result<Box<Growth>, Failure>,
     },
+    /// A task that waits for something from outside knows for what.
+    Waits {
+        /// Of this step.
+        step: StepId,
+        /// This attempt.
+        attempt: u32,
+        /// For what.
+        what: WaitFor,
+        /// Milliseconds until a moment that it waits for.
+        delay_ms: Option<u64>,
+    },
+    /// What a step waits for has come. Ignored unless it waits.
+    Answered {
+        /// The step.
+        step: StepId,
+        /// What came.
+        answer: Box<Answer>,
+    },
+    /// An end was judged (`Effect::Judge`).
+    Judged {
+        /// Of this step.
+        step: StepId,
+        /// This attempt.
+        attempt: u32,
+        /// How it ended: with an error of its own if it is not valid.
+        outcome: Arc<Outcome>,
+        /// What `retry_if` said, if it was asked.
+        again: Option<Again>,
+    },
+    /// Undo what was done after a point, instead of going on. Comes instead of `Start`.
+    RollBack(Box<RollBack>),
     /// A timer fired.
     Fired(Timer),
     /// Stop: cancelled, interrupted by a person, …
@@ -103,6 +134,17 @@ pub enum Effect {
         /// For `repeat`: which iteration, from 1; 1 otherwise.
         iteration: u32,
     },
+    /// Judge how an attempt or a group ended: is the result valid, is it to be tried again?
+    Judge {
+        /// Of this step.
+        step: StepId,
+        /// This attempt.
+        attempt: u32,
+        /// How it ended.
+        outcome: Arc<Outcome>,
+    },
+    /// Look out for the file that a step waits for, and send `Answered` when it is there.
+    Watch(StepId),
     /// Send `Fired(timer)` after so many milliseconds.
     Arm {
         /// Which.
@@ -233,6 +275,7 @@ impl Machine {
             Input::Finished { step, attempt, outcome } => self.attempt_ended(step, attempt, outcome),
             Input::Decided { step, branch, result, saw } => self.condition_known(step, branch, result, saw),
             Input::Expanded { step, result } => self.expanded(step, result),
+            Input::Waits { .. } | Input::Answered { .. } | Input::Judged { .. } | Input::RollBack(_) => {}
             Input::Fired(timer) => self.fired(timer),
             Input::Stop(reason) => self.stop(reason),
         }

@@ -296,7 +296,7 @@ mod tests {
     fn hooks_and_time() {
         let header = Header { hooks: vec![(Moment::Complete, id(1))], ..Header::default() };
         let steps = vec![task("a"), task("tell")];
-        let waits = Event::Waiting { step: id(0), delay_ms: 500 };
+        let waits = Event::Waiting { step: id(0), delay_ms: 500, what: Default::default() };
         let state = run(steps, header, &[waits]);
         assert_eq!(waiting_for(&state, id(0)), Waiting::Until(2_500));
         assert_eq!(waiting_for(&state, id(1)), Waiting::Moment(Moment::Complete));

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::machine::{Asked, asked};
+use crate::event::Outcome;
 use crate::exec::{Job, Question, Site, Work};
-use crate::plan::{Policy, StepId, Task, Value};
-use crate::state::{Files, Inputs, RunState, StepResult};
+use crate::plan::{StepId, Task, Value};
+use crate::state::{Files, Inputs, RunState, Status, StepResult};
 
 /// Gathers inputs for work.
 pub(super) struct Gatherer {
@@ -29,21 +30,15 @@ impl Gatherer {
     /// An attempt of a task.
     pub fn attempt(&mut self, state: &RunState, step: StepId, attempt: u32) -> Work {
         let plan = state.plan.step(step);
-        let leaves = matches!(*plan.task, Task::Shell(_) | Task::Exec(_));
+        let leaves = plan.task.leaves_process();
         let mut needed = plan.input.clone();
         let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
-        match &*plan.task {
-            Task::Shell(shell) => shell.vars.iter().for_each(|(_, value)| need(value)),
-            Task::Exec(words) => words.iter().for_each(&mut need),
-            Task::Call(closure) => closure.captured.iter().for_each(&mut need),
-            Task::Const(value) | Task::Fail(value) => need(value),
-            _ => {}
-        }
+        plan.task.each_value(&mut need);
         if leaves {
             let settings = &state.plan.header.settings;
             settings.env.iter().for_each(|(_, value)| need(value));
             if let Some(policy) = &plan.policy {
-                policy_values(policy, &mut need);
+                policy.each_value(&mut need);
             }
         }
         Work::Attempt(Job {
@@ -76,6 +71,26 @@ impl Gatherer {
             }
         };
         Some(Work::Decide { step, branch, question, inputs: self.inputs(state, needed) })
+    }
+
+    /// The judgement on how an attempt, or a group, ended.
+    pub fn judge(&mut self, state: &RunState, step: StepId, attempt: u32, outcome: Arc<Outcome>) -> Work {
+        let policy = state.plan.step(step).policy.clone().unwrap_or_default();
+        let mut needed = Vec::new();
+        policy.each_value(&mut |value| value.each_step(&mut |step| needed.push(step)));
+        needed.retain(|other| *other != step);
+        let mut inputs = self.inputs(state, needed);
+        let mut own = state.result(step);
+        own.status = if outcome.error.is_none() { Status::Success } else { Status::Failed };
+        own.outcome = Some(outcome.clone());
+        inputs.results.push((step, Arc::new(own)));
+        inputs.results.sort_unstable_by_key(|(id, _)| *id);
+        Work::Judge { step, attempt, policy, outcome, inputs }
+    }
+
+    /// Steps are as if they had never begun: what was gathered of groups no longer holds.
+    pub fn forget(&mut self) {
+        self.groups.clear();
     }
 
     /// A fan-out.
@@ -113,10 +128,4 @@ impl Gatherer {
         }
         self.groups.entry(step).or_insert_with(|| Arc::new(state.result(step))).clone()
     }
-}
-
-fn policy_values(policy: &Policy, need: &mut impl FnMut(&Value)) {
-    policy.env.iter().for_each(|(_, value)| need(value));
-    policy.cwd.iter().for_each(&mut *need);
-    policy.stdin.iter().for_each(&mut *need);
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::event::{Failure, FailureKind, Outcome, Output};
-use crate::plan::{StepId, Task};
+use crate::plan::StepId;
 
 use super::running::Running;
 use super::workers::inside;
@@ -81,7 +81,7 @@ impl Executor for Fake {
     fn start(&self, work: Vec<Work>) {
         for work in work {
             let done = match work {
-                Work::Attempt(job) if matches!(*job.task, Task::Shell(_) | Task::Exec(_)) => {
+                Work::Attempt(job) if job.task.leaves_process() => {
                     let mut state = self.state();
                     state.started.push((job.path.clone(), job.attempt));
                     if state.holds {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::event::{Decision, Failure, FailureKind, Outcome, Saw};
+use crate::event::{Again, Decision, Failure, FailureKind, Outcome, Saw, WaitFor};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Task};
 use crate::state::Inputs;
 
@@ -18,6 +18,7 @@ mod constant;
 mod exit;
 mod fake;
 mod fields;
+mod judge;
 mod memory;
 mod output;
 mod pool;
@@ -26,6 +27,7 @@ mod running;
 mod script;
 mod stdin;
 mod tree;
+mod wait;
 mod watchdog;
 mod workers;
 
@@ -85,6 +87,19 @@ pub enum Work {
         /// The results it reads.
         inputs: Inputs,
     },
+    /// Judge how an attempt, or a group, ended: is its result valid, and if it failed, is it to be tried again?
+    Judge {
+        /// The step.
+        step: StepId,
+        /// The attempt.
+        attempt: u32,
+        /// The step's policies: `validate` and `retry_if`.
+        policy: Arc<Policy>,
+        /// How it ended.
+        outcome: Arc<Outcome>,
+        /// The results it may read; the step's own, as it would be with this outcome, is among them.
+        inputs: Inputs,
+    },
     /// Evaluate the closure of a fan-out.
     Expand {
         /// The `each`, `repeat` or `workflow`.
@@ -103,7 +118,7 @@ pub enum Work {
 impl Work {
     /// Does it leave the process? Such work waits until the events it depends on are committed.
     pub fn leaves_process(&self) -> bool {
-        matches!(self, Work::Attempt(job) if matches!(*job.task, Task::Shell(_) | Task::Exec(_)))
+        matches!(self, Work::Attempt(job) if job.task.leaves_process())
     }
 }
 
@@ -137,6 +152,28 @@ pub enum Done {
         result: Decision,
         /// What was read.
         saw: Vec<Saw>,
+    },
+    /// A task that waits for something from outside knows for what.
+    Waits {
+        /// Of this step.
+        step: StepId,
+        /// This attempt.
+        attempt: u32,
+        /// For what.
+        what: WaitFor,
+        /// Milliseconds until a moment that it waits for.
+        delay_ms: Option<u64>,
+    },
+    /// An end was judged.
+    Judged {
+        /// Of this step.
+        step: StepId,
+        /// This attempt.
+        attempt: u32,
+        /// How it ended: with an error of its own if it is not valid.
+        outcome: Arc<Outcome>,
+        /// What `retry_if` said, if it was asked.
+        again: Option<Again>,
     },
     /// A fan-out was evaluated.
     Expanded {

@@ -28,6 +28,9 @@ pub trait Closures: Send + Sync {
         stop: &Arc<AtomicBool>,
     ) -> Result<Json, Failure>;
 
+    /// Asks the closure of a `validate`, which gets the step itself; its result is among the inputs.
+    fn validate(&self, closure: &Closure, step: StepId, inputs: &Inputs) -> Result<Json, Failure>;
+
     /// Makes the children of a fan-out. `iteration` counts from 1; `last` is the output of the one before.
     fn expand(
         &self,
@@ -56,6 +59,10 @@ impl Closures for Program {
         stop: &Arc<AtomicBool>,
     ) -> Result<Json, Failure> {
         interruptible(stop.clone(), || Program::call(self, closure, input, inputs))
+    }
+
+    fn validate(&self, closure: &Closure, step: StepId, inputs: &Inputs) -> Result<Json, Failure> {
+        Program::validate(self, closure, step, inputs)
     }
 
     fn expand(

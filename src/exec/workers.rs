@@ -11,7 +11,7 @@ use crate::plan::{StepId, Task};
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
-use super::{Closures, Done, Executor, Job, Report, Work, process, script};
+use super::{Closures, Done, Executor, Job, Report, Work, judge, process, script, wait};
 
 /// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
 /// `max_parallel`; this only bounds a mistake.
@@ -54,7 +54,7 @@ impl Executor for Executors {
             let (outside, within): (Vec<_>, Vec<_>) = work.into_iter().partition(Work::leaves_process);
             self.processes.start(outside.into_iter().filter_map(|work| match work {
                 Work::Attempt(job) => Some(job),
-                Work::Decide { .. } | Work::Expand { .. } => None,
+                Work::Decide { .. } | Work::Judge { .. } | Work::Expand { .. } => None,
             }));
             self.scripts.start(within);
         } else {
@@ -84,7 +84,17 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> 
             running.call_ended(key);
             done
         }
+        Work::Attempt(job) if job.task.waits() => match caught(|| wait::waits(&job)) {
+            Ok(done) => done,
+            Err(failure) => finished(&job, |_| Err(failure)),
+        },
         Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job, &Arc::default())),
+        Work::Judge { step, attempt, policy, outcome, inputs } => {
+            let judged = caught(|| Ok(judge::judge(closures, (step, attempt), &policy, outcome.clone(), &inputs)));
+            let (outcome, again) = judged
+                .unwrap_or_else(|failure| (Arc::new(Outcome { error: Some(failure), ..(*outcome).clone() }), None));
+            Done::Judged { step, attempt, outcome, again }
+        }
         Work::Decide { step, branch, question, inputs } => {
             let decide = || Ok(script::decide(closures, &question, &inputs));
             let (result, saw) = caught(decide).unwrap_or_else(|failure| (Decision::Failed(failure), Vec::new()));

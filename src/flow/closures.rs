@@ -47,6 +47,10 @@ impl Closures for Kept {
         Closures::call(&self.program, closure, input, inputs, stop)
     }
 
+    fn validate(&self, closure: &Closure, step: StepId, inputs: &Inputs) -> std::result::Result<Json, Failure> {
+        self.program.validate(closure, step, inputs)
+    }
+
     fn expand(
         &self,
         plan: Arc<Plan>,

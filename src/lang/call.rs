@@ -58,6 +58,14 @@ impl Program {
         convert::to_json(&mut session, &value, closure.span).map_err(|error| fault::failure(&error, &session))
     }
 
+    /// Calls the closure of a `validate` with the step whose result it is about.
+    pub fn validate(&self, closure: &Closure, step: StepId, inputs: &Inputs) -> std::result::Result<Json, Failure> {
+        let given = vec![Dynamic::from(super::handle::Step::One(step))];
+        let (result, mut session) = self.invoke(closure, given, inputs);
+        let value = result?;
+        convert::to_json(&mut session, &value, closure.span).map_err(|error| fault::failure(&error, &session))
+    }
+
     /// Calls a closure in a session without a builder.
     fn invoke(
         &self,
@@ -164,10 +172,9 @@ impl Program {
 
 fn as_failure(problem: Diagnostic, span: Span) -> Failure {
     Failure {
-        kind: FailureKind::Script,
-        message: problem.message().to_owned(),
         help: problem.help_text().map(str::to_owned),
         span: problem.span().or(Some(span)),
+        ..Failure::new(FailureKind::Script, problem.message())
     }
 }
 

@@ -250,5 +250,6 @@ pub fn captured(session: &Session, value: &Value, inputs: &Inputs) -> Result<Dyn
             .collect::<Result<Map, Problem>>()?
             .into(),
         Value::Closure(closure) => closures::thaw(session, closure, inputs)?.into(),
+        Value::Secret(secret) => Dynamic::from(secret.clone()),
     })
 }

@@ -49,10 +49,9 @@ pub fn diagnose(error: &EvalAltResult, session: &Session) -> Diagnostic {
 pub fn failure(error: &EvalAltResult, session: &Session) -> Failure {
     let diagnostic = diagnose(error, session);
     Failure {
-        kind: FailureKind::Script,
-        message: diagnostic.message().to_owned(),
         help: diagnostic.help_text().map(str::to_owned),
         span: diagnostic.span(),
+        ..Failure::new(FailureKind::Script, diagnostic.message())
     }
 }
 

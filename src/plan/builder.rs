@@ -120,29 +120,13 @@ impl Builder {
                 open |= has_open_names(value);
             };
             match &*step.task {
-                Task::Shell(shell) => shell.vars.iter().for_each(|(_, value)| visit(value)),
-                Task::Exec(args) => args.iter().for_each(&mut visit),
-                Task::Call(closure) => closure.captured.iter().for_each(&mut visit),
-                Task::Const(value) | Task::Fail(value) => visit(value),
-                Task::Each(each) => {
-                    each.items.iter().for_each(&mut visit);
-                    if each.items.is_some() {
-                        each.body.captured.iter().for_each(&mut visit);
-                    }
-                }
-                Task::Repeat(repeat) => {
-                    repeat.body.captured.iter().for_each(&mut visit);
-                    repeat.until.iter().for_each(|until| until.captured.iter().for_each(&mut visit));
-                }
-                Task::Workflow(workflow) if !workflow.expanded => {
-                    workflow.args.iter().for_each(|(_, value)| visit(value));
-                }
-                _ => {}
+                // Items that are known need nothing else before they begin.
+                Task::Each(each) if each.items.is_none() => {}
+                Task::Workflow(workflow) if workflow.expanded => {}
+                task => task.each_value(&mut visit),
             }
             if let Some(policy) = &step.policy {
-                policy.env.iter().for_each(|(_, value)| visit(value));
-                policy.cwd.iter().for_each(&mut visit);
-                policy.stdin.iter().for_each(&mut visit);
+                policy.each_value(&mut visit);
             }
         }
         let conditions = step.when.as_deref().map(|when| (when.steps(), condition_is_open(when)));
@@ -414,29 +398,17 @@ impl Builder {
                         problem = self.fill(expression, id, &index).err();
                     }
                 };
-                match Arc::make_mut(&mut step.task) {
-                    Task::Shell(shell) => shell.vars.iter_mut().for_each(|(_, value)| each_open(value, &mut fill)),
-                    Task::Exec(args) => args.iter_mut().for_each(|value| each_open(value, &mut fill)),
-                    Task::Call(closure) => closure.captured.iter_mut().for_each(|value| each_open(value, &mut fill)),
-                    Task::Const(value) | Task::Fail(value) => each_open(value, &mut fill),
-                    Task::Each(each) => each.items.iter_mut().for_each(|value| each_open(value, &mut fill)),
-                    Task::Workflow(workflow) => {
-                        workflow.args.iter_mut().for_each(|(_, value)| each_open(value, &mut fill));
-                    }
-                    Task::Flow(branches) => branches
-                        .iter_mut()
-                        .filter_map(|branch| branch.when.as_mut())
-                        .for_each(|condition| each_open_condition(condition, &mut fill)),
-                    _ => {}
+                let task = Arc::make_mut(&mut step.task);
+                task.each_value_mut(&mut |value| each_open(value, &mut fill));
+                if let Task::Flow(branches) = task {
+                    let conditions = branches.iter_mut().filter_map(|branch| branch.when.as_mut());
+                    conditions.for_each(|condition| each_open_condition(condition, &mut fill));
                 }
                 if let Some(when) = &mut step.when {
                     each_open_condition(when, &mut fill);
                 }
                 if step.policy.is_some() {
-                    let policy = step.policy_mut();
-                    policy.env.iter_mut().for_each(|(_, value)| each_open(value, &mut fill));
-                    policy.cwd.iter_mut().for_each(|value| each_open(value, &mut fill));
-                    policy.stdin.iter_mut().for_each(|value| each_open(value, &mut fill));
+                    step.policy_mut().each_value_mut(&mut |value| each_open(value, &mut fill));
                 }
             }
             if let Some(problem) = problem {
@@ -515,7 +487,7 @@ fn condition_is_open(condition: &Condition) -> bool {
 
 fn has_open_names(value: &Value) -> bool {
     match value {
-        Value::Plain(_) | Value::Ref(_) | Value::Step(_) => false,
+        Value::Plain(_) | Value::Ref(_) | Value::Step(_) | Value::Secret(_) => false,
         Value::Expr(expression) => expression.steps.is_empty(),
         Value::Text(parts) | Value::List(parts) => parts.iter().any(has_open_names),
         Value::Map(entries) => entries.iter().any(|(_, value)| has_open_names(value)),
@@ -525,7 +497,7 @@ fn has_open_names(value: &Value) -> bool {
 
 fn each_open(value: &mut Value, fill: &mut dyn FnMut(&mut Expression)) {
     match value {
-        Value::Plain(_) | Value::Ref(_) | Value::Step(_) => {}
+        Value::Plain(_) | Value::Ref(_) | Value::Step(_) | Value::Secret(_) => {}
         Value::Expr(expression) => fill(expression),
         Value::Text(parts) | Value::List(parts) => parts.iter_mut().for_each(|part| each_open(part, fill)),
         Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| each_open(value, fill)),

@@ -4,7 +4,8 @@ use super::{Edge, EdgeKind, Plan, Step, StepId, Task};
 
 /// Successors and children of every step; grows with the plan.
 ///
-/// All members of a group are children here by `Step::parent`, also those that its task does not list.
+/// All members of a group are children here by `Step::parent`, also those that its task does not list. What undoes a
+/// step is none, though the step is its `parent`.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     successors: Vec<Vec<Edge>>,
@@ -44,6 +45,13 @@ impl Graph {
         }
     }
 
+    /// Takes a step out of its group, to which it belongs no more.
+    pub fn retire(&mut self, id: StepId, step: &Step) {
+        if let Some(parent) = step.parent {
+            self.children[parent.index()].retain(|child| *child != id);
+        }
+    }
+
     fn reserve(&mut self, steps: usize) {
         if self.successors.len() < steps {
             self.successors.resize_with(steps, Vec::new);
@@ -58,7 +66,10 @@ impl Graph {
     }
 
     fn link_parent(&mut self, id: StepId, step: &Step) {
-        if let Some(parent) = step.parent {
+        if let Some(parent) = step.parent
+            && step.undoes.is_none()
+            && !step.retired
+        {
             let children = &mut self.children[parent.index()];
             let at = children.partition_point(|child| *child < id);
             children.insert(at, id);

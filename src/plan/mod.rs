@@ -7,9 +7,11 @@ pub mod analysis;
 pub mod arrow;
 pub mod builder;
 pub mod check;
+mod class;
 pub mod expression;
 mod graph;
 mod hierarchy;
+mod http;
 mod policy;
 mod precedence;
 mod rebase;
@@ -22,20 +24,27 @@ pub mod shell;
 mod step;
 pub mod unit;
 mod value;
+mod wait;
 pub(crate) mod wording;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub use builder::{Builder, Sequence};
+pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;
 pub use hierarchy::Hierarchy;
-pub use policy::{Backoff, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings};
+pub use http::{Http, HttpBody};
+pub use policy::{
+    Backoff, Breaker, Cache, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings, UndoScope, Validate,
+};
 pub use step::{Branch, Each, Edge, EdgeKind, Repeat, Shell, Step, StepId, Task, Workflow};
-pub use value::{Closure, Condition, Expression, Json, Key, Reference, Value};
+pub use value::{Closure, Condition, Expression, Json, Key, Reference, SecretRef, Value};
+pub use wait::{Approve, Field, FileWait, OnTimeout, SignalWait};
 
 use crate::diag::Span;
 
@@ -71,6 +80,14 @@ pub struct Header {
     /// Named limits. A lock is one of `max` 1.
     #[schemars(with = "BTreeMap<String, Limit>")]
     pub limits: BTreeMap<SmolStr, Limit>,
+    /// Named breakers.
+    #[schemars(with = "BTreeMap<String, Breaker>")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub breakers: BTreeMap<SmolStr, Breaker>,
+    /// Names of all secrets that the workflow uses: whatever a step prints, they are masked in it.
+    #[schemars(with = "Vec<String>")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SmolStr>,
     /// Steps that run at a certain moment of the run, outside the graph.
     pub hooks: Vec<(Moment, StepId)>,
     /// Failed steps whose failure the script itself has looked at (after `run(…)`), which handles it.
@@ -214,7 +231,7 @@ impl Plan {
     /// The steps a user may mean by `path`: the one with exactly this path, or else all whose path ends in it.
     pub fn find(&self, path: &str) -> Vec<StepId> {
         let mut ending = Vec::new();
-        for id in self.ids() {
+        for id in self.ids().filter(|id| !self.step(*id).retired) {
             let full = self.path(id);
             if full == path {
                 return vec![id];
@@ -229,12 +246,33 @@ impl Plan {
     /// The children of a group, in their order. For a task: none.
     pub fn members(&self, id: StepId) -> Vec<StepId> {
         match &*self.step(id).task {
-            Task::Chain(children) | Task::Parallel(children) => children.clone(),
+            Task::Chain(children) | Task::Parallel(children) | Task::Fallback(children) => children.clone(),
             Task::Flow(branches) => branches.iter().map(|branch| branch.step).collect(),
             Task::Each(each) => each.children.clone(),
             Task::Repeat(repeat) => repeat.children.clone(),
-            Task::Workflow(_) => self.ids().filter(|child| self.step(*child).parent == Some(id)).collect(),
+            Task::Workflow(_) => {
+                let is_child = |child: &StepId| {
+                    let step = self.step(*child);
+                    step.parent == Some(id) && !step.retired
+                };
+                self.ids().filter(is_child).collect()
+            }
             _ => Vec::new(),
+        }
+    }
+
+    /// Children of fan-outs that belong to the plan no more: their group will make others.
+    pub fn retire(&mut self, ids: &[StepId]) {
+        for id in ids {
+            let step = &mut self.steps[id.index()];
+            step.retired = true;
+            let Some(parent) = step.parent else { continue };
+            match Arc::make_mut(&mut self.steps[parent.index()].task) {
+                Task::Each(each) => each.children.retain(|child| child != id),
+                Task::Repeat(repeat) => repeat.children.retain(|child| child != id),
+                Task::Workflow(workflow) => (workflow.expanded, workflow.returns) = (false, None),
+                _ => {}
+            }
         }
     }
 

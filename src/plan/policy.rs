@@ -1,10 +1,12 @@
 //! Policies: how a step is to be run, apart from what it does.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::Value;
+use super::{Class, ClassRule, Closure, Expression, Json, StepId, Strategy, Value};
 
 /// Everything that can be said about how a step runs. A step without policies has none of these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +49,33 @@ pub struct Policy {
     /// How the output of a process is read.
     #[serde(skip_serializing_if = "is_default")]
     pub parse: Parse,
+    /// What the result must be like; one that is not is a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validate: Option<Box<Validate>>,
+    /// Says after a failure whether there is another attempt: gets the failure, gives true, false or a wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_if: Option<Box<Closure>>,
+    /// The named breaker that its attempts pass through (see `Header::breakers`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub breaker: Option<SmolStr>,
+    /// A result of an earlier run is used again if nothing it depends on has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Box<Cache>>,
+    /// Undoes what the step did (`Step::undoes` points back).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<StepId>,
+    /// Its success is a point to which the run can be rolled back, and behind which a failure undoes nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub checkpoint: Option<SmolStr>,
+    /// It runs when those it waits for have ended, in whatever way and also in a run that is being stopped, if one of
+    /// them had begun.
+    #[serde(skip_serializing_if = "is_default")]
+    pub finally: bool,
+    /// Most bytes that a process may write to its standard output, and to its standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_limit: Option<u64>,
     /// The output is not shown.
     #[serde(skip_serializing_if = "is_default")]
     pub secret: bool,
@@ -57,6 +86,98 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub tags: Vec<SmolStr>,
+}
+
+impl Policy {
+    /// Calls `visit` with every value in it that an attempt needs.
+    pub fn each_value<'a>(&'a self, visit: &mut dyn FnMut(&'a Value)) {
+        self.env.iter().for_each(|(_, value)| visit(value));
+        self.cwd.iter().chain(&self.stdin).for_each(&mut *visit);
+        self.cache.iter().flat_map(|cache| &cache.key).for_each(&mut *visit);
+        match self.validate.as_deref() {
+            Some(Validate::Closure(closure)) => closure.captured.iter().for_each(&mut *visit),
+            Some(Validate::Expr(_) | Validate::Schema(_)) | None => {}
+        }
+        self.retry_if.iter().flat_map(|closure| &closure.captured).for_each(visit);
+    }
+
+    /// As [`Policy::each_value`], to change them.
+    pub fn each_value_mut(&mut self, visit: &mut dyn FnMut(&mut Value)) {
+        self.env.iter_mut().for_each(|(_, value)| visit(value));
+        self.cwd.iter_mut().chain(&mut self.stdin).for_each(&mut *visit);
+        self.cache.iter_mut().flat_map(|cache| &mut cache.key).for_each(&mut *visit);
+        match self.validate.as_deref_mut() {
+            Some(Validate::Closure(closure)) => closure.captured.iter_mut().for_each(&mut *visit),
+            Some(Validate::Expr(_) | Validate::Schema(_)) | None => {}
+        }
+        self.retry_if.iter_mut().flat_map(|closure| &mut closure.captured).for_each(visit);
+    }
+}
+
+/// What a result must be like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Validate {
+    /// Gets the step itself, gives true or false; or throws what is wrong.
+    Closure(Closure),
+    /// An expression whose names are the step's own properties: `output.percent > 80`.
+    Expr(Expression),
+    /// A JSON Schema of the output.
+    Schema(Json),
+}
+
+/// `.cache(#{…})`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Cache {
+    /// How long a result may be used, in milliseconds. Nothing said: for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u64>,
+    /// Patterns of the files it reads, relative to the step's working directory: a changed one makes it run again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
+    /// Patterns of the files it writes: one that is missing or changed since makes it run again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
+    /// Whatever else it depends on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Value>,
+}
+
+/// A named breaker: after too many failures attempts are refused for a time, then one may try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Breaker {
+    /// Failures within the window that open it.
+    pub threshold: u32,
+    /// In milliseconds.
+    pub window_ms: u64,
+    /// How long it stays open, in milliseconds, before one attempt may try.
+    pub reset_ms: u64,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Breaker { threshold: 5, window_ms: 60_000, reset_ms: 30_000 }
+    }
+}
+
+/// What is undone when a run fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UndoScope {
+    /// What succeeded since the latest named checkpoint, or since the beginning.
+    #[default]
+    Checkpoint,
+    /// Everything that succeeded.
+    All,
+    /// Nothing: that is left to `flow rollback`.
+    Nothing,
+}
+
+impl UndoScope {
+    /// All of them, with their names in scripts.
+    pub const ALL: [(&'static str, UndoScope); 3] =
+        [("checkpoint", UndoScope::Checkpoint), ("all", UndoScope::All), ("nothing", UndoScope::Nothing)];
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -186,6 +307,25 @@ pub struct Settings {
     /// Shell of the `sh` steps that say nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shell: Option<String>,
+    /// Rules that give failures their class, before the built-in ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassRule>,
+    /// What is done about the failures of a class, where it is not the built-in strategy.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub strategies: BTreeMap<Class, Strategy>,
+    /// What is undone when the run fails.
+    #[serde(skip_serializing_if = "is_default")]
+    pub undo: UndoScope,
+    /// Most bytes that a process may write to its standard output, and to its standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_limit: Option<u64>,
+}
+
+impl Settings {
+    /// What is done about the failures of a class.
+    pub fn strategy(&self, class: Class) -> Strategy {
+        self.strategies.get(&class).cloned().unwrap_or_else(|| class.strategy())
+    }
 }
 
 /// Which of the ready steps runs first.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Closure, Condition, Growth, Step, StepId, Task, Value};
+use super::{Closure, Condition, Growth, Policy, Step, StepId, Task, Value};
 
 impl Growth {
     /// Moves the new steps to `new_base`: every id from the old base on is shifted, wherever it stands. Ids of steps
@@ -30,6 +30,13 @@ impl Growth {
     }
 }
 
+/// Can there be an id in it? Policies are shared between steps and are copied only for a reason.
+fn names_steps(policy: &Policy) -> bool {
+    let mut found = policy.undo.is_some();
+    policy.each_value(&mut |_| found = true);
+    found
+}
+
 /// Everywhere that an id can stand.
 #[derive(Clone, Copy)]
 struct Renumber<'a>(&'a dyn Fn(StepId) -> StepId);
@@ -49,43 +56,28 @@ impl Renumber<'_> {
         self.ids(&mut step.input);
         step.when.iter_mut().for_each(|condition| self.condition(condition));
         self.task(Arc::make_mut(&mut step.task));
-        if let Some(policy) = &mut step.policy
-            && !(policy.env.is_empty() && policy.cwd.is_none() && policy.stdin.is_none())
-        {
-            let policy = Arc::make_mut(policy);
-            policy.env.iter_mut().for_each(|(_, value)| self.value(value));
-            policy.cwd.iter_mut().chain(&mut policy.stdin).for_each(|value| self.value(value));
+        step.undoes.iter_mut().for_each(|undone| self.id(undone));
+        if step.policy.as_deref().is_some_and(names_steps) {
+            let policy = step.policy_mut();
+            policy.undo.iter_mut().for_each(|undo| self.id(undo));
+            policy.each_value_mut(&mut |value| self.value(value));
         }
     }
 
     fn task(self, task: &mut Task) {
+        task.each_value_mut(&mut |value| self.value(value));
         match task {
-            Task::Shell(shell) => shell.vars.iter_mut().for_each(|(_, value)| self.value(value)),
-            Task::Exec(words) => words.iter_mut().for_each(|value| self.value(value)),
-            Task::Call(closure) => self.closure(closure),
-            Task::Const(value) | Task::Fail(value) => self.value(value),
-            Task::Wait(_) => {}
-            Task::Chain(children) | Task::Parallel(children) => self.ids(children),
+            Task::Chain(children) | Task::Parallel(children) | Task::Fallback(children) => self.ids(children),
             Task::Flow(branches) => {
                 for branch in branches {
                     self.id(&mut branch.step);
                     branch.when.iter_mut().for_each(|condition| self.condition(condition));
                 }
             }
-            Task::Each(each) => {
-                each.items.iter_mut().for_each(|value| self.value(value));
-                self.closure(&mut each.body);
-                self.ids(&mut each.children);
-            }
-            Task::Repeat(repeat) => {
-                repeat.until.iter_mut().for_each(|closure| self.closure(closure));
-                self.closure(&mut repeat.body);
-                self.ids(&mut repeat.children);
-            }
-            Task::Workflow(workflow) => {
-                workflow.args.iter_mut().for_each(|(_, value)| self.value(value));
-                workflow.returns.iter_mut().for_each(|value| self.value(value));
-            }
+            Task::Each(each) => self.ids(&mut each.children),
+            Task::Repeat(repeat) => self.ids(&mut repeat.children),
+            Task::Workflow(workflow) => workflow.returns.iter_mut().for_each(|value| self.value(value)),
+            _ => {}
         }
     }
 
@@ -103,7 +95,7 @@ impl Renumber<'_> {
 
     fn value(self, value: &mut Value) {
         match value {
-            Value::Plain(_) => {}
+            Value::Plain(_) | Value::Secret(_) => {}
             Value::Ref(reference) => self.id(&mut reference.step),
             Value::Text(parts) | Value::List(parts) => parts.iter_mut().for_each(|part| self.value(part)),
             Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| self.value(value)),

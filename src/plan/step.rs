@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Closure, Condition, Policy, Value};
+use super::{Approve, Closure, Condition, FileWait, Http, Policy, SignalWait, Value};
 use crate::diag::Span;
 
 /// A step's place in `Plan::steps`. Ids are dense, in the order of declaration, and never change.
@@ -52,6 +52,12 @@ pub struct Step {
     /// How it runs, where anything was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Arc<Policy>>,
+    /// The step (also its `parent`, for the path) whose effects this one undoes. It runs only when that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<StepId>,
+    /// A child of a fan-out that was made again since: it belongs to the plan no more. Its events stay in the log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retired: bool,
     /// Where it was declared.
     pub span: Span,
 }
@@ -69,6 +75,8 @@ impl Step {
             input: Vec::new(),
             when: None,
             policy: None,
+            undoes: None,
+            retired: false,
             span,
         }
     }
@@ -137,6 +145,16 @@ pub enum Task {
     Fail(Value),
     /// Time passes, in milliseconds. Holds no slot.
     Wait(u64),
+    /// An HTTP request.
+    Http(Box<Http>),
+    /// A person's answer.
+    Approve(Box<Approve>),
+    /// A signal from outside.
+    Signal(SignalWait),
+    /// Until a moment: a date and time as text, or milliseconds since 1970.
+    WaitUntil(Value),
+    /// Until a file is there.
+    WaitFor(FileWait),
 
     /// Children one after the other (the edges say so). Output: that of the last.
     Chain(Vec<StepId>),
@@ -144,6 +162,8 @@ pub enum Task {
     Parallel(Vec<StepId>),
     /// Conditions in order; the child of the first true one runs, the others are not taken. Output: that of the child.
     Flow(Vec<Branch>),
+    /// One child after the other, until one succeeds. Output: that of the child that did.
+    Fallback(Vec<StepId>),
     /// One child for each item. Output: their outputs, in the order of the items.
     Each(Each),
     /// One child after the other, until a condition holds. Output: that of the last.
@@ -157,8 +177,65 @@ impl Task {
     pub fn is_group(&self) -> bool {
         matches!(
             self,
-            Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Each(_) | Task::Repeat(_) | Task::Workflow(_)
+            Task::Chain(_)
+                | Task::Parallel(_)
+                | Task::Flow(_)
+                | Task::Fallback(_)
+                | Task::Each(_)
+                | Task::Repeat(_)
+                | Task::Workflow(_)
         )
+    }
+
+    /// Does it do something outside of flow's process, which must wait until what it depends on is committed?
+    pub fn leaves_process(&self) -> bool {
+        matches!(self, Task::Shell(_) | Task::Exec(_) | Task::Http(_))
+    }
+
+    /// Does it wait for something that does not come by itself: a person, a signal, a moment, a file?
+    pub fn waits(&self) -> bool {
+        matches!(self, Task::Approve(_) | Task::Signal(_) | Task::WaitUntil(_) | Task::WaitFor(_))
+    }
+
+    /// Calls `visit` with every value in it, the captured values of its closures included.
+    pub fn each_value<'a>(&'a self, visit: &mut dyn FnMut(&'a Value)) {
+        match self {
+            Task::Shell(shell) => shell.vars.iter().for_each(|(_, value)| visit(value)),
+            Task::Exec(words) => words.iter().for_each(visit),
+            Task::Call(closure) => closure.captured.iter().for_each(visit),
+            Task::Const(value) | Task::Fail(value) | Task::WaitUntil(value) => visit(value),
+            Task::Http(http) => http.each_value(visit),
+            Task::Approve(approve) => approve.prompt.iter().for_each(visit),
+            Task::WaitFor(wait) => visit(&wait.file),
+            Task::Each(each) => each.items.iter().chain(&each.body.captured).for_each(visit),
+            Task::Repeat(repeat) => {
+                repeat.until.iter().flat_map(|until| &until.captured).chain(&repeat.body.captured).for_each(visit);
+            }
+            Task::Workflow(workflow) => workflow.args.iter().for_each(|(_, value)| visit(value)),
+            Task::Wait(_) | Task::Signal(_) => {}
+            Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) => {}
+        }
+    }
+
+    /// As [`Task::each_value`], to change them.
+    pub fn each_value_mut(&mut self, visit: &mut dyn FnMut(&mut Value)) {
+        match self {
+            Task::Shell(shell) => shell.vars.iter_mut().for_each(|(_, value)| visit(value)),
+            Task::Exec(words) => words.iter_mut().for_each(visit),
+            Task::Call(closure) => closure.captured.iter_mut().for_each(visit),
+            Task::Const(value) | Task::Fail(value) | Task::WaitUntil(value) => visit(value),
+            Task::Http(http) => http.each_value_mut(visit),
+            Task::Approve(approve) => approve.prompt.iter_mut().for_each(visit),
+            Task::WaitFor(wait) => visit(&mut wait.file),
+            Task::Each(each) => each.items.iter_mut().chain(&mut each.body.captured).for_each(visit),
+            Task::Repeat(repeat) => {
+                let until = repeat.until.iter_mut().flat_map(|until| &mut until.captured);
+                until.chain(&mut repeat.body.captured).for_each(visit);
+            }
+            Task::Workflow(workflow) => workflow.args.iter_mut().for_each(|(_, value)| visit(value)),
+            Task::Wait(_) | Task::Signal(_) => {}
+            Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) => {}
+        }
     }
 
     /// The word for it in scripts.
@@ -170,6 +247,12 @@ impl Task {
             Task::Const(_) => "task",
             Task::Fail(_) => "fail",
             Task::Wait(_) => "wait",
+            Task::Http(_) => "http",
+            Task::Approve(_) => "approve",
+            Task::Signal(_) => "signal",
+            Task::WaitUntil(_) => "wait_until",
+            Task::WaitFor(_) => "wait_for",
+            Task::Fallback(_) => "fallback",
             Task::Chain(_) => "chain",
             Task::Parallel(_) => "parallel",
             Task::Flow(_) => "flow",

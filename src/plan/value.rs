@@ -30,6 +30,8 @@ pub enum Value {
     Closure(Closure),
     /// A step itself (a captured handle), whose properties a closure reads.
     Step(StepId),
+    /// A secret. Only executors learn its value, and only where it goes into an environment, a header or a standard input.
+    Secret(SecretRef),
 }
 
 impl Value {
@@ -51,8 +53,34 @@ impl Value {
             Value::Expr(expression) => expression.steps.iter().for_each(|(_, step)| visit(*step)),
             Value::Closure(closure) => closure.captured.iter().for_each(|value| value.each_step(visit)),
             Value::Step(step) => visit(*step),
+            Value::Secret(_) => {}
         }
     }
+
+    /// Calls `visit` with every secret in it.
+    pub fn each_secret<'a>(&'a self, visit: &mut dyn FnMut(&'a SecretRef)) {
+        match self {
+            Value::Secret(secret) => visit(secret),
+            Value::Text(parts) | Value::List(parts) => parts.iter().for_each(|part| part.each_secret(visit)),
+            Value::Map(entries) => entries.iter().for_each(|(_, value)| value.each_secret(visit)),
+            Value::Closure(closure) => closure.captured.iter().for_each(|value| value.each_secret(visit)),
+            Value::Plain(_) | Value::Ref(_) | Value::Expr(_) | Value::Step(_) => {}
+        }
+    }
+}
+
+/// A secret by its name, with fixed text around it: `Bearer …`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretRef {
+    /// Its name.
+    #[schemars(with = "String")]
+    pub name: SmolStr,
+    /// Stands before the value.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub before: String,
+    /// Stands after the value.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub after: String,
 }
 
 /// A property of a step's result, dotted and indexed further: `build.output.files[0]`.

@@ -53,6 +53,8 @@ pub struct StepResult {
     pub duration_ms: u64,
     /// How the last attempt ended.
     pub outcome: Option<Arc<Outcome>>,
+    /// The fallback that answered in its place.
+    pub degraded: Option<SmolStr>,
     /// For a skipped step: the reason, in words.
     pub why_skipped: Option<&'static str>,
     /// Where its output comes from.
@@ -77,7 +79,7 @@ pub enum Body {
 }
 
 /// The properties that every result has, with what they mean.
-pub const PROPERTIES: [(&str, &str); 16] = [
+pub const PROPERTIES: [(&str, &str); 20] = [
     ("output", "what it gave: JSON if its output is an object or array, else text without the final newline"),
     ("results", "the same as `output`"),
     ("text", "its output as text"),
@@ -92,13 +94,20 @@ pub const PROPERTIES: [(&str, &str); 16] = [
     ("failed", "did it fail?"),
     ("skipped", "was it skipped?"),
     ("error", "the message of its failure"),
+    (
+        "class",
+        "the class of its failure: `transient`, `resource`, `configuration`, `agent`, `validation` or `cancelled`",
+    ),
+    ("degraded", "did one of its fallbacks answer in its place?"),
+    ("answered_by", "the name of the step that answered: its own, or that of a fallback"),
+    ("cached", "is it the result of an earlier run?"),
     ("duration_ms", "how long it took, in milliseconds"),
     ("attempts", "attempts made"),
 ];
 
 /// Does reading this property of a failed step deal with the failure, as `if` does in a shell?
 pub fn handles_failure(property: &str) -> bool {
-    matches!(property, "status" | "passed" | "ok" | "failed" | "skipped" | "code" | "error")
+    matches!(property, "status" | "passed" | "ok" | "failed" | "skipped" | "code" | "error" | "class")
 }
 
 impl StepResult {
@@ -116,6 +125,17 @@ impl StepResult {
                 Some(error) => error.message.clone().into(),
                 None => Json::Null,
             },
+            "class" => match self.outcome.as_ref().and_then(|o| o.error.as_ref()) {
+                Some(error) => error.class.name().into(),
+                None => Json::Null,
+            },
+            "degraded" => self.degraded.is_some().into(),
+            "answered_by" => match (self.status, &self.degraded) {
+                (Status::Success, Some(fallback)) => fallback.as_str().into(),
+                (Status::Success, None) => self.name.as_str().into(),
+                _ => Json::Null,
+            },
+            "cached" => self.outcome.as_ref().is_some_and(|o| o.cache.as_ref().is_some_and(|cache| cache.hit)).into(),
             "stderr" => match self.outcome.as_ref().and_then(|o| o.stderr.as_ref()) {
                 Some(log) => trim_newline(self.read_text(log, files)?).into(),
                 None => self.outcome.as_ref().map_or(Json::Null, |_| "".into()),
@@ -327,6 +347,13 @@ fn resolve_with(
                 ..Failure::new(FailureKind::Input, "a closure stands where a value is needed")
             });
         }
+        Value::Secret(secret) => {
+            return Err(Failure::new(
+                FailureKind::Input,
+                format!("the secret `{}` stands where it would become text", secret.name),
+            )
+            .help("a secret goes into the environment, a header or the standard input of a step"));
+        }
     })
 }
 
@@ -365,6 +392,25 @@ pub fn holds(
     with_results(expression, get, files, saw, expression::holds)
 }
 
+/// An expression whose names are properties of one result, as in `validate("output.percent > 80")`: is it true?
+pub fn holds_for(
+    expression: &crate::plan::Expression,
+    result: &StepResult,
+    files: &dyn Files,
+) -> Result<bool, Problem> {
+    let fail = |error: expression::Error| Failure {
+        help: error.help,
+        span: Some(expression.span),
+        ..Failure::new(FailureKind::Script, format!("in `{}`: {}", expression.text, error.message))
+    };
+    let parsed = expression::parse(&expression.text).map_err(fail)?;
+    let mut lookup = |name: &str, path: &[Key]| -> Result<Json, expression::Error> {
+        let error = |problem: Failure| expression::Error { message: problem.message, help: problem.help, at: None };
+        walk(result.property(name, files).map_err(error)?, path, name).map_err(error)
+    };
+    expression::holds(&parsed, &mut lookup).map_err(fail)
+}
+
 fn with_results<T>(
     expression: &crate::plan::Expression,
     get: &dyn Fn(StepId) -> Option<Arc<StepResult>>,
@@ -373,10 +419,9 @@ fn with_results<T>(
     how: fn(&expression::Expr, &mut expression::Lookup) -> Result<T, expression::Error>,
 ) -> Result<T, Problem> {
     let fail = |message: String, help: Option<String>| Failure {
-        kind: FailureKind::Script,
-        message: format!("in `{}`: {message}", expression.text),
         help,
         span: Some(expression.span),
+        ..Failure::new(FailureKind::Script, format!("in `{}`: {message}", expression.text))
     };
     let parsed = expression::parse(&expression.text).map_err(|error| fail(error.message, error.help))?;
     let mut lookup = |name: &str, path: &[Key]| -> Result<Json, expression::Error> {

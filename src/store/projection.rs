@@ -2,8 +2,8 @@
 //!
 //! The same words as [`crate::state`], but without the plan and the outcomes: one byte a step.
 
-use crate::event::{Event, RunStatus};
-use crate::plan::{Growth, StepId};
+use crate::event::{Event, Replanned, RunStatus};
+use crate::plan::{Growth, Step, StepId};
 
 /// How many steps there are and how they ended. Groups do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -67,7 +67,22 @@ impl Projection {
                 self.status = *status;
                 self.ended_at = Some(at);
             }
-            Event::Decided { .. }
+            // Its `Reset` says what is open again.
+            Event::RollingBack(_) => self.ended_at = None,
+            Event::Reset { steps, retired, .. } => {
+                self.ended_at = None;
+                steps.iter().for_each(|step| self.mark(*step, Mark::Open));
+                for step in retired {
+                    self.mark(*step, Mark::Open);
+                    if let Some(mark @ Mark::Open) = self.steps.get_mut(step.index()) {
+                        *mark = Mark::Group;
+                        self.counts.total -= 1;
+                    }
+                }
+            }
+            Event::Replanned(new) => self.replan(new),
+            Event::Answered { .. }
+            | Event::Decided { .. }
             | Event::Retrying { .. }
             | Event::Waiting { .. }
             | Event::Stopping { .. }
@@ -79,8 +94,7 @@ impl Projection {
         let mark = |is_group| if is_group { Mark::Group } else { Mark::Open };
         self.steps.reserve(growth.steps.len());
         for step in &growth.steps {
-            self.steps.push(mark(step.task.is_group()));
-            self.counts.total += u64::from(!step.task.is_group());
+            self.add(step);
         }
         for (id, step) in &growth.changed {
             let is_group = step.task.is_group();
@@ -91,6 +105,26 @@ impl Projection {
                     self.counts.total = self.counts.total + u64::from(!is_group) - u64::from(is_group);
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn add(&mut self, step: &Step) {
+        // What undoes a step is not counted: it may never run.
+        let counts = !step.task.is_group() && step.undoes.is_none();
+        self.steps.push(if counts { Mark::Open } else { Mark::Group });
+        self.counts.total += u64::from(counts);
+    }
+
+    fn replan(&mut self, new: &Replanned) {
+        let before = std::mem::take(&mut self.steps);
+        self.ended_at = None;
+        self.counts = Counts::default();
+        new.plan.steps.iter().for_each(|step| self.add(step));
+        for (id, old) in &new.kept {
+            match before.get(old.index()) {
+                Some(Mark::Open | Mark::Group) | None => {}
+                Some(mark) => self.mark(*id, *mark),
             }
         }
     }

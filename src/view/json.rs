@@ -115,6 +115,10 @@ fn skip(plan: &Plan, skip: &Skip) -> Json {
     let because = match because {
         Because::Condition => "condition".into(),
         Because::Moment => "moment".into(),
+        Because::Unanswered => "unanswered".into(),
+        Because::Retired => "retired".into(),
+        Because::NotNeeded(group) => json!({ "not_needed": plan.path(*group) }),
+        Because::NotBegun(before) => json!({ "not_begun": plan.path(*before) }),
         Because::Branch(flow) => json!({ "branch": plan.path(*flow) }),
         Because::Group(group) => json!({ "group": plan.path(*group) }),
         Because::Child(child) => json!({ "child": plan.path(*child) }),

@@ -2,7 +2,7 @@
 
 use super::look::one_line;
 use super::{MASK, is_secret};
-use crate::event::{Because, Decision, FailureKind, Outcome, Saw, Skip, Stop};
+use crate::event::{Because, Decision, Event, FailureKind, Outcome, Saw, Skip, Stop, WaitFor};
 use crate::plan::{Branch, Condition, Moment, Plan, Rule, StepId, Task};
 use crate::state::result::shorten;
 use crate::state::{Decided, RunState, Seen, Status};
@@ -74,6 +74,13 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
             },
         },
         Because::Group(group) => format!("its group `{}` was skipped", plan.path(*group)),
+        Because::NotNeeded(group) => match state.result(*group).degraded {
+            Some(other) => format!("`{other}` answered for `{}`", plan.path(*group)),
+            None => format!("`{}` needed no fallback", plan.path(*group)),
+        },
+        Because::Unanswered => "nobody answered in time".to_owned(),
+        Because::NotBegun(before) => format!("`{}` had not begun", plan.path(*before)),
+        Because::Retired => "its fan-out was made again".to_owned(),
         Because::Child(child) => format!("everything in it was skipped, beginning with `{}`", plan.path(*child)),
         Because::Predecessor(before) => {
             let path = plan.path(*before);
@@ -96,6 +103,23 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
             Some(moment) => format!("it is a hook for `{}`, and the run ended otherwise", moment_name(moment)),
             None => "the run ended otherwise than its hook waits for".to_owned(),
         },
+    }
+}
+
+/// For what a step waits, as the rest of the sentence "it waits …". `delay_ms`: for how long at the most.
+pub(super) fn waits_for(what: &WaitFor, delay_ms: u64) -> String {
+    let said = match what {
+        WaitFor::Time => return super::time::duration(delay_ms),
+        WaitFor::Answer { prompt, choices, .. } => match prompt.is_empty() {
+            true => format!("for an answer: {}", choices.join(", ")),
+            false => format!("for an answer to `{}`: {}", shorten(&one_line(prompt), VALUE), choices.join(", ")),
+        },
+        WaitFor::Signal { name, .. } => format!("for the signal `{}`", one_line(name)),
+        WaitFor::File { path, .. } => format!("for the file `{}`", one_line(path)),
+    };
+    match delay_ms {
+        Event::FOREVER => said,
+        _ => format!("{said} (at most {})", super::time::duration(delay_ms)),
     }
 }
 

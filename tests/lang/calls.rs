@@ -24,6 +24,7 @@ fn result(name: &str, status: Status, output: Json) -> Arc<StepResult> {
         attempts: 1,
         duration_ms: 5,
         outcome: Some(Arc::new(Outcome { output: Output::Value(output), code: Some(0), ..Outcome::default() })),
+        degraded: None,
         why_skipped: None,
         body: Body::Task,
     })

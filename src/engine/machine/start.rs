@@ -6,7 +6,7 @@ use super::rule::{Verdict, verdict};
 use super::{Effect, Machine, Timer};
 use crate::engine::limits::{MINUTE, Share};
 use crate::engine::order::Place;
-use crate::event::{Because, Decision, Event, Skip};
+use crate::event::{Because, Decision, Event, Skip, WaitFor};
 use crate::plan::{EdgeKind, Rule, StepId, Task};
 use crate::state::Status;
 
@@ -198,7 +198,7 @@ impl Machine {
     }
 
     fn wait(&mut self, id: StepId, delay_ms: u64) {
-        self.emit(Event::Waiting { step: id, delay_ms });
+        self.emit(Event::Waiting { step: id, delay_ms, what: WaitFor::Time });
         self.arm(id, Timer::Wait(id), delay_ms);
         self.arm_timeout(id, self.state.step(id).failures + 1);
     }

@@ -118,7 +118,7 @@ impl Bench {
             },
             Event::Skipped { step, reason } => format!("{} {}", name(*step), skip(reason)),
             Event::Retrying { step, delay_ms, .. } => format!("{} retries in {delay_ms}", name(*step)),
-            Event::Waiting { step, delay_ms } => format!("{} waits {delay_ms}", name(*step)),
+            Event::Waiting { step, delay_ms, .. } => format!("{} waits {delay_ms}", name(*step)),
             Event::Cancelled { step } => format!("{} cancelled", name(*step)),
             Event::Interrupted { step, .. } => format!("{} interrupted", name(*step)),
             Event::Decided { step, branch, result, .. } => format!("{} decides {branch} {result:?}", name(*step)),
@@ -137,6 +137,8 @@ impl Bench {
             Effect::Arm { delay_ms, .. } => format!("arm {delay_ms}"),
             Effect::Kill { step, hard: false, .. } => format!("kill {}", name(*step)),
             Effect::Kill { step, .. } => format!("kill {} hard", name(*step)),
+            Effect::Judge { step, .. } => format!("judge {}", name(*step)),
+            Effect::Watch(step) => format!("watch {}", name(*step)),
             Effect::Ready(step) => format!("ready {}", name(*step)),
             Effect::Close => "close".to_owned(),
         });

@@ -135,7 +135,9 @@ impl Out<'_> {
         let look = match task {
             Task::Fail(_) => ", fillcolor=\"#fee2e2\", color=\"#b91c1c\"",
             task if is_pending(task) => ", style=\"rounded,filled,dashed\"",
-            Task::Wait(_) => ", fillcolor=\"#fef9c3\"",
+            Task::Wait(_) | Task::Approve(_) | Task::Signal(_) | Task::WaitUntil(_) | Task::WaitFor(_) => {
+                ", fillcolor=\"#fef9c3\""
+            }
             Task::Const(_) => ", fillcolor=\"#f1f5f9\"",
             _ => "",
         };

@@ -71,7 +71,7 @@ fn figure(plan: &Plan, id: StepId, depth: usize, text: &mut String) {
     let words: Vec<_> = lines(plan, id, WIDTH).iter().map(|line| escape(line)).collect();
     let words = words.join("<br/>");
     let (open, close) = match &*step.task {
-        Task::Wait(_) => ("([", "])"),
+        Task::Wait(_) | Task::Approve(_) | Task::Signal(_) | Task::WaitUntil(_) | Task::WaitFor(_) => ("([", "])"),
         Task::Const(_) => ("[/", "/]"),
         Task::Fail(_) => ("{{", "}}"),
         task if task.is_group() => ("[[", "]]"),

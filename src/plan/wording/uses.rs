@@ -3,29 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{clean, count, list, name, property, reference, shorten};
-use crate::plan::{EdgeKind, Plan, Reference, Step, StepId, Task, Value};
+use crate::plan::{EdgeKind, Plan, Reference, Step, StepId, Value};
 
 /// Every value that stands in a step: what its task and its policies use.
 pub fn each_value<'a>(step: &'a Step, visit: &mut dyn FnMut(&'a Value)) {
-    match &*step.task {
-        Task::Shell(shell) => shell.vars.iter().for_each(|(_, value)| visit(value)),
-        Task::Exec(words) => words.iter().for_each(&mut *visit),
-        Task::Call(closure) => closure.captured.iter().for_each(&mut *visit),
-        Task::Const(value) | Task::Fail(value) => visit(value),
-        Task::Wait(_) | Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) => {}
-        Task::Each(each) => {
-            each.items.iter().for_each(&mut *visit);
-            each.body.captured.iter().for_each(&mut *visit);
-        }
-        Task::Repeat(repeat) => {
-            repeat.until.iter().flat_map(|until| &until.captured).for_each(&mut *visit);
-            repeat.body.captured.iter().for_each(&mut *visit);
-        }
-        Task::Workflow(workflow) => workflow.args.iter().for_each(|(_, value)| visit(value)),
+    step.task.each_value(visit);
+    if let Some(policy) = &step.policy {
+        policy.each_value(visit);
     }
-    let Some(policy) = &step.policy else { return };
-    policy.env.iter().for_each(|(_, value)| visit(value));
-    policy.cwd.iter().chain(&policy.stdin).for_each(visit);
 }
 
 /// Every property of a result that a step uses, as often as it does.
@@ -39,7 +24,7 @@ fn references<'a>(value: &'a Value, visit: &mut dyn FnMut(&'a Reference)) {
         Value::Text(parts) | Value::List(parts) => parts.iter().for_each(|part| references(part, visit)),
         Value::Map(entries) => entries.iter().for_each(|(_, entry)| references(entry, visit)),
         Value::Closure(closure) => closure.captured.iter().for_each(|part| references(part, visit)),
-        Value::Plain(_) | Value::Expr(_) | Value::Step(_) => {}
+        Value::Plain(_) | Value::Expr(_) | Value::Step(_) | Value::Secret(_) => {}
     }
 }
 
@@ -99,7 +84,7 @@ impl Uses {
             Value::Text(parts) | Value::List(parts) => parts.iter().for_each(|part| self.look(plan, part)),
             Value::Map(entries) => entries.iter().for_each(|(_, entry)| self.look(plan, entry)),
             Value::Closure(closure) => closure.captured.iter().for_each(|part| self.look(plan, part)),
-            Value::Plain(_) | Value::Ref(_) | Value::Expr(_) | Value::Step(_) => {}
+            Value::Plain(_) | Value::Ref(_) | Value::Expr(_) | Value::Step(_) | Value::Secret(_) => {}
         }
     }
 

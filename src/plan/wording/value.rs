@@ -78,6 +78,9 @@ fn write_value(plan: &Plan, value: &Value, quoted: bool, text: &mut String) {
         Value::Expr(expression) => text.push_str(&format!("${{{}}}", expression.text)),
         Value::Closure(closure) => text.push_str(closure_text(&closure.text)),
         Value::Step(step) => text.push_str(&name(plan, *step)),
+        Value::Secret(secret) => {
+            text.push_str(&format!("{}${{secret {}}}{}", secret.before, secret.name, secret.after));
+        }
     }
 }
 
@@ -97,7 +100,12 @@ pub fn command(plan: &Plan, step: &Step) -> String {
         Task::Const(constant) => value(plan, constant),
         Task::Fail(message) => value(plan, message),
         Task::Wait(ms) => duration(*ms),
-        Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) => String::new(),
+        Task::Http(http) => clean(&format!("{} {}", http.method, value(plan, &http.url))),
+        Task::Approve(approve) => approve.prompt.as_ref().map(|prompt| value(plan, prompt)).unwrap_or_default(),
+        Task::Signal(wait) => clean(&wait.signal),
+        Task::WaitUntil(until) => value(plan, until),
+        Task::WaitFor(wait) => value(plan, &wait.file),
+        Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) => String::new(),
         Task::Each(each) => match &each.items {
             Some(items) if each.children.is_empty() => {
                 clean(&format!("each item of {} · {}", bare(value(plan, items)), closure_text(&each.body.text)))

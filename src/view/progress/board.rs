@@ -53,6 +53,7 @@ impl Board {
             Event::Started { step, .. }
             | Event::Retrying { step, .. }
             | Event::Waiting { step, .. }
+            | Event::Answered { step, .. }
             | Event::Finished { step, .. }
             | Event::Skipped { step, .. }
             | Event::Interrupted { step, .. }

@@ -1,7 +1,8 @@
 //! What an event is to a person who watches, in a line.
 
-use crate::event::{Because, Event, Outcome, Skip, Stop};
+use crate::event::{Because, Event, Outcome, Skip, Stop, WaitFor};
 use crate::plan::StepId;
+use crate::state::result::plain_text;
 use crate::state::{RunState, Status};
 use crate::view::look::one_line;
 use crate::view::{Look, reason, time};
@@ -34,8 +35,22 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
         Event::Started { step, .. } if is_group(*step) => Vec::new(),
         Event::Started { step, attempt: 1 } => one(*step, Status::Running, "started", false),
         Event::Started { step, attempt } => one(*step, Status::Running, &format!("attempt {attempt} started"), false),
-        Event::Waiting { step, delay_ms } => {
-            one(*step, Status::Waiting, &format!("waits {}", time::duration(*delay_ms)), false)
+        Event::Waiting { step, delay_ms, what } => {
+            let said = reason::waits_for(what, *delay_ms);
+            one(*step, Status::Waiting, &format!("waits {said}"), *what != WaitFor::Time)
+        }
+        Event::Answered { step, answer } if answer.by.is_empty() => {
+            one(*step, Status::Waiting, &format!("{} is there", one_line(&plain_text(&answer.value))), false)
+        }
+        Event::Answered { step, answer } => {
+            let said = format!("{} answered {}", answer.by, one_line(&plain_text(&answer.value)));
+            one(*step, Status::Waiting, &said, true)
+        }
+        Event::RollingBack(back) => {
+            vec![News {
+                line: format!("{} rolling back to `{}`", look.bare_sign(Status::Retrying), back.to),
+                stays: true,
+            }]
         }
         Event::Finished { step, .. } if is_group(*step) && !fails_by_itself(state, *step) => Vec::new(),
         Event::Finished { step, outcome, .. } => {

@@ -91,7 +91,7 @@ impl Story<'_> {
                     self.within(|story| story.cause(before, depth + 1));
                 }
             }
-            Because::Moment => {
+            Because::Moment | Because::NotNeeded(_) | Because::Unanswered | Because::NotBegun(_) | Because::Retired => {
                 let said = reason::skipped(state, id);
                 self.line(&format!("{name} was skipped: {said}."));
             }

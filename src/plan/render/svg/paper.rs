@@ -259,11 +259,11 @@ fn class(line: Line) -> &'static str {
 
 fn color(task: &Task) -> &'static str {
     match task {
-        Task::Shell(_) | Task::Exec(_) => "#2563eb",
+        Task::Shell(_) | Task::Exec(_) | Task::Http(_) => "#2563eb",
         Task::Call(_) => "#7c3aed",
         Task::Const(_) => "#64748b",
         Task::Fail(_) => "#dc2626",
-        Task::Wait(_) => "#ca8a04",
+        Task::Wait(_) | Task::Approve(_) | Task::Signal(_) | Task::WaitUntil(_) | Task::WaitFor(_) => "#ca8a04",
         _ => "#0d9488",
     }
 }
