@@ -20,7 +20,7 @@ use super::command::Program;
 use super::running::Running;
 use super::tree::Mark;
 use super::watchdog::Watchdog;
-use super::{Job, exit, fields, memory, stdin};
+use super::{Job, exit, fields, memory, output, stdin};
 
 /// How much of standard error a message may quote, in bytes.
 const QUOTED: u64 = 2048;
@@ -143,8 +143,8 @@ fn collect(outcome: &mut Outcome, job: &Job, program: &Program, logs: &Logs, str
         None
     });
     let output = match &stdout {
-        Some(stdout) => output(stdout, parse, logs, &mut keep),
-        None => empty(parse, &mut keep),
+        Some(stdout) => output_of(stdout, parse, logs, &mut keep),
+        None => output::empty(parse, &mut keep),
     };
     let fields = fields::take(logs).unwrap_or_else(|failure| {
         keep(failure);
@@ -156,24 +156,10 @@ fn collect(outcome: &mut Outcome, job: &Job, program: &Program, logs: &Logs, str
     outcome.stderr = stderr.map(|stderr| stderr.log);
 }
 
-fn output(stdout: &Captured, parse: Parse, logs: &Logs, keep: &mut impl FnMut(Failure)) -> Output {
+fn output_of(stdout: &Captured, parse: Parse, logs: &Logs, keep: &mut impl FnMut(Failure)) -> Output {
     stdout.output(parse, logs).unwrap_or_else(|failure| {
         keep(failure);
         // What cannot be read as asked can still be looked at.
         stdout.output(Parse::Text, logs).unwrap_or_default()
     })
-}
-
-/// The output of a process that printed nothing.
-fn empty(parse: Parse, keep: &mut impl FnMut(Failure)) -> Output {
-    match parse {
-        Parse::Auto | Parse::Text => Output::Value("".into()),
-        Parse::Lines | Parse::Ndjson => Output::Value(serde_json::json!([])),
-        Parse::Json => {
-            keep(Failure::new(FailureKind::Output, "the output is not JSON: it is empty").help(
-                "`parse(\"json\")` needs one JSON value on standard output; leave `parse` out if there may be none",
-            ));
-            Output::None
-        }
-    }
 }

@@ -44,7 +44,7 @@ pub(super) fn open(job: &Job, logs: &Logs) -> Result<Stdio, Failure> {
 }
 
 /// The step whose whole output a value is.
-fn whole_output(value: &Value) -> Option<StepId> {
+pub(super) fn whole_output(value: &Value) -> Option<StepId> {
     match value {
         Value::Step(step) => Some(*step),
         Value::Ref(reference) if reference.path.is_empty() && matches!(&*reference.property, "output" | "text") => {

@@ -1,4 +1,4 @@
-//! The executors of a run: threads for processes, threads for closures, and who does what.
+//! The executors of a run: threads for processes, threads for closures, one for requests, and who does what.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::event::{Decision, Failure, FailureKind, Outcome};
 use crate::plan::{StepId, Task};
 
+use super::http::Requests;
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
@@ -27,6 +28,7 @@ const LOOK: Duration = Duration::from_micros(20);
 pub struct Executors {
     processes: Pool<Job>,
     scripts: Pool<Work>,
+    requests: Requests,
     running: Arc<Running>,
     room: Arc<Room>,
 }
@@ -41,10 +43,11 @@ impl Executors {
             tell(finished(&job, |job| process::run(job, &table, &shared)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
+        let requests = Requests::new(running.clone(), report.clone());
         let table = running.clone();
         let scripts =
             Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| report(inside(&*closures, &table, work)));
-        Executors { processes, scripts, running, room }
+        Executors { processes, scripts, requests, running, room }
     }
 }
 
@@ -52,10 +55,13 @@ impl Executor for Executors {
     fn start(&self, work: Vec<Work>) {
         if work.iter().any(Work::leaves_process) {
             let (outside, within): (Vec<_>, Vec<_>) = work.into_iter().partition(Work::leaves_process);
-            self.processes.start(outside.into_iter().filter_map(|work| match work {
+            let jobs = outside.into_iter().filter_map(|work| match work {
                 Work::Attempt(job) => Some(job),
                 Work::Decide { .. } | Work::Judge { .. } | Work::Expand { .. } => None,
-            }));
+            });
+            let (requests, processes): (Vec<_>, Vec<_>) = jobs.partition(|job| matches!(*job.task, Task::Http(_)));
+            self.processes.start(processes);
+            self.requests.start(requests);
             self.scripts.start(within);
         } else {
             self.scripts.start(work);
@@ -70,6 +76,7 @@ impl Executor for Executors {
 impl Drop for Executors {
     fn drop(&mut self) {
         self.running.close();
+        self.requests.close();
         self.room.close();
     }
 }

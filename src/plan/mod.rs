@@ -38,7 +38,7 @@ pub use builder::{Builder, Sequence};
 pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;
 pub use hierarchy::Hierarchy;
-pub use http::{Http, HttpBody};
+pub use http::{Http, HttpBody, METHODS, check_url};
 pub use policy::{
     Backoff, Breaker, Cache, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings, UndoScope, Validate,
 };
