@@ -24,10 +24,10 @@ mod retry;
 mod rule;
 mod start;
 mod stop;
-mod undo;
-mod wait;
 #[cfg(test)]
 mod tests;
+mod undo;
+mod wait;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -266,7 +266,10 @@ impl Machine {
     /// A group's failure is of the class of its child's.
     fn because_of(&self, child: StepId, message: String) -> Failure {
         let error = self.state.step(child).outcome.as_ref().and_then(|outcome| outcome.error.as_ref());
-        Failure { class: error.map(|error| error.class).unwrap_or_default(), ..Failure::new(FailureKind::Child, message) }
+        Failure {
+            class: error.map(|error| error.class).unwrap_or_default(),
+            ..Failure::new(FailureKind::Child, message)
+        }
     }
 
     /// What alternatives come to: the first that did not fail says it.
@@ -296,7 +299,7 @@ impl Machine {
 
     fn finish(&mut self, id: StepId, error: Option<Failure>) {
         let attempt = self.state.step(id).attempt;
-        let outcome = Arc::new(Outcome { error, ..Outcome::default() });
+        let outcome = self.classified(Arc::new(Outcome { error, ..Outcome::default() }));
         self.emit(Event::Finished { step: id, attempt, outcome });
     }
 

@@ -20,7 +20,7 @@ impl Machine {
                 matches!(self.result, Some(RunStatus::Success | RunStatus::Failed))
                     && self.is_undone()
                     && !self.hooks_open()
-            },
+            }
         }
     }
 
@@ -40,10 +40,16 @@ impl Machine {
                 && (self.state.plan.complete || self.wanted > 0)
                 && (self.let_go() || (!self.waits_outside() && self.unlock()));
         }
+        if self.result == Some(RunStatus::Failed) && self.undo_next() {
+            return true;
+        }
         match self.result {
             None => {
                 let result = self.judge();
                 self.result = Some(result);
+                if result == RunStatus::Failed {
+                    self.plan_undo();
+                }
                 let unfit: &[Moment] = match result {
                     RunStatus::Success => &[Moment::Failure],
                     RunStatus::Failed => &[Moment::Success],
@@ -53,7 +59,6 @@ impl Machine {
                 self.wake_all();
                 true
             }
-            Some(RunStatus::Failed) if self.undo_on() => true,
             Some(_) if self.undoing.is_some() => self.idle() && (self.let_go() || self.unlock()),
             Some(_) if self.hooks_open() => self.idle() && (self.let_go() || self.unlock()),
             Some(status) if self.open[Part::Complete as usize] == 0 => {
@@ -78,7 +83,7 @@ impl Machine {
 
     /// Nothing is under way and yet not all is final: steps wait for each other. Plan checks refuse that, but fan-outs
     /// and limits can bring it about; or the script waits for a hook at the end. One of them fails, so that the run has an end.
-    fn unlock(&mut self) -> bool {
+    pub(super) fn unlock(&mut self) -> bool {
         let waits = |id: &StepId| {
             let node = &self.nodes[id.index()];
             let needed = self.state.plan.complete || node.has(node::NEEDED) || node.part == Part::Start;

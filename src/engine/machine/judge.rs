@@ -3,23 +3,15 @@
 use std::sync::Arc;
 
 use super::{Effect, Machine, Timer, node, retry};
-use crate::event::class::classify;
+use crate::event::classify;
 use crate::event::{Again, Event, FailureKind, Outcome, Stop};
 use crate::plan::{Retry, StepId, Strategy, Task};
-use crate::state::Status;
 
 impl Machine {
     /// Ends a step (or a group) by an outcome, unless its policies have something to say, or there will be another
     /// attempt.
-    pub(super) fn conclude(&mut self, id: StepId, attempt: u32, mut outcome: Arc<Outcome>) {
-        if let Some(error) = &outcome.error {
-            let class = classify(&outcome, self.settings());
-            if error.class != class
-                && let Some(error) = &mut Arc::make_mut(&mut outcome).error
-            {
-                error.class = class;
-            }
-        }
+    pub(super) fn conclude(&mut self, id: StepId, attempt: u32, outcome: Arc<Outcome>) {
+        let outcome = self.classified(outcome);
         if self.asks(id, &outcome) {
             self.nodes[id.index()].set(node::JUDGING);
             self.pending += 1;
@@ -41,7 +33,7 @@ impl Machine {
     }
 
     /// The answer to [`Effect::Judge`].
-    pub(super) fn judged(&mut self, id: StepId, attempt: u32, mut outcome: Arc<Outcome>, again: Option<Again>) {
+    pub(super) fn judged(&mut self, id: StepId, attempt: u32, outcome: Arc<Outcome>, again: Option<Again>) {
         let Some(node) = self.nodes.get_mut(id.index()) else { return };
         if !node.has(node::JUDGING) || self.state.step(id).attempt != attempt {
             return;
@@ -53,13 +45,21 @@ impl Machine {
             self.emit(Event::Cancelled { step: id });
             return self.ended(id);
         }
-        if outcome.error.is_some() {
+        let outcome = self.classified(outcome);
+        self.decide_end(id, attempt, outcome, again);
+    }
+
+    /// With the class of its failure.
+    pub(super) fn classified(&self, mut outcome: Arc<Outcome>) -> Arc<Outcome> {
+        if let Some(error) = &outcome.error {
             let class = classify(&outcome, self.settings());
-            if let Some(error) = &mut Arc::make_mut(&mut outcome).error {
+            if error.class != class
+                && let Some(error) = &mut Arc::make_mut(&mut outcome).error
+            {
                 error.class = class;
             }
         }
-        self.decide_end(id, attempt, outcome, again);
+        outcome
     }
 
     fn decide_end(&mut self, id: StepId, attempt: u32, outcome: Arc<Outcome>, again: Option<Again>) {
@@ -126,10 +126,5 @@ impl Machine {
             _ => delay,
         };
         Some(delay.max(error.retry_after_ms.unwrap_or(0)))
-    }
-
-    /// A group whose end is being judged, or that will be tried again.
-    pub(super) fn is_undecided(&self, id: StepId) -> bool {
-        self.nodes[id.index()].has(node::JUDGING) || self.state.step(id).status == Status::Retrying
     }
 }

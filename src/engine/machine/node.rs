@@ -103,6 +103,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Of a step that has not begun.
+    pub fn of(part: Part) -> Self {
+        Node { part, ..Node::default() }
+    }
+
     pub fn has(&self, flags: u32) -> bool {
         self.flags & flags != 0
     }

@@ -18,7 +18,7 @@ impl Machine {
         steps.extend(with_undos);
         self.reset(steps, retired, ResetWhy::Retry(group));
         let part = self.nodes[group.index()].part;
-        self.nodes[group.index()] = Node { part, ..Node::default() };
+        self.nodes[group.index()] = Node::of(part);
         self.count_waits(group);
         let children = self.graph.children(group).len();
         self.nodes[group.index()].open = children as u32;
@@ -77,8 +77,8 @@ impl Machine {
             self.open[self.nodes[id.index()].part as usize] += 1;
         }
         for id in &steps {
-            let Node { part, .. } = self.nodes[id.index()];
-            self.nodes[id.index()] = Node { part, ..Node::default() };
+            let part = self.nodes[id.index()].part;
+            self.nodes[id.index()] = Node::of(part);
         }
         for id in &steps {
             let parent = self.state.plan.step(*id).parent;

@@ -88,7 +88,8 @@ impl Machine {
             Status::Retrying => self.arm(id, Timer::Retry(id, attempt), rest),
             Status::Waiting => {
                 self.hold(id);
-                let (what, until) = (self.state.step(id).waits_for.clone().unwrap_or_default(), self.state.step(id).until);
+                let (what, until) =
+                    (self.state.step(id).waits_for.clone().unwrap_or_default(), self.state.step(id).until);
                 match (&*what, &*self.state.plan.step(id).task) {
                     (WaitFor::Time, Task::Wait(_)) => {
                         self.arm(id, Timer::Wait(id, attempt), rest);

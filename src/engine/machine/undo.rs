@@ -10,17 +10,14 @@ use crate::plan::{StepId, UndoScope};
 use crate::state::Status;
 
 impl Machine {
-    /// Goes on with undoing after a failure. False: all of it is done.
-    pub(super) fn undo_on(&mut self) -> bool {
-        if self.undo.is_none() {
-            let after = match self.settings().undo {
-                UndoScope::Nothing => u64::MAX,
-                UndoScope::All => 0,
-                UndoScope::Checkpoint => self.latest_checkpoint(),
-            };
-            self.undo = Some(self.to_undo(after));
-        }
-        self.undo_next()
+    /// The run has failed: what is to be undone.
+    pub(super) fn plan_undo(&mut self) {
+        let after = match self.settings().undo {
+            UndoScope::Nothing => u64::MAX,
+            UndoScope::All => 0,
+            UndoScope::Checkpoint => self.latest_checkpoint(),
+        };
+        self.undo = Some(self.to_undo(after));
     }
 
     /// Is nothing more to be undone?
@@ -30,17 +27,25 @@ impl Machine {
     }
 
     /// Starts the next one, if the one before has ended. True: something came of it.
-    fn undo_next(&mut self) -> bool {
+    pub(super) fn undo_next(&mut self) -> bool {
+        let mut ended = false;
         if let Some(undo) = self.undoing {
             if !self.state.step(undo).status.is_final() {
                 return false;
             }
             self.undoing = None;
+            ended = true;
         }
-        let Some(next) = self.undo.as_mut().and_then(Vec::pop) else { return false };
-        self.undoing = Some(next);
-        self.wake(next);
-        true
+        if let Some(next) = self.undo.as_mut().and_then(Vec::pop) {
+            self.undoing = Some(next);
+            self.wake(next);
+            return true;
+        }
+        if ended {
+            // Now the hooks may tell of it.
+            self.wake_all();
+        }
+        ended
     }
 
     /// Is it the one whose turn it is, or inside it?
@@ -51,8 +56,7 @@ impl Machine {
     /// The end of the latest step with a named checkpoint, as `StepState::ended`; 0: there is none.
     fn latest_checkpoint(&self) -> u64 {
         let plan = &self.state.plan;
-        let reached =
-            |id: &StepId| plan.step(*id).policy().checkpoint.is_some() && self.is(*id, Status::Success);
+        let reached = |id: &StepId| plan.step(*id).policy().checkpoint.is_some() && self.is(*id, Status::Success);
         plan.ids().filter(reached).map(|id| self.state.step(id).ended).max().unwrap_or(0)
     }
 
@@ -124,7 +128,8 @@ impl Machine {
         }
         let Some(back) = self.state.rolling_back.clone() else { return false };
         let failed = self.state.plan.ids().any(|id| {
-            self.state.plan.step(id).undoes.is_some() && matches!(self.state.step(id).status, Status::Failed | Status::Skipped | Status::Cancelled)
+            self.state.plan.step(id).undoes.is_some()
+                && matches!(self.state.step(id).status, Status::Failed | Status::Skipped | Status::Cancelled)
         });
         if !failed {
             self.reset(back.steps, back.retired, ResetWhy::Rollback(back.to));
