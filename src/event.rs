@@ -550,6 +550,27 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// All of them.
+    pub const ALL: [FailureKind; 17] = [
+        FailureKind::Exit,
+        FailureKind::Signal,
+        FailureKind::Spawn,
+        FailureKind::Timeout,
+        FailureKind::Script,
+        FailureKind::Input,
+        FailureKind::Output,
+        FailureKind::Fail,
+        FailureKind::Child,
+        FailureKind::Http,
+        FailureKind::Connection,
+        FailureKind::Validation,
+        FailureKind::Breaker,
+        FailureKind::Refused,
+        FailureKind::TooMuch,
+        FailureKind::Store,
+        FailureKind::Cancelled,
+    ];
+
     /// Its name in scripts and tables.
     pub fn name(self) -> &'static str {
         match self {
