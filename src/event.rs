@@ -11,6 +11,10 @@ use smol_str::SmolStr;
 use crate::diag::Span;
 use crate::plan::{Class, Field, Growth, Json, OnTimeout, Plan, StepId};
 
+mod class;
+
+pub use class::{EXIT_CODES, Row, SIGNALS, STATUSES, classify, of_kind};
+
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
