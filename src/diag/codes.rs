@@ -171,6 +171,11 @@ pub const CODES: &[Code] = &[
         "A word is none of those that can stand there.",
         Some("sh(\"a\", \"true\").rule(\"all_sucess\");"),
     ),
+    usage(
+        "flow::lang::url",
+        "A URL is not one, or not one of `http` or `https`.",
+        Some("http(\"health\", \"example.org/health\");"),
+    ),
     usage("flow::lang::type", "A value is of another kind than is needed.", Some("let x = 5;\nif x { }")),
     usage("flow::lang::nothing", "`()` is compared by size.", Some("() > 3;")),
     usage("flow::lang::text_number", "A text is compared with a number.", Some("\"87.5\" > 80;")),

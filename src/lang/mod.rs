@@ -23,6 +23,7 @@ mod options;
 mod policies;
 mod program;
 mod reference;
+mod requests;
 mod script;
 mod session;
 mod texts;

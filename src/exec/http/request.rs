@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, Url};
+use url::form_urlencoded;
 
 use super::upload::Content;
 use super::value::Values;
@@ -41,9 +42,13 @@ impl Request {
         let url = url(http, job, &mut values)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &http.headers {
-            let (text, secret) = values.text(value)?;
-            let (name, value) = header(name, &text, secret)?;
-            headers.append(name, value);
+            let before = values.revealed.len();
+            // `()` is no value, in headers as in queries and forms: what is optional is left out.
+            let json = values.json(value)?;
+            if !json.is_null() {
+                let (name, value) = header(name, &plain_text(&json), values.revealed.len() > before)?;
+                headers.append(name, value);
+            }
         }
         let before = values.revealed.len();
         let body = body(http, job, &mut values)?;
@@ -67,14 +72,24 @@ fn url(http: &Http, job: &Job, values: &mut Values) -> Result<Url, Failure> {
         let failure = Failure::new(FailureKind::Input, error.message);
         failure.help(error.help.unwrap_or_else(|| "a URL looks like `https://example.org/path`".into()))
     })?;
-    for (name, value) in &http.query {
-        // `()` is no value: what is optional is left out.
-        let json = values.json(value)?;
-        if !json.is_null() {
-            url.query_pairs_mut().append_pair(name, &plain_text(&json));
-        }
+    if !http.query.is_empty() {
+        let query = fields(&http.query, values)?;
+        url.query_pairs_mut().extend_pairs(query);
     }
     Ok(url)
+}
+
+/// Names and values. A list gives its name once for each item.
+fn fields(given: &[(String, Value)], values: &mut Values) -> Result<Vec<(String, String)>, Failure> {
+    let mut fields = Vec::with_capacity(given.len());
+    for (name, value) in given {
+        match values.json(value)? {
+            Json::Null => {}
+            Json::Array(items) => fields.extend(items.iter().map(|item| (name.clone(), plain_text(item)))),
+            value => fields.push((name.clone(), plain_text(&value))),
+        }
+    }
+    Ok(fields)
 }
 
 fn header(name: &str, value: &str, secret: bool) -> Result<(HeaderName, HeaderValue), Failure> {
@@ -122,22 +137,12 @@ fn body(http: &Http, job: &Job, values: &mut Values) -> Result<Option<(Content, 
                 (Content::Bytes(plain_text(&value).into()), Some("text/plain; charset=utf-8"))
             }
         },
-        Some(HttpBody::Form(fields)) => {
-            let mut pairs = Vec::with_capacity(fields.len());
-            for (name, value) in fields {
-                let json = values.json(value)?;
-                if !json.is_null() {
-                    pairs.push((name.clone(), plain_text(&json)));
-                }
-            }
-            (Content::Bytes(form(&pairs).into()), Some("application/x-www-form-urlencoded"))
+        Some(HttpBody::Form(given)) => {
+            let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields(given, values)?).finish();
+            (Content::Bytes(form.into()), Some("application/x-www-form-urlencoded"))
         }
         Some(HttpBody::File(value)) => (file(value, job, values)?, Some("application/octet-stream")),
     }))
-}
-
-fn form(pairs: &[(String, String)]) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// The output of a step that is too long for an event, JSON or text as `wanted` (is it to be JSON?), is sent from the file
@@ -160,7 +165,7 @@ fn long_output(value: &Value, job: &Job, wanted: bool) -> Option<Content> {
 }
 
 fn file(value: &Value, job: &Job, values: &mut Values) -> Result<Content, Failure> {
-    let (name, _) = values.text(value)?;
+    let name = plain_text(&values.json(value)?);
     let path = job.cwd()?.join(&name);
     let fail = |what: String| {
         Failure::new(FailureKind::Input, format!("the file `{}` cannot be sent: {what}", shorten(&name, 200)))

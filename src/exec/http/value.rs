@@ -20,13 +20,6 @@ impl<'a> Values<'a> {
         Values { job, revealed: Vec::new() }
     }
 
-    /// The value as text, and whether a secret is in it.
-    pub fn text(&mut self, value: &Value) -> Result<(String, bool), Failure> {
-        let before = self.revealed.len();
-        let text = plain_text(&self.json(value)?);
-        Ok((text, self.revealed.len() > before))
-    }
-
     /// The value as JSON.
     pub fn json(&mut self, value: &Value) -> Result<Json, Failure> {
         let mut secret = false;
@@ -38,7 +31,7 @@ impl<'a> Values<'a> {
             Value::Secret(secret) => self.reveal(secret)?.into(),
             Value::Text(parts) => {
                 let texts: Vec<String> =
-                    parts.iter().map(|part| self.text(part).map(|(text, _)| text)).collect::<Result<_, _>>()?;
+                    parts.iter().map(|part| self.json(part).map(|part| plain_text(&part))).collect::<Result<_, _>>()?;
                 texts.concat().into()
             }
             Value::List(items) => items.iter().map(|item| self.json(item)).collect::<Result<_, _>>()?,

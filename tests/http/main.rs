@@ -1,0 +1,9 @@
+//! Requests: scripts that ask a real server, started in the test, on loopback.
+
+mod answers;
+mod bench;
+mod redirects;
+mod refused;
+mod requests;
+mod server;
+mod trouble;
