@@ -236,6 +236,9 @@ pub struct Answer {
     /// What else they had to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
+    /// Its number among the letters that the store keeps for runs; 0: it is none of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub letter: u64,
 }
 
 /// Why steps are as if they had never begun.

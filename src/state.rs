@@ -14,8 +14,10 @@ use crate::event::{
 use crate::plan::{OnError, Plan, StepId, Task};
 
 pub mod result;
+mod waits;
 
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
+pub use waits::Waits;
 
 /// Everything that is known of a run.
 #[derive(Clone, Debug, Default)]

@@ -41,6 +41,16 @@ pub const CODES: &[Code] = &[
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
+    usage("flow::answer::nobody", "No step of the run asks for an answer, or several do.", None),
+    usage("flow::answer::not_asked", "A step is answered that asks nobody.", None),
+    usage("flow::answer::early", "A step is answered before it asks.", None),
+    usage("flow::answer::late", "A step is answered after its timeout.", None),
+    usage("flow::answer::over", "A step is answered that is over.", None),
+    usage("flow::answer::again", "A step is answered that somebody else has answered already.", None),
+    usage("flow::answer::choice", "An answer is none of the choices.", None),
+    usage("flow::answer::form", "A value of a form is missing, unknown or does not fit.", None),
+    usage("flow::signal::unknown", "No step of the run waits for such a signal.", None),
+    usage("flow::signal::over", "The steps that waited for the signal are over.", None),
     // Plan.
     usage(
         "flow::plan::cycle",

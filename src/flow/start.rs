@@ -148,8 +148,8 @@ pub(super) struct Beginning {
 
 /// The event that says who works on a run from now on.
 pub(super) fn opened() -> Event {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Event::Opened { pid: std::process::id(), host: host.trim().to_owned(), flow: env!("CARGO_PKG_VERSION").to_owned() }
+    let (pid, host) = (std::process::id(), super::who::host());
+    Event::Opened { pid, host, flow: env!("CARGO_PKG_VERSION").to_owned() }
 }
 
 /// Remembers how long steps took, for later estimates.

@@ -12,6 +12,7 @@ mod durations;
 mod failure;
 mod folder;
 mod id;
+mod inbox;
 mod lock;
 mod log;
 mod projection;
@@ -31,6 +32,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 pub use id::new_run_id;
+pub use inbox::{Addressee, Letter};
 pub use log::RunLog;
 pub use projection::Counts;
 pub use runs::{RunFilter, RunSummary};
