@@ -71,13 +71,13 @@ mod tests {
     fn the_earliest_comes_first_and_none_before_its_time() {
         let mut timers = Timers::default();
         let now = Duration::from_secs(60);
-        timers.arm(now, Timer::Wait(StepId(2)), 2_000);
-        timers.arm(now, Timer::Wait(StepId(1)), 1_000);
-        timers.arm(now, Timer::Wait(StepId(9)), u64::MAX);
+        timers.arm(now, Timer::Wait(StepId(2), 1), 2_000);
+        timers.arm(now, Timer::Wait(StepId(1), 1), 1_000);
+        timers.arm(now, Timer::Wait(StepId(9), 1), u64::MAX);
         assert_eq!(timers.due(now), None);
         let later = now + Duration::from_secs(10);
-        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(1))));
-        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(2))));
+        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(1), 1)));
+        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(2), 1)));
         assert_eq!(timers.due(later), None);
     }
 }

@@ -56,8 +56,7 @@ impl Machine {
             self.sort_into_parts();
         } else {
             for id in new.clone().map(StepId) {
-                let top = self.groups_of(id).last().unwrap_or(id);
-                self.nodes[id.index()].part = self.nodes[top.index()].part;
+                self.nodes[id.index()].part = self.part_of(id);
                 self.count_open(id);
             }
         }
@@ -102,7 +101,7 @@ impl Machine {
                 }
             }
         });
-        let flow = matches!(*step.task, Task::Flow(_));
+        let flow = matches!(*step.task, Task::Flow(_) | Task::Fallback(_));
         let node = &mut self.nodes[id.index()];
         (node.waits, node.reads, node.flow) = (waits, reads, flow);
     }
