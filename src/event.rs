@@ -209,6 +209,22 @@ impl WaitFor {
         *self == WaitFor::Time
     }
 
+    /// Does somebody have to say something: a person, or another program?
+    pub fn by_letter(&self) -> bool {
+        matches!(self, WaitFor::Answer { .. } | WaitFor::Signal { .. })
+    }
+
+    /// The answer that is meant where none is named: `yes`, if the choices are that and `no`.
+    pub fn usual_answer(&self) -> Option<&str> {
+        match self {
+            WaitFor::Answer { choices, .. } => match choices.as_slice() {
+                [yes, no] | [no, yes] if yes == "yes" && no == "no" => Some("yes"),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What happens when it does not come in time; nothing where the passing of time is what is waited for.
     pub fn on_timeout(&self) -> Option<&OnTimeout> {
         match self {

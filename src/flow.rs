@@ -28,11 +28,12 @@ mod taken;
 mod watch;
 mod who;
 
+pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::state::Waits;
 pub use crate::store::{Addressee, Durability, Letter, RunFilter, RunSummary, Store, Verified};
-pub use answer::{Answering, Posted, is_yes_or_no};
+pub use answer::{Answering, Posted};
 pub use form::{expected, read_field};
 pub use home::home_for;
 pub use resume::ResumeOptions;

@@ -4,9 +4,12 @@
 //! Results go to standard output, all else to standard error. Exit codes: 0 success; 1 the run failed; 2 the command
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
+mod approve;
+mod ask;
 mod cancel;
 mod check;
 mod completions;
+mod deliver;
 mod docs;
 mod follow;
 mod input;
@@ -14,12 +17,14 @@ mod logs;
 mod options;
 mod out;
 mod plan;
+mod question;
 mod report;
 mod resume;
 mod run;
 mod runs;
 mod script;
 mod show;
+mod signal;
 mod verify;
 mod why;
 
@@ -90,6 +95,8 @@ enum Command {
     Logs(logs::Args),
     Why(why::Args),
     Resume(resume::Args),
+    Approve(approve::Args),
+    Signal(signal::Args),
     Cancel(cancel::Args),
     Verify(verify::Args),
     Docs(docs::Args),
@@ -125,6 +132,8 @@ impl Command {
             Command::Logs(args) => args.run(),
             Command::Why(args) => args.run(),
             Command::Resume(args) => args.run(),
+            Command::Approve(args) => args.run(),
+            Command::Signal(args) => args.run(),
             Command::Cancel(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Docs(args) => args.run(),
@@ -138,6 +147,8 @@ impl Command {
             Command::Script(args) => args.options.json,
             Command::Run(args) => args.options.json,
             Command::Resume(args) => args.options.json,
+            Command::Approve(args) => args.options.json,
+            Command::Signal(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
             Command::Runs(args) => args.json,

@@ -116,9 +116,9 @@ fn can_be_answered(waits: &Waits, with: &str) -> bool {
 fn answer(asked: &Waits, answering: Answering) -> Result<Answer> {
     let path = &asked.path;
     let at = now();
-    let (choices, fields): (_, &[Field]) = match &*asked.what {
-        WaitFor::Answer { choices, form, .. } => (choices.as_slice(), form),
-        _ => (&[], &[]),
+    let (choices, fields, refusable): (_, &[Field], _) = match &*asked.what {
+        WaitFor::Answer { choices, form, refusable, .. } => (choices.as_slice(), form, *refusable),
+        _ => (&[], &[], false),
     };
     if let Some(until) = asked.until.filter(|until| *until <= at) {
         let until = Clock::local(at).time(until);
@@ -126,9 +126,8 @@ fn answer(asked: &Waits, answering: Answering) -> Result<Answer> {
             .help("`flow resume` goes on with the run as the script says for that case"));
     }
     let names: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
-    let choice = match answering.choice {
+    let choice = match answering.choice.or_else(|| asked.what.usual_answer().map(str::to_owned)) {
         Some(choice) => choice,
-        None if is_yes_or_no(choices) => "yes".to_owned(),
         None => {
             return Err(Diagnostic::new("flow::answer::choice", format!("`{path}` needs one of its answers"))
                 .help(format!("say which: {}", list(&names, usize::MAX))));
@@ -141,14 +140,11 @@ fn answer(asked: &Waits, answering: Answering) -> Result<Answer> {
         };
         return Err(Diagnostic::new("flow::answer::choice", format!("`{choice}` is no answer to `{path}`")).help(help));
     }
-    let form = form::filled(path, fields, &answering.form)?;
+    // Who refuses need not fill in a form.
+    let refused = refusable && choice == "no";
+    let form = form::filled(path, fields, &answering.form, !refused)?;
     let by = answering.by.filter(|by| !by.trim().is_empty()).unwrap_or_else(who::who);
     Ok(Answer { value: choice.into(), form, by, at, comment: answering.comment, letter: 0 })
-}
-
-/// Are these the answers of a question to which `yes` is what is usually meant?
-pub fn is_yes_or_no(choices: &[smol_str::SmolStr]) -> bool {
-    matches!(choices, [a, b] if (a == "yes" && b == "no") || (a == "no" && b == "yes"))
 }
 
 /// Why a step cannot be answered that does not ask now.

@@ -10,8 +10,14 @@ use crate::state::result::{parse_number, plain_text};
 /// Names that are listed in a message.
 const LISTED: usize = 12;
 
-/// The whole form, from what was given and the defaults, in the order of its fields.
-pub(super) fn filled(path: &str, fields: &[Field], given: &Map<String, Json>) -> Result<Map<String, Json>> {
+/// The form from what was given and the defaults, in the order of its fields. `whole`: none may be missing; otherwise it
+/// holds what was given.
+pub(super) fn filled(
+    path: &str,
+    fields: &[Field],
+    given: &Map<String, Json>,
+    whole: bool,
+) -> Result<Map<String, Json>> {
     let wrong = |message: String| Diagnostic::new("flow::answer::form", message);
     if let Some((unknown, _)) = given.iter().find(|(key, _)| fields.iter().all(|field| field.name != **key)) {
         let problem = wrong(format!("the form of `{path}` has no field `{unknown}`"));
@@ -22,8 +28,8 @@ pub(super) fn filled(path: &str, fields: &[Field], given: &Map<String, Json>) ->
             None => "`flow show` tells what it asks for".to_owned(),
         }));
     }
-    let given_or_default = |field: &&Field| given.contains_key(&*field.name) || field.default.is_some();
-    let missing: Vec<_> = fields.iter().filter(|field| !given_or_default(field)).collect();
+    let missing = |field: &&Field| whole && !given.contains_key(&*field.name) && field.default.is_none();
+    let missing: Vec<_> = fields.iter().filter(missing).collect();
     if let Some(first) = missing.first() {
         let names: Vec<_> = missing.iter().map(|field| format!("`{}`", field.name)).collect();
         return Err(wrong(format!("the form of `{path}` needs a value for {}", list(&names, LISTED))).help(format!(
@@ -40,7 +46,8 @@ pub(super) fn filled(path: &str, fields: &[Field], given: &Map<String, Json>) ->
                 wrong(format!("`{}` of the form of `{path}` cannot be `{value}`", field.name))
                     .help(format!("it is {expected}"))
             })?,
-            None => field.default.clone().unwrap_or_default(),
+            None if whole => field.default.clone().unwrap_or_default(),
+            None => continue,
         };
         values.insert(field.name.to_string(), value);
     }
@@ -122,14 +129,15 @@ mod tests {
     #[test]
     fn defaults_fill_what_is_not_given_and_the_rest_is_named() {
         let fields = [field("string", None, &[]), field("int", Some(json!(7)), &[])];
-        let form = filled("gate", &fields, &given(&[("f-string", json!("x"))])).expect("complete");
+        let form = filled("gate", &fields, &given(&[("f-string", json!("x"))]), true).expect("complete");
         assert_eq!(Json::Object(form), json!({ "f-string": "x", "f-int": 7 }));
-        let missing = filled("gate", &fields, &given(&[])).expect_err("missing");
+        let missing = filled("gate", &fields, &given(&[]), true).expect_err("missing");
         assert_eq!(missing.message(), "the form of `gate` needs a value for `f-string`");
-        let unknown = filled("gate", &fields, &given(&[("f-strng", json!("x"))])).expect_err("unknown");
+        assert!(filled("gate", &fields, &given(&[]), false).expect("not whole").is_empty());
+        let unknown = filled("gate", &fields, &given(&[("f-strng", json!("x"))]), true).expect_err("unknown");
         assert_eq!(unknown.help_text(), Some("did you mean `f-string`?"));
         let wrong = given(&[("f-string", json!("x")), ("f-int", json!("many"))]);
-        let wrong = filled("gate", &fields, &wrong).expect_err("wrong");
+        let wrong = filled("gate", &fields, &wrong, true).expect_err("wrong");
         assert_eq!(wrong.message(), "`f-int` of the form of `gate` cannot be `many`");
         assert_eq!(wrong.help_text(), Some("it is a whole number such as 3"));
     }
