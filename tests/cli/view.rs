@@ -18,7 +18,7 @@ fn paths(log: &Log) -> String {
 
 fn summary(run: &Sample, status: RunStatus) -> String {
     let state = run.state();
-    let (clock, look) = (&Clock::utc(sample::NOW), Look::PLAIN);
+    let (clock, look) = (&Clock::utc(run.now()), Look::PLAIN);
     Summary { state: &state, status, files: &run.files, paths: &paths, kept: true, clock, look }.text()
 }
 
