@@ -17,6 +17,7 @@ use crate::state::{Files, RunState};
 mod answer;
 mod cancel;
 mod closures;
+mod config;
 mod form;
 mod home;
 mod resume;
@@ -30,10 +31,12 @@ mod who;
 
 pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
+pub use crate::exec::Provider;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::state::Waits;
 pub use crate::store::{Addressee, Durability, Letter, RunFilter, RunSummary, Store, Verified};
 pub use answer::{Answering, Posted};
+pub use config::{Config, Receipts, Retention};
 pub use form::{expected, read_field};
 pub use home::home_for;
 pub use resume::ResumeOptions;
@@ -87,6 +90,8 @@ struct Inner {
     writing: OnceLock<Store>,
     /// Opened with the first question, if it is there.
     reading: OnceLock<Store>,
+    /// Read when it is first asked for.
+    config: OnceLock<Config>,
 }
 
 impl Flow {
@@ -99,13 +104,30 @@ impl Flow {
             Some(home) => std::path::absolute(home).map_err(|error| home::no_folder(home, &error))?,
             None => home::find()?,
         };
-        let inner = Inner { home, options, writing: OnceLock::new(), reading: OnceLock::new() };
+        let inner =
+            Inner { home, options, writing: OnceLock::new(), reading: OnceLock::new(), config: OnceLock::new() };
         Ok(Flow { inner: Arc::new(inner) })
     }
 
     /// The folder of the runs; it need not exist.
     pub fn home(&self) -> &Path {
         &self.inner.home
+    }
+
+    /// The settings of the project: those of the `flow.toml` beside the folder of the runs, else of the nearest one upwards
+    /// from the working directory.
+    ///
+    /// # Errors
+    /// `flow::config::*`: what is wrong in the file.
+    pub fn config(&self) -> Result<&Config> {
+        if let Some(config) = self.inner.config.get() {
+            return Ok(config);
+        }
+        let config = match home::config_for(&self.inner.home) {
+            Some(file) => Config::read(&file)?,
+            None => Config::default(),
+        };
+        Ok(self.inner.config.get_or_init(|| config))
     }
 
     /// Are runs kept? Otherwise (with [`Durability::None`]) they are gone with this process.

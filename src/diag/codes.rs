@@ -51,6 +51,10 @@ pub const CODES: &[Code] = &[
     usage("flow::answer::form", "A value of a form is missing, unknown or does not fit.", None),
     usage("flow::signal::unknown", "No step of the run waits for such a signal.", None),
     usage("flow::signal::over", "The steps that waited for the signal are over.", None),
+    usage("flow::config::unreadable", "The project's `flow.toml` cannot be read: permissions, or it is no text.", None),
+    usage("flow::config::syntax", "The project's `flow.toml` is not TOML.", None),
+    usage("flow::config::unknown", "The project's `flow.toml` has a section or a key that does not exist.", None),
+    usage("flow::config::value", "A key of the project's `flow.toml` has a value that it cannot have.", None),
     // Plan.
     usage(
         "flow::plan::cycle",

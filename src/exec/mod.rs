@@ -25,6 +25,7 @@ mod pool;
 mod process;
 mod running;
 mod script;
+mod secrets;
 mod stdin;
 mod tree;
 mod wait;
@@ -33,6 +34,7 @@ mod workers;
 
 pub use fake::Fake;
 pub use script::Closures;
+pub use secrets::Provider;
 pub use tree::end_marked;
 pub use workers::Executors;
 

@@ -84,7 +84,8 @@ impl Machine {
     }
 
     pub(super) fn count_in_group(&mut self, id: StepId) {
-        if let Some(group) = self.state.plan.step(id).parent {
+        let step = self.state.plan.step(id);
+        if let (Some(group), None) = (step.parent, step.undoes) {
             self.nodes[group.index()].open += 1;
         }
     }

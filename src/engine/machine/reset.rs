@@ -60,7 +60,7 @@ impl Machine {
     /// Steps are pending again; all that is kept of them is made anew from the state.
     pub(super) fn reset(&mut self, steps: Vec<StepId>, retired: Vec<StepId>, why: ResetWhy) {
         // Those that were final are open again, those that were open are gone.
-        let final_before: Vec<StepId> =
+        let final_before: HashSet<StepId> =
             steps.iter().copied().filter(|id| self.state.step(*id).status.is_final()).collect();
         let open_before: Vec<StepId> =
             retired.iter().copied().filter(|id| !self.state.step(*id).status.is_final()).collect();
@@ -82,9 +82,7 @@ impl Machine {
         }
         for id in &steps {
             let parent = self.state.plan.step(*id).parent;
-            if parent.is_some_and(|parent| again.contains(&parent) || final_before.contains(id))
-                && self.state.plan.step(*id).undoes.is_none()
-            {
+            if parent.is_some_and(|parent| again.contains(&parent) || final_before.contains(id)) {
                 self.count_in_group(*id);
             }
             self.count_waits(*id);
