@@ -87,8 +87,7 @@ impl Desk {
                 return;
             }
             self.queue.pop_front();
-            let waits = state.waits().into_iter().find(|waits| waits.step == step);
-            let Some(question) = waits.and_then(Question::new) else { continue };
+            let Some(question) = state.waits_of(step).and_then(Question::new) else { continue };
             progress.make_room(state, now());
             // What was typed before was not meant for this question.
             let _ = tcflush(io::stdin(), QueueSelector::IFlush);

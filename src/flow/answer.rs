@@ -63,10 +63,15 @@ impl Flow {
         let run = self.find(run)?;
         let records = self.records(&run, 0)?;
         let state = RunState::of(&records);
+        let step = step.into();
         if state.status.is_final() {
-            return Err(resume::over(&run, state.status));
+            let answered = step.and_then(|step| answer_of(&records, self.find_step(&state, step).ok()?));
+            return Err(match (step, answered) {
+                (Some(step), Some(answer)) => answered_already(step, answer),
+                _ => resume::over(&run, state.status),
+            });
         }
-        let asked = self.asked(&state, &records, step.into())?;
+        let asked = self.asked(&state, &records, step)?;
         let answer = answer(&asked, answering)?;
         let to = Addressee::Step { path: asked.path.clone(), attempt: asked.attempt };
         match self.store()?.post(&run, Letter { to: to.clone(), answer: answer.clone() })? {

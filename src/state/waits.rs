@@ -24,17 +24,18 @@ pub struct Waits {
 impl RunState {
     /// The steps that wait, in the order of the plan.
     pub fn waits(&self) -> Vec<Waits> {
-        let waiting = self.plan.ids().filter(|id| self.step(*id).status == Status::Waiting);
-        let waits = |step: StepId| {
-            let state = self.step(step);
-            Waits {
-                step,
-                path: self.plan.path(step),
-                attempt: state.attempt,
-                what: state.waits_for.clone().unwrap_or_default(),
-                until: Some(state.until).filter(|until| *until > 0),
-            }
-        };
-        waiting.map(waits).collect()
+        self.plan.ids().filter_map(|id| self.waits_of(id)).collect()
+    }
+
+    /// What a step waits for, if it does.
+    pub fn waits_of(&self, step: StepId) -> Option<Waits> {
+        let state = self.step(step);
+        (state.status == Status::Waiting).then(|| Waits {
+            step,
+            path: self.plan.path(step),
+            attempt: state.attempt,
+            what: state.waits_for.clone().unwrap_or_default(),
+            until: Some(state.until).filter(|until| *until > 0),
+        })
     }
 }

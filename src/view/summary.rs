@@ -65,7 +65,7 @@ impl Summary<'_> {
         }
         if !self.status.is_final() {
             for waits in self.state.waits() {
-                let _ = writeln!(text, "  {} waits {}", waits.path, waits::waits_for(&waits, self.clock));
+                let _ = writeln!(text, "  {} waits {}", one_line(&waits.path), waits::waits_for(&waits, self.clock));
             }
         }
         self.way_on(&mut text, unhandled.first().copied());
