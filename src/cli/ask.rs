@@ -23,7 +23,8 @@ use crate::view::progress::Progress;
 use crate::view::time::Clock;
 use crate::view::{self, Tone};
 
-/// How long a step asks before a person is: somebody's answer may be on its way.
+/// How long a step asks before a person is, and between two questions: somebody's answer may be on its way, and the
+/// progress says what came of the last one.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// See the module's page.
@@ -33,6 +34,8 @@ pub struct Desk {
     open: Option<Question>,
     /// What was typed of a line so far.
     typed: Vec<u8>,
+    /// When the latest question was over.
+    over: Option<Instant>,
     /// The terminal is gone.
     closed: bool,
 }
@@ -61,7 +64,7 @@ impl Desk {
         {
             let gone = "no longer asked";
             out::tell(&format!("\n  {}\n", out::messages_look().paint(Tone::Faint, gone)));
-            self.open = None;
+            self.close();
         }
         while self.open.is_some()
             && let Some(line) = self.line()
@@ -83,7 +86,7 @@ impl Desk {
                 self.queue.pop_front();
                 continue;
             }
-            if since.elapsed() < GRACE {
+            if since.elapsed() < GRACE || self.over.is_some_and(|over| over.elapsed() < GRACE) {
                 return;
             }
             self.queue.pop_front();
@@ -113,8 +116,7 @@ impl Desk {
                 let later = if flow.is_kept() { format!("not now; later: {later}") } else { "not now".to_owned() };
                 out::tell(&format!("{end}  {}\n", out::messages_look().paint(Tone::Faint, &later)));
                 run.decline(&question.waits);
-                self.open = None;
-                return;
+                return self.close();
             }
             Said::Done(answering) => answering,
         };
@@ -123,7 +125,12 @@ impl Desk {
             out::tell(&report::text(&problem));
         }
         run.look();
+        self.close();
+    }
+
+    fn close(&mut self) {
         self.open = None;
+        self.over = Some(Instant::now());
     }
 
     /// A line, if one has been typed; within, nothing: the end of input.

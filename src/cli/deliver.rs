@@ -66,7 +66,10 @@ fn words(posted: &Posted) -> String {
     };
     match &posted.letter.to {
         Addressee::Step { path, .. } => format!("`{path}` is answered{value} by {}", answer.by),
-        Addressee::Signal(name) => format!("signal `{name}`{value} sent by {}", answer.by),
+        Addressee::Signal(name) => {
+            let with = if value.is_empty() { "" } else { " with" };
+            format!("the signal `{name}`{with}{value} is sent by {}", answer.by)
+        }
     }
 }
 

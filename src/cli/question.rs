@@ -109,7 +109,13 @@ impl Question {
                 self.choice = Some(choice);
                 Said::Next
             }
-            None => Said::Again(format!("`{line}` is none of: {}", self.choices())),
+            None => {
+                let several: Vec<_> = self.choices.iter().filter(begins).map(|choice| format!("`{choice}`")).collect();
+                Said::Again(match several.is_empty() {
+                    true => format!("`{line}` is none of: {}", self.choices()),
+                    false => format!("`{line}` could be {}", several.join(" or ")),
+                })
+            }
         }
     }
 

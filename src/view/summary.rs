@@ -6,7 +6,7 @@ use super::counts::Counts;
 use super::look::{columns, one_line};
 use super::time::Clock;
 use super::{Look, Tone, is_secret, place, reason, time, waits};
-use crate::event::{Log, RunStatus, WaitFor};
+use crate::event::{Log, RunStatus};
 use crate::plan::StepId;
 use crate::state::{Files, RunState, Status};
 
@@ -179,9 +179,8 @@ impl Summary<'_> {
     fn answers(&self, text: &mut String) {
         let (run, waits) = (&self.state.created.run, self.state.waits());
         for waits in waits.iter().take(SHOWN) {
-            let title = if matches!(*waits.what, WaitFor::Answer { .. }) { "answer:" } else { "signal:" };
-            if let Some(command) = waits::command(run, waits) {
-                let _ = writeln!(text, "{title} {command}");
+            if let Some(command) = waits::titled_command(run, waits) {
+                let _ = writeln!(text, "{command}");
             }
         }
         if waits.is_empty() || waits.iter().any(|waits| !waits.what.by_letter()) {

@@ -86,6 +86,12 @@ pub fn command(run: &str, waits: &Waits) -> Option<String> {
     }
 }
 
+/// The same, with a word that says what it does.
+pub(super) fn titled_command(run: &str, waits: &Waits) -> Option<String> {
+    let title = if matches!(*waits.what, WaitFor::Answer { .. }) { "answer:" } else { "signal:" };
+    command(run, waits).map(|command| format!("{title} {command}"))
+}
+
 /// For other programs: `{"step", "for", "until", "command"}` and what belongs to its kind (`answer`: `prompt`,
 /// `choices`, `form`; `signal`; `file`).
 pub(super) fn json(run: &str, waits: &Waits) -> Json {

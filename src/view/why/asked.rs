@@ -1,7 +1,7 @@
 //! Steps that wait for something from outside: what was asked and until when, who answered, and how to answer.
 
 use super::Story;
-use crate::event::{Answer, WaitFor};
+use crate::event::{Answer, Event, Record, WaitFor};
 use crate::plan::{StepId, Task};
 use crate::state::result::{plain_text, shorten};
 use crate::view::look::one_line;
@@ -11,10 +11,12 @@ use crate::view::{reason, waits};
 const VALUE: usize = 60;
 
 impl Story<'_> {
-    /// It began to wait at this time.
-    pub(super) fn asked(&mut self, at: u64, what: &WaitFor) {
-        let at = self.why.clock.time(at);
-        if *what != WaitFor::Time {
+    /// It began to wait. (Of what it waits for now, `awaits` tells.)
+    pub(super) fn asked(&mut self, id: StepId, record: &Record, what: &WaitFor) {
+        let at = self.why.clock.time(record.at);
+        let again = |record: &Record| matches!(&*record.event, Event::Waiting { step, .. } if *step == id);
+        let is_over = self.why.state.waits_of(id).is_none();
+        if *what != WaitFor::Time && (is_over || self.why.records.iter().any(|r| r.seq > record.seq && again(r))) {
             self.line(&format!("From {at} on it waited {}.", reason::awaited(what)));
         }
     }
@@ -53,7 +55,7 @@ impl Story<'_> {
     /// How to answer.
     pub(super) fn way_on(&mut self, id: StepId) {
         let waits = self.why.state.waits_of(id).filter(|_| !self.why.status.is_final());
-        let command = waits.and_then(|waits| waits::command(&self.why.state.created.run, &waits));
+        let command = waits.and_then(|waits| waits::titled_command(&self.why.state.created.run, &waits));
         if let Some(command) = command {
             self.line(&command);
         }
