@@ -111,7 +111,7 @@ fn to_its_end(
                 if let Some(desk) = &mut desk {
                     desk.note(&state, &record);
                 }
-                caught_up = record.seq + 1 >= earlier;
+                caught_up = record.seq + 1 > earlier;
                 match record.seq + 1 {
                     next if next < earlier => continue,
                     next if next == earlier => progress.take_up(&state),
