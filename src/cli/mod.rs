@@ -6,6 +6,7 @@
 
 mod cancel;
 mod check;
+mod checkpoints;
 mod completions;
 mod docs;
 mod follow;
@@ -16,6 +17,7 @@ mod out;
 mod plan;
 mod report;
 mod resume;
+mod rollback;
 mod run;
 mod runs;
 mod script;
@@ -91,6 +93,8 @@ enum Command {
     Why(why::Args),
     Resume(resume::Args),
     Cancel(cancel::Args),
+    Checkpoints(checkpoints::Args),
+    Rollback(rollback::Args),
     Verify(verify::Args),
     Docs(docs::Args),
     Completions(completions::Args),
@@ -126,6 +130,8 @@ impl Command {
             Command::Why(args) => args.run(),
             Command::Resume(args) => args.run(),
             Command::Cancel(args) => args.run(),
+            Command::Checkpoints(args) => args.run(),
+            Command::Rollback(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
@@ -138,6 +144,8 @@ impl Command {
             Command::Script(args) => args.options.json,
             Command::Run(args) => args.options.json,
             Command::Resume(args) => args.options.json,
+            Command::Checkpoints(args) => args.json,
+            Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
             Command::Runs(args) => args.json,

@@ -15,7 +15,7 @@ pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
     let mut steps = Map::new();
     for id in state.plan.ids() {
         let step = state.plan.step(id);
-        if !step.anonymous || step.key.is_some() {
+        if (!step.anonymous || step.key.is_some()) && state.is_listed(id) {
             steps.insert(state.plan.path(id), self::step(state, id, files));
         }
     }

@@ -100,16 +100,10 @@ impl Machine {
 
     /// Which part of the run a step belongs to.
     pub(super) fn part_of(&self, id: StepId) -> Part {
-        let mut top = id;
-        loop {
-            let step = self.state.plan.step(top);
-            if step.undoes.is_some() {
-                return Part::Undo;
-            }
-            match step.parent {
-                Some(parent) => top = parent,
-                None => return Part::of(self.state.plan.hook(top)),
-            }
+        if self.state.plan.undo_of(id).is_some() {
+            return Part::Undo;
         }
+        let top = self.groups_of(id).last().unwrap_or(id);
+        Part::of(self.state.plan.hook(top))
     }
 }
