@@ -6,7 +6,7 @@
 use super::node::Part;
 use super::{Effect, Machine};
 use crate::event::{Event, ResetWhy};
-use crate::plan::{StepId, UndoScope};
+use crate::plan::{EdgeKind, StepId, UndoScope};
 use crate::state::Status;
 
 impl Machine {
@@ -133,9 +133,13 @@ impl Machine {
     /// The first of the steps that it cleans up after, if none had begun.
     pub(super) fn nothing_to_clean_up(&self, id: StepId) -> Option<StepId> {
         let step = self.state.plan.step(id);
-        if !step.policy().finally || step.after.iter().any(|edge| self.state.step(edge.from).started_at > 0) {
+        if !step.policy().finally {
             return None;
         }
-        step.after.first().map(|edge| edge.from)
+        let mut before = step.after.iter().filter(|edge| edge.kind != EdgeKind::Condition).map(|edge| edge.from);
+        match before.clone().any(|before| self.state.step(before).started_at > 0) {
+            true => None,
+            false => before.next(),
+        }
     }
 }
