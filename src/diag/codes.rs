@@ -239,7 +239,7 @@ pub const CODES: &[Code] = &[
     usage(
         "flow::plan::undo",
         "A step cannot be the undo, or the fallback, of another: it is the same step, is part of it, or waits for other steps.",
-        Some("let a = sh(\"a\", \"true\");\na.undo(a);"),
+        None,
     ),
     usage(
         "flow::plan::two_owners",
