@@ -13,6 +13,7 @@ use crate::event::{
 };
 use crate::plan::{OnError, Plan, StepId, Task};
 
+pub mod breaker;
 pub mod result;
 
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};

@@ -40,6 +40,7 @@ pub const CODES: &[Code] = &[
     usage("flow::run::busy", "Another process works on this run.", None),
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
+    usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
     // Plan.
     usage(

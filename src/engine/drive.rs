@@ -283,7 +283,7 @@ impl Driver {
         match effect {
             Effect::Attempt { step, attempt } => {
                 let work = self.gatherer.attempt(state, step, attempt);
-                if work.leaves_process() {
+                if work.waits_for_commit() {
                     self.outside.insert((step, attempt));
                     self.round.outside.push(work);
                 } else {

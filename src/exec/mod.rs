@@ -18,6 +18,7 @@ mod constant;
 mod exit;
 mod fake;
 mod fields;
+mod gate;
 mod judge;
 mod memory;
 mod output;
@@ -32,9 +33,10 @@ mod watchdog;
 mod workers;
 
 pub use fake::Fake;
+pub use gate::Breakers;
 pub use script::Closures;
 pub use tree::end_marked;
-pub use workers::Executors;
+pub use workers::{Executors, Keep};
 
 /// One attempt of a task.
 pub struct Job {
@@ -116,9 +118,15 @@ pub enum Work {
 }
 
 impl Work {
-    /// Does it leave the process? Such work waits until the events it depends on are committed.
+    /// Does it leave the process?
     pub fn leaves_process(&self) -> bool {
         matches!(self, Work::Attempt(job) if job.task.leaves_process())
+    }
+
+    /// Must the events that it depends on be committed before it begins? So it is for what leaves the process, and for
+    /// what asks a breaker: that is to know of all that happened before.
+    pub fn waits_for_commit(&self) -> bool {
+        self.leaves_process() || matches!(self, Work::Attempt(job) if job.breaker().is_some())
     }
 }
 

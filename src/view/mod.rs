@@ -3,6 +3,7 @@
 //! Everything here is a function of events and state, and of a [`Look`]. It knows no clock and no store, and but
 //! for [`progress`] no terminal: the doors say how wide the screen is, what time it is, and where the text goes.
 
+mod breakers;
 mod counts;
 mod diagnostic;
 pub mod docs;
@@ -16,9 +17,11 @@ mod reason;
 mod runs;
 mod show;
 mod summary;
+mod table;
 pub mod time;
 mod why;
 
+pub use breakers::{breakers, not_closed};
 pub use diagnostic::{diagnostic, printed};
 pub use look::{Look, Tone};
 pub use params::parameters;
