@@ -11,6 +11,10 @@ use smol_str::SmolStr;
 use crate::diag::Span;
 use crate::plan::{Class, Field, Growth, Json, OnTimeout, Plan, StepId};
 
+mod class;
+
+pub use class::{EXIT_CODES, Row, SIGNALS, STATUSES, classify, of_kind};
+
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -550,6 +554,27 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// All of them.
+    pub const ALL: [FailureKind; 17] = [
+        FailureKind::Exit,
+        FailureKind::Signal,
+        FailureKind::Spawn,
+        FailureKind::Timeout,
+        FailureKind::Script,
+        FailureKind::Input,
+        FailureKind::Output,
+        FailureKind::Fail,
+        FailureKind::Child,
+        FailureKind::Http,
+        FailureKind::Connection,
+        FailureKind::Validation,
+        FailureKind::Breaker,
+        FailureKind::Refused,
+        FailureKind::TooMuch,
+        FailureKind::Store,
+        FailureKind::Cancelled,
+    ];
+
     /// Its name in scripts and tables.
     pub fn name(self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@ use crate::state::{Files, RunState};
 
 mod cancel;
 mod closures;
+mod config;
 mod home;
 mod keep;
 mod resume;
@@ -26,8 +27,10 @@ mod start;
 mod watch;
 
 pub use crate::event::Stop;
+pub use crate::exec::Provider;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
+pub use config::{Config, Receipts, Retention};
 pub use home::home_for;
 pub use resume::ResumeOptions;
 pub use running::{Events, Running};
@@ -78,6 +81,8 @@ struct Inner {
     writing: OnceLock<Store>,
     /// Opened with the first question, if it is there.
     reading: OnceLock<Store>,
+    /// Read when it is first asked for.
+    config: OnceLock<Config>,
 }
 
 impl Flow {
@@ -90,13 +95,30 @@ impl Flow {
             Some(home) => std::path::absolute(home).map_err(|error| home::no_folder(home, &error))?,
             None => home::find()?,
         };
-        let inner = Inner { home, options, writing: OnceLock::new(), reading: OnceLock::new() };
+        let inner =
+            Inner { home, options, writing: OnceLock::new(), reading: OnceLock::new(), config: OnceLock::new() };
         Ok(Flow { inner: Arc::new(inner) })
     }
 
     /// The folder of the runs; it need not exist.
     pub fn home(&self) -> &Path {
         &self.inner.home
+    }
+
+    /// The settings of the project: those of the `flow.toml` beside the folder of the runs, else of the nearest one upwards
+    /// from the working directory.
+    ///
+    /// # Errors
+    /// `flow::config::*`: what is wrong in the file.
+    pub fn config(&self) -> Result<&Config> {
+        if let Some(config) = self.inner.config.get() {
+            return Ok(config);
+        }
+        let config = match home::config_for(&self.inner.home) {
+            Some(file) => Config::read(&file)?,
+            None => Config::default(),
+        };
+        Ok(self.inner.config.get_or_init(|| config))
     }
 
     /// Are runs kept? Otherwise (with [`Durability::None`]) they are gone with this process.

@@ -213,6 +213,8 @@ impl RunState {
             }
             Event::Waiting { step, delay_ms, what } => {
                 let step = &mut self.steps[step.index()];
+                // A plain `wait` has no `Started`.
+                step.attempt += u32::from(step.status != Status::Running);
                 step.status = Status::Waiting;
                 step.until = if *delay_ms == Event::FOREVER { 0 } else { at.saturating_add(*delay_ms) };
                 step.waits_for = Some(Arc::new(what.clone()));

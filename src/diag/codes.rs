@@ -42,6 +42,10 @@ pub const CODES: &[Code] = &[
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
     usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
+    usage("flow::config::unreadable", "The project's `flow.toml` cannot be read: permissions, or it is no text.", None),
+    usage("flow::config::syntax", "The project's `flow.toml` is not TOML.", None),
+    usage("flow::config::unknown", "The project's `flow.toml` has a section or a key that does not exist.", None),
+    usage("flow::config::value", "A key of the project's `flow.toml` has a value that it cannot have.", None),
     // Plan.
     usage(
         "flow::plan::cycle",

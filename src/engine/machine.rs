@@ -16,7 +16,9 @@ mod condition;
 mod group;
 mod growth;
 mod hooks;
+mod judge;
 mod node;
+mod reset;
 mod resume;
 mod retry;
 mod rule;
@@ -24,6 +26,8 @@ mod start;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod undo;
+mod wait;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -174,8 +178,8 @@ pub enum Timer {
     Retry(StepId, u32),
     /// An attempt (or a group) has taken too long.
     Timeout(StepId, u32),
-    /// A `wait` is over.
-    Wait(StepId),
+    /// A `wait` is over, or a moment has come.
+    Wait(StepId, u32),
     /// So many shares of a limit `per_minute` come back: index of the limit in the plan's order, shares.
     Minute(u32, u32),
     /// The run has taken too long.
@@ -201,7 +205,13 @@ pub struct Machine {
     /// Answers and timers that are to come.
     pending: u32,
     /// Steps that are not final, by [`node::Part`].
-    open: [u32; 5],
+    open: [u32; 6],
+    /// What is to be undone, the last one first, once that is known.
+    undo: Option<Vec<StepId>>,
+    /// What is being undone: the step that does it.
+    undoing: Option<StepId>,
+    /// Will somebody here answer what steps wait for? Otherwise the run lets go when nothing else is to be done.
+    attended: bool,
     /// Wanted steps that are not final.
     wanted: u32,
     /// A step failed after which nothing new may start.
@@ -242,7 +252,10 @@ impl Machine {
             default_parallel,
             running: 0,
             pending: 0,
-            open: [0; 5],
+            open: [0; 6],
+            undo: None,
+            undoing: None,
+            attended: false,
             wanted: 0,
             failed_hard: None,
             late: Vec::new(),
@@ -262,6 +275,11 @@ impl Machine {
         Machine::new(RunState::of(records), default_parallel)
     }
 
+    /// Somebody here will answer what steps wait for, or it shall be waited for in any case: the run does not let go.
+    pub fn attended(&mut self, attended: bool) {
+        self.attended = attended;
+    }
+
     /// Deals with one input. `at`, in milliseconds since 1970, is the time of the events that come out.
     pub fn handle(&mut self, at: u64, input: Input) -> Output {
         self.at = at;
@@ -275,7 +293,10 @@ impl Machine {
             Input::Finished { step, attempt, outcome } => self.attempt_ended(step, attempt, outcome),
             Input::Decided { step, branch, result, saw } => self.condition_known(step, branch, result, saw),
             Input::Expanded { step, result } => self.expanded(step, result),
-            Input::Waits { .. } | Input::Answered { .. } | Input::Judged { .. } | Input::RollBack(_) => {}
+            Input::Waits { step, attempt, what, delay_ms } => self.waits(step, attempt, what, delay_ms),
+            Input::Answered { step, answer } => self.answered(step, *answer),
+            Input::Judged { step, attempt, outcome, again } => self.judged(step, attempt, outcome, again),
+            Input::RollBack(back) => self.roll_back(*back),
             Input::Fired(timer) => self.fired(timer),
             Input::Stop(reason) => self.stop(reason),
         }

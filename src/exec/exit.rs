@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::diag::nearest;
 use crate::event::{Failure, FailureKind};
+use crate::plan::Class;
 use crate::state::result::shorten;
 
 use super::command::Program;
@@ -89,6 +90,20 @@ pub(super) fn by_us(program: &Program) -> Failure {
 
 /// The failure of a process that could not be started.
 pub(super) fn not_started(program: &Program, error: &io::Error) -> Failure {
+    let mut failure = refused(program, error);
+    if is_shortage(error) {
+        failure.class = Class::Resource;
+    }
+    failure
+}
+
+/// Was something used up: processes, memory, open files?
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory)
+        || matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
+}
+
+fn refused(program: &Program, error: &io::Error) -> Failure {
     let name = &program.words[0];
     let fail = |message: String| Failure::new(FailureKind::Spawn, message);
     if !program.cwd.is_dir() {
@@ -178,6 +193,15 @@ mod tests {
         assert_eq!(missing_program("sh: 1: foo: not found\n").as_deref(), Some("foo"));
         assert_eq!(missing_program("bash: line 1: foo: command not found\n").as_deref(), Some("foo"));
         assert_eq!(missing_program("page not found\n"), None);
+    }
+
+    #[test]
+    fn a_shortage_is_no_mistake_of_the_script() {
+        let class = |number| not_started(&program(), &io::Error::from_raw_os_error(number)).class;
+        // EAGAIN, ENOMEM, EMFILE.
+        assert_eq!([11, 12, 24].map(class), [Class::Resource; 3]);
+        // ENOENT, EACCES: left to the kind of the failure.
+        assert_eq!([2, 13].map(class), [Class::default(); 2]);
     }
 
     #[test]

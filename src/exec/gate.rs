@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::Job;
 use crate::event::{Failure, FailureKind, Outcome};
-use crate::plan::StepId;
+use crate::plan::{Policy, StepId, Task};
 use crate::state::breaker::Admission;
 
 /// Knows the breakers, which runs share. A door: flow's are in its store.
@@ -16,11 +16,9 @@ pub trait Breakers: Send + Sync {
     fn admit(&self, breaker: &str, step: StepId, attempt: u32) -> Admission;
 }
 
-impl Job {
-    /// The breaker that it has to pass.
-    pub(super) fn breaker(&self) -> Option<&SmolStr> {
-        self.policy.as_ref().and_then(|policy| policy.breaker.as_ref()).filter(|_| !self.task.waits())
-    }
+/// The breaker that attempts of a task have to pass.
+pub(super) fn breaker<'a>(task: &Task, policy: Option<&'a Policy>) -> Option<&'a SmolStr> {
+    policy.and_then(|policy| policy.breaker.as_ref()).filter(|_| !task.waits() && !task.is_group())
 }
 
 /// Makes an attempt, unless its breaker refuses. The outcome names the breaker if the attempt was made.
@@ -29,7 +27,9 @@ pub(super) fn passed(
     job: &Job,
     attempt: impl FnOnce() -> Outcome,
 ) -> Result<Outcome, Failure> {
-    let (Some(name), Some(breakers)) = (job.breaker(), breakers) else { return Ok(attempt()) };
+    let (Some(name), Some(breakers)) = (breaker(&job.task, job.policy.as_deref()), breakers) else {
+        return Ok(attempt());
+    };
     if let Admission::Refused(why, next_ms) = breakers.admit(name, job.step, job.attempt) {
         let message = format!("the breaker `{name}` is {why}");
         let help = format!(

@@ -26,6 +26,7 @@ mod pool;
 mod process;
 mod running;
 mod script;
+mod secrets;
 mod stdin;
 mod tree;
 mod wait;
@@ -35,6 +36,7 @@ mod workers;
 pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
+pub use secrets::Provider;
 pub use tree::end_marked;
 pub use workers::{Executors, Keep};
 
@@ -123,11 +125,16 @@ impl Work {
         matches!(self, Work::Attempt(job) if job.task.leaves_process())
     }
 
-    /// Must the events that it depends on be committed before it begins? So it is for what leaves the process, and for
-    /// what asks a breaker: that is to know of all that happened before.
+    /// See [`waits_for_commit`].
     pub fn waits_for_commit(&self) -> bool {
-        self.leaves_process() || matches!(self, Work::Attempt(job) if job.breaker().is_some())
+        matches!(self, Work::Attempt(job) if waits_for_commit(&job.task, job.policy.as_deref()))
     }
+}
+
+/// Must the events that an attempt depends on be committed before it begins? So it is for what leaves the process, and
+/// for what asks a breaker: that is to know of all that happened before.
+pub fn waits_for_commit(task: &Task, policy: Option<&Policy>) -> bool {
+    task.leaves_process() || gate::breaker(task, policy).is_some()
 }
 
 /// What is to be decided.

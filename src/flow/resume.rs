@@ -45,6 +45,7 @@ impl Flow {
     /// As [`Flow::resume`].
     pub fn resume_watched(&self, run: &str, options: ResumeOptions) -> Result<(Running, Events)> {
         let run = self.find(run)?;
+        self.config()?;
         let store = self.store()?.clone();
         let (log, past) = store.reopen(&run)?;
         let state = RunState::of(&past);

@@ -54,6 +54,8 @@ impl Flow {
     /// As [`Flow::run`].
     pub fn run_watched(&self, script: &Script, options: RunOptions) -> Result<(Running, Events)> {
         let program = self.compile(script)?;
+        // What is wrong in it is told before anything runs.
+        self.config()?;
         tracing::debug!(script = script.name, "compiled");
         let args = options.args.clone();
         let (flow, script, compiled) = (self.clone(), script.clone(), program.clone());

@@ -3,6 +3,8 @@
 //! It sits on a plan that is there already (empty for a script; the running plan for a fan-out) and never changes a
 //! step of it that has been handed out, except for what [`Builder::step_mut`] marks as changed.
 
+mod attached;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -138,11 +140,16 @@ impl Builder {
         if data.is_empty() && conditions.is_none() && !open {
             return;
         }
-        let step = self.step_mut(id);
-        match data[..] {
-            [from] => step.add_edge(from, EdgeKind::Data),
-            _ => step.add_edges(data, EdgeKind::Data),
+        // What the first of some alternatives needs is there before they begin.
+        let gate = self.gate(id);
+        if self.step(id).undoes.is_none() {
+            let step = self.step_mut(gate);
+            match data[..] {
+                [from] => step.add_edge(from, EdgeKind::Data),
+                _ => step.add_edges(data, EdgeKind::Data),
+            }
         }
+        let step = self.step_mut(id);
         if let Some((reads, unresolved)) = conditions {
             open |= unresolved;
             step.add_edges(reads, EdgeKind::Condition);
@@ -288,6 +295,7 @@ impl Builder {
     pub fn settle(&mut self) -> Result<()> {
         self.resolve_names()?;
         self.hand_down_input();
+        self.free_undos();
         Ok(())
     }
 
@@ -356,6 +364,9 @@ impl Builder {
             let mut at = id;
             let mut given = Vec::new();
             while let Some(parent) = self.step(at).parent {
+                if self.step(at).undoes.is_some() {
+                    break;
+                }
                 // Only a step that the group begins with gets its input.
                 let begins = !self
                     .step(at)

@@ -30,6 +30,13 @@ impl Growth {
     }
 }
 
+impl Step {
+    /// Gives every id in it another number.
+    pub(super) fn renumber(&mut self, number: &dyn Fn(StepId) -> StepId) {
+        Renumber(number).step(self);
+    }
+}
+
 /// Can there be an id in it? Policies are shared between steps and are copied only for a reason.
 fn names_steps(policy: &Policy) -> bool {
     let mut found = policy.undo.is_some();

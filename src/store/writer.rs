@@ -123,7 +123,7 @@ enum Ready {
     /// `rows` are its place in the [`Rows`]; `breakers`: what they mean for these; `failed`: it must not be written.
     Append {
         log: Arc<Shared>,
-        new: Option<Created>,
+        new: Option<Box<Created>>,
         rows: Range<usize>,
         breakers: Vec<breakers::Change>,
         failed: Option<Diagnostic>,
@@ -176,7 +176,7 @@ impl Writing {
                 let start = self.rows.len();
                 let failed = self.rows.add(&log, &records).err();
                 let new = match records.first().map(|record| &*record.event) {
-                    Some(Event::Created(created)) if new => Some((**created).clone()),
+                    Some(Event::Created(created)) if new => Some(created.clone()),
                     _ => None,
                 };
                 let uses = locked(&log.chain).projection.uses_breakers;

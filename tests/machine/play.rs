@@ -173,7 +173,7 @@ impl Play {
                 Effect::Arm { timer, .. } => {
                     match timer {
                         Timer::Retry(..) => retries -= 1,
-                        Timer::Wait(_) => waits -= 1,
+                        Timer::Wait(..) => waits -= 1,
                         Timer::Minute(_, shares) => {
                             if let Some(minute) = &mut self.minute {
                                 *minute += shares;
@@ -229,7 +229,7 @@ impl Play {
             Timer::Timeout(step, _) if self.state().plan.step(step).task.is_group() => self.late,
             Timer::Timeout(step, _) => self.fate(step) == Fate::Hangs,
             Timer::Run => self.late,
-            Timer::Retry(..) | Timer::Wait(_) | Timer::Minute(..) => true,
+            Timer::Retry(..) | Timer::Wait(..) | Timer::Minute(..) => true,
         }
     }
 

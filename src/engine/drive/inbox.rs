@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::Sender;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::diag::{Diagnostic, Result};
 use crate::engine::bus::Bus;
@@ -57,13 +57,20 @@ pub struct Setup {
 }
 
 /// What comes into the inbox.
-pub(super) enum Message {
+pub enum Message {
+    /// See [`Inbox::begin`].
     Begin,
+    /// See [`Inbox::grow`].
     Grow(Growth),
+    /// See [`Inbox::fail_script`].
     FailScript(Step),
+    /// See [`Inbox::stop`].
     Stop(Stop),
+    /// See [`Inbox::note`].
     Note(Event),
+    /// See [`Inbox::want`].
     Want(StepId, Sender<Arc<StepResult>>),
+    /// A piece of work is done.
     Done(Done),
     /// The log failed; these attempts never began.
     Failed(Diagnostic, Vec<(StepId, u32)>),
@@ -83,6 +90,12 @@ pub struct Driving {
 pub struct Inbox(UnboundedSender<Message>);
 
 impl Inbox {
+    /// An inbox, and where its messages come out.
+    pub fn open() -> (Inbox, UnboundedReceiver<Message>) {
+        let (send, receive) = unbounded_channel();
+        (Inbox(send), receive)
+    }
+
     /// The script added to its plan. Ids count as the script counts them; what the log has already is left out.
     pub fn grow(&self, growth: Growth) {
         self.send(Message::Grow(growth));
@@ -115,7 +128,8 @@ impl Inbox {
         receive.recv().ok()
     }
 
-    pub(super) fn send(&self, message: Message) {
+    /// Tells it anything.
+    pub fn send(&self, message: Message) {
         // The driver is gone if nobody receives: the run is over, whatever is said.
         let _ = self.0.send(message);
     }
@@ -127,9 +141,8 @@ impl Driving {
     /// # Errors
     /// If there is no thread to be had.
     pub fn start(setup: Setup) -> Result<Driving> {
-        let (send, receive) = unbounded_channel();
+        let (inbox, receive) = Inbox::open();
         let bus = Bus::starting_at(setup.state.events);
-        let inbox = Inbox(send);
         let (to_drive, on_bus) = (inbox.clone(), bus.clone());
         let thread = thread::Builder::new()
             .name("flow-drive".into())

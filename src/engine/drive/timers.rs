@@ -2,7 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::machine::Timer;
 
@@ -15,27 +15,26 @@ pub(super) struct Timers {
 
 /// A timer with its time, and its number for those that fire at the same time.
 struct Armed {
-    at: Instant,
+    at: Duration,
     number: u64,
     timer: Timer,
 }
 
 impl Timers {
-    /// Lets a timer fire after so many milliseconds.
-    pub fn arm(&mut self, timer: Timer, delay_ms: u64) {
+    /// Lets a timer fire so many milliseconds after `now`.
+    pub fn arm(&mut self, now: Duration, timer: Timer, delay_ms: u64) {
         self.count += 1;
-        // A delay beyond what the clock can tell is one without an end.
-        let Some(at) = Instant::now().checked_add(Duration::from_millis(delay_ms)) else { return };
+        let at = now.saturating_add(Duration::from_millis(delay_ms));
         self.heap.push(Reverse(Armed { at, number: self.count, timer }));
     }
 
     /// When the next one fires.
-    pub fn next(&self) -> Option<Instant> {
+    pub fn next(&self) -> Option<Duration> {
         self.heap.peek().map(|Reverse(armed)| armed.at)
     }
 
     /// The next one, if it is due.
-    pub fn due(&mut self, now: Instant) -> Option<Timer> {
+    pub fn due(&mut self, now: Duration) -> Option<Timer> {
         if self.next()? > now {
             return None;
         }
@@ -71,14 +70,14 @@ mod tests {
     #[test]
     fn the_earliest_comes_first_and_none_before_its_time() {
         let mut timers = Timers::default();
-        let now = Instant::now();
-        timers.arm(Timer::Wait(StepId(2)), 2_000);
-        timers.arm(Timer::Wait(StepId(1)), 1_000);
-        timers.arm(Timer::Wait(StepId(9)), u64::MAX);
+        let now = Duration::from_secs(60);
+        timers.arm(now, Timer::Wait(StepId(2), 1), 2_000);
+        timers.arm(now, Timer::Wait(StepId(1), 1), 1_000);
+        timers.arm(now, Timer::Wait(StepId(9), 1), u64::MAX);
         assert_eq!(timers.due(now), None);
         let later = now + Duration::from_secs(10);
-        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(1))));
-        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(2))));
+        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(1), 1)));
+        assert_eq!(timers.due(later), Some(Timer::Wait(StepId(2), 1)));
         assert_eq!(timers.due(later), None);
     }
 }

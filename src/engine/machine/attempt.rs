@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Effect, Machine, Timer, node, retry};
-use crate::event::{Event, Failure, FailureKind, Outcome, Stop};
+use crate::event::{Event, Failure, FailureKind, Outcome, Stop, WaitFor};
 use crate::plan::StepId;
 use crate::state::Status;
 
@@ -33,40 +33,12 @@ impl Machine {
         }
     }
 
-    /// Ends a step by the outcome of its attempt, unless there will be another one.
-    fn conclude(&mut self, id: StepId, attempt: u32, outcome: Arc<Outcome>) {
-        match self.delay_before_next(id, &outcome) {
-            Some(delay_ms) => {
-                self.emit(Event::Retrying { step: id, attempt, outcome, delay_ms });
-                if self.state.stopping != Some(Stop::Interrupted) {
-                    self.arm(id, Timer::Retry(id, self.state.step(id).attempt), delay_ms);
-                }
-            }
-            None => {
-                self.emit(Event::Finished { step: id, attempt, outcome });
-                self.ended(id);
-            }
-        }
-    }
-
     /// A step is final; in a run that is being interrupted, nothing follows from it yet.
-    fn ended(&mut self, id: StepId) {
+    pub(super) fn ended(&mut self, id: StepId) {
         match self.state.stopping {
             Some(Stop::Interrupted) => self.late.push(id),
             _ => self.closed(id),
         }
-    }
-
-    /// Interrupted attempts do not count; a cancelled one is never made again.
-    fn delay_before_next(&self, id: StepId, outcome: &Outcome) -> Option<u64> {
-        let error = outcome.error.as_ref()?;
-        let retry = self.state.plan.step(id).policy().retry.as_ref()?;
-        let failures = self.state.step(id).failures + 1;
-        let halted = self.halted(id) && self.state.stopping != Some(Stop::Interrupted);
-        if error.kind == FailureKind::Cancelled || failures >= retry.max_attempts || halted {
-            return None;
-        }
-        Some(retry::delay_ms(retry, failures, self.state.created.seed, id))
     }
 
     pub(super) fn too_late(&self, id: StepId) -> Failure {
@@ -85,9 +57,12 @@ impl Machine {
                     self.start(id);
                 }
             }
-            Timer::Wait(id) => {
-                if self.is(id, Status::Waiting) && self.disarm(id) {
-                    let attempt = self.state.step(id).failures + 1;
+            Timer::Wait(id, attempt) => {
+                let step = self.state.step(id);
+                let lets_time_pass = step.waits_for.as_deref() == Some(&WaitFor::Time);
+                if step.status == Status::Waiting && lets_time_pass && step.attempt == attempt {
+                    self.disarm(id);
+                    self.limits.give_back(id);
                     self.conclude(id, attempt, Arc::default());
                 }
             }
@@ -100,10 +75,8 @@ impl Machine {
 
     fn timed_out(&mut self, id: StepId, attempt: u32) {
         if self.is(id, Status::Waiting) {
-            if attempt == self.state.step(id).failures + 1 && self.disarm(id) {
-                let error = Some(self.too_late(id));
-                self.limits.give_back(id);
-                self.conclude(id, attempt, Arc::new(Outcome { error, ..Outcome::default() }));
+            if attempt == self.state.step(id).attempt {
+                self.nobody_came(id, attempt);
             }
         } else if self.is(id, Status::Running)
             && self.state.step(id).attempt == attempt
@@ -119,11 +92,11 @@ impl Machine {
         }
     }
 
-    fn is(&self, id: StepId, status: Status) -> bool {
+    pub(super) fn is(&self, id: StepId, status: Status) -> bool {
         self.state.steps.get(id.index()).is_some_and(|step| step.status == status)
     }
 
-    fn disarm(&mut self, id: StepId) -> bool {
+    pub(super) fn disarm(&mut self, id: StepId) -> bool {
         let armed = self.nodes[id.index()].take(node::ARMED) != 0;
         self.pending -= u32::from(armed);
         armed

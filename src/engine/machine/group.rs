@@ -27,8 +27,9 @@ enum End {
 
 impl Machine {
     pub(super) fn open_group(&mut self, id: StepId) {
-        self.emit(Event::Started { step: id, attempt: 1 });
-        self.arm_timeout(id, 1);
+        let attempt = self.state.step(id).attempt + 1;
+        self.emit(Event::Started { step: id, attempt });
+        self.arm_timeout(id, attempt);
         if !self.nodes[id.index()].flow {
             self.wake_children(id);
         }
@@ -43,7 +44,7 @@ impl Machine {
 
     /// An open group gets a look: does it get further children, does it end?
     pub(super) fn consider_group(&mut self, id: StepId) {
-        if self.nodes[id.index()].has(node::EXPANDING | node::DECIDING) {
+        if self.nodes[id.index()].has(node::EXPANDING | node::DECIDING | node::JUDGING) {
             return;
         }
         if !self.nodes[id.index()].has(node::COMPLETE) {
@@ -52,7 +53,7 @@ impl Machine {
                 Progress::Complete => self.nodes[id.index()].set(node::COMPLETE),
                 Progress::Waits if frozen => {}
                 Progress::Waits => return,
-                Progress::Failed(failure) => return self.fail(id, failure),
+                Progress::Failed(failure) => return self.group_failed(id, failure),
             }
         }
         if self.nodes[id.index()].open == 0 {
@@ -66,6 +67,7 @@ impl Machine {
         let expanded = self.state.step(id).expansions > 0;
         let waits = match &*task {
             Task::Flow(branches) => return self.branch_of(id, branches, frozen),
+            Task::Fallback(children) => return self.alternative_of(id, children, frozen),
             Task::Repeat(repeat) => return self.iteration_of(id, repeat, frozen),
             Task::Each(each) => each.items.is_some() && !expanded,
             Task::Workflow(workflow) => !workflow.expanded && !expanded,
@@ -108,6 +110,31 @@ impl Machine {
             }
         }
         self.take_not(id, None);
+        Progress::Complete
+    }
+
+    /// The first of the alternatives, or the next one after a failure.
+    fn alternative_of(&mut self, id: StepId, children: &[StepId], frozen: bool) -> Progress {
+        while let Some(child) = children.get(self.nodes[id.index()].cursor as usize) {
+            let status = self.state.step(*child).status;
+            if status == Status::Failed {
+                self.nodes[id.index()].cursor += 1;
+                continue;
+            }
+            if !status.is_final() {
+                if !frozen && !self.nodes[child.index()].has(node::CHOSEN) {
+                    self.nodes[child.index()].set(node::CHOSEN);
+                    self.wake(*child);
+                }
+                return Progress::Waits;
+            }
+            break;
+        }
+        for child in children {
+            if self.state.step(*child).status == Status::Pending {
+                self.skip(*child, Skip::NotTaken(Because::NotNeeded(id)));
+            }
+        }
         Progress::Complete
     }
 
@@ -173,7 +200,7 @@ impl Machine {
         self.pending -= 1;
         match result {
             Ok(growth) => self.grow(Some(id), *growth),
-            Err(failure) => self.fail(id, failure),
+            Err(failure) => self.group_failed(id, failure),
         }
         self.wake(id);
     }
@@ -187,11 +214,20 @@ impl Machine {
 
     fn end_group(&mut self, id: StepId) {
         match self.end_of(id) {
-            End::Finished(error) => self.finish(id, error),
+            End::Finished(error) => {
+                let outcome = Arc::new(Outcome { error, ..Outcome::default() });
+                return self.conclude(id, self.state.step(id).attempt, outcome);
+            }
             End::Cancelled => self.emit(Event::Cancelled { step: id }),
             End::Skipped(reason) => self.emit(Event::Skipped { step: id, reason }),
         }
         self.closed(id);
+    }
+
+    /// An open group cannot go on; what is in it has not begun, or has ended.
+    fn group_failed(&mut self, id: StepId, failure: Failure) {
+        let outcome = Arc::new(Outcome { error: Some(failure), ..Outcome::default() });
+        self.conclude(id, self.state.step(id).attempt, outcome);
     }
 
     /// What a group comes to when all its children are final.
@@ -202,10 +238,13 @@ impl Machine {
         if node.has(node::TIMED_OUT) {
             return End::Finished(Some(self.too_late(id)));
         }
+        if let Task::Fallback(alternatives) = &*self.state.plan.step(id).task {
+            return self.end_of_alternatives(alternatives);
+        }
         for &child in children {
             if self.fails_group(child) {
                 let message = format!("`{}` failed", self.state.plan.path(child));
-                return End::Finished(Some(Failure::new(FailureKind::Child, message)));
+                return End::Finished(Some(self.because_of(child, message)));
             }
             match (self.state.step(child).status, self.state.seen(child)) {
                 (Status::Cancelled, _) => cancelled = true,
@@ -224,9 +263,43 @@ impl Machine {
         }
     }
 
+    /// A group's failure is of the class of its child's.
+    fn because_of(&self, child: StepId, message: String) -> Failure {
+        let error = self.state.step(child).outcome.as_ref().and_then(|outcome| outcome.error.as_ref());
+        Failure {
+            class: error.map(|error| error.class).unwrap_or_default(),
+            ..Failure::new(FailureKind::Child, message)
+        }
+    }
+
+    /// What alternatives come to: the first that did not fail says it.
+    fn end_of_alternatives(&self, children: &[StepId]) -> End {
+        let failed = |child: &&StepId| self.state.step(**child).status == Status::Failed;
+        let Some(answer) = children.iter().find(|child| !failed(child)) else {
+            let Some(last) = children.last() else { return End::Finished(None) };
+            let others = children.len() - 1;
+            let message = match (others, children.first()) {
+                (0, _) | (_, None) => format!("`{}` failed", self.state.plan.path(*last)),
+                (1, Some(first)) => {
+                    format!("`{}` failed, and so did its fallback", self.state.plan.path(*first))
+                }
+                (_, Some(first)) => {
+                    format!("`{}` failed, and so did its {others} fallbacks", self.state.plan.path(*first))
+                }
+            };
+            return End::Finished(Some(self.because_of(*last, message)));
+        };
+        match (self.state.step(*answer).status, self.state.step(*answer).skip.as_deref()) {
+            (Status::Success, _) => End::Finished(None),
+            (Status::Skipped, Some(Skip::NotTaken(_))) => End::Skipped(Skip::NotTaken(Because::Child(*answer))),
+            (Status::Skipped, _) => End::Skipped(Skip::UpstreamFailed(Because::Child(*answer))),
+            _ => End::Cancelled,
+        }
+    }
+
     fn finish(&mut self, id: StepId, error: Option<Failure>) {
         let attempt = self.state.step(id).attempt;
-        let outcome = Arc::new(Outcome { error, ..Outcome::default() });
+        let outcome = self.classified(Arc::new(Outcome { error, ..Outcome::default() }));
         self.emit(Event::Finished { step: id, attempt, outcome });
     }
 
@@ -269,10 +342,11 @@ impl Machine {
                     if self.is_group(inner) {
                         self.stop_asking(inner);
                         self.wake(inner);
-                    } else {
+                    } else if !self.nodes[inner.index()].has(node::JUDGING) {
                         self.kill(inner, false);
                     }
                 }
+                Status::Pending if self.is_clean_up(inner) => {}
                 status if !status.is_final() => {
                     self.emit(Event::Cancelled { step: inner });
                     self.closed(inner);

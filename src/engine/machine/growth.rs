@@ -56,8 +56,7 @@ impl Machine {
             self.sort_into_parts();
         } else {
             for id in new.clone().map(StepId) {
-                let top = self.groups_of(id).last().unwrap_or(id);
-                self.nodes[id.index()].part = self.nodes[top.index()].part;
+                self.nodes[id.index()].part = self.part_of(id);
                 self.count_open(id);
             }
         }
@@ -85,7 +84,8 @@ impl Machine {
     }
 
     pub(super) fn count_in_group(&mut self, id: StepId) {
-        if let Some(group) = self.state.plan.step(id).parent {
+        let step = self.state.plan.step(id);
+        if let (Some(group), None) = (step.parent, step.undoes) {
             self.nodes[group.index()].open += 1;
         }
     }
@@ -102,7 +102,7 @@ impl Machine {
                 }
             }
         });
-        let flow = matches!(*step.task, Task::Flow(_));
+        let flow = matches!(*step.task, Task::Flow(_) | Task::Fallback(_));
         let node = &mut self.nodes[id.index()];
         (node.waits, node.reads, node.flow) = (waits, reads, flow);
     }

@@ -10,11 +10,17 @@ impl Machine {
     /// May steps of this part begin now?
     pub(super) fn part_runs(&self, part: Part) -> bool {
         match part {
+            _ if self.state.rolling_back.is_some() && part != Part::Undo => false,
             Part::Start => true,
             Part::Main => self.open[Part::Start as usize] == 0,
             Part::Success => self.result == Some(RunStatus::Success),
-            Part::Failure => self.result == Some(RunStatus::Failed),
-            Part::Complete => matches!(self.result, Some(RunStatus::Success | RunStatus::Failed)) && !self.hooks_open(),
+            Part::Failure => self.result == Some(RunStatus::Failed) && self.is_undone(),
+            Part::Undo => self.undoing.is_some(),
+            Part::Complete => {
+                matches!(self.result, Some(RunStatus::Success | RunStatus::Failed))
+                    && self.is_undone()
+                    && !self.hooks_open()
+            }
         }
     }
 
@@ -24,15 +30,26 @@ impl Machine {
 
     /// Nothing can start now: goes on to the next part of the run. Returns whether anything came of it.
     pub(super) fn go_on(&mut self) -> bool {
+        if self.state.rolling_back.is_some() {
+            return self.roll_on();
+        }
         let ended = self.open[Part::Main as usize] + self.open[Part::Start as usize] == 0
             && (self.state.plan.complete || self.state.stopping.is_some());
         if !ended {
-            return self.idle() && (self.state.plan.complete || self.wanted > 0) && self.unlock();
+            return self.idle()
+                && (self.state.plan.complete || self.wanted > 0)
+                && (self.let_go() || (!self.waits_outside() && self.unlock()));
+        }
+        if self.result == Some(RunStatus::Failed) && self.undo_next() {
+            return true;
         }
         match self.result {
             None => {
                 let result = self.judge();
                 self.result = Some(result);
+                if result == RunStatus::Failed {
+                    self.plan_undo();
+                }
                 let unfit: &[Moment] = match result {
                     RunStatus::Success => &[Moment::Failure],
                     RunStatus::Failed => &[Moment::Success],
@@ -42,14 +59,15 @@ impl Machine {
                 self.wake_all();
                 true
             }
-            Some(_) if self.hooks_open() => self.idle() && self.unlock(),
+            Some(_) if self.undoing.is_some() => self.idle() && (self.let_go() || self.unlock()),
+            Some(_) if self.hooks_open() => self.idle() && (self.let_go() || self.unlock()),
             Some(status) if self.open[Part::Complete as usize] == 0 => {
                 self.emit(Event::Ended { status });
                 self.effect(Effect::Close);
                 self.over = true;
                 true
             }
-            Some(_) => self.idle() && self.unlock(),
+            Some(_) => self.idle() && (self.let_go() || self.unlock()),
         }
     }
 
@@ -65,10 +83,11 @@ impl Machine {
 
     /// Nothing is under way and yet not all is final: steps wait for each other. Plan checks refuse that, but fan-outs
     /// and limits can bring it about; or the script waits for a hook at the end. One of them fails, so that the run has an end.
-    fn unlock(&mut self) -> bool {
+    pub(super) fn unlock(&mut self) -> bool {
         let waits = |id: &StepId| {
             let node = &self.nodes[id.index()];
             let needed = self.state.plan.complete || node.has(node::NEEDED) || node.part == Part::Start;
+            let needed = needed && (node.part != Part::Undo || self.undoes_now(*id));
             needed && matches!(self.state.step(*id).status, Status::Pending | Status::Retrying)
         };
         let its_turn = |id: &StepId| waits(id) && self.may_start(*id);
@@ -83,7 +102,7 @@ impl Machine {
     }
 
     /// Is nothing under way that would bring about an input?
-    fn idle(&self) -> bool {
+    pub(super) fn idle(&self) -> bool {
         self.running == 0 && self.pending == 0 && !self.limits.minute_runs()
     }
 
@@ -98,7 +117,7 @@ impl Machine {
 
     /// Sets which part of the run each step belongs to, and counts what is open in each.
     pub(super) fn sort_into_parts(&mut self) {
-        self.open = [0; 5];
+        self.open = [0; 6];
         let hooks = self.state.plan.header.hooks.clone();
         for id in self.state.plan.ids() {
             self.nodes[id.index()].part = Part::Main;
@@ -108,6 +127,14 @@ impl Machine {
             self.nodes[hook.index()].part = part;
             for inner in self.below(hook) {
                 self.nodes[inner.index()].part = part;
+            }
+        }
+        for id in self.state.plan.ids() {
+            if self.state.plan.step(id).undoes.is_some() {
+                self.nodes[id.index()].part = Part::Undo;
+                for inner in self.below(id) {
+                    self.nodes[inner.index()].part = Part::Undo;
+                }
             }
         }
         for id in self.state.plan.ids() {

@@ -3,39 +3,41 @@
 use crate::plan::Moment;
 
 /// In the ready queue.
-pub const QUEUED: u16 = 1;
+pub const QUEUED: u32 = 1;
 /// Waits for shares of a limit.
-pub const PARKED: u16 = 1 << 1;
+pub const PARKED: u32 = 1 << 1;
 /// A condition of it is being evaluated.
-pub const DECIDING: u16 = 1 << 2;
+pub const DECIDING: u32 = 1 << 2;
 /// Its fan-out is being evaluated.
-pub const EXPANDING: u16 = 1 << 3;
+pub const EXPANDING: u32 = 1 << 3;
 /// A timer will go on with it (`Retry` or `Wait`).
-pub const ARMED: u16 = 1 << 4;
+pub const ARMED: u32 = 1 << 4;
 /// Something will come in for it without anything else being done.
-pub const PENDING: u16 = DECIDING | EXPANDING | ARMED;
+pub const PENDING: u32 = DECIDING | EXPANDING | ARMED | JUDGING;
 /// The branch of its flow that was chosen.
-pub const CHOSEN: u16 = 1 << 5;
+pub const CHOSEN: u32 = 1 << 5;
 /// A group that gets no further children: branch chosen, fan-out done, loop at its end.
-pub const COMPLETE: u16 = 1 << 6;
+pub const COMPLETE: u32 = 1 << 6;
 /// Its rule has said yes.
-pub const RULE_MET: u16 = 1 << 7;
+pub const RULE_MET: u32 = 1 << 7;
 /// It took longer than its timeout and is being ended.
-pub const TIMED_OUT: u16 = 1 << 8;
+pub const TIMED_OUT: u32 = 1 << 8;
 /// It is being ended because its run or a group above is.
-pub const ABORTED: u16 = 1 << 9;
+pub const ABORTED: u32 = 1 << 9;
 /// Its attempt has been told to end.
-pub const KILLED: u16 = 1 << 10;
+pub const KILLED: u32 = 1 << 10;
 /// Its failure was looked at by a condition in the same group.
-pub const HANDLED: u16 = 1 << 11;
+pub const HANDLED: u32 = 1 << 11;
 /// `run(step)` waits for it, or needs it; the script is not at its end.
-pub const NEEDED: u16 = 1 << 12;
+pub const NEEDED: u32 = 1 << 12;
 /// As `NEEDED`, with everything in it.
-pub const WHOLE: u16 = 1 << 13;
+pub const WHOLE: u32 = 1 << 13;
 /// `run(step)` waits for this very step.
-pub const WANTED: u16 = 1 << 14;
+pub const WANTED: u32 = 1 << 14;
 /// On the work list.
-pub const IN_WORK: u16 = 1 << 15;
+pub const IN_WORK: u32 = 1 << 15;
+/// How its attempt (or the group) ended is being judged.
+pub const JUDGING: u32 = 1 << 16;
 
 /// Key of a step's own condition, as against those of its branches.
 pub const OWN: u32 = u32::MAX;
@@ -54,6 +56,8 @@ pub enum Part {
     Failure,
     /// See `Start`.
     Complete,
+    /// What undoes the effects of other steps.
+    Undo,
 }
 
 impl Part {
@@ -69,7 +73,7 @@ impl Part {
 
     pub fn moment(self) -> Option<Moment> {
         match self {
-            Part::Main => None,
+            Part::Main | Part::Undo => None,
             Part::Start => Some(Moment::Start),
             Part::Success => Some(Moment::Success),
             Part::Failure => Some(Moment::Failure),
@@ -87,32 +91,37 @@ pub struct Node {
     pub reads: u32,
     /// Children that are not final.
     pub open: u32,
-    /// In a flow: the branch whose condition is next.
+    /// In a flow: the branch whose condition is next. Among alternatives: the one that runs.
     pub cursor: u32,
     /// Its latest place among the ready ones (`Place::seq`).
     pub seq: u64,
-    flags: u16,
-    /// Is it a flow?
+    flags: u32,
+    /// Is it a flow, or a group of alternatives: does it choose which of its children may run?
     pub flow: bool,
     /// Which part of the run it belongs to.
     pub part: Part,
 }
 
 impl Node {
-    pub fn has(&self, flags: u16) -> bool {
+    /// Of a step that has not begun.
+    pub fn of(part: Part) -> Self {
+        Node { part, ..Node::default() }
+    }
+
+    pub fn has(&self, flags: u32) -> bool {
         self.flags & flags != 0
     }
 
-    pub fn set(&mut self, flags: u16) {
+    pub fn set(&mut self, flags: u32) {
         self.flags |= flags;
     }
 
-    pub fn clear(&mut self, flags: u16) {
+    pub fn clear(&mut self, flags: u32) {
         self.flags &= !flags;
     }
 
     /// Clears flags and says which of them were set.
-    pub fn take(&mut self, flags: u16) -> u16 {
+    pub fn take(&mut self, flags: u32) -> u32 {
         let were = self.flags & flags;
         self.flags &= !flags;
         were

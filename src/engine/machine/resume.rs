@@ -1,10 +1,10 @@
 //! Beginning, and beginning again: everything the machine keeps follows from the state.
 
-use super::node::{self, Node};
+use super::node::{self, Node, Part};
 use super::{Effect, Machine, Timer};
 use crate::engine::limits::MINUTE;
-use crate::event::{Event, Stop};
-use crate::plan::StepId;
+use crate::event::{Event, Stop, WaitFor};
+use crate::plan::{StepId, Task};
 use crate::state::Status;
 
 impl Machine {
@@ -41,8 +41,19 @@ impl Machine {
             self.over = true;
             return;
         }
+        let rolls_back = self.state.rolling_back.is_some();
         for id in self.state.plan.ids() {
-            self.take_up(id);
+            if !rolls_back || self.nodes[id.index()].part == Part::Undo {
+                self.take_up(id);
+            } else if self.is(id, Status::Running) && !self.is_group(id) {
+                let attempt = self.state.step(id).attempt;
+                self.emit(Event::Interrupted { step: id, attempt });
+            }
+        }
+        if rolls_back {
+            self.take_up_rollback();
+            self.wake_all();
+            return;
         }
         for id in self.state.plan.ids() {
             if self.nodes[id.index()].has(node::TIMED_OUT) {
@@ -77,8 +88,21 @@ impl Machine {
             Status::Retrying => self.arm(id, Timer::Retry(id, attempt), rest),
             Status::Waiting => {
                 self.hold(id);
-                self.arm(id, Timer::Wait(id), rest);
-                self.arm_timeout(id, self.state.step(id).failures + 1);
+                let (what, until) =
+                    (self.state.step(id).waits_for.clone().unwrap_or_default(), self.state.step(id).until);
+                match (&*what, &*self.state.plan.step(id).task) {
+                    (WaitFor::Time, Task::Wait(_)) => {
+                        self.arm(id, Timer::Wait(id, attempt), rest);
+                        self.arm_timeout(id, attempt);
+                    }
+                    (WaitFor::Time, _) => self.look_out(id, &what, Some(rest)),
+                    _ => {
+                        self.look_out(id, &what, None);
+                        if until > 0 {
+                            self.effect(Effect::Arm { timer: Timer::Timeout(id, attempt), delay_ms: rest });
+                        }
+                    }
+                }
             }
             _ => {}
         }

@@ -15,7 +15,7 @@ impl Machine {
         if self.nodes[id.index()].has(node::QUEUED | node::PARKED | node::DECIDING) {
             return;
         }
-        if self.halted(id) || self.group_is_aborted(id) {
+        if self.halted(id) || (self.group_is_aborted(id) && !self.is_clean_up(id)) {
             self.drop_pending(id);
             return;
         }
@@ -57,6 +57,9 @@ impl Machine {
         if !self.is_needed(id) || !self.part_runs(node.part) {
             return false;
         }
+        if self.state.plan.step(id).undoes.is_some() {
+            return self.undoing == Some(id);
+        }
         match self.state.plan.step(id).parent {
             None => true,
             Some(group) if self.state.step(group).status != Status::Running => false,
@@ -78,6 +81,10 @@ impl Machine {
         match verdict(rule, judged.map(|edge| (edge.from, self.state.seen(edge.from)))) {
             Verdict::Wait => false,
             Verdict::Go => {
+                if let Some(before) = self.nothing_to_clean_up(id) {
+                    self.skip(id, Skip::NotTaken(Because::NotBegun(before)));
+                    return false;
+                }
                 self.nodes[id.index()].set(node::RULE_MET);
                 true
             }
@@ -199,8 +206,9 @@ impl Machine {
 
     fn wait(&mut self, id: StepId, delay_ms: u64) {
         self.emit(Event::Waiting { step: id, delay_ms, what: WaitFor::Time });
-        self.arm(id, Timer::Wait(id), delay_ms);
-        self.arm_timeout(id, self.state.step(id).failures + 1);
+        let attempt = self.state.step(id).attempt;
+        self.arm(id, Timer::Wait(id, attempt), delay_ms);
+        self.arm_timeout(id, attempt);
     }
 
     pub(super) fn arm_timeout(&mut self, id: StepId, attempt: u32) {

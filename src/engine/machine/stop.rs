@@ -46,7 +46,9 @@ impl Machine {
                 self.wake(id);
             } else if !matches!(reason, Stop::Failure(_)) {
                 self.nodes[id.index()].set(node::ABORTED);
-                self.kill(id, false);
+                if !self.nodes[id.index()].has(node::JUDGING) {
+                    self.kill(id, false);
+                }
             }
         }
     }
@@ -55,10 +57,11 @@ impl Machine {
     pub(super) fn halted(&self, id: StepId) -> bool {
         match self.state.stopping {
             None => false,
-            Some(Stop::Cancelled | Stop::Interrupted) => true,
+            Some(Stop::Interrupted) => true,
+            Some(Stop::Cancelled) => !self.is_clean_up(id),
             // The hooks at the end tell of it.
             Some(Stop::Failure(_) | Stop::Timeout) => {
-                matches!(self.nodes[id.index()].part, Part::Main | Part::Start)
+                matches!(self.nodes[id.index()].part, Part::Main | Part::Start) && !self.is_clean_up(id)
             }
         }
     }
@@ -70,7 +73,9 @@ impl Machine {
             return;
         }
         match self.nodes[id.index()].part {
-            Part::Main | Part::Start => self.emit(Event::Cancelled { step: id }),
+            // What undoes a step is not part of the run until it is asked for.
+            Part::Undo if status == Status::Pending && !self.undoes_now(id) => return,
+            Part::Main | Part::Start | Part::Undo => self.emit(Event::Cancelled { step: id }),
             _ if status == Status::Pending => {
                 self.emit(Event::Skipped { step: id, reason: Skip::NotTaken(Because::Moment) });
             }
@@ -81,7 +86,8 @@ impl Machine {
 
     fn kill_all(&mut self, hard: bool) {
         for id in self.state.plan.ids() {
-            if self.state.step(id).status == Status::Running && !self.is_group(id) {
+            let judging = self.nodes[id.index()].has(node::JUDGING);
+            if self.state.step(id).status == Status::Running && !self.is_group(id) && !judging {
                 self.kill(id, hard);
             }
         }
@@ -89,7 +95,8 @@ impl Machine {
 
     /// An interrupted run lets go as soon as nothing runs.
     pub(super) fn pause_if_quiet(&mut self) {
-        if self.running == 0 {
+        let judging = |id: StepId| self.nodes[id.index()].has(node::JUDGING);
+        if self.running == 0 && !self.state.plan.ids().any(judging) {
             self.emit(Event::Paused);
             self.effect(Effect::Close);
             self.over = true;

@@ -1,5 +1,7 @@
 //! One test a rule of `docs/semantics.md`. Each input is answered by a line: events and effects in the order given out.
 
+mod recovery;
+
 use super::*;
 use crate::diag::Span;
 use crate::event::{Because, Created, FailureKind, Skip};
@@ -317,11 +319,11 @@ fn waiting_takes_no_slot_and_goes_on_after_a_resume() {
     let mut run = Bench::of(vec![wait("w"), task("a"), task("b"), wait("v")]);
     assert_eq!(run.start(), "w waits 100; v waits 100; a starts; b starts | arm 100; arm 100; do a; do b");
     run.at = 60;
-    assert_eq!(run.fired(Timer::Wait(id(3))), "v ok");
+    assert_eq!(run.fired(Timer::Wait(id(3), 1)), "v ok");
     assert_eq!(run.resume(99), "a interrupted; b interrupted; a starts 2; b starts 2 | arm 40; do a; do b");
     run.ok(1);
     run.ok(2);
-    assert_eq!(run.fired(Timer::Wait(id(0))), "w ok; run success | close");
+    assert_eq!(run.fired(Timer::Wait(id(0), 1)), "w ok; run success | close");
 }
 
 #[test]

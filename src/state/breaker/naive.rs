@@ -94,8 +94,7 @@ impl History {
 
     /// Did this happening close an open breaker?
     fn was_closed_by(&self, i: usize) -> bool {
-        let (at, what) = &self.0[i];
-        matches!(what, What::Ended(who, Verdict::Well)
+        matches!(&self.0[i].1, What::Ended(who, Verdict::Well)
             if self.open_since(i).is_some() && self.trial(i).is_some_and(|(t, _)| t == *who))
     }
 

@@ -1,0 +1,66 @@
+//! What the machine's effects mean: a function each, where there is something to say.
+
+use std::sync::Arc;
+
+use super::driver::Driver;
+use crate::engine::machine::{Effect, Input};
+use crate::event::{Failure, FailureKind, Outcome};
+use crate::exec::waits_for_commit;
+use crate::plan::StepId;
+
+impl Driver {
+    pub(super) fn perform(&mut self, effect: Effect) {
+        let state = &self.machine.state;
+        match effect {
+            Effect::Attempt { step, attempt } => self.attempt(step, attempt),
+            Effect::Decide { step, branch } => self.round.inside.extend(self.gatherer.decide(state, step, branch)),
+            Effect::Judge { step, attempt, outcome } => {
+                self.round.inside.push(self.gatherer.judge(state, step, attempt, outcome));
+            }
+            Effect::Watch(_) => {}
+            Effect::Expand { step, iteration } => self.expansions.push_back((step, iteration)),
+            Effect::Arm { timer, delay_ms } => self.arming.push((timer, delay_ms)),
+            Effect::Kill { step, attempt, hard } => self.kill(step, attempt, hard),
+            Effect::Ready(step) => self.ready(step),
+            Effect::Close => self.round.close = true,
+        }
+    }
+
+    /// An attempt begins with the end of the round; one that has to wait for that, when the round is committed.
+    fn attempt(&mut self, step: StepId, attempt: u32) {
+        let work = self.gatherer.attempt(&self.machine.state, step, attempt);
+        if work.waits_for_commit() {
+            self.outside.insert((step, attempt));
+            self.round.outside.push(work);
+        } else {
+            self.round.inside.push(work);
+        }
+    }
+
+    /// Do attempts of this step begin only after a commit?
+    pub(super) fn is_outside(&self, step: StepId) -> bool {
+        let step = self.machine.state.plan.step(step);
+        waits_for_commit(&step.task, step.policy.as_deref())
+    }
+
+    fn kill(&mut self, step: StepId, attempt: u32, hard: bool) {
+        if self.outside.contains(&(step, attempt)) {
+            self.executor.kill(step, attempt, hard);
+        } else if !self.is_outside(step) {
+            // A closure cannot be ended from outside. It is let go of; what it gives is not looked at.
+            let error = Failure::new(FailureKind::Cancelled, "it was ended before it was done")
+                .help("it was cancelled, or the run was");
+            let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
+            self.round.inputs.push_back(Input::Finished { step, attempt, outcome });
+        }
+    }
+
+    /// Those who wait for a step get its result.
+    fn ready(&mut self, step: StepId) {
+        let result = self.gatherer.result(&self.machine.state, step);
+        for reply in self.wanted.remove(&step).into_iter().flatten() {
+            // Nobody may wait for it any more.
+            let _ = reply.send(result.clone());
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Steps that are as if they had never begun: a group that is tried again, a run that was rolled back.
+
+use std::collections::HashSet;
+
+use super::node::{Node, Part};
+use super::{Machine, node};
+use crate::event::{Event, ResetWhy};
+use crate::plan::{StepId, Task};
+
+impl Machine {
+    /// A group is tried again, with everything in it. It is `Retrying` already.
+    pub(super) fn begin_again(&mut self, group: StepId) {
+        let mut steps = self.below(group);
+        let retired = self.made_anew(steps.iter().copied().chain([group]).collect());
+        let gone: HashSet<StepId> = retired.iter().copied().collect();
+        steps.retain(|step| !gone.contains(step));
+        let with_undos: Vec<StepId> = steps.iter().flat_map(|step| self.undo_of(*step)).collect();
+        steps.extend(with_undos);
+        self.reset(steps, retired, ResetWhy::Retry(group));
+        let part = self.nodes[group.index()].part;
+        self.nodes[group.index()] = Node::of(part);
+        self.count_waits(group);
+        let children = self.graph.children(group).len();
+        self.nodes[group.index()].open = children as u32;
+        self.decided.retain(|(step, key), _| *step != group || *key == node::OWN);
+    }
+
+    /// What undoes a step, if that has been done: the step may have to be undone again.
+    fn undo_of(&self, id: StepId) -> Vec<StepId> {
+        match self.state.plan.step(id).policy().undo {
+            Some(undo) if self.state.step(undo).status.is_final() => {
+                let mut all = vec![undo];
+                all.extend(self.below(undo));
+                all
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The children that fan-outs among these groups have got while the run went on, with all that is in them: they will
+    /// be made anew.
+    fn made_anew(&self, groups: Vec<StepId>) -> Vec<StepId> {
+        let mut gone = Vec::new();
+        for id in groups {
+            let at_run_time = match &*self.state.plan.step(id).task {
+                Task::Each(each) => each.items.is_some(),
+                Task::Repeat(_) => true,
+                Task::Workflow(_) => self.state.step(id).expansions > 0,
+                _ => false,
+            };
+            if at_run_time {
+                gone.extend(self.below(id));
+            }
+        }
+        gone.sort_unstable();
+        gone.dedup();
+        gone
+    }
+
+    /// Steps are pending again; all that is kept of them is made anew from the state.
+    pub(super) fn reset(&mut self, steps: Vec<StepId>, retired: Vec<StepId>, why: ResetWhy) {
+        // Those that were final are open again, those that were open are gone.
+        let final_before: HashSet<StepId> =
+            steps.iter().copied().filter(|id| self.state.step(*id).status.is_final()).collect();
+        let open_before: Vec<StepId> =
+            retired.iter().copied().filter(|id| !self.state.step(*id).status.is_final()).collect();
+        let again: HashSet<StepId> = steps.iter().copied().collect();
+        self.emit(Event::Reset { steps: steps.clone(), retired: retired.clone(), why });
+        self.decided.retain(|(step, _), _| !again.contains(step));
+        for id in retired {
+            self.graph.retire(id, self.state.plan.step(id));
+        }
+        for id in open_before {
+            self.open[self.nodes[id.index()].part as usize] -= 1;
+        }
+        for id in &final_before {
+            self.open[self.nodes[id.index()].part as usize] += 1;
+        }
+        for id in &steps {
+            let part = self.nodes[id.index()].part;
+            self.nodes[id.index()] = Node::of(part);
+        }
+        for id in &steps {
+            let parent = self.state.plan.step(*id).parent;
+            if parent.is_some_and(|parent| again.contains(&parent) || final_before.contains(id)) {
+                self.count_in_group(*id);
+            }
+            self.count_waits(*id);
+        }
+        for id in steps {
+            for n in 0..self.graph.successors(id).len() {
+                let next = self.graph.successors(id)[n].from;
+                if !again.contains(&next) && !self.state.step(next).status.is_final() {
+                    self.count_waits(next);
+                    self.nodes[next.index()].clear(node::RULE_MET);
+                }
+            }
+        }
+    }
+
+    /// Which part of the run a step belongs to.
+    pub(super) fn part_of(&self, id: StepId) -> Part {
+        let mut top = id;
+        loop {
+            let step = self.state.plan.step(top);
+            if step.undoes.is_some() {
+                return Part::Undo;
+            }
+            match step.parent {
+                Some(parent) => top = parent,
+                None => return Part::of(self.state.plan.hook(top)),
+            }
+        }
+    }
+}
