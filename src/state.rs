@@ -13,6 +13,7 @@ use crate::event::{
 };
 use crate::plan::{OnError, Plan, StepId, Task};
 
+pub mod breaker;
 pub mod checkpoint;
 pub mod result;
 

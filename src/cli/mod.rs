@@ -4,6 +4,7 @@
 //! Results go to standard output, all else to standard error. Exit codes: 0 success; 1 the run failed; 2 the command
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
+mod breakers;
 mod cancel;
 mod check;
 mod checkpoints;
@@ -95,6 +96,7 @@ enum Command {
     Cancel(cancel::Args),
     Checkpoints(checkpoints::Args),
     Rollback(rollback::Args),
+    Breakers(breakers::Args),
     Verify(verify::Args),
     Docs(docs::Args),
     Completions(completions::Args),
@@ -132,6 +134,7 @@ impl Command {
             Command::Cancel(args) => args.run(),
             Command::Checkpoints(args) => args.run(),
             Command::Rollback(args) => args.run(),
+            Command::Breakers(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
@@ -151,6 +154,7 @@ impl Command {
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
             Command::Verify(args) => args.json,
+            Command::Breakers(args) => args.json,
             Command::Logs(_) | Command::Why(_) | Command::Cancel(_) | Command::Docs(_) | Command::Completions(_) => {
                 false
             }
