@@ -6,8 +6,10 @@
 
 mod approve;
 mod ask;
+mod breakers;
 mod cancel;
 mod check;
+mod checkpoints;
 mod completions;
 mod deliver;
 mod docs;
@@ -20,6 +22,7 @@ mod plan;
 mod question;
 mod report;
 mod resume;
+mod rollback;
 mod run;
 mod runs;
 mod script;
@@ -98,6 +101,9 @@ enum Command {
     Approve(approve::Args),
     Signal(signal::Args),
     Cancel(cancel::Args),
+    Checkpoints(checkpoints::Args),
+    Rollback(rollback::Args),
+    Breakers(breakers::Args),
     Verify(verify::Args),
     Docs(docs::Args),
     Completions(completions::Args),
@@ -135,6 +141,9 @@ impl Command {
             Command::Approve(args) => args.run(),
             Command::Signal(args) => args.run(),
             Command::Cancel(args) => args.run(),
+            Command::Checkpoints(args) => args.run(),
+            Command::Rollback(args) => args.run(),
+            Command::Breakers(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
@@ -149,11 +158,14 @@ impl Command {
             Command::Resume(args) => args.options.json,
             Command::Approve(args) => args.options.json,
             Command::Signal(args) => args.options.json,
+            Command::Checkpoints(args) => args.json,
+            Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
             Command::Verify(args) => args.json,
+            Command::Breakers(args) => args.json,
             Command::Logs(_) | Command::Why(_) | Command::Cancel(_) | Command::Docs(_) | Command::Completions(_) => {
                 false
             }

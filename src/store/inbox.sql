@@ -1,4 +1,4 @@
--- Version 2: what people and other programs say to runs. `number` is the place in the order in which it came.
+-- What people and other programs say to runs. `number` is the place in the order in which it came.
 -- An answer is for one attempt of one step, and there is at most one; signals have neither.
 CREATE TABLE inbox (
     number  INTEGER PRIMARY KEY,
