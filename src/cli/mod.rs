@@ -80,6 +80,7 @@ Examples:
   flow show last                              what came of the newest one
   flow why last push                          why the step `push` ran, failed, waits, was skipped
   flow resume last                            take up a run that was interrupted
+  flow approve last gate                      answer the step `gate`, which asks; the run goes on
 
 `flow help COMMAND` says more about a command.
 RUN is the id of a run, a unique beginning of one, or `last`.
