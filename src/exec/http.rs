@@ -1,23 +1,20 @@
-//! `http`: requests. All of them are made by one thread, which a run without requests never has.
+//! `http`: one attempt is one request, with the redirects that follow.
 //!
 //! A request that is killed, or takes too long, is dropped, and with it its connection. What had come by then is kept.
 
-use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::event::{Failure, FailureKind, Outcome};
-use crate::plan::{Class, Http, Parse, Task};
+use crate::plan::{Class, Http, Parse};
+use crate::state::result::shorten;
 
+use super::Job;
 use super::capture::Logs;
 use super::running::Running;
-use super::{Done, Job, Report};
 use answer::Answer;
 use client::Clients;
 use request::Request;
@@ -33,154 +30,73 @@ mod trouble;
 mod upload;
 mod value;
 
-/// A request to be made, and what tells that it is to be ended.
-type Order = (Job, oneshot::Receiver<()>);
-
-/// The requests of a run.
+/// What the requests of a run share: connections, and the thread that looks after them. A run without requests has none.
+#[derive(Default)]
 pub(super) struct Requests {
-    running: Arc<Running>,
-    report: Report,
-    /// The way to the thread that makes them.
-    send: Mutex<Option<mpsc::UnboundedSender<Order>>>,
+    runtime: Mutex<Option<Arc<Runtime>>>,
+    clients: Clients,
 }
 
 impl Requests {
-    pub fn new(running: Arc<Running>, report: Report) -> Self {
-        Requests { running, report, send: Mutex::default() }
-    }
-
-    /// Begins to make requests, and returns at once.
-    pub fn start(&self, jobs: impl IntoIterator<Item = Job>) {
-        let mut jobs = jobs.into_iter().peekable();
-        if jobs.peek().is_none() {
-            return;
-        }
-        let mut send = self.send.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = match send.take() {
-            Some(send) => Ok(send),
-            None => begin(self.running.clone(), self.report.clone()),
-        };
-        match begun {
-            Ok(begun) => {
-                for job in jobs {
-                    let killed = self.running.request_begun((job.step, job.attempt));
-                    if let Err(mpsc::error::SendError((job, _))) = begun.send((job, killed)) {
-                        // The thread is gone, which it is only after a panic of its own.
-                        self.refuse(&job, "the thread that makes requests has ended");
-                    }
+    /// Makes the attempt and waits for its end. Blocks.
+    pub fn make(&self, http: &Http, job: &Job, running: &Running) -> Result<Outcome, Failure> {
+        let request = Request::of(http, job)?;
+        let shown = shown(&request);
+        let mut answer = Answer::new(Logs::of(job)?);
+        let secrets = request.secrets.clone();
+        let runtime = self.runtime()?;
+        let client = self.clients.get(http.connect_ms)?;
+        let key = (job.step, job.attempt);
+        let killed = running.request_begun(key);
+        let total = http.total_ms.map_or(Duration::MAX, Duration::from_millis);
+        let result = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                // What tells the end lives as long as the request, so an end without a word is none.
+                Ok(()) = killed => Err(by_us(&shown)),
+                result = timeout(total, exchange::exchange(request, http, &shown, &client, &mut answer)) => {
+                    result.unwrap_or_else(|_| Err(trouble::too_slow(&shown, http.total_ms.unwrap_or_default())))
                 }
-                *send = Some(begun);
             }
-            Err(error) => jobs.for_each(|job| self.refuse(&job, &error.to_string())),
-        }
-    }
-
-    fn refuse(&self, job: &Job, why: &str) {
-        self.running.request_ended((job.step, job.attempt));
-        let mut failure = Failure::new(FailureKind::Connection, format!("no request can be made: {why}"))
-            .help("the system refused a thread or a file; `--max-parallel` lowers the need");
-        failure.class = Class::Resource;
-        let outcome = Arc::new(Outcome { error: Some(failure), ..Outcome::default() });
-        (self.report)(Done::Finished { step: job.step, attempt: job.attempt, outcome });
-    }
-
-    /// Lets the thread end, after the requests that are under way.
-    pub fn close(&self) {
-        self.send.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-/// Begins the thread.
-fn begin(running: Arc<Running>, report: Report) -> std::io::Result<mpsc::UnboundedSender<Order>> {
-    let runtime = Builder::new_current_thread().enable_all().thread_name("flow-http").build()?;
-    let (send, orders) = mpsc::unbounded_channel();
-    thread::Builder::new().name("flow-http".into()).spawn(move || make_all(runtime, orders, &running, &report))?;
-    Ok(send)
-}
-
-fn make_all(runtime: Runtime, mut orders: mpsc::UnboundedReceiver<Order>, running: &Arc<Running>, report: &Report) {
-    let clients = Arc::new(Clients::default());
-    runtime.block_on(async {
-        let mut requests = JoinSet::new();
-        while let Some((job, killed)) = orders.recv().await {
-            // What has ended is forgotten as we go.
-            while requests.try_join_next().is_some() {}
-            let (running, report, clients) = (running.clone(), report.clone(), clients.clone());
-            requests.spawn(async move {
-                let (step, attempt) = (job.step, job.attempt);
-                let begun = Instant::now();
-                // A task of its own, so that a panic ends one step and not the run.
-                let made = tokio::spawn(attempt_of(Arc::new(job), killed, clients)).await;
-                let mut outcome = made
-                    .unwrap_or_else(|_| Err(panicked()))
-                    .unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
-                outcome.duration_ms = begun.elapsed().as_millis() as u64;
-                running.request_ended((step, attempt));
-                report(Done::Finished { step, attempt, outcome: Arc::new(outcome) });
-            });
-        }
-        while requests.join_next().await.is_some() {}
-    });
-    // A name that is still being looked up is nobody's any more.
-    runtime.shutdown_background();
-}
-
-/// Makes the attempt: values are filled in, the request is sent, the answer is read.
-async fn attempt_of(job: Arc<Job>, killed: oneshot::Receiver<()>, clients: Arc<Clients>) -> Result<Outcome, Failure> {
-    let asked = job.clone();
-    let (request, logs) =
-        apart(move || Ok::<_, Failure>((Request::of(http_of(&asked)?, &asked)?, Logs::of(&asked)?))).await?;
-    let http = http_of(&job)?;
-    let shown = shown(&request);
-    let client = clients.get(http.connect_ms)?;
-    let mut answer = Answer::new(logs);
-    let secrets = request.secrets.clone();
-    let total = http.total_ms.map_or(Duration::MAX, Duration::from_millis);
-    let result = tokio::select! {
-        biased;
-        // An end without a word is none: what tells it lives as long as the request.
-        Ok(()) = killed => Err(ended_by_us(&shown)),
-        result = timeout(total, exchange::exchange(request, http, &shown, &client, &mut answer)) => {
-            result.unwrap_or_else(|_| Err(trouble::too_slow(&shown, http.total_ms.unwrap_or_default())))
-        }
-    };
-    apart(move || {
+        });
+        running.request_ended(key);
         let parse = job.policy.as_ref().map_or(Parse::Auto, |policy| policy.parse);
-        let mask = |text: &str| value::without(&secrets, text);
-        Ok(answer.outcome(http_of(&job)?, parse, &shown, result.err(), &mask))
-    })
-    .await
-}
-
-fn http_of(job: &Job) -> Result<&Http, Failure> {
-    match &*job.task {
-        Task::Http(http) => Ok(http),
-        other => Err(Failure::new(FailureKind::Script, format!("`{}` is not a request", other.kind()))
-            .help("this is a mistake in flow; please report it")),
+        Ok(answer.outcome(http, parse, &shown, result.err(), &|text| value::without(&secrets, text)))
     }
-}
 
-/// Does what reads files on another thread, so that other requests need not wait for a disk.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
-    spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
-        Ok(panic) => resume_unwind(panic),
-        Err(_) => Err(panicked()),
-    })
-}
+    fn runtime(&self) -> Result<Arc<Runtime>, Failure> {
+        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*runtime {
+            return Ok(runtime.clone());
+        }
+        let begun = Builder::new_multi_thread().worker_threads(1).thread_name("flow-http").enable_all().build();
+        let begun = begun.map(Arc::new).map_err(|error| {
+            let mut failure = Failure::new(FailureKind::Connection, format!("no request can be made: {error}"))
+                .help("the system refused a thread or a file; `--max-parallel` lowers the need");
+            failure.class = Class::Resource;
+            failure
+        })?;
+        *runtime = Some(begun.clone());
+        Ok(begun)
+    }
 
-fn panicked() -> Failure {
-    Failure::new(FailureKind::Script, "the code that makes requests panicked")
-        .help("this is a mistake in flow; please report it")
+    /// The run is over: nobody waits for an answer any more.
+    pub fn close(&self) {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(runtime) = runtime.and_then(Arc::into_inner) {
+            // Does not wait for a name that is still being looked up.
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// `GET https://example.org/path`: without the query, in which there may be keys.
 fn shown(request: &Request) -> String {
     let url = &request.url;
-    let path = crate::state::result::shorten(url.path(), 100);
-    format!("{} {}://{}{path}", request.method, url.scheme(), trouble::address(url))
+    format!("{} {}://{}{}", request.method, url.scheme(), trouble::address(url), shorten(url.path(), 100))
 }
 
-fn ended_by_us(shown: &str) -> Failure {
+fn by_us(shown: &str) -> Failure {
     Failure::new(FailureKind::Cancelled, format!("`{shown}` was ended before it was done"))
         .help("it was cancelled, or the run was")
 }

@@ -1,22 +1,24 @@
-//! The executors of a run: threads for processes, threads for closures, one for requests, and who does what.
+//! The executors of a run: threads for processes and requests, threads for closures, and who does what.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::event::{Decision, Failure, FailureKind, Outcome};
 use crate::plan::{StepId, Task};
 
+use super::gate::{Breakers, passed};
 use super::http::Requests;
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
 use super::{Closures, Done, Executor, Job, Report, Work, judge, process, script, wait};
 
-/// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
+/// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
 /// `max_parallel`; this only bounds a mistake.
-const MOST_PROCESSES: usize = 4096;
+const MOST_OUTSIDE: usize = 4096;
 
 /// Stack of a thread that calls closures, in bytes: they may recurse deeply. Only what is used takes memory.
 const SCRIPT_STACK: usize = 64 << 20;
@@ -24,30 +26,48 @@ const SCRIPT_STACK: usize = 64 << 20;
 /// How long a thread that has called a closure looks for the next one before it sleeps: about what it costs to wake it.
 const LOOK: Duration = Duration::from_micros(20);
 
+/// What is kept from run to run, as far as attempts ask for it. Nothing said: nothing is kept.
+#[derive(Clone, Default)]
+pub struct Keep {
+    /// Breakers.
+    pub breakers: Option<Arc<dyn Breakers>>,
+}
+
 /// The real executors.
 pub struct Executors {
-    processes: Pool<Job>,
+    /// Attempts that leave the process.
+    outside: Pool<Job>,
     scripts: Pool<Work>,
-    requests: Requests,
     running: Arc<Running>,
     room: Arc<Room>,
+    requests: Arc<Requests>,
 }
 
 impl Executors {
-    /// `grace`: what a process gets between SIGTERM and SIGKILL.
+    /// `grace`: what a process gets between SIGTERM and SIGKILL. Nothing is kept from run to run.
     pub fn new(closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
+        Executors::keeping(Keep::default(), closures, grace, report)
+    }
+
+    /// As [`Executors::new`], with what is kept from run to run.
+    pub fn keeping(keep: Keep, closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
         let running = Running::new(grace);
         let room = Arc::new(Room::default());
-        let (table, tell, shared) = (running.clone(), report.clone(), room.clone());
-        let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, Duration::ZERO, move |job: Job| {
-            tell(finished(&job, |job| process::run(job, &table, &shared)));
+        let requests = Arc::new(Requests::default());
+        let (table, tell, shared, kept) = (running.clone(), report.clone(), room.clone(), keep.clone());
+        let asks = requests.clone();
+        let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |job: Job| {
+            tell(finished(&kept, &job, |job| match &*job.task {
+                Task::Http(http) => asks.make(http, job, &table),
+                _ => process::run(job, &table, &shared),
+            }));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
-        let requests = Requests::new(running.clone(), report.clone());
         let table = running.clone();
-        let scripts =
-            Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| report(inside(&*closures, &table, work)));
-        Executors { processes, scripts, requests, running, room }
+        let scripts = Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| {
+            report(inside(&*closures, &table, &keep, work));
+        });
+        Executors { outside, scripts, running, room, requests }
     }
 }
 
@@ -55,13 +75,10 @@ impl Executor for Executors {
     fn start(&self, work: Vec<Work>) {
         if work.iter().any(Work::leaves_process) {
             let (outside, within): (Vec<_>, Vec<_>) = work.into_iter().partition(Work::leaves_process);
-            let jobs = outside.into_iter().filter_map(|work| match work {
+            self.outside.start(outside.into_iter().filter_map(|work| match work {
                 Work::Attempt(job) => Some(job),
                 Work::Decide { .. } | Work::Judge { .. } | Work::Expand { .. } => None,
-            });
-            let (requests, processes): (Vec<_>, Vec<_>) = jobs.partition(|job| matches!(*job.task, Task::Http(_)));
-            self.processes.start(processes);
-            self.requests.start(requests);
+            }));
             self.scripts.start(within);
         } else {
             self.scripts.start(work);
@@ -76,26 +93,31 @@ impl Executor for Executors {
 impl Drop for Executors {
     fn drop(&mut self) {
         self.running.close();
-        self.requests.close();
         self.room.close();
+        self.requests.close();
     }
 }
 
 /// Does work that stays inside the process.
-pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> Done {
+pub(super) fn inside(closures: &dyn Closures, running: &Running, keep: &Keep, work: Work) -> Done {
     match work {
         Work::Attempt(job) if matches!(*job.task, Task::Call(_)) => {
             let key = (job.step, job.attempt);
             let stop = running.call_begun(key);
-            let done = finished(&job, |job| script::attempt(closures, job, &stop));
+            let done = finished(keep, &job, |job| {
+                script::attempt(closures, job, &stop).map_err(|failure| match stop.load(Ordering::Relaxed) {
+                    true => Failure::new(FailureKind::Cancelled, "it was ended before it was done"),
+                    false => failure,
+                })
+            });
             running.call_ended(key);
             done
         }
         Work::Attempt(job) if job.task.waits() => match caught(|| wait::waits(&job)) {
             Ok(done) => done,
-            Err(failure) => finished(&job, |_| Err(failure)),
+            Err(failure) => finished(keep, &job, |_| Err(failure)),
         },
-        Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job, &Arc::default())),
+        Work::Attempt(job) => finished(keep, &job, |job| script::attempt(closures, job, &Arc::default())),
         Work::Judge { step, attempt, policy, outcome, inputs } => {
             let judged = caught(|| Ok(judge::judge(closures, (step, attempt), &policy, outcome.clone(), &inputs)));
             let (outcome, again) = judged
@@ -113,10 +135,11 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> 
     }
 }
 
-fn finished(job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
+fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
     let begun = Instant::now();
-    let mut outcome =
-        caught(|| attempt(job)).unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
+    let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
+    let attempt = || caught(|| attempt(job)).unwrap_or_else(failed);
+    let mut outcome = passed(keep.breakers.as_ref(), job, attempt).unwrap_or_else(failed);
     outcome.duration_ms = begun.elapsed().as_millis() as u64;
     Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) }
 }
