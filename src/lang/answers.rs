@@ -31,17 +31,26 @@ pub fn moment(session: &mut Session, value: &Dynamic, span: Span) -> Result<Valu
         Json::Number(number) if number.as_i64().is_some_and(|ms| ms >= EARLIEST) => return Ok(value),
         Json::Number(_) => (
             format!("{known} milliseconds since 1970 are no moment to wait for"),
-            "a number of seconds since 1970 is to be taken times 1000; to let time pass: `wait(name, \"10s\")`".to_owned(),
+            "a number of seconds since 1970 is to be taken times 1000; to let time pass: `wait(name, \"10s\")`"
+                .to_owned(),
         ),
         Json::String(text) if is_moment(text) => return Ok(value),
-        Json::String(text) if unit::parse_duration_ms(text).is_ok() => (
-            format!("`{text}` is a duration, not a moment"),
-            format!("to let time pass: `wait(name, \"{text}\")`"),
-        ),
+        Json::String(text) if unit::parse_duration_ms(text).is_ok() => {
+            (format!("`{text}` is a duration, not a moment"), format!("to let time pass: `wait(name, \"{text}\")`"))
+        }
         Json::String(text) => (format!("`{text}` is no moment"), form.to_owned()),
-        _ => return Err(wrong("the moment of `wait_until`", "a date and a time", &super::convert::to_dynamic(known.clone()), span)),
+        _ => {
+            return Err(wrong(
+                "the moment of `wait_until`",
+                "a date and a time",
+                &super::convert::to_dynamic(known.clone()),
+                span,
+            ));
+        }
     };
-    Err(raise(Diagnostic::new("flow::lang::option", message).label_word(span, plain_text(known), "given here").help(help)))
+    Err(raise(
+        Diagnostic::new("flow::lang::option", message).label_word(span, plain_text(known), "given here").help(help),
+    ))
 }
 
 /// As it will be read when the step runs.
@@ -78,8 +87,10 @@ pub fn choices(options: &mut Options, span: Span) -> Result<Vec<SmolStr>, Fault>
 /// `form`: names with defaults, or with maps that say what is asked for.
 pub fn form(options: &mut Options, span: Span) -> Result<Vec<Field>, Fault> {
     let Some(value) = options.take("form") else { return Ok(Vec::new()) };
-    let map =
-        value.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong("`form` of approve", "a map", &value, span))?;
+    let map = value
+        .read_lock::<Map>()
+        .map(|map| map.clone())
+        .ok_or_else(|| wrong("`form` of approve", "a map", &value, span))?;
     map.iter().map(|(name, value)| field(name, value, span)).collect()
 }
 
@@ -107,8 +118,7 @@ fn field(name: &str, value: &Dynamic, span: Span) -> Result<Field, Fault> {
                 None => Vec::new(),
                 Some(value) => {
                     let items = value.read_lock::<Array>().map(|items| items.clone());
-                    let items =
-                        items.ok_or_else(|| wrong(&format!("`one_of` of {what}"), "an array", &value, span))?;
+                    let items = items.ok_or_else(|| wrong(&format!("`one_of` of {what}"), "an array", &value, span))?;
                     items.iter().map(|item| known(item, span)).collect::<Result<Vec<_>, _>>()?
                 }
             };
@@ -129,9 +139,12 @@ fn field(name: &str, value: &Dynamic, span: Span) -> Result<Field, Fault> {
     }
     if let Some(default) = default.as_ref().filter(|default| !one_of.is_empty() && !one_of.contains(default)) {
         return Err(raise(
-            Diagnostic::new("flow::lang::option", format!("the default of {what} is {default}, which is none of its choices"))
-                .label_word(span, name, "given here")
-                .help(format!("one of: {}", list(one_of.iter().map(plain_text)))),
+            Diagnostic::new(
+                "flow::lang::option",
+                format!("the default of {what} is {default}, which is none of its choices"),
+            )
+            .label_word(span, name, "given here")
+            .help(format!("one of: {}", list(one_of.iter().map(plain_text)))),
         ));
     }
     Ok(Field { name: name.into(), kind: kind.into(), default, one_of, help })
@@ -160,12 +173,7 @@ fn fits(kind: &str, value: &Json) -> bool {
 }
 
 /// `on_timeout`: `fail`, `skip`, or an answer: one of the choices, where there are some.
-pub fn on_timeout(
-    options: &mut Options,
-    what: &str,
-    choices: &[&str],
-    span: Span,
-) -> Result<OnTimeout, Fault> {
+pub fn on_timeout(options: &mut Options, what: &str, choices: &[&str], span: Span) -> Result<OnTimeout, Fault> {
     let Some(value) = options.take("on_timeout") else { return Ok(OnTimeout::Fail) };
     let answer = known(&value, span)?;
     let text = answer.as_str();
@@ -179,7 +187,8 @@ pub fn on_timeout(
     };
     match (meaning, text) {
         (Some(_), Some(word)) if choices.contains(&word) => {
-            let message = format!("`on_timeout` cannot be `{word}`: that is one of the choices, and also what the step would do");
+            let message =
+                format!("`on_timeout` cannot be `{word}`: that is one of the choices, and also what the step would do");
             Err(refuse("flow::lang::choice", message, "call the choice something else".to_owned()))
         }
         (Some(meaning), _) => Ok(meaning),
@@ -189,7 +198,11 @@ pub fn on_timeout(
             let all = ["fail", "skip"].into_iter().chain(choices.iter().copied());
             let help = did_you_mean(&word, all.clone());
             let message = format!("`on_timeout` of {what} cannot be `{word}`");
-            Err(refuse("flow::lang::choice", message, help.unwrap_or_else(|| format!("one of: {}", list(all.map(str::to_owned))))))
+            Err(refuse(
+                "flow::lang::choice",
+                message,
+                help.unwrap_or_else(|| format!("one of: {}", list(all.map(str::to_owned)))),
+            ))
         }
         (None, Some(word)) => match did_you_mean(word, ["fail", "skip"]) {
             Some(help) => Err(refuse("flow::lang::choice", format!("`on_timeout` of {what} cannot be `{word}`"), help)),

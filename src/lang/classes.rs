@@ -36,7 +36,10 @@ fn matches(rule: &str, span: Span) -> Result<Matches, Fault> {
     };
     if let Some(text) = rule.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
         return match text.is_empty() {
-            true => Err(refuse("the rule `//` would be about every failure".into(), "write the text that a message must hold: `\"/quota/\"`".into())),
+            true => Err(refuse(
+                "the rule `//` would be about every failure".into(),
+                "write the text that a message must hold: `\"/quota/\"`".into(),
+            )),
             false => Ok(Matches::Message(text.to_owned())),
         };
     }
@@ -44,7 +47,10 @@ fn matches(rule: &str, span: Span) -> Result<Matches, Fault> {
     let Some((_, example)) = FORMS.iter().find(|(form, _)| *form == word) else {
         let near = did_you_mean(word, FORMS.iter().map(|(form, _)| *form));
         let all = "rules look like `\"exit 75\"`, `\"signal 9\"`, `\"http 429\"`, `\"kind timeout\"`, `\"/text in the message/\"`";
-        return Err(refuse(format!("the rule `{rule}` does not say which failures it is about"), near.unwrap_or_else(|| all.into())));
+        return Err(refuse(
+            format!("the rule `{rule}` does not say which failures it is about"),
+            near.unwrap_or_else(|| all.into()),
+        ));
     };
     if word == "kind" {
         return match FailureKind::ALL.iter().any(|kind| kind.name() == rest) {

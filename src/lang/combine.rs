@@ -299,7 +299,18 @@ fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(
         },
     };
     let kinds = [
-        "sh", "exec", "call", "task", "command", "workflow", "step", "approve", "signal", "wait", "wait_until", "wait_for",
+        "sh",
+        "exec",
+        "call",
+        "task",
+        "command",
+        "workflow",
+        "step",
+        "approve",
+        "signal",
+        "wait",
+        "wait_until",
+        "wait_for",
     ];
     let given: Vec<(&'static str, Dynamic)> =
         kinds.into_iter().filter_map(|kind| options.take(kind).map(|value| (kind, value))).collect();

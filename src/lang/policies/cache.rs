@@ -21,7 +21,9 @@ pub(super) fn set(context: &NativeCallContext, id: StepId, value: &Dynamic, span
             None if value.is_string() || value.is_int() || value.is_float() => {
                 Cache { ttl_ms: Some(options::time(value, "`cache`", span)?), ..Cache::default() }
             }
-            None => return Err(wrong("`cache`", "a map, or how long a result may be used, such as \"1h\"", value, span)),
+            None => {
+                return Err(wrong("`cache`", "a map, or how long a result may be used, such as \"1h\"", value, span));
+            }
         }),
     };
     change(context, id, |policy| policy.cache = cache.map(Box::new))?;

@@ -91,9 +91,12 @@ pub(super) fn check(schema: &Json, span: Span) -> Result<(), Fault> {
             let word = place.rsplit('/').find(|word| !word.is_empty() && word.parse::<u32>().is_err());
             let at = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
             Err(raise(
-                Diagnostic::new("flow::lang::schema", format!("what `validate` is given is no JSON Schema: {error}{at}"))
-                    .label_word(span, word.unwrap_or("validate"), "given here")
-                    .help("a schema says what the output must be like: `#{ type: \"object\", required: [\"percent\"] }`"),
+                Diagnostic::new(
+                    "flow::lang::schema",
+                    format!("what `validate` is given is no JSON Schema: {error}{at}"),
+                )
+                .label_word(span, word.unwrap_or("validate"), "given here")
+                .help("a schema says what the output must be like: `#{ type: \"object\", required: [\"percent\"] }`"),
             ))
         }
     }
