@@ -12,22 +12,29 @@ use crate::event::Record;
 use crate::lang::{Program, SharedHost};
 use crate::plan::check::warnings;
 use crate::plan::{Plan, StepId};
+use crate::state::breaker::Circuit;
 use crate::state::{Files, RunState};
 
 mod cancel;
 mod closures;
+mod config;
 mod home;
+mod keep;
 mod resume;
+mod rollback;
 mod running;
 mod script;
 mod start;
 mod watch;
 
 pub use crate::event::Stop;
+pub use crate::exec::Provider;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
+pub use config::{Config, Receipts, Retention};
 pub use home::home_for;
 pub use resume::ResumeOptions;
+pub use rollback::WayBack;
 pub use running::{Events, Running};
 pub use start::RunOptions;
 pub use watch::Watch;
@@ -76,6 +83,8 @@ struct Inner {
     writing: OnceLock<Store>,
     /// Opened with the first question, if it is there.
     reading: OnceLock<Store>,
+    /// Read when it is first asked for.
+    config: OnceLock<Config>,
 }
 
 impl Flow {
@@ -88,13 +97,30 @@ impl Flow {
             Some(home) => std::path::absolute(home).map_err(|error| home::no_folder(home, &error))?,
             None => home::find()?,
         };
-        let inner = Inner { home, options, writing: OnceLock::new(), reading: OnceLock::new() };
+        let inner =
+            Inner { home, options, writing: OnceLock::new(), reading: OnceLock::new(), config: OnceLock::new() };
         Ok(Flow { inner: Arc::new(inner) })
     }
 
     /// The folder of the runs; it need not exist.
     pub fn home(&self) -> &Path {
         &self.inner.home
+    }
+
+    /// The settings of the project: those of the `flow.toml` beside the folder of the runs, else of the nearest one upwards
+    /// from the working directory.
+    ///
+    /// # Errors
+    /// `flow::config::*`: what is wrong in the file.
+    pub fn config(&self) -> Result<&Config> {
+        if let Some(config) = self.inner.config.get() {
+            return Ok(config);
+        }
+        let config = match home::config_for(&self.inner.home) {
+            Some(file) => Config::read(&file)?,
+            None => Config::default(),
+        };
+        Ok(self.inner.config.get_or_init(|| config))
     }
 
     /// Are runs kept? Otherwise (with [`Durability::None`]) they are gone with this process.
@@ -258,6 +284,28 @@ impl Flow {
                 Err(Diagnostic::new("flow::run::no_step", format!("{} steps are called `{name}`", several.len()))
                     .help(format!("say which: {}{more}", paths.join(", "))))
             }
+        }
+    }
+
+    /// The breakers that runs of this folder have declared, by name.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn breakers(&self) -> Result<Vec<(String, Circuit)>> {
+        match self.existing()? {
+            Some(store) => store.breakers(),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Closes a breaker, as if none of what it guards had failed. Gives its state before.
+    ///
+    /// # Errors
+    /// `flow::run::no_breaker` if there is none of this name, with the nearest. Then nothing was changed.
+    pub fn reset_breaker(&self, name: &str) -> Result<Circuit> {
+        match self.existing()? {
+            Some(store) => store.reset_breaker(name),
+            None => Err(crate::store::no_breaker(name, &[])),
         }
     }
 

@@ -17,8 +17,25 @@ pub(super) fn find() -> Result<PathBuf> {
 /// The folder of the runs for somebody who works in `folder`: `.flow` beside the nearest `flow.toml` upwards, else in
 /// the folder itself.
 pub fn home_for(folder: &Path) -> PathBuf {
-    let project = folder.ancestors().find(|folder| folder.join("flow.toml").is_file());
-    project.unwrap_or(folder).join(".flow")
+    project_of(folder).unwrap_or(folder).join(".flow")
+}
+
+/// The nearest folder upwards with a `flow.toml`.
+fn project_of(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.join(CONFIG).is_file())
+}
+
+/// The settings of a project.
+const CONFIG: &str = "flow.toml";
+
+/// The `flow.toml` for this folder of runs: that beside it, else the nearest upwards from the working directory.
+pub(super) fn config_for(home: &Path) -> Option<PathBuf> {
+    let beside = home.with_file_name(CONFIG);
+    if beside.is_file() {
+        return Some(beside);
+    }
+    let here = std::env::current_dir().ok()?;
+    project_of(&here).map(|project| project.join(CONFIG))
 }
 
 pub(super) fn no_folder(folder: &Path, error: &io::Error) -> Diagnostic {

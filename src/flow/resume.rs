@@ -12,6 +12,7 @@ use crate::diag::{Diagnostic, Result};
 use crate::engine::numbering::Numbering;
 use crate::event::RunStatus;
 use crate::exec::end_marked;
+use crate::lang::Program;
 use crate::plan::Task;
 use crate::state::result::plain_text;
 use crate::state::{RunState, Status};
@@ -45,6 +46,7 @@ impl Flow {
     /// As [`Flow::resume`].
     pub fn resume_watched(&self, run: &str, options: ResumeOptions) -> Result<(Running, Events)> {
         let run = self.find(run)?;
+        self.config()?;
         let store = self.store()?.clone();
         let (log, past) = store.reopen(&run)?;
         let state = RunState::of(&past);
@@ -54,8 +56,7 @@ impl Flow {
         }
         let pinned = pinned(&state, &store)?;
         let script_has_changed = options.script.as_ref().is_some_and(|script| script.text != pinned.text);
-        let program = self.compile(&pinned)?;
-        program.preload(pins(&state).iter().skip(1).map(|(name, _)| name.as_str()))?;
+        let program = pinned_program(self, &state, &store)?;
         end_leftovers(&state);
         let (args, complete, printed) = (state.created.args.clone(), state.plan.complete, state.printed.len());
         let numbering = Numbering::of(past.iter().map(|record| &*record.event));
@@ -145,6 +146,13 @@ fn pinned(state: &RunState, store: &Store) -> Result<Script> {
     let text: Arc<str> = texts.get(name).cloned().ok_or_else(missing)?;
     let path = (state.created.file != "-").then(|| PathBuf::from(&state.created.file));
     Ok(Script { name: name.clone(), path, text, pinned: Some(texts) })
+}
+
+/// The script of a run with its modules, as they were, compiled.
+pub(super) fn pinned_program(flow: &Flow, state: &RunState, store: &Store) -> Result<Program> {
+    let program = flow.compile(&pinned(state, store)?)?;
+    program.preload(pins(state).iter().skip(1).map(|(name, _)| name.as_str()))?;
+    Ok(program)
 }
 
 /// Ends processes of attempts that were going on when the process before died: they will be made again.

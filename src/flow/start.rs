@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::closures::Kept;
+use super::keep::Shared;
 use super::running::{Events, Folder, Running};
 use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
 use crate::engine::drive::{Driving, Setup};
 use crate::engine::numbering::Numbering;
 use crate::event::{Created, Event, Record, Stop};
-use crate::exec::Executors;
+use crate::exec::{Executors, Keep};
 use crate::lang::Program;
 use crate::plan::{Growth, Task};
 use crate::state::{RunState, Status};
@@ -53,6 +54,8 @@ impl Flow {
     /// As [`Flow::run`].
     pub fn run_watched(&self, script: &Script, options: RunOptions) -> Result<(Running, Events)> {
         let program = self.compile(script)?;
+        // What is wrong in it is told before anything runs.
+        self.config()?;
         tracing::debug!(script = script.name, "compiled");
         let args = options.args.clone();
         let (flow, script, compiled) = (self.clone(), script.clone(), program.clone());
@@ -111,6 +114,8 @@ impl Flow {
         let grace = self.inner.options.grace;
         cancel::forget(&folder);
         let (asked, ends) = (folder.clone(), store.clone());
+        let shared = Arc::new(Shared { store: store.clone(), run: run.clone() });
+        let keep = Keep { breakers: Some(shared) };
         let driving = Driving::start(Setup {
             state,
             opening,
@@ -119,7 +124,7 @@ impl Flow {
             journal: Box::new(log),
             files: files.clone(),
             folder: folder.clone(),
-            executor: Box::new(move |report| Arc::new(Executors::new(Arc::new(closures), grace, report))),
+            executor: Box::new(move |report| Arc::new(Executors::keeping(keep, Arc::new(closures), grace, report))),
             signals: signals.then(|| -> Box<dyn Fn() -> Stop + Send> {
                 Box::new(move || if cancel::is_asked(&asked) { Stop::Cancelled } else { Stop::Interrupted })
             }),

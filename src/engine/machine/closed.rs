@@ -26,10 +26,12 @@ impl Machine {
             self.failed_hard = Some(id);
         }
         self.wake_successors(id);
-        if let Some(parent) = self.state.plan.step(id).parent {
+        let step = self.state.plan.step(id);
+        if let (Some(parent), None) = (step.parent, step.undoes) {
             let group = &mut self.nodes[parent.index()];
             group.open -= 1;
-            if group.open == 0 {
+            // Alternatives are tried one after the other.
+            if group.open == 0 || group.flow {
                 self.wake(parent);
             }
         }

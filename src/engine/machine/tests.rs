@@ -1,5 +1,7 @@
 //! One test a rule of `docs/semantics.md`. Each input is answered by a line: events and effects in the order given out.
 
+mod recovery;
+
 use super::*;
 use crate::diag::Span;
 use crate::event::{Because, Created, FailureKind, Skip};

@@ -61,7 +61,8 @@ impl Board {
             _ => None,
         };
         if let Event::Planned { growth, .. } = &*record.event {
-            self.counts.total += growth.steps.iter().filter(|step| !step.task.is_group()).count();
+            self.counts.total +=
+                growth.steps.iter().filter(|step| !step.task.is_group() && step.undoes.is_none()).count();
             self.learn(&state.plan);
         }
         let Some(id) = step.filter(|id| !state.plan.step(*id).task.is_group()) else { return };
