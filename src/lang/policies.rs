@@ -53,7 +53,7 @@ pub const NAMES: [&str; 30] = [
 
 /// Those that are about the step's place in the plan. All others are about an attempt: where a step has fallbacks, they
 /// belong to the first of the alternatives, whatever was said first.
-const PLACE: [&str; 13] = [
+const PLACE: [&str; 12] = [
     "after",
     "when",
     "rule",
@@ -64,7 +64,6 @@ const PLACE: [&str; 13] = [
     "finally",
     "undo",
     "checkpoint",
-    "deadline",
     "desc",
     "tag",
 ];

@@ -44,6 +44,10 @@ pub(super) fn set(
             let ms = duration(value, &what, span)?;
             change(context, id, |policy| policy.timeout_ms = Some(ms))
         }
+        "deadline" => {
+            let ms = duration(value, &what, span)?;
+            change(context, id, |policy| policy.deadline_ms = Some(ms))
+        }
         "estimate" => {
             let ms = duration(value, &what, span)?;
             change(context, id, |policy| policy.estimate_ms = Some(ms))

@@ -1,14 +1,14 @@
 //! Policies about a step's place in the plan: what it waits for, what a failure of it means, what follows it.
 
-use rhai::{Dynamic, NativeCallContext};
+use rhai::{Array, Dynamic, NativeCallContext};
 use smol_str::SmolStr;
 
 use super::{change, on_error};
 use crate::diag::{Diagnostic, Span};
 use crate::lang::combine;
-use crate::lang::fault::Fault;
+use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::sequence;
-use crate::lang::options::{self, choice, duration};
+use crate::lang::options::{self, choice};
 use crate::lang::session;
 use crate::plan::{EdgeKind, Rule, StepId};
 
@@ -36,7 +36,7 @@ pub(super) fn set(
         "on_failure" => follow(context, id, value, Rule::OneFailed),
         "finally" => finally(context, id, value, span),
         "fallback" => {
-            for other in several(value) {
+            for other in alternatives(value, span)? {
                 let other = combine::target(context, &other)?;
                 session::build(context, |builder, span| {
                     let other = other.id(builder);
@@ -64,10 +64,6 @@ pub(super) fn set(
             let name = options::text(value, &what, span)?;
             change(context, id, |policy| policy.checkpoint = Some(name.into()))
         }
-        "deadline" => {
-            let ms = duration(value, &what, span)?;
-            change(context, id, |policy| policy.deadline_ms = Some(ms))
-        }
         "desc" => {
             let text = options::text(value, &what, span)?;
             change(context, id, |policy| policy.desc = Some(text))
@@ -78,6 +74,19 @@ pub(super) fn set(
         }
         _ => Err(options::unknown_key(name, "a step", &super::NAMES, span)),
     }
+}
+
+/// A step, or several that are tried in order.
+fn alternatives(value: &Dynamic, span: Span) -> Result<Vec<Dynamic>, Fault> {
+    let Some(list) = value.read_lock::<Array>() else { return Ok(vec![value.clone()]) };
+    if list.is_empty() {
+        return Err(raise(
+            Diagnostic::new("flow::lang::option", "the list of fallbacks is empty")
+                .label(span, "here")
+                .help("give at least one step: `.fallback([sh(\"mirror\", …), sh(\"backup\", …)])`"),
+        ));
+    }
+    Ok(list.to_vec())
 }
 
 fn condition(context: &NativeCallContext, id: StepId, value: &Dynamic, span: Span) -> Result<(), Fault> {

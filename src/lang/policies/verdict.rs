@@ -5,7 +5,7 @@ use rhai::{Dynamic, FnPtr, Map, NativeCallContext};
 use super::{change, connect, schema};
 use crate::diag::{Diagnostic, Span};
 use crate::lang::convert::to_json;
-use crate::lang::fault::{Fault, raise};
+use crate::lang::fault::{Fault, itself, raise};
 use crate::lang::options::{self, wrong};
 use crate::lang::{closures, session};
 use crate::plan::{self, Closure, Expression, Retry, StepId, Validate};
@@ -76,12 +76,7 @@ fn about(
         closure.captured.iter().for_each(|value| value.each_step(&mut visit));
         match own {
             false => Ok(()),
-            true => Err(Diagnostic::new(
-                "flow::lang::itself",
-                format!("the closure of `{policy}` names `{}`, the step that it is about", builder.step(id).name),
-            )
-            .label(span, "it would wait for itself")
-            .help(format!("the closure gets it by its parameter: {form}"))),
+            true => Err(itself(policy, Some(&builder.step(id).name), span)),
         }
     })
     .map(|()| closure)
