@@ -3,7 +3,7 @@
 use flow::event::{FailureKind, Output};
 use serde_json::json;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, delays};
 use crate::server::{Server, raw, say, text, wait_for_the_end};
 
 #[test]
@@ -234,4 +234,20 @@ fn a_busy_server_is_asked_again() {
     assert_eq!(ran.code, Some(0), "{}", ran.said);
     assert_eq!((ran.property("get", "attempts"), ran.property("get", "output")), (json!(3), json!("up")));
     assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn the_server_says_how_long_to_wait() {
+    let server = Server::new(|_, to| say(to, "429 Too Many Requests", "Retry-After: 3600\r\n", ""));
+    let bench = Bench::new();
+    let mut child = bench.begin(&format!(r#"http("get", "{}").retry(2);"#, server.url()));
+    let seen = loop {
+        let seen = bench.flow().records("last", 0).map(|records| delays(&records)).unwrap_or_default();
+        if !seen.is_empty() || child.try_wait().expect("its status").is_some() {
+            break seen;
+        }
+    };
+    assert!(bench.command(&["cancel", "last"]).output().expect("it starts").status.success());
+    child.wait().expect("it ends");
+    assert_eq!(seen, [3_600_000]);
 }

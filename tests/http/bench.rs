@@ -110,20 +110,16 @@ impl Ran {
     /// The content of the file with a step's body.
     pub fn body(&self, path: &str) -> Vec<u8> {
         let log = self.outcome(path).stdout.expect("a body");
-        let folder = self.flow.home().join("runs").join(&self.state.created.run);
+        let folder = self.flow.run_folder("last").expect("a folder");
         fs::read(folder.join(log.file)).expect("the file is there")
     }
+}
 
-    pub fn records(&self) -> Vec<Record> {
-        self.flow.records("last", 0).expect("records")
-    }
-
-    /// The waits before further attempts, in milliseconds.
-    pub fn delays(&self) -> Vec<u64> {
-        let delay = |record: &Record| match &*record.event {
-            Event::Retrying { delay_ms, .. } => Some(*delay_ms),
-            _ => None,
-        };
-        self.records().iter().filter_map(delay).collect()
-    }
+/// The waits before further attempts in a log, in milliseconds.
+pub fn delays(records: &[Record]) -> Vec<u64> {
+    let delay = |record: &Record| match &*record.event {
+        Event::Retrying { delay_ms, .. } => Some(*delay_ms),
+        _ => None,
+    };
+    records.iter().filter_map(delay).collect()
 }

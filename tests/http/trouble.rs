@@ -1,6 +1,5 @@
 //! Requests that are not answered, or not in time; and those that nobody wants any more.
 
-use std::io::Write;
 use std::net::TcpListener;
 use std::process::Child;
 use std::sync::{Arc, mpsc};
@@ -63,7 +62,8 @@ fn the_connection_breaks_off() {
         ("junk", "gave no answer to"),
         ("silence", "gave no answer to"),
     ] {
-        let ran = Bench::new().run(&format!(r#"http("get", "{}/{path}");"#, server.url()));
+        let bench = Bench::new();
+        let ran = bench.run(&format!(r#"http("get", "{}/{path}");"#, server.url()));
         fails(&ran, FailureKind::Connection, "transient", part);
         if path == "body" {
             assert_eq!(ran.body("get"), b"abc", "what came is kept");
@@ -121,7 +121,8 @@ fn the_timeout_of_the_step_ends_the_request() {
         wait_for_the_end(to);
         gone.send(()).expect("the test waits");
     });
-    let ran = Bench::new().run(&format!(r#"http("get", "{}").timeout("100ms");"#, server.url()));
+    let bench = Bench::new();
+    let ran = bench.run(&format!(r#"http("get", "{}").timeout("100ms");"#, server.url()));
     fails(&ran, FailureKind::Timeout, "transient", "took longer than its timeout of 100ms");
     is_gone.recv_timeout(LONG).expect("the connection was let go of");
     assert_eq!(ran.body("get"), b"abc", "what came is kept");
@@ -240,8 +241,19 @@ fn certificates_are_checked() {
     configuration(&ran, "is signed by nobody whom this machine trusts");
     let ran = ask(trusting(), format!("https://127.0.0.1:{}/", server.port));
     configuration(&ran, "is for another name");
-    let ran = ask(trusting(), format!("https://127.0.0.1:{}/", plain.port));
+    let puzzled = Server::over(
+        |mut stream| {
+            raw(&mut stream, "HTTP/1.1 400 Bad Request\r\n\r\n");
+            wait_for_the_end(&mut stream);
+            None
+        },
+        |_, _| {},
+    );
+    let ran = ask(trusting(), format!("https://127.0.0.1:{}/", puzzled.port));
     configuration(&ran, "does not speak TLS");
+    let hangs_up = Server::over(|_| None, |_, _| {});
+    let ran = ask(trusting(), format!("https://127.0.0.1:{}/", hangs_up.port));
+    fails(&ran, FailureKind::Connection, "transient", "broke off before the connection was secure");
     // Without any certificate, what needs none still goes.
     let empty = Bench::new();
     empty.write("none.pem", "");

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, Url};
 use url::form_urlencoded;
 
@@ -60,6 +60,10 @@ impl Request {
         if http.idempotency_key && !headers.contains_key(IDEMPOTENCY_KEY) {
             let (name, value) = header(IDEMPOTENCY_KEY.as_str(), &ascii(&job.key()), false)?;
             headers.insert(name, value);
+        }
+        if body.is_none() && matches!(method, Method::POST | Method::PUT | Method::PATCH) {
+            // Servers wait for a body, or refuse, unless they are told that there is none (RFC 9110, section 8.6).
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let body = body.map(|(body, _)| body);
         Ok(Request { method, url, headers, body, secret_body, secrets: values.revealed })

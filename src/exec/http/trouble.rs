@@ -87,13 +87,17 @@ fn not_connected(error: &reqwest::Error, url: &Url, host: &str) -> Failure {
         failure.class = Class::Configuration;
         return failure.help(with_proxy("check its spelling in the URL", url));
     }
-    let kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let kind = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last().map(io::Error::kind);
     match kind {
         Some(ErrorKind::ConnectionRefused) => fail(format!("`{host}` refused the connection: nobody listens there"))
             .help(with_proxy("is the server running, and is this the right port?", url)),
         Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown) => {
             fail(format!("`{host}` cannot be reached: {reason}"))
                 .help(with_proxy("is there a network, and a way to this host?", url))
+        }
+        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) if url.scheme() == "https" => {
+            fail(format!("`{host}` broke off before the connection was secure"))
+                .help(with_proxy("is this a port of plain HTTP? Then the URL begins with `http:`.", url))
         }
         _ => fail(format!("there is no connection to `{host}`: {reason}"))
             .help(with_proxy("is the server running, and is this the right port?", url)),
