@@ -14,8 +14,8 @@ use super::session::{Purpose, Session};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::event::{Failure, FailureKind};
 
-pub use keys::of_scope as keys_of_scope;
 pub use itself::itself;
+pub use keys::of_scope as keys_of_scope;
 pub use pending::{Need, not_known_yet};
 pub use types::{readable_type, short_type};
 
