@@ -16,8 +16,10 @@ use crate::plan::{OnError, Plan, StepId, Task};
 pub mod breaker;
 pub mod checkpoint;
 pub mod result;
+mod waits;
 
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
+pub use waits::Waits;
 
 /// Everything that is known of a run.
 #[derive(Clone, Debug, Default)]
