@@ -278,11 +278,6 @@ pub const CODES: &[Code] = &[
         Some("let n = sh(\"n\", \"echo 1\");\nsh(\"a\", `echo $((${n.output} + 1))`);"),
     ),
     usage(
-        "flow::plan::undo",
-        "A step cannot be the undo, or the fallback, of another: it is the same step, is part of it, or waits for other steps.",
-        None,
-    ),
-    usage(
         "flow::plan::two_owners",
         "Two flows decide about one step.",
         Some("let a = sh(\"a\", \"true\");\nflow(\"x\").when(true, a);\nflow(\"y\").when(true, a);"),

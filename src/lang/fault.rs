@@ -180,7 +180,7 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
                 "whole numbers go from -2^63 to 2^63-1, and nothing can be divided by 0; decimal numbers are written `1.0`",
             )
         }
-        E::ErrorDataRace(what, _) => itself::shared(what, span),
+        E::ErrorDataRace(what, _) => itself::shared(what, texts, span),
         E::ErrorUnboundThis(_) => Diagnostic::new("flow::lang::syntax", "`this` means nothing here")
             .label(span, "used here")
             .help("`this` is known only in functions that are called as methods"),

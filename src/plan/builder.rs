@@ -298,6 +298,7 @@ impl Builder {
         self.resolve_names()?;
         self.place_clean_ups();
         self.hand_down_input();
+        self.free_alternatives();
         self.free_undos();
         Ok(())
     }

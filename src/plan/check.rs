@@ -33,8 +33,8 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     policies::limits(plan, &mut found);
     policies::out_of_place(plan, &mut found);
     recovery::breakers(plan, &mut found);
-    recovery::checkpoints(plan, &tree, &mut found);
-    recovery::undos(plan, &tree, &mut found);
+    recovery::checkpoints(plan, &mut found);
+    recovery::undos(plan, &mut found);
     found.list
 }
 

@@ -1,6 +1,7 @@
 //! Closures about a step's own result, which name the step.
 
-use crate::diag::{Diagnostic, Span};
+use crate::diag::tokens::{Kind, closing, tokens};
+use crate::diag::{Diagnostic, Sources, Span};
 
 /// The parameter by which the closure of a policy gets what it is about, with an example.
 const PARAMETERS: [(&str, &str); 2] = [
@@ -17,12 +18,35 @@ pub fn itself(policy: &str, name: Option<&str>, span: Span) -> Diagnostic {
         .help(help.unwrap_or("a step cannot wait for itself: name another one"))
 }
 
-/// What Rhai says when a value is changed while a closure among the arguments holds it: `argument #1 of function 'when'`.
-pub fn shared(what: &str, span: Span) -> Diagnostic {
+/// What Rhai says, without a place, when a value is worked on that a closure among the arguments holds: `argument #1 of
+/// function 'validate'`.
+pub fn shared(what: &str, texts: &Sources, span: Span) -> Diagnostic {
     match what.split('\'').nth(1) {
-        Some(function) if what.starts_with("argument") => itself(function, None, span),
-        _ => Diagnostic::new("flow::lang::script", format!("`{what}` is used twice at the same time"))
+        Some(function) if what.starts_with("argument") => match place(function, texts) {
+            Some((name, span)) => itself(function, Some(&name), span),
+            None => itself(function, None, span),
+        },
+        _ => Diagnostic::new("flow::lang::script", "a value is used twice at the same time")
             .label(span, "here")
-            .help("put one of the two into a variable of its own before"),
+            .help("keep one of the two in a variable of its own before"),
     }
+}
+
+/// The first call `x.function(…)` that names `x` among its arguments: the variable, and where the function is named.
+fn place(function: &str, texts: &Sources) -> Option<(String, Span)> {
+    (0..).map_while(|file| texts.get(file).map(|(_, text)| (file, text))).find_map(|(file, text)| {
+        let tokens = tokens(text);
+        let mut calls = tokens.windows(4).enumerate().filter(|(_, call)| {
+            call[0].kind == Kind::Word
+                && call[1].of(text) == "."
+                && call[2].of(text) == function
+                && call[3].of(text) == "("
+        });
+        calls.find_map(|(at, call)| {
+            let name = call[0].of(text);
+            let given = &tokens[at + 4..closing(&tokens, at + 3)];
+            let named = given.iter().any(|token| token.kind == Kind::Word && token.of(text) == name);
+            texts.span_at(file, call[2].start).filter(|_| named).map(|span| (name.to_owned(), span))
+        })
+    })
 }

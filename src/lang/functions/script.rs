@@ -286,7 +286,7 @@ pub mod functions {
         })
     }
 
-    /// A named breaker: when `threshold` (5) attempts have failed within `window` ("1m"), further ones are refused at once,
+    /// A named breaker: after `threshold` (5) failures in a row within `window` ("1m"), further attempts are refused at once,
     /// as failures of kind `breaker`. After `reset` ("30s") one attempt may try: if it goes well, all may again.
     ///
     /// Steps pass through it with `.breaker(name)`. Its state outlives the run: what is down in one run is not asked again by

@@ -148,6 +148,33 @@ impl Builder {
         id
     }
 
+    /// A fallback need not wait for those before it, whose results it reads: it begins when they have ended.
+    pub(super) fn free_alternatives(&mut self) {
+        if !self.base.steps.iter().chain(&self.steps).any(|step| matches!(*step.task, Task::Fallback(_))) {
+            return;
+        }
+        for id in (self.base.steps.len() + self.sent..self.len()).map(|id| StepId(id as u32)) {
+            let mut at = id;
+            while let Some(group) = self.step(at).parent {
+                if let Task::Fallback(children) = &*self.step(group).task
+                    && let Some(place) = children.iter().position(|child| *child == at)
+                    && place > 0
+                {
+                    let before = children[..place].to_vec();
+                    let told = |edge: &Edge| {
+                        edge.kind == EdgeKind::Data && before.iter().any(|other| self.contains(*other, edge.from))
+                    };
+                    let mut after = self.step(id).after.clone();
+                    after.retain(|edge| !told(edge));
+                    if after.len() < self.step(id).after.len() {
+                        self.step_mut(id).after = after;
+                    }
+                }
+                at = group;
+            }
+        }
+    }
+
     /// What undoes a step waits for nothing outside of itself: results of steps that did not run are `()` there. Edges
     /// that only say an order stay: a check refuses them.
     pub(super) fn free_undos(&mut self) {

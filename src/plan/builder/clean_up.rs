@@ -9,8 +9,10 @@ impl Builder {
     pub(super) fn place_clean_ups(&mut self) {
         for id in (self.base.steps.len() + self.sent..self.len()).map(|id| StepId(id as u32)) {
             let step = self.step(id);
-            let hook = self.header.hooks.iter().any(|(_, hook)| *hook == id);
-            if !step.policy().finally || step.parent.is_some() || hook {
+            if !step.policy().finally || step.parent.is_some() {
+                continue;
+            }
+            if self.header.hooks.iter().any(|(_, hook)| *hook == id) {
                 continue;
             }
             if let Some(group) = self.common_group(step.after.iter().map(|edge| edge.from)) {

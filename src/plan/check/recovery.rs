@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::Findings;
 use super::names::is_name_character;
 use crate::diag::{Diagnostic, did_you_mean};
-use crate::plan::hierarchy::Hierarchy;
 use crate::plan::{EdgeKind, OnTimeout, Plan, Step, StepId, Task, wording};
 
 const CHECKPOINT: &str = "flow::plan::checkpoint";
@@ -35,7 +34,7 @@ pub(super) fn breakers(plan: &Plan, found: &mut Findings) {
 }
 
 /// Checkpoints whose names cannot be told apart or typed, and those where no run could go back to.
-pub(super) fn checkpoints(plan: &Plan, tree: &Hierarchy, found: &mut Findings) {
+pub(super) fn checkpoints(plan: &Plan, found: &mut Findings) {
     let mut seen: HashMap<&str, StepId> = HashMap::new();
     for id in plan.ids() {
         let step = plan.step(id);
@@ -52,7 +51,7 @@ pub(super) fn checkpoints(plan: &Plan, tree: &Hierarchy, found: &mut Findings) {
                         "names hold letters, digits, `-`, `_` and `.`: they are typed in `flow rollback RUN --to NAME`",
                     ),
             );
-        } else if let Some(undo) = undoing(plan, tree, id) {
+        } else if let Some(undo) = plan.undo_of(id) {
             found.add(
                 Diagnostic::new(
                     CHECKPOINT,
@@ -77,26 +76,14 @@ pub(super) fn checkpoints(plan: &Plan, tree: &Hierarchy, found: &mut Findings) {
     }
 }
 
-/// The step that undoes something and that `id` is, or belongs to.
-fn undoing(plan: &Plan, tree: &Hierarchy, id: StepId) -> Option<StepId> {
-    let mut at = Some(id).filter(|_| !tree.undos().is_empty());
-    while let Some(step) = at {
-        if plan.step(step).undoes.is_some() {
-            return Some(step);
-        }
-        at = plan.step(step).parent;
-    }
-    None
-}
-
 /// Steps that undo others stand beside the graph: nothing in it waits for them, and they wait for nothing in it.
-pub(super) fn undos(plan: &Plan, tree: &Hierarchy, found: &mut Findings) {
+pub(super) fn undos(plan: &Plan, found: &mut Findings) {
     if plan.steps.iter().all(|step| step.undoes.is_none()) {
         return;
     }
     for id in plan.ids() {
         let step = plan.step(id);
-        let own = undoing(plan, tree, id);
+        let own = plan.undo_of(id);
         if let Some(undoes) = step.undoes
             && step.when.is_some()
             && !found.full()
@@ -109,7 +96,7 @@ pub(super) fn undos(plan: &Plan, tree: &Hierarchy, found: &mut Findings) {
             );
         }
         for edge in &step.after {
-            let other = undoing(plan, tree, edge.from);
+            let other = plan.undo_of(edge.from);
             if own == other || found.full() {
                 continue;
             }
