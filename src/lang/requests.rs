@@ -8,7 +8,7 @@ use super::fault::{Fault, raise};
 use super::handle::{Pending, Step};
 use super::options::{self, Options, wrong};
 use super::session::Session;
-use crate::diag::{Diagnostic, Span, did_you_mean};
+use crate::diag::{Diagnostic, Span, did_you_mean, nearest};
 use crate::plan::{Http, HttpBody, Json, METHODS, Value, check_url};
 
 /// Headers that follow from the body.
@@ -28,11 +28,12 @@ pub fn read(session: &mut Session, request: &Dynamic, span: Span) -> Result<Http
     http.url = match options.take("url") {
         Some(given) => url(session, &given, "`url` of http", span)?,
         None => {
-            let help = did_you_mean("url", map.keys().map(|key| key.as_str()));
+            let help = match nearest("url", map.keys().map(|key| key.as_str())) {
+                Some(key) => format!("is `{key}` meant to be `url`?"),
+                None => "`http(\"health\", #{ url: \"https://example.org/health\" })`".into(),
+            };
             return Err(raise(
-                Diagnostic::new("flow::lang::option", "`http` needs a `url`").label(span, "here").help(
-                    help.unwrap_or_else(|| "`http(\"health\", #{ url: \"https://example.org/health\" })`".into()),
-                ),
+                Diagnostic::new("flow::lang::option", "`http` needs a `url`").label(span, "here").help(help),
             ));
         }
     };

@@ -190,7 +190,7 @@ mod tests {
                 "did you mean `http://localhost:80/x`?",
             ),
             ("htps://example.org", "`htps://example.org` is not a URL of `http` or `https`", "did you mean `https`?"),
-            ("ftp://example.org", "`ftp://example.org` is not a URL of `http` or `https`", "did you mean `http`?"),
+            ("ftp://example.org", "`ftp://example.org` is not a URL of `http` or `https`", "one of: `http`, `https`"),
             ("/health", "`/health` is a path, not a URL", "write it with its host: `https://example.org/…`"),
             ("http://", "`http://` is not a URL: empty host", "a URL looks like `https://example.org/path`"),
             ("", "the URL is empty", "a URL looks like `https://example.org/path`"),

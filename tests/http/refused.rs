@@ -22,7 +22,7 @@ fn mistakes_are_found_before_the_run() {
             "did you mean `POST`?",
         ),
         (r#"http("a", #{ url: "http://x", heders: #{} });"#, "http has no option `heders`", "did you mean `headers`?"),
-        (r#"http("a", #{ ulr: "http://x" });"#, "`http` needs a `url`", "did you mean `ulr`?"),
+        (r#"http("a", #{ ulr: "http://x" });"#, "`http` needs a `url`", "is `ulr` meant to be `url`?"),
         (
             r#"http("a", #{ url: "http://x", json: 1, body: "x" });"#,
             "`http` has two bodies: `json` and `body`",
@@ -56,6 +56,7 @@ fn mistakes_are_found_before_the_run() {
         ),
         (r#"http("a", #{ url: "http://x", max_body: "10" });"#, "`10` has no unit", "write `10MB`"),
         (r#"http("a", #{ url: "http://x", read_timeout: "0s" });"#, "a duration longer than nothing", "give"),
+        (r#"http("a", #{ method: "GET" });"#, "`http` needs a `url`", "`http(\"health\", #{ url:"),
         (r#"http("a", 5);"#, "the URL of `http` must be a text", "give a text"),
     ] {
         let said = bench.refused(script).split_whitespace().collect::<Vec<_>>().join(" ");
