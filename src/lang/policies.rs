@@ -195,13 +195,14 @@ fn policy(context: &NativeCallContext, id: StepId, name: &str, value: &Dynamic) 
                 value.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong(&what, "a map", value, span))?;
             let mut env = Vec::with_capacity(map.len());
             for (key, value) in &map {
-                env.push((key.to_string(), session::with(|s| to_value(s, value, Steps::AsOutput, span))?));
+                env.push((key.to_string(), session::with(|s| to_value(s, value, Steps::OrSecrets, span))?));
             }
             change(&mut |policy| policy.env.extend(env.iter().cloned()))?;
             connect(context, id)
         }
         "cwd" | "stdin" => {
-            let value = session::with(|s| to_value(s, value, Steps::AsOutput, span))?;
+            let steps = if name == "stdin" { Steps::OrSecrets } else { Steps::AsOutput };
+            let value = session::with(|s| to_value(s, value, steps, span))?;
             change(&mut |policy| match name {
                 "cwd" => policy.cwd = Some(value.clone()),
                 _ => policy.stdin = Some(value.clone()),

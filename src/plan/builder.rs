@@ -335,6 +335,7 @@ impl Builder {
             changed,
             complete,
             files: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 

@@ -163,6 +163,21 @@ pub struct Growth {
     /// All files used so far, if a fan-out has loaded further ones (a `workflow` does).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<File>,
+    /// Further secrets, if a fan-out uses any.
+    #[schemars(with = "Vec<String>")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SmolStr>,
+}
+
+impl Header {
+    /// Adds names of secrets, each unless it is there already.
+    pub fn add_secrets(&mut self, names: impl IntoIterator<Item = SmolStr>) {
+        for name in names {
+            if !self.secrets.contains(&name) {
+                self.secrets.push(name);
+            }
+        }
+    }
 }
 
 impl Plan {
@@ -181,6 +196,7 @@ impl Plan {
         debug_assert_eq!(growth.base as usize, self.steps.len());
         // Files are only ever added, at the end: the longest list is the latest.
         let known = std::mem::take(&mut self.header.files);
+        let secrets = std::mem::take(&mut self.header.secrets);
         if let Some(header) = growth.header {
             self.header = *header;
         }
@@ -190,6 +206,7 @@ impl Plan {
                 *files = longer;
             }
         }
+        self.header.add_secrets(secrets.into_iter().chain(growth.secrets));
         self.steps.extend(growth.steps);
         for (id, step) in growth.changed {
             self.steps[id.index()] = step;

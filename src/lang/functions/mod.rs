@@ -7,6 +7,7 @@ mod fanout;
 mod groups;
 mod policy;
 mod script;
+mod secret;
 mod tasks;
 
 use std::sync::OnceLock;
@@ -34,6 +35,7 @@ pub fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(fanout::functions).into());
     engine.register_global_module(exported_module!(policy::functions).into());
     engine.register_global_module(exported_module!(script::functions).into());
+    engine.register_global_module(exported_module!(secret::functions).into());
     // Not a function of the language: how `Program` learns the context that closures are called in.
     engine.register_fn("__context", |context: NativeCallContext| {
         let store = context.store_data();

@@ -9,7 +9,7 @@ use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, here, wrong};
 use crate::lang::session::{self, Purpose};
 use crate::lang::{combine, policies};
-use crate::plan::{Json, Limit, Moment, Order, Param};
+use crate::plan::{Json, Limit, Moment, Order, Param, SecretRef, Value};
 use crate::state::result::{parse_number, plain_text};
 
 const KINDS: [(&str, &str); 7] = [
@@ -266,8 +266,11 @@ pub mod functions {
                     .ok_or_else(|| wrong("`env` of settings", "a map", &value, span))?;
                 let mut env = Vec::new();
                 for (key, value) in &map {
-                    let value = session::with(|s| to_json(s, value, span))?;
-                    env.push((key.to_string(), crate::plan::Value::Plain(value)));
+                    let value = match value.is::<SecretRef>() {
+                        true => session::with(|s| to_value(s, value, Steps::OrSecrets, span))?,
+                        false => Value::Plain(session::with(|s| to_json(s, value, span))?),
+                    };
+                    env.push((key.to_string(), value));
                 }
                 env
             }
@@ -397,7 +400,7 @@ pub mod functions {
         }
         let text = session::with(|s| to_value(s, &value, Steps::AsOutput, span))?;
         let text = match text {
-            crate::plan::Value::Plain(value) => plain_text(&value),
+            Value::Plain(value) => plain_text(&value),
             _ => return Err(wrong("what is quoted", "a known value", &value, span)),
         };
         Ok(crate::lang::untrusted::quoted(&text).into())
