@@ -11,6 +11,7 @@ use crate::plan::{StepId, Task};
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
+use super::secrets::Secrets;
 use super::{Closures, Done, Executor, Job, Report, Work, judge, process, script, wait};
 
 /// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
@@ -34,16 +35,22 @@ pub struct Executors {
 impl Executors {
     /// `grace`: what a process gets between SIGTERM and SIGKILL.
     pub fn new(closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
+        Self::with_secrets(closures, grace, Arc::default(), report)
+    }
+
+    /// As [`Executors::new`], with secrets from certain places.
+    pub fn with_secrets(closures: Arc<dyn Closures>, grace: Duration, secrets: Arc<Secrets>, report: Report) -> Self {
         let running = Running::new(grace);
-        let room = Arc::new(Room::default());
+        let room = Arc::new(Room::with(secrets.clone()));
         let (table, tell, shared) = (running.clone(), report.clone(), room.clone());
         let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, Duration::ZERO, move |job: Job| {
-            tell(finished(&job, |job| process::run(job, &table, &shared)));
+            tell(finished(&job, &shared.secrets, |job| process::run(job, &table, &shared)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let table = running.clone();
-        let scripts =
-            Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| report(inside(&*closures, &table, work)));
+        let scripts = Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| {
+            report(inside(&*closures, &table, &secrets, work));
+        });
         Executors { processes, scripts, running, room }
     }
 }
@@ -75,20 +82,20 @@ impl Drop for Executors {
 }
 
 /// Does work that stays inside the process.
-pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> Done {
+pub(super) fn inside(closures: &dyn Closures, running: &Running, secrets: &Secrets, work: Work) -> Done {
     match work {
         Work::Attempt(job) if matches!(*job.task, Task::Call(_)) => {
             let key = (job.step, job.attempt);
             let stop = running.call_begun(key);
-            let done = finished(&job, |job| script::attempt(closures, job, &stop));
+            let done = finished(&job, secrets, |job| script::attempt(closures, job, &stop));
             running.call_ended(key);
             done
         }
         Work::Attempt(job) if job.task.waits() => match caught(|| wait::waits(&job)) {
             Ok(done) => done,
-            Err(failure) => finished(&job, |_| Err(failure)),
+            Err(failure) => finished(&job, secrets, |_| Err(failure)),
         },
-        Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job, &Arc::default())),
+        Work::Attempt(job) => finished(&job, secrets, |job| script::attempt(closures, job, &Arc::default())),
         Work::Judge { step, attempt, policy, outcome, inputs } => {
             let judged = caught(|| Ok(judge::judge(closures, (step, attempt), &policy, outcome.clone(), &inputs)));
             let (outcome, again) = judged
@@ -106,11 +113,14 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> 
     }
 }
 
-fn finished(job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
+fn finished(job: &Job, secrets: &Secrets, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
     let begun = Instant::now();
     let mut outcome =
         caught(|| attempt(job)).unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
     outcome.duration_ms = begun.elapsed().as_millis() as u64;
+    if job.site.hides() {
+        secrets.mask().outcome(&mut outcome);
+    }
     Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) }
 }
 

@@ -110,7 +110,7 @@ impl Flow {
         let Beginning { log, past, state, opening, numbering, closures, signals } = begin;
         let (run, folder, store) = (log.run().to_owned(), log.folder().to_owned(), self.store()?.clone());
         let files = Arc::new(Folder(folder.clone()));
-        let grace = self.inner.options.grace;
+        let (grace, secrets) = (self.inner.options.grace, self.secrets()?);
         cancel::forget(&folder);
         let (asked, ends) = (folder.clone(), store.clone());
         let driving = Driving::start(Setup {
@@ -121,7 +121,9 @@ impl Flow {
             journal: Box::new(log),
             files: files.clone(),
             folder: folder.clone(),
-            executor: Box::new(move |report| Arc::new(Executors::new(Arc::new(closures), grace, report))),
+            executor: Box::new(move |report| {
+                Arc::new(Executors::with_secrets(Arc::new(closures), grace, secrets, report))
+            }),
             signals: signals.then(|| -> Box<dyn Fn() -> Stop + Send> {
                 Box::new(move || if cancel::is_asked(&asked) { Stop::Cancelled } else { Stop::Interrupted })
             }),

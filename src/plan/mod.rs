@@ -27,7 +27,7 @@ mod value;
 mod wait;
 pub(crate) mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -212,6 +212,21 @@ impl Plan {
             self.steps[id.index()] = step;
         }
         self.complete |= growth.complete;
+    }
+
+    /// The secrets that its steps use.
+    pub fn secrets_in_use(&self) -> BTreeSet<SmolStr> {
+        let mut used = BTreeSet::new();
+        if self.header.secrets.is_empty() {
+            return used;
+        }
+        let mut look = |value: &Value| value.each_secret(&mut |secret| used.extend([secret.name.clone()]));
+        self.header.settings.env.iter().for_each(|(_, value)| look(value));
+        for step in &self.steps {
+            step.task.each_value(&mut look);
+            step.policy().each_value(&mut look);
+        }
+        used
     }
 
     /// The path of a step: `outer/inner[key]`. Anonymous groups add nothing to the paths of their children.
