@@ -13,28 +13,43 @@ use crate::exec::Secrets;
 use crate::lang::{Program, SharedHost};
 use crate::plan::check::warnings;
 use crate::plan::{Plan, StepId};
+use crate::state::breaker::Circuit;
 use crate::state::{Files, RunState};
 
+mod answer;
 mod cancel;
 mod closures;
 mod config;
+mod form;
 mod home;
+mod keep;
 mod resume;
+mod rollback;
 mod running;
 mod script;
+mod signal;
 mod start;
+mod taken;
 mod watch;
+mod who;
 
+pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
-pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
+pub use crate::state::Waits;
+pub use crate::store::{Addressee, Durability, Letter, RunFilter, RunSummary, Store, Verified};
+pub use answer::{Answering, Posted};
 pub use config::{Config, Receipts, Retention};
+pub use form::{expected, read_field};
 pub use home::home_for;
 pub use resume::ResumeOptions;
+pub use rollback::WayBack;
 pub use running::{Events, Running};
 pub use start::RunOptions;
+pub use taken::Taken;
 pub use watch::Watch;
+pub use who::who;
 
 /// How a [`Flow`] is opened. The default is what the command line does without options.
 #[derive(Clone)]
@@ -295,6 +310,28 @@ impl Flow {
                 Err(Diagnostic::new("flow::run::no_step", format!("{} steps are called `{name}`", several.len()))
                     .help(format!("say which: {}{more}", paths.join(", "))))
             }
+        }
+    }
+
+    /// The breakers that runs of this folder have declared, by name.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn breakers(&self) -> Result<Vec<(String, Circuit)>> {
+        match self.existing()? {
+            Some(store) => store.breakers(),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Closes a breaker, as if none of what it guards had failed. Gives its state before.
+    ///
+    /// # Errors
+    /// `flow::run::no_breaker` if there is none of this name, with the nearest. Then nothing was changed.
+    pub fn reset_breaker(&self, name: &str) -> Result<Circuit> {
+        match self.existing()? {
+            Some(store) => store.reset_breaker(name),
+            None => Err(crate::store::no_breaker(name, &[])),
         }
     }
 

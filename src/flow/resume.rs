@@ -9,9 +9,11 @@ use super::running::{Events, Running};
 use super::start::{Beginning, opened};
 use super::{Flow, Script, script};
 use crate::diag::{Diagnostic, Result};
+use crate::engine::drive::Attended;
 use crate::engine::numbering::Numbering;
 use crate::event::RunStatus;
 use crate::exec::end_marked;
+use crate::lang::Program;
 use crate::plan::Task;
 use crate::state::result::plain_text;
 use crate::state::{RunState, Status};
@@ -22,6 +24,8 @@ use crate::store::Store;
 pub struct ResumeOptions {
     /// As in [`super::RunOptions`].
     pub signals: bool,
+    /// As in [`super::RunOptions`].
+    pub attended: Attended,
     /// The script that the run is thought to be of; one of another file is refused. If its text has changed since, that is
     /// only told ([`Running::script_has_changed`]).
     pub script: Option<Script>,
@@ -55,14 +59,22 @@ impl Flow {
         }
         let pinned = pinned(&state, &store)?;
         let script_has_changed = options.script.as_ref().is_some_and(|script| script.text != pinned.text);
-        let program = self.compile(&pinned)?;
-        program.preload(pins(&state).iter().skip(1).map(|(name, _)| name.as_str()))?;
+        let program = pinned_program(self, &state, &store)?;
         end_leftovers(&state);
         let (args, complete, printed) = (state.created.args.clone(), state.plan.complete, state.printed.len());
         let numbering = Numbering::of(past.iter().map(|record| &*record.event));
         let closures = Kept::new(program.clone(), store);
         let opening = vec![opened()];
-        let begin = Beginning { log, past, state, opening, numbering, closures, signals: options.signals };
+        let begin = Beginning {
+            log,
+            past,
+            state,
+            opening,
+            numbering,
+            closures,
+            signals: options.signals,
+            attended: options.attended,
+        };
         let (mut running, events) = self.drive(begin)?;
         running.script_has_changed = script_has_changed;
         let way = running.way();
@@ -146,6 +158,13 @@ fn pinned(state: &RunState, store: &Store) -> Result<Script> {
     let text: Arc<str> = texts.get(name).cloned().ok_or_else(missing)?;
     let path = (state.created.file != "-").then(|| PathBuf::from(&state.created.file));
     Ok(Script { name: name.clone(), path, text, pinned: Some(texts) })
+}
+
+/// The script of a run with its modules, as they were, compiled.
+pub(super) fn pinned_program(flow: &Flow, state: &RunState, store: &Store) -> Result<Program> {
+    let program = flow.compile(&pinned(state, store)?)?;
+    program.preload(pins(state).iter().skip(1).map(|(name, _)| name.as_str()))?;
+    Ok(program)
 }
 
 /// Ends processes of attempts that were going on when the process before died: they will be made again.

@@ -6,12 +6,14 @@
 //!
 //! This is the only room that knows SQL, and it knows nothing of what an event means beyond `projection`.
 
+mod breakers;
 mod chain;
 mod connect;
 mod durations;
 mod failure;
 mod folder;
 mod id;
+mod inbox;
 mod lock;
 mod log;
 mod projection;
@@ -30,7 +32,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
+pub use breakers::no_breaker;
 pub use id::new_run_id;
+pub use inbox::{Addressee, Letter};
 pub use log::RunLog;
 pub use projection::Counts;
 pub use runs::{RunFilter, RunSummary};

@@ -1,9 +1,14 @@
 //! The table of runs.
 
-use super::look::{columns, run_tone};
+use super::Look;
+use super::look::run_tone;
+use super::table::table;
 use super::time::{Clock, duration};
-use super::{Look, Tone};
 use crate::event::RunStatus;
+use crate::plan::wording::list;
+
+/// Steps that are named in a line.
+const NAMES: usize = 2;
 
 /// One run in the table.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,8 @@ pub struct RunLine {
     pub ended: usize,
     /// Of them, those that failed.
     pub failed: usize,
+    /// The steps that it waits for, if nobody works on it until they are answered.
+    pub waits_for: Vec<String>,
 }
 
 /// A table, one line a run; a text says so if there is none. Rows stay whole at any width: they can be cut by the terminal.
@@ -31,43 +38,26 @@ pub fn runs(lines: &[RunLine], clock: &Clock, look: Look) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let mut rows = vec![["RUN", "WORKFLOW", "STATUS", "STEPS", "TOOK", "STARTED"].map(str::to_owned)];
+    let mut rows = vec![["RUN", "WORKFLOW", "STATUS", "STEPS", "TOOK", "STARTED"].map(str::to_owned).to_vec()];
     for line in lines {
         let mut steps = format!("{}/{}", line.ended, line.total);
         if line.failed > 0 {
             steps.push_str(&format!(" ({} failed)", line.failed));
         }
-        rows.push([
+        let waits = match line.waits_for.as_slice() {
+            [] => String::new(),
+            steps => format!(" {} waits for {}", if look.unicode { "·" } else { "-" }, list(steps, NAMES)),
+        };
+        rows.push(vec![
             line.run.clone(),
             line.workflow.clone(),
-            line.status.name().to_owned(),
+            format!("{}{waits}", line.status.name()),
             steps,
             duration(line.duration_ms),
             clock.ago(line.started_at),
         ]);
     }
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(columns(cell));
-        }
-    }
-    let mut text = String::new();
-    for (n, row) in rows.iter().enumerate() {
-        for (column, cell) in row.iter().enumerate() {
-            let painted = match (n, column) {
-                (0, _) => look.paint(Tone::Faint, cell),
-                (_, 2) => look.paint(run_tone(lines[n - 1].status), cell),
-                _ => cell.clone(),
-            };
-            text.push_str(&painted);
-            if column + 1 < row.len() {
-                text.push_str(&" ".repeat(widths[column] - columns(cell) + 2));
-            }
-        }
-        text.push('\n');
-    }
-    text
+    table(&rows, look, |row, column| (column == 2).then(|| run_tone(lines[row].status)))
 }
 
 #[cfg(test)]
@@ -86,6 +76,7 @@ mod tests {
             total: 12,
             ended: 5,
             failed,
+            waits_for: Vec::new(),
         };
         let lines =
             [line("r1", "deploy", RunStatus::Failed, 2, 61_000), line("r10", "配置", RunStatus::Running, 0, 1_000)];
@@ -97,5 +88,9 @@ mod tests {
              r10  配置      running  5/12             4.3s  just now\n"
         );
         assert_eq!(runs(&[], &Clock::utc(now), Look::PLAIN), "");
+
+        let waits_for = ["gate", "deployed", "upload"].map(String::from).to_vec();
+        let paused = [RunLine { waits_for, ..line("r1", "deploy", RunStatus::Paused, 0, 1_000) }];
+        assert!(runs(&paused, &Clock::utc(now), Look::PLAIN).contains("  paused · waits for gate and 2 more  "));
     }
 }
