@@ -220,6 +220,11 @@ pub const CODES: &[Code] = &[
         "A step stands where a value is needed.",
         Some("let t = sh(\"test\", \"make test\");\nt == \"passed\";"),
     ),
+    usage(
+        "flow::lang::secret",
+        "A secret stands where it would become text, or be looked at.",
+        Some("sh(\"push\", `curl -H \"X-Token: ${secret(\"TOKEN\")}\" https://example.com`);"),
+    ),
     usage("flow::lang::not_a_step", "Something else stands where a step is needed.", Some("chain([\"make test\"]);")),
     usage(
         "flow::lang::not_a_flow",

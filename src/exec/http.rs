@@ -10,14 +10,15 @@ use tokio::time::timeout;
 
 use crate::event::{Failure, FailureKind, Outcome};
 use crate::plan::{Class, Http, Parse};
-use crate::state::result::shorten;
 
 use super::Job;
 use super::capture::Logs;
 use super::running::Running;
+use super::secrets::Secrets;
 use answer::Answer;
 use client::Clients;
 use request::Request;
+use value::Values;
 
 mod answer;
 mod client;
@@ -31,19 +32,25 @@ mod upload;
 mod value;
 
 /// What the requests of a run share: connections, and the thread that looks after them. A run without requests has none.
-#[derive(Default)]
 pub(super) struct Requests {
+    secrets: Arc<Secrets>,
     runtime: Mutex<Option<Arc<Runtime>>>,
     clients: Clients,
 }
 
 impl Requests {
+    /// With these secrets.
+    pub fn with(secrets: Arc<Secrets>) -> Self {
+        Requests { secrets, runtime: Mutex::default(), clients: Clients::default() }
+    }
+
     /// Makes the attempt and waits for its end. Blocks.
     pub fn make(&self, http: &Http, job: &Job, running: &Running) -> Result<Outcome, Failure> {
-        let request = Request::of(http, job)?;
-        let shown = shown(&request);
-        let mut answer = Answer::new(Logs::of(job)?);
-        let secrets = request.secrets.clone();
+        let masked = self.secrets.of_run(&job.site.hidden);
+        let mut request = Request::of(http, &Values { job, secrets: &self.secrets })?;
+        let (shown, mask) = (request.shown.clone(), std::mem::take(&mut request.mask));
+        let logs = Logs::of(job)?;
+        let mut answer = Answer::new(&logs, masked, &mask);
         let runtime = self.runtime()?;
         let client = self.clients.get(http.connect_ms)?;
         let key = (job.step, job.attempt);
@@ -61,7 +68,9 @@ impl Requests {
         });
         running.request_ended(key);
         let parse = job.policy.as_ref().map_or(Parse::Auto, |policy| policy.parse);
-        Ok(answer.outcome(http, parse, &shown, result.err(), &|text| value::without(&secrets, text)))
+        let mut outcome = answer.outcome(http, parse, &shown, result.err());
+        mask.outcome(&mut outcome);
+        Ok(outcome)
     }
 
     fn runtime(&self) -> Result<Arc<Runtime>, Failure> {
@@ -88,12 +97,6 @@ impl Requests {
             runtime.shutdown_background();
         }
     }
-}
-
-/// `GET https://example.org/path`: without the query, in which there may be keys.
-fn shown(request: &Request) -> String {
-    let url = &request.url;
-    format!("{} {}://{}{}", request.method, url.scheme(), trouble::address(url), shorten(url.path(), 100))
 }
 
 fn by_us(shown: &str) -> Failure {

@@ -25,6 +25,7 @@ mod program;
 mod reference;
 mod requests;
 mod script;
+mod secret;
 mod session;
 mod texts;
 mod untrusted;

@@ -9,7 +9,7 @@ use super::handle::{Pending, Step};
 use super::options::{self, Options, wrong};
 use super::session::Session;
 use crate::diag::{Diagnostic, Span, did_you_mean, nearest};
-use crate::plan::{Http, HttpBody, Json, METHODS, Value, check_url};
+use crate::plan::{Http, HttpBody, Json, METHODS, SecretRef, Value, check_url};
 
 /// Headers that follow from the body.
 const OURS: [&str; 2] = ["content-length", "transfer-encoding"];
@@ -80,10 +80,10 @@ fn method(text: &str, span: Span) -> Result<SmolStr, Fault> {
 }
 
 fn url(session: &mut Session, given: &Dynamic, what: &str, span: Span) -> Result<Value, Fault> {
-    if !(given.is_string() || given.is::<Pending>() || given.is::<Step>()) {
+    if !(given.is_string() || given.is::<Pending>() || given.is::<Step>() || given.is::<SecretRef>()) {
         return Err(wrong(what, "a text", given, span));
     }
-    let value = to_value(session, given, Steps::AsOutput, span)?;
+    let value = to_value(session, given, Steps::OrSecrets, span)?;
     // Where results stand in it, something that fits anywhere: also a port. A result at its beginning may be anything.
     let text = match &value {
         Value::Plain(Json::String(text)) => text.clone(),
@@ -104,7 +104,7 @@ fn url(session: &mut Session, given: &Dynamic, what: &str, span: Span) -> Result
 /// A map of values.
 fn pairs(session: &mut Session, given: &Dynamic, what: &str, span: Span) -> Result<Vec<(String, Value)>, Fault> {
     let map = given.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong(what, "a map", given, span))?;
-    map.iter().map(|(key, value)| Ok((key.to_string(), to_value(session, value, Steps::AsOutput, span)?))).collect()
+    map.iter().map(|(key, value)| Ok((key.to_string(), to_value(session, value, Steps::OrSecrets, span)?))).collect()
 }
 
 fn header(name: &str, value: &Value, span: Span) -> Result<(), Fault> {
@@ -141,7 +141,9 @@ fn body(session: &mut Session, options: &mut Options, span: Span) -> Result<Opti
     if key == "form" {
         return Ok(Some(HttpBody::Form(pairs(session, &value, "`form` of http", span)?)));
     }
-    let plain = to_value(session, &value, Steps::AsOutput, span)?;
+    // The name of a file is shown in messages.
+    let steps = if key == "file" { Steps::AsOutput } else { Steps::OrSecrets };
+    let plain = to_value(session, &value, steps, span)?;
     Ok(Some(match key {
         "json" => HttpBody::Json(plain),
         "body" if value.is_map() || value.is_array() => {

@@ -5,5 +5,6 @@ mod bench;
 mod redirects;
 mod refused;
 mod requests;
+mod secrets;
 mod server;
 mod trouble;

@@ -10,7 +10,9 @@ use serde_json::Map;
 use super::retry_after;
 use crate::event::{Failure, FailureKind, Outcome, Output};
 use crate::exec::capture::{Captured, Logs, store_failure};
+use crate::exec::mask::{Mask, Masking};
 use crate::exec::output;
+use crate::exec::secrets::Secrets;
 use crate::plan::{Http, Json, Parse, unit};
 use crate::state::result::shorten;
 
@@ -18,13 +20,23 @@ use crate::state::result::shorten;
 const QUOTED: usize = 200;
 
 /// An answer, as far as it has come.
-pub(super) struct Answer {
-    logs: Logs,
+pub(super) struct Answer<'a> {
+    logs: &'a Logs,
+    /// What is masked in its body, if anything is.
+    masked: Option<Masked<'a>>,
     head: Option<Head>,
     file: Option<File>,
-    bytes: u64,
-    /// The beginning of the body.
+    /// Bytes of its body so far.
+    came: u64,
+    written: u64,
+    /// The beginning of the body, as it was written.
     begin: Vec<u8>,
+}
+
+/// The body is masked twice: for the secrets of the run, and for what the request alone hides.
+struct Masked<'a> {
+    secrets: (Masking, &'a Secrets),
+    own: (Masking, &'a Mask),
 }
 
 struct Head {
@@ -33,9 +45,12 @@ struct Head {
     url: Url,
 }
 
-impl Answer {
-    pub fn new(logs: Logs) -> Self {
-        Answer { logs, head: None, file: None, bytes: 0, begin: Vec::new() }
+impl<'a> Answer<'a> {
+    /// `secrets`: what is masked, if anything is, and with them what `own` hides.
+    pub fn new(logs: &'a Logs, secrets: Option<&'a Secrets>, own: &'a Mask) -> Self {
+        let masked =
+            secrets.map(|secrets| Masked { secrets: (Masking::default(), secrets), own: (Masking::default(), own) });
+        Answer { logs, masked, head: None, file: None, came: 0, written: 0, begin: Vec::new() }
     }
 
     /// The head is there. `url`: whose answer it is.
@@ -45,62 +60,71 @@ impl Answer {
 
     /// Bytes of its body so far.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.came
     }
 
     /// A piece of its body.
     pub fn take(&mut self, piece: &[u8], http: &Http, shown: &str) -> Result<(), Failure> {
-        let room = usize::try_from(http.max_body.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
+        let room = usize::try_from(http.max_body.saturating_sub(self.came)).unwrap_or(usize::MAX);
         let fits = &piece[..piece.len().min(room)];
-        self.write(fits).map_err(|error| store_failure("write", &self.logs.path("out"), &error))?;
+        self.came += fits.len() as u64;
+        self.write(fits, false)?;
         if fits.len() < piece.len() { Err(too_much(http, shown)) } else { Ok(()) }
     }
 
-    fn write(&mut self, piece: &[u8]) -> std::io::Result<()> {
-        if piece.is_empty() {
+    /// Writes what is certain to hold no secret. `last`: nothing will follow.
+    fn write(&mut self, piece: &[u8], last: bool) -> Result<(), Failure> {
+        let Some(Masked { secrets, own }) = &mut self.masked else { return self.append(piece) };
+        let mut once = Vec::with_capacity(piece.len() + 64);
+        secrets.0.take(&secrets.1.mask(), piece, last, &mut once);
+        let mut twice = Vec::with_capacity(once.len() + 64);
+        own.0.take(own.1, &once, last, &mut twice);
+        self.append(&twice)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if bytes.is_empty() {
             return Ok(());
         }
-        if self.file.is_none() {
-            self.file = Some(File::create(self.logs.path("out"))?);
-        }
-        if let Some(file) = &mut self.file {
-            file.write_all(piece)?;
-        }
-        self.bytes += piece.len() as u64;
+        let path = self.logs.path("out");
+        let mut write = || {
+            if self.file.is_none() {
+                self.file = Some(File::create(&path)?);
+            }
+            self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+        };
+        write().map_err(|error| store_failure("write", &path, &error))?;
+        self.written += bytes.len() as u64;
         let rest = (4 * QUOTED).saturating_sub(self.begin.len());
-        self.begin.extend(&piece[..piece.len().min(rest)]);
+        self.begin.extend(&bytes[..bytes.len().min(rest)]);
         Ok(())
     }
 
     /// What comes of it. `error`: why there is no more of it. Reads files, so it may take a while.
-    pub fn outcome(
-        self,
-        http: &Http,
-        parse: Parse,
-        shown: &str,
-        error: Option<Failure>,
-        mask: &dyn Fn(&str) -> String,
-    ) -> Outcome {
-        let mut outcome = Outcome::default();
-        let Some(head) = &self.head else { return Outcome { error, ..outcome } };
-        outcome.code = Some(i32::from(head.status.as_u16()));
-        outcome.fields = fields(head, mask);
-        // What the server said comes first: an error page that is too long is still an error page.
-        outcome.error = match http.expects(head.status.as_u16()) {
-            true => error,
-            false if error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled) => error,
-            false => Some(self.unexpected(head, shown, mask)),
+    pub fn outcome(mut self, http: &Http, parse: Parse, shown: &str, error: Option<Failure>) -> Outcome {
+        let rest = self.write(&[], true).err();
+        let Some(head) = &self.head else { return Outcome { error, ..Outcome::default() } };
+        let mut outcome = Outcome {
+            code: Some(i32::from(head.status.as_u16())),
+            fields: fields(head),
+            // What the server said comes first: an error page that is too long is still an error page.
+            error: match http.expects(head.status.as_u16()) {
+                true => error.or(rest),
+                false if error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled) => error,
+                false => Some(self.unexpected(head, shown)),
+            },
+            ..Outcome::default()
         };
         let mut keep = |failure: Failure| {
             outcome.error.get_or_insert(failure);
         };
-        if self.bytes == 0 {
+        if self.written == 0 {
             outcome.output = output::empty(parse, &mut |failure| keep(of_body(failure, head)));
             return outcome;
         }
-        match Captured::of(self.logs.name("out"), self.logs.path("out"), self.bytes) {
+        match Captured::of(self.logs.name("out"), self.logs.path("out"), self.written) {
             Ok(body) => {
-                outcome.output = read(&body, parse, &self.logs, head, &mut keep);
+                outcome.output = read(&body, parse, self.logs, head, &mut keep);
                 outcome.stdout = Some(body.log);
             }
             Err(error) => keep(store_failure("read", &self.logs.path("out"), &error)),
@@ -108,11 +132,11 @@ impl Answer {
         outcome
     }
 
-    fn unexpected(&self, head: &Head, shown: &str, mask: &dyn Fn(&str) -> String) -> Failure {
+    fn unexpected(&self, head: &Head, shown: &str) -> Failure {
         let status = head.status;
         let text = String::from_utf8_lossy(&self.begin);
         let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-        let begin = shorten(&mask(&words.collect::<Vec<_>>().join(" ")), QUOTED);
+        let begin = shorten(self.logs.quote(&words.collect::<Vec<_>>().join(" ")), QUOTED);
         let mut message = format!("`{shown}` was answered with {}", named(status));
         if !begin.is_empty() {
             message.push_str(&format!(": {begin}"));
@@ -152,7 +176,7 @@ pub(super) fn too_much(http: &Http, shown: &str) -> Failure {
         .help("`max_body: \"1GB\"` allows for more; long bodies go to a file and take no memory")
 }
 
-fn fields(head: &Head, mask: &dyn Fn(&str) -> String) -> Map<String, Json> {
+fn fields(head: &Head) -> Map<String, Json> {
     let mut headers = Map::new();
     for name in head.headers.keys() {
         let values = head.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -164,7 +188,7 @@ fn fields(head: &Head, mask: &dyn Fn(&str) -> String) -> Map<String, Json> {
     let _ = url.set_password(None);
     let mut fields = Map::new();
     fields.insert("http_status".into(), head.status.as_u16().into());
-    fields.insert("url".into(), mask(url.as_str()).into());
+    fields.insert("url".into(), url.as_str().into());
     fields.insert("headers".into(), headers.into());
     fields
 }

@@ -24,7 +24,7 @@ pub(super) async fn exchange(
     http: &Http,
     shown: &str,
     client: &Client,
-    answer: &mut Answer,
+    answer: &mut Answer<'_>,
 ) -> Result<(), Failure> {
     let pulse = Arc::new(Pulse::new());
     let quiet = Duration::from_millis(http.read_ms);

@@ -7,13 +7,15 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, Heade
 use reqwest::{Method, Url};
 use url::form_urlencoded;
 
+use super::trouble::address;
 use super::upload::Content;
-use super::value::Values;
+use super::value::{Values, is_secret};
 use crate::event::{Failure, FailureKind, Output};
+use crate::exec::mask::{Mask, SHORTEST};
 use crate::exec::{Job, stdin};
 use crate::plan::{self, Http, HttpBody, Json, Value};
+use crate::state::Body;
 use crate::state::result::{kind_of, plain_text, shorten};
-use crate::state::{Body, resolve};
 
 /// The header that tells a server that two requests are one and the same.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -27,54 +29,72 @@ pub(super) struct Request {
     pub body: Option<Content>,
     /// Does the body hold a secret?
     pub secret_body: bool,
-    /// All secrets in it, which nothing that is shown may hold.
-    pub secrets: Vec<String>,
+    /// For messages: `GET https://example.org/path`, without the query, in which there may be keys.
+    pub shown: String,
+    /// Hides what a server that is asked by a secret URL sees of that: its path, and who asks.
+    pub mask: Mask,
 }
 
 impl Request {
     /// Reads files and long results, so it may take a while.
-    pub fn of(http: &Http, job: &Job) -> Result<Self, Failure> {
-        let mut values = Values::of(job);
+    pub fn of(http: &Http, values: &Values) -> Result<Self, Failure> {
         let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| {
             Failure::new(FailureKind::Input, format!("`{}` is not a method of HTTP", http.method))
                 .help("`GET`, `POST`, `PUT`, `PATCH`, `DELETE`, …")
         })?;
-        let url = url(http, job, &mut values)?;
+        let url = url(http, values)?;
+        let shown = shown(&method, &url, is_secret(&http.url));
+        let mask = if is_secret(&http.url) { mask(&url) } else { Mask::default() };
         let mut headers = HeaderMap::new();
         for (name, value) in &http.headers {
-            let before = values.revealed.len();
             // `()` is no value, in headers as in queries and forms: what is optional is left out.
             let json = values.json(value)?;
             if !json.is_null() {
-                let (name, value) = header(name, &plain_text(&json), values.revealed.len() > before)?;
+                let (name, value) = header(name, &plain_text(&json), is_secret(value))?;
                 headers.append(name, value);
             }
         }
-        let before = values.revealed.len();
-        let body = body(http, job, &mut values)?;
-        let secret_body = values.revealed.len() > before;
-        if let Some((_, Some(kind))) = &body {
+        let body = body(http, values)?;
+        if let Some((_, kind)) = &body {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
-        }
-        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("flow/", env!("CARGO_PKG_VERSION"))));
-        if http.idempotency_key && !headers.contains_key(IDEMPOTENCY_KEY) {
-            let (name, value) = header(IDEMPOTENCY_KEY.as_str(), &ascii(&job.key()), false)?;
-            headers.insert(name, value);
-        }
-        if body.is_none() && matches!(method, Method::POST | Method::PUT | Method::PATCH) {
+        } else if matches!(method, Method::POST | Method::PUT | Method::PATCH) {
             // Servers wait for a body, or refuse, unless they are told that there is none (RFC 9110, section 8.6).
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let body = body.map(|(body, _)| body);
-        Ok(Request { method, url, headers, body, secret_body, secrets: values.revealed })
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("flow/", env!("CARGO_PKG_VERSION"))));
+        if http.idempotency_key && !headers.contains_key(IDEMPOTENCY_KEY) {
+            let (name, value) = header(IDEMPOTENCY_KEY.as_str(), &ascii(&values.job.key()), false)?;
+            headers.insert(name, value);
+        }
+        let secret_body = match &http.body {
+            None => false,
+            Some(HttpBody::Json(value) | HttpBody::Text(value) | HttpBody::File(value)) => is_secret(value),
+            Some(HttpBody::Form(fields)) => fields.iter().any(|(_, value)| is_secret(value)),
+        };
+        Ok(Request { method, url, headers, body: body.map(|(body, _)| body), secret_body, shown, mask })
     }
 }
 
-fn url(http: &Http, job: &Job, values: &mut Values) -> Result<Url, Failure> {
-    let text = plain_text(&resolve(&http.url, &job.inputs)?);
-    let mut url = plan::check_url(text.trim()).map_err(|error| {
-        let failure = Failure::new(FailureKind::Input, error.message);
-        failure.help(error.help.unwrap_or_else(|| "a URL looks like `https://example.org/path`".into()))
+/// Of a secret URL only the host.
+fn shown(method: &Method, url: &Url, secret: bool) -> String {
+    let path = if secret { "/…".to_owned() } else { shorten(url.path(), 100) };
+    format!("{method} {}://{}{path}", url.scheme(), address(url))
+}
+
+fn mask(url: &Url) -> Mask {
+    let path = url[url::Position::BeforePath..url::Position::AfterQuery].trim_start_matches('/').to_owned();
+    let password = url.password().unwrap_or_default().to_owned();
+    let user = format!("{}:{password}", url.username());
+    Mask::of([path, password, user].iter().map(String::as_str).filter(|part| part.len() >= SHORTEST))
+}
+
+fn url(http: &Http, values: &Values) -> Result<Url, Failure> {
+    let text = plain_text(&values.json(&http.url)?);
+    let mut url = plan::check_url(text.trim()).map_err(|error| match is_secret(&http.url) {
+        true => Failure::new(FailureKind::Input, "the URL, which is a secret, is no URL of `http` or `https`")
+            .help("a URL looks like `https://example.org/path`; what stands around it is not part of it"),
+        false => Failure::new(FailureKind::Input, error.message)
+            .help(error.help.unwrap_or_else(|| "a URL looks like `https://example.org/path`".into())),
     })?;
     if !http.query.is_empty() {
         let query = fields(&http.query, values)?;
@@ -84,7 +104,7 @@ fn url(http: &Http, job: &Job, values: &mut Values) -> Result<Url, Failure> {
 }
 
 /// Names and values. A list gives its name once for each item.
-fn fields(given: &[(String, Value)], values: &mut Values) -> Result<Vec<(String, String)>, Failure> {
+fn fields(given: &[(String, Value)], values: &Values) -> Result<Vec<(String, String)>, Failure> {
     let mut fields = Vec::with_capacity(given.len());
     for (name, value) in given {
         match values.json(value)? {
@@ -122,15 +142,16 @@ fn ascii(text: &str) -> String {
 }
 
 /// The body, and the content type that it has if the script names none.
-fn body(http: &Http, job: &Job, values: &mut Values) -> Result<Option<(Content, Option<&'static str>)>, Failure> {
+fn body(http: &Http, values: &Values) -> Result<Option<(Content, &'static str)>, Failure> {
+    let job = values.job;
     Ok(Some(match &http.body {
         None => return Ok(None),
         Some(HttpBody::Json(value)) => match long_output(value, job, true) {
-            Some(content) => (content, Some("application/json")),
-            None => (Content::Bytes(values.json(value)?.to_string().into()), Some("application/json")),
+            Some(content) => (content, "application/json"),
+            None => (Content::Bytes(values.json(value)?.to_string().into()), "application/json"),
         },
         Some(HttpBody::Text(value)) => match long_output(value, job, false) {
-            Some(content) => (content, Some("text/plain; charset=utf-8")),
+            Some(content) => (content, "text/plain; charset=utf-8"),
             None => {
                 let value = values.json(value)?;
                 if matches!(value, Json::Object(_) | Json::Array(_)) {
@@ -138,14 +159,14 @@ fn body(http: &Http, job: &Job, values: &mut Values) -> Result<Option<(Content, 
                     return Err(Failure::new(FailureKind::Input, message)
                         .help("`json: …` sends a value as JSON, `form: #{…}` sends fields"));
                 }
-                (Content::Bytes(plain_text(&value).into()), Some("text/plain; charset=utf-8"))
+                (Content::Bytes(plain_text(&value).into()), "text/plain; charset=utf-8")
             }
         },
         Some(HttpBody::Form(given)) => {
             let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields(given, values)?).finish();
-            (Content::Bytes(form.into()), Some("application/x-www-form-urlencoded"))
+            (Content::Bytes(form.into()), "application/x-www-form-urlencoded")
         }
-        Some(HttpBody::File(value)) => (file(value, job, values)?, Some("application/octet-stream")),
+        Some(HttpBody::File(value)) => (file(value, values)?, "application/octet-stream"),
     }))
 }
 
@@ -168,9 +189,9 @@ fn long_output(value: &Value, job: &Job, wanted: bool) -> Option<Content> {
     Some(Content::File(path, bytes - newline))
 }
 
-fn file(value: &Value, job: &Job, values: &mut Values) -> Result<Content, Failure> {
+fn file(value: &Value, values: &Values) -> Result<Content, Failure> {
     let name = plain_text(&values.json(value)?);
-    let path = job.cwd()?.join(&name);
+    let path = values.job.cwd()?.join(&name);
     let fail = |what: String| {
         Failure::new(FailureKind::Input, format!("the file `{}` cannot be sent: {what}", shorten(&name, 200)))
             .help(format!("it was looked for at `{}`; `.cwd(…)` names another folder", path.display()))

@@ -18,20 +18,21 @@ pub mod functions {
     /// `"2xx"`, `"200-299"`, or a list of those (200 to 299 where nothing is said); `max_body`, the longest answer
     /// (`"100MiB"`); `connect_timeout` (`"10s"`), `read_timeout`, the longest time in which nothing moves (`"30s"`), `timeout`,
     /// that of the whole request; `redirects`, how many are followed (10); `idempotency_key: true` sends a header
-    /// `Idempotency-Key` that is the same in all attempts of the step. Values may be results of steps; where a result
-    /// is `()`, the header or the field is left out; a list in `query` or `form` is sent as a field for each item.
+    /// `Idempotency-Key` that is the same in all attempts of the step. Values may be results of steps, and all but `file` may be
+    /// secrets; where a result is `()`, the header or the field is left out; a list in `query` or `form` is sent as a field for
+    /// each item.
     ///
     /// `output` is the body: JSON if the server says that it is, else as that of a process, and `.parse` says otherwise. `code` is
     /// the status. Further properties: `http_status`, `headers` (with names in small letters) and `url`, the last one
-    /// after redirects. Proxies come from the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`). Credentials are not sent
-    /// on to other hosts. Where `.retry` makes another attempt, it waits for as long as the server asks with `Retry-After`.
+    /// after redirects. Proxies come from the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`). Credentials and secrets are
+    /// not sent on to other hosts. Where `.retry` makes another attempt, it waits for as long as the server asks with `Retry-After`.
     ///
     /// ```rhai
     /// let build = sh("build", "echo 1.4.0");
     /// let health = http("health", "https://example.org/health").retry(3).timeout("1m");
     /// let deploy = http("deploy", #{
     ///     url: "https://example.org/api/deploys",
-    ///     headers: #{ "X-Team": "tools" },
+    ///     headers: #{ Authorization: secret("DEPLOY_TOKEN").prefix("Bearer ") },
     ///     json: #{ version: build.output, replicas: 3 },
     ///     expect: [200, 202, 409],
     ///     idempotency_key: true,
