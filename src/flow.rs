@@ -20,6 +20,7 @@ mod closures;
 mod config;
 mod home;
 mod keep;
+mod receipts;
 mod resume;
 mod rollback;
 mod running;
@@ -30,7 +31,10 @@ mod watch;
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
-pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
+pub use crate::state::receipt::Receipt;
+pub use crate::store::{
+    Durability, Found, Kept, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Store, Verified,
+};
 pub use config::{Config, Receipts, Retention};
 pub use home::home_for;
 pub use resume::ResumeOptions;

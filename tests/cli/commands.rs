@@ -71,6 +71,7 @@ fn help_shows_examples() {
         "resume",
         "cancel",
         "breakers",
+        "receipts",
         "verify",
         "docs",
         "completions",
