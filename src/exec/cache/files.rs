@@ -48,20 +48,56 @@ pub(super) fn matching(cwd: &Path, patterns: &[String]) -> Result<BTreeMap<Strin
             }
             continue;
         }
-        let full = Path::new(&Pattern::escape(&cwd.to_string_lossy())).join(pattern);
-        let paths = glob::glob_with(&full.to_string_lossy(), MATCH)
-            .map_err(|error| format!("`{pattern}` is not a pattern of files: {}", error.msg))?;
-        for path in paths {
-            let path =
-                path.map_err(|error| format!("`{}` cannot be read: {}", error.path().display(), error.error()))?;
-            // A link to nowhere is no file.
-            if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_dir()) {
-                take(path, false)?;
-            }
+        for path in wild(cwd, pattern)? {
+            take(path, false)?;
         }
     }
     for name in absent {
         found.insert(name, None);
+    }
+    Ok(found)
+}
+
+/// The files that match a pattern. Where it reaches into folders at any depth (`**`), links to folders are not followed:
+/// they may lead around in a circle.
+fn wild(cwd: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let plain = parts.iter().take_while(|part| !part.contains(['*', '?', '['])).count();
+    let mut base = if pattern.starts_with('/') { PathBuf::from("/") } else { cwd.to_owned() };
+    base.extend(&parts[..plain]);
+    let compiled = Pattern::new(&parts[plain..].join("/"))
+        .map_err(|error| format!("`{pattern}` is not a pattern of files: {}", error.msg))?;
+    let anywhere = parts.contains(&"**");
+    let hidden = parts[plain..].iter().any(|part| part.starts_with('.'));
+    let (mut found, mut open) = (Vec::new(), vec![(PathBuf::new(), parts.len() - plain)]);
+    while let Some((folder, depth)) = open.pop() {
+        let entries = match fs::read_dir(base.join(&folder)) {
+            Ok(entries) => entries,
+            // One that is not there, or is gone meanwhile, has no files.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+            Err(error) => return Err(format!("`{}` cannot be read: {error}", base.join(&folder).display())),
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if !hidden && name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let path = folder.join(name);
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let is_folder = match entry.file_type() {
+                Ok(kind) if !is_link => kind.is_dir(),
+                _ => fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()),
+            };
+            if is_folder {
+                if anywhere && !is_link {
+                    open.push((path, depth));
+                } else if !anywhere && depth > 1 {
+                    open.push((path, depth - 1));
+                }
+            } else if compiled.matches_path_with(&path, MATCH) && (!is_link || entry.path().exists()) {
+                found.push(base.join(path));
+            }
+        }
     }
     Ok(found)
 }
@@ -168,7 +204,7 @@ mod tests {
         std::os::unix::fs::symlink("nowhere", cwd.join("f.rs")).expect("a link");
         std::os::unix::fs::symlink("..", cwd.join("src/around")).expect("a link");
         assert_eq!(names(&cwd, &["**/*.rs"]), ["d.rs", "src/a.rs", "src/deep/b.rs"]);
-        assert_eq!(names(&cwd, &["*.rs", "e.txt", "./d.rs", "g"]), ["./d.rs", "d.rs", "e.txt", "g?"]);
+        assert_eq!(names(&cwd, &["*.rs", "e.txt", "./d.rs", "g"]), ["d.rs", "e.txt", "g?"]);
         assert_eq!(names(&cwd, &["src"]), ["src/.hidden.rs", "src/a.rs", "src/deep/b.rs"]);
         assert_eq!(names(&cwd, &["src/.*", "x/*", "[a-e].rs"]), ["d.rs", "src/.hidden.rs"]);
         assert_eq!(names(&cwd, &[cwd.join("d.rs").to_str().expect("text")]), ["d.rs"]);
