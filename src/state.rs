@@ -17,8 +17,10 @@ pub mod breaker;
 pub mod cached;
 pub mod checkpoint;
 pub mod result;
+mod waits;
 
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
+pub use waits::Waits;
 
 /// Everything that is known of a run.
 #[derive(Clone, Debug, Default)]

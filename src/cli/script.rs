@@ -86,7 +86,8 @@ pub fn run(script: &Script, begin: Begin, options: &Options, resume: Option<&str
     match unfinished {
         Some(run) => follow::resume(&flow, &run, Some(script), args, options),
         None => {
-            let start = RunOptions { args, max_parallel: begin.max_parallel, signals: true, ..RunOptions::default() };
+            let (max_parallel, attended) = (begin.max_parallel, options.attended());
+            let start = RunOptions { args, max_parallel, attended, signals: true, ..RunOptions::default() };
             follow::start(&flow, script, start, options)
         }
     }

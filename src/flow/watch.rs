@@ -33,6 +33,11 @@ impl Flow {
 }
 
 impl Watch {
+    /// Will there be further events, as far as can be told now?
+    pub fn goes_on(&self) -> bool {
+        !self.over && self.store.is_alive(&self.run)
+    }
+
     /// The next event if it is there already.
     ///
     /// # Errors

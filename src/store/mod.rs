@@ -14,6 +14,7 @@ mod durations;
 mod failure;
 mod folder;
 mod id;
+mod inbox;
 mod lock;
 mod log;
 mod projection;
@@ -34,6 +35,7 @@ use rusqlite::Connection;
 
 pub use breakers::no_breaker;
 pub use id::new_run_id;
+pub use inbox::{Addressee, Letter};
 pub use log::RunLog;
 pub use projection::Counts;
 pub use runs::{RunFilter, RunSummary};

@@ -158,6 +158,8 @@ impl Story<'_> {
                 Event::Finished { step, attempt, outcome } if *step == id => {
                     self.attempt(id, *attempt, begun, record.at, outcome);
                 }
+                Event::Waiting { step, what, .. } if *step == id => self.asked(id, record, what),
+                Event::Answered { step, answer } if *step == id => self.answered(id, answer),
                 Event::Interrupted { step, attempt } if *step == id => {
                     let at = why.clock.time(record.at);
                     self.line(&format!(
