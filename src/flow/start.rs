@@ -120,7 +120,7 @@ impl Flow {
         let shared = Arc::new(Shared::new(store.clone(), &run, &state.created.workflow));
         // What is kept in memory alone cannot be found by another run.
         let results: Option<Arc<dyn Results>> = if self.is_kept() { Some(shared.clone()) } else { None };
-        let keep = Keep { breakers: Some(shared.clone()), results };
+        let keep = Keep { breakers: Some(shared.clone()), results, secrets: self.secrets()? };
         let driving = Driving::start(Setup {
             state,
             opening,

@@ -44,6 +44,12 @@ pub(super) fn of(job: &Job, closures: &dyn Closures) -> Result<(Parts, Vec<PathB
         parts.add("standard input", hashing.stdin()?);
     }
     parts.add_piece("working directory", super::cwd(job)?.as_os_str().as_encoded_bytes());
+    if job.site.hides() {
+        // What was made where less was masked is not taken where it would be.
+        let mut names = Pieces::default();
+        job.site.hidden.names().iter().for_each(|name| names.add(&**name));
+        parts.add("list of secrets", names.hash());
+    }
     let Some(policy) = policy else { return Ok((parts, files)) };
     parts.add_piece("`parse`", serde_json::to_vec(&policy.parse).unwrap_or_default());
     if let Some(validate) = policy.validate.as_deref() {
