@@ -60,7 +60,7 @@ pub(super) fn whole_output(value: &Value) -> Option<StepId> {
 }
 
 /// The file in which a process, or the last one of a group, wrote its output.
-fn written(result: &StepResult) -> Option<&Log> {
+pub(super) fn written(result: &StepResult) -> Option<&Log> {
     match &result.body {
         Body::Task => {
             let outcome = result.outcome.as_ref()?;

@@ -7,6 +7,7 @@
 //! This is the only room that knows SQL, and it knows nothing of what an event means beyond `projection`.
 
 mod breakers;
+mod cache;
 mod chain;
 mod connect;
 mod durations;
@@ -18,6 +19,7 @@ mod lock;
 mod log;
 mod projection;
 mod read;
+mod receipts;
 mod rows;
 mod runs;
 mod sources;
@@ -37,8 +39,9 @@ pub use id::new_run_id;
 pub use inbox::{Addressee, Letter};
 pub use log::RunLog;
 pub use projection::Counts;
+pub use receipts::{ReceiptFilter, Receipts};
 pub use runs::{RunFilter, RunSummary};
-pub use verify::Verified;
+pub use verify::{Found, Kept, Verified};
 
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Created, Event, Record};
@@ -179,18 +182,18 @@ impl Store {
         self.inner.run(run)?;
         let folder = self.run_folder(run);
         let lock = self.lock(run, &folder)?;
-        let (row, checked) = self.inner.checked(run)?;
-        let Some(first) = checked.records.first().cloned() else {
+        let (row, checked, records) = self.inner.checked(run)?;
+        let Some(first) = records.first().cloned() else {
             return Err(read::tampered(run, format!("the log of run `{run}` is empty")));
         };
         let chain = Chain {
             number: row.number,
-            next: checked.records.len() as u64,
+            next: checked.events,
             head: checked.head,
             projection: checked.projection,
             failed: None,
         };
-        Ok((self.log(run.to_owned(), folder, lock, chain, first), checked.records))
+        Ok((self.log(run.to_owned(), folder, lock, chain, first), records))
     }
 
     fn log(&self, run: String, folder: PathBuf, lock: RunLock, chain: Chain, first: Record) -> RunLog {
