@@ -22,11 +22,13 @@ mod resume;
 mod running;
 mod script;
 mod start;
+mod takeup;
 mod watch;
 
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
+pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
 pub use config::{Config, Receipts, Retention};
 pub use home::home_for;

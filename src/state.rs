@@ -3,6 +3,7 @@
 //! [`RunState::apply`] drives the live run, resume, the command line's status and every page. It decides nothing: it
 //! only writes down what an event says. What follows from the state is the machine's business.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::event::{
 use crate::plan::{OnError, Plan, StepId, Task};
 
 pub mod result;
+pub mod takeup;
 
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
 
@@ -43,6 +45,8 @@ pub struct RunState {
     pub latest_at: u64,
     /// What the script printed while the plan was built.
     pub printed: String,
+    /// Attempts begun of steps that an edited script had no more, by path: should they come back, they count on.
+    pub gone: BTreeMap<String, u32>,
 }
 
 /// Status of a step.
@@ -173,8 +177,10 @@ impl RunState {
         match event {
             Event::Created(created) => self.created = (**created).clone(),
             Event::Planned { of, growth } => {
+                let new = self.steps.len()..self.plan.steps.len() + growth.steps.len();
                 Arc::make_mut(&mut self.plan).grow((**growth).clone());
                 self.steps.resize_with(self.plan.steps.len(), StepState::default);
+                self.count_on(new);
                 if let Some(group) = of {
                     self.steps[group.index()].expansions += 1;
                 }
@@ -251,9 +257,11 @@ impl RunState {
             Event::Reset { steps, retired, why } => {
                 self.reset(steps);
                 self.retire(retired);
-                if let ResetWhy::Rollback(_) = why {
+                if let ResetWhy::Rollback(_) | ResetWhy::From(_) = why {
                     self.rolling_back = None;
                     self.stopping = None;
+                    self.judge_handled();
+                    self.reopen();
                 }
             }
             Event::RollingBack(back) => {
@@ -274,9 +282,41 @@ impl RunState {
         for id in steps {
             again[id.index()] = true;
             let step = &mut self.steps[id.index()];
-            *step = StepState { attempt: step.attempt, expansions: step.expansions, ..StepState::default() };
+            // A fan-out over nothing has no children that could be retired; it is asked again all the same.
+            let empty = matches!(&*self.plan.step(*id).task, Task::Each(each) if each.items.is_some() && each.children.is_empty());
+            let expansions = if empty { 0 } else { step.expansions };
+            *step = StepState { attempt: step.attempt, expansions, ..StepState::default() };
         }
         self.decisions.retain(|decided| !again[decided.step.index()]);
+    }
+
+    /// A run that was at its end is no more.
+    fn reopen(&mut self) {
+        if self.status.is_final() {
+            self.status = RunStatus::Paused;
+        }
+    }
+
+    /// Which failures were looked at, by the decisions that still hold.
+    fn judge_handled(&mut self) {
+        self.steps.iter_mut().for_each(|step| step.handled = false);
+        let looked_at = self.plan.header.looked_at.iter().copied();
+        let read = self.decisions.iter().flat_map(|decided| decided.saw.iter().filter(|saw| saw.handles));
+        for step in looked_at.chain(read.map(|saw| saw.step)) {
+            self.steps[step.index()].handled = true;
+        }
+    }
+
+    /// Steps that were in the plan once count on their attempts.
+    fn count_on(&mut self, new: std::ops::Range<usize>) {
+        if self.gone.is_empty() {
+            return;
+        }
+        for id in new.map(|id| StepId(id as u32)) {
+            let before = self.gone.get(&self.plan.path(id)).copied().unwrap_or(0);
+            let step = &mut self.steps[id.index()];
+            step.attempt = step.attempt.max(before);
+        }
     }
 
     /// They belong to the plan no more; their groups make others.
@@ -307,15 +347,34 @@ impl RunState {
             steps[id.index()] = before[old.index()].clone();
             moved.insert(*old, *id);
         }
-        for (id, old) in &new.again {
-            steps[id.index()].attempt = before[old.index()].attempt;
+        let mut known: Vec<bool> = vec![false; before.len()];
+        for (id, old) in new.kept.iter().chain(&new.again) {
+            let step = &mut steps[id.index()];
+            step.attempt = step.attempt.max(before[old.index()].attempt);
+            known[old.index()] = true;
+        }
+        for (id, step) in before.iter().enumerate().filter(|(id, step)| step.attempt > 0 && !known[*id]) {
+            let attempts = self.gone.entry(self.plan.path(StepId(id as u32))).or_default();
+            *attempts = step.attempt.max(*attempts);
         }
         self.steps = steps;
         self.plan = Arc::new((*new.plan).clone());
+        self.count_on(0..self.steps.len());
+        for (step, plan) in self.steps.iter_mut().zip(&self.plan.steps) {
+            step.expansions = match &*plan.task {
+                Task::Repeat(repeat) => repeat.children.len() as u32,
+                Task::Each(each) => u32::from(each.items.is_some() && !each.children.is_empty()),
+                Task::Workflow(workflow) => u32::from(workflow.expanded && !workflow.is_known()),
+                _ => 0,
+            };
+        }
         self.created.sources = new.sources.clone();
         self.created.file = new.file.clone();
         self.stopping = None;
         self.rolling_back = None;
+        self.reopen();
+        // The new script has printed anew.
+        self.printed.clear();
         let decisions = std::mem::take(&mut self.decisions);
         self.decisions = decisions
             .into_iter()
@@ -331,6 +390,7 @@ impl RunState {
                 Some(decided)
             })
             .collect();
+        self.judge_handled();
     }
 
     /// State of a step.

@@ -11,18 +11,26 @@ use crate::event::{Event, Log, Record, RunStatus, Stop};
 use crate::flow::{Events, Flow, ResumeOptions, RunOptions, Running, Script};
 use crate::state::RunState;
 use crate::view::progress::Progress;
-use crate::view::{Summary, json};
+use crate::view::{self, Summary, json};
 
 /// Longest time without a drawing.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Goes on with a run and shows it until it ends. Gives the exit code. `script`, `args`: what the run is thought to be of.
-pub fn resume(flow: &Flow, run: &str, script: Option<&Script>, args: Vec<(String, String)>, options: &Options) -> Done {
+/// Goes on with a run and shows it until it ends. Gives the exit code.
+pub fn resume(flow: &Flow, run: &str, resume: ResumeOptions, options: &Options) -> Done {
     let lines = options.events.as_deref().map(Lines::open).transpose()?;
     let earlier = flow.summary(run)?.events;
-    let resumed = flow.resume_watched(run, ResumeOptions { signals: true, script: script.cloned(), args })?;
+    let resumed = flow.resume_told(run, resume, |takeup| {
+        if !options.quiet {
+            out::tell(&view::takeup(takeup, out::messages_look()));
+        }
+    })?;
     if resumed.0.script_has_changed() && !options.quiet {
-        out::tell("the script has changed since this run began; the run goes on with the script of then\n");
+        out::tell(&format!(
+            "the script has changed since this run began; the run goes on with the script of then \
+             (`flow resume {} --with FILE` takes the new one)\n",
+            resumed.0.id()
+        ));
     }
     to_its_end(flow, resumed, earlier, lines, options)
 }

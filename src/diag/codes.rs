@@ -41,6 +41,17 @@ pub const CODES: &[Code] = &[
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
+    usage("flow::resume::nothing", "What failed in a run is to be tried again, but nothing failed.", None),
+    usage(
+        "flow::resume::gone",
+        "A run is to be taken up with another script, at a step that this script does not have.",
+        None,
+    ),
+    usage(
+        "flow::resume::rolling_back",
+        "A run that is being rolled back to a checkpoint is to be taken up at another point.",
+        None,
+    ),
     usage("flow::config::unreadable", "The project's `flow.toml` cannot be read: permissions, or it is no text.", None),
     usage("flow::config::syntax", "The project's `flow.toml` is not TOML.", None),
     usage("flow::config::unknown", "The project's `flow.toml` has a section or a key that does not exist.", None),

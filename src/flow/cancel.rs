@@ -26,7 +26,7 @@ impl Flow {
         let (log, records) = store.reopen(&run)?;
         let mut state = RunState::of(&records);
         if state.status.is_final() {
-            return Err(resume::over(&run, state.status));
+            return Err(resume::over(&run, state.status).help("`flow show` shows what it did"));
         }
         resume::end_leftovers(&state);
         let open = state.plan.ids().filter(|id| !state.step(*id).status.is_final());

@@ -16,6 +16,7 @@ mod reason;
 mod runs;
 mod show;
 mod summary;
+mod takeup;
 pub mod time;
 mod why;
 
@@ -26,6 +27,7 @@ pub use place::{is_secret, place};
 pub use runs::{RunLine, runs};
 pub use show::show;
 pub use summary::{LogPaths, Summary};
+pub use takeup::{takeup, takeup_json};
 pub use why::Why;
 
 /// What stands in the place of something that is not to be shown.
