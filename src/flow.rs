@@ -12,13 +12,16 @@ use crate::event::Record;
 use crate::lang::{Program, SharedHost};
 use crate::plan::check::warnings;
 use crate::plan::{Plan, StepId};
+use crate::state::breaker::Circuit;
 use crate::state::{Files, RunState};
 
 mod cancel;
 mod closures;
 mod config;
 mod home;
+mod keep;
 mod resume;
+mod rollback;
 mod running;
 mod script;
 mod start;
@@ -27,12 +30,14 @@ mod watch;
 
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
+pub use crate::exec::log_stem;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
 pub use config::{Config, Receipts, Retention};
 pub use home::home_for;
 pub use resume::ResumeOptions;
+pub use rollback::WayBack;
 pub use running::{Events, Running};
 pub use start::RunOptions;
 pub use watch::Watch;
@@ -282,6 +287,28 @@ impl Flow {
                 Err(Diagnostic::new("flow::run::no_step", format!("{} steps are called `{name}`", several.len()))
                     .help(format!("say which: {}{more}", paths.join(", "))))
             }
+        }
+    }
+
+    /// The breakers that runs of this folder have declared, by name.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn breakers(&self) -> Result<Vec<(String, Circuit)>> {
+        match self.existing()? {
+            Some(store) => store.breakers(),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Closes a breaker, as if none of what it guards had failed. Gives its state before.
+    ///
+    /// # Errors
+    /// `flow::run::no_breaker` if there is none of this name, with the nearest. Then nothing was changed.
+    pub fn reset_breaker(&self, name: &str) -> Result<Circuit> {
+        match self.existing()? {
+            Some(store) => store.reset_breaker(name),
+            None => Err(crate::store::no_breaker(name, &[])),
         }
     }
 

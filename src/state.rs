@@ -14,9 +14,13 @@ use crate::event::{
 };
 use crate::plan::{OnError, Plan, StepId, Task};
 
+pub mod breaker;
+pub mod checkpoint;
+mod lineage;
 pub mod result;
 pub mod takeup;
 
+pub use lineage::Lineage;
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
 
 /// Everything that is known of a run.
@@ -37,6 +41,8 @@ pub struct RunState {
     pub stopping: Option<Stop>,
     /// The run is on its way back to a checkpoint.
     pub rolling_back: Option<Box<RollBack>>,
+    /// The checkpoint to which the run has been rolled back since it was taken up.
+    pub rolled_back: Option<String>,
     /// Number of events so far.
     pub events: u64,
     /// Time of the first event and of the latest, in milliseconds since 1970.
@@ -190,6 +196,7 @@ impl RunState {
             }
             Event::Opened { .. } => {
                 self.status = RunStatus::Running;
+                self.rolled_back = None;
                 self.stopping = self.stopping.filter(|reason| *reason != Stop::Interrupted);
             }
             Event::Decided { step, branch, result, saw } => {
@@ -258,6 +265,10 @@ impl RunState {
                 self.reset(steps);
                 self.retire(retired);
                 if let ResetWhy::Rollback(_) | ResetWhy::From(_) = why {
+                    self.rolled_back = match why {
+                        ResetWhy::Rollback(name) => Some(name.clone()),
+                        _ => None,
+                    };
                     self.rolling_back = None;
                     self.stopping = None;
                     self.judge_handled();
@@ -396,6 +407,13 @@ impl RunState {
     /// State of a step.
     pub fn step(&self, id: StepId) -> &StepState {
         &self.steps[id.index()]
+    }
+
+    /// Is it to be shown among the steps of the run? What undoes a step is not before it is asked for, nor is what has
+    /// been made anew.
+    pub fn is_listed(&self, id: StepId) -> bool {
+        let step = self.plan.step(id);
+        !step.retired && (self.step(id).status != Status::Pending || self.plan.undo_of(id).is_none())
     }
 
     /// How a step looks to those that wait for it.

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use flow::event::{Created, Event, Record, RunStatus};
+use flow::event::{Created, Event, Failure, FailureKind, Outcome, Record, RunStatus};
+use flow::plan::{Breaker, Growth, Header, StepId};
+use flow::state::breaker::{Admission, Passer};
 use flow::store::{Durability, RunFilter, RunLog, Store};
 
 const ROLE: &str = "FLOW_TEST_ROLE";
@@ -56,6 +58,14 @@ fn as_a_child() {
                 }
             }
         }
+        "try" => {
+            let who = Passer { run: log.run().to_owned(), step: 0, attempt: 1 };
+            match store.admit("payments", &who).unwrap() {
+                Admission::Go => println!("\npassed"),
+                Admission::Try => println!("\ntries"),
+                Admission::Refused(..) => println!("\nrefused"),
+            }
+        }
         role => panic!("{role}"),
     }
 }
@@ -84,6 +94,39 @@ fn processes_write_at_once_on_a_database_that_they_create() {
         assert_eq!(store.verify(&run.run).unwrap().events, 1001);
         assert_eq!(run.status, RunStatus::Interrupted);
     }
+}
+
+#[test]
+fn of_many_processes_one_tries_an_open_breaker() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join(".flow");
+    let mut header = Header::default();
+    header.breakers.insert("payments".into(), Breaker { threshold: 1, window_ms: 1_000, reset_ms: 3_600_000 });
+    let growth = Growth { header: Some(Box::new(header)), ..Growth::default() };
+    let failed = Outcome {
+        error: Some(Failure::new(FailureKind::Connection, "no answer")),
+        breaker: Some("payments".into()),
+        ..Outcome::default()
+    };
+    // It was opened long ago.
+    let events = [
+        Event::Planned { of: None, growth: Box::new(growth) },
+        Event::Finished { step: StepId(0), attempt: 1, outcome: Arc::new(failed) },
+    ];
+    let log = create(&Store::open(&home, Durability::Normal).unwrap());
+    let record = |(seq, event)| Record { seq, at: 1_767_366_245_000, event: Arc::new(event) };
+    log.append((1..).zip(events).map(record).collect(), |result| result.unwrap());
+    log.flush().unwrap();
+
+    let children: Vec<Child> = (0..4).map(|_| child("try", &home)).collect();
+    let mut said: Vec<String> = Vec::new();
+    for child in children {
+        let output = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        let word = output.lines().find(|line| matches!(*line, "passed" | "tries" | "refused")).unwrap();
+        said.push(word.to_owned());
+    }
+    said.sort();
+    assert_eq!(said, ["refused", "refused", "refused", "tries"]);
 }
 
 #[test]

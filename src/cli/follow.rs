@@ -35,6 +35,13 @@ pub fn resume(flow: &Flow, run: &str, resume: ResumeOptions, options: &Options) 
     to_its_end(flow, resumed, earlier, lines, options)
 }
 
+/// Rolls a run back and shows that until it is done. Gives the exit code.
+pub fn roll_back(flow: &Flow, run: &str, to: &str, options: &Options) -> Done {
+    let lines = options.events.as_deref().map(Lines::open).transpose()?;
+    let earlier = flow.summary(run)?.events;
+    to_its_end(flow, flow.roll_back(run, to, true)?, earlier, lines, options)
+}
+
 /// Starts a run and shows it until it ends. Gives the exit code.
 pub fn start(flow: &Flow, script: &Script, start: RunOptions, options: &Options) -> Done {
     // Opened first: if they cannot be written, nothing is to be executed.
@@ -149,6 +156,8 @@ fn ended(flow: &Flow, run: &str, state: &RunState, options: &Options) -> Done {
     Ok(match state.status {
         RunStatus::Success => 0,
         RunStatus::Paused if state.stopping == Some(Stop::Interrupted) => 130,
+        RunStatus::Paused if state.rolling_back.is_some() => 1,
+        RunStatus::Paused if state.rolled_back.is_some() => 0,
         RunStatus::Paused => 3,
         _ => 1,
     })

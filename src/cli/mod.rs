@@ -4,8 +4,10 @@
 //! Results go to standard output, all else to standard error. Exit codes: 0 success; 1 the run failed; 2 the command
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
+mod breakers;
 mod cancel;
 mod check;
+mod checkpoints;
 mod completions;
 mod docs;
 mod follow;
@@ -16,6 +18,7 @@ mod out;
 mod plan;
 mod report;
 mod resume;
+mod rollback;
 mod run;
 mod runs;
 mod script;
@@ -91,6 +94,9 @@ enum Command {
     Why(why::Args),
     Resume(resume::Args),
     Cancel(cancel::Args),
+    Checkpoints(checkpoints::Args),
+    Rollback(rollback::Args),
+    Breakers(breakers::Args),
     Verify(verify::Args),
     Docs(docs::Args),
     Completions(completions::Args),
@@ -126,6 +132,9 @@ impl Command {
             Command::Why(args) => args.run(),
             Command::Resume(args) => args.run(),
             Command::Cancel(args) => args.run(),
+            Command::Checkpoints(args) => args.run(),
+            Command::Rollback(args) => args.run(),
+            Command::Breakers(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
@@ -138,11 +147,14 @@ impl Command {
             Command::Script(args) => args.options.json,
             Command::Run(args) => args.options.json,
             Command::Resume(args) => args.options.json,
+            Command::Checkpoints(args) => args.json,
+            Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
             Command::Verify(args) => args.json,
+            Command::Breakers(args) => args.json,
             Command::Logs(_) | Command::Why(_) | Command::Cancel(_) | Command::Docs(_) | Command::Completions(_) => {
                 false
             }

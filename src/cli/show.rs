@@ -33,7 +33,10 @@ impl Args {
             let object = json::run(&state, status, &*flow.files(&run)?);
             out::print(&format!("{object}\n"))?;
         } else {
-            out::print(&view::show(&state, status, &Clock::local(now()), out::results_look(), self.all))?;
+            let (clock, look) = (Clock::local(now()), out::results_look());
+            let mut text = view::show(&state, status, &clock, look, self.all);
+            text.push_str(&view::not_closed(&state.plan, &flow.breakers()?, &clock, look));
+            out::print(&text)?;
         }
         Ok(0)
     }

@@ -38,8 +38,14 @@ pub const CODES: &[Code] = &[
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
+    usage(
+        "flow::run::no_checkpoint",
+        "The run has no checkpoint of this name, or has not reached it. `flow checkpoints RUN` lists those it can be rolled back to.",
+        None,
+    ),
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
+    usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
     usage("flow::resume::nothing", "What failed in a run is to be tried again, but nothing failed.", None),
     usage(
@@ -241,6 +247,11 @@ pub const CODES: &[Code] = &[
         "flow::plan::shell",
         "A result stands at a place of a shell script where no quoting keeps it from being evaluated.",
         Some("let n = sh(\"n\", \"echo 1\");\nsh(\"a\", `echo $((${n.output} + 1))`);"),
+    ),
+    usage(
+        "flow::plan::undo",
+        "A step cannot be the undo, or the fallback, of another: it is the same step, is part of it, or waits for other steps.",
+        None,
     ),
     usage(
         "flow::plan::two_owners",

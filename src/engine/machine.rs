@@ -35,7 +35,7 @@ use std::sync::Arc;
 use self::node::Node;
 use super::limits::Limits;
 use super::order::Ready;
-use crate::event::{Again, Answer, Decision, Event, Failure, Outcome, Record, RollBack, RunStatus, Saw, Stop, WaitFor};
+use crate::event::{Again, Answer, Decision, Event, Failure, Outcome, Record, RunStatus, Saw, Stop, WaitFor};
 use crate::plan::{Graph, Growth, Moment, Settings, StepId};
 use crate::state::{RunState, Status};
 
@@ -106,8 +106,6 @@ pub enum Input {
         /// What `retry_if` said, if it was asked.
         again: Option<Again>,
     },
-    /// Undo what was done after a point, instead of going on. Comes instead of `Start`.
-    RollBack(Box<RollBack>),
     /// A timer fired.
     Fired(Timer),
     /// Stop: cancelled, interrupted by a person, …
@@ -296,7 +294,6 @@ impl Machine {
             Input::Waits { step, attempt, what, delay_ms } => self.waits(step, attempt, what, delay_ms),
             Input::Answered { step, answer } => self.answered(step, *answer),
             Input::Judged { step, attempt, outcome, again } => self.judged(step, attempt, outcome, again),
-            Input::RollBack(back) => self.roll_back(*back),
             Input::Fired(timer) => self.fired(timer),
             Input::Stop(reason) => self.stop(reason),
         }

@@ -8,7 +8,7 @@ use crate::event::{Failure, FailureKind, Outcome, Output};
 use crate::plan::StepId;
 
 use super::running::Running;
-use super::workers::inside;
+use super::workers::{Keep, inside};
 use super::{Closures, Done, Executor, Report, Work};
 
 /// See the module's page. Whatever stays inside the process is done for real, at once, on the caller's thread.
@@ -92,7 +92,7 @@ impl Executor for Fake {
                     let outcome = Arc::new(self.outcome(&job.path, job.attempt));
                     Done::Finished { step: job.step, attempt: job.attempt, outcome }
                 }
-                work => inside(&*self.closures, &self.running, work),
+                work => inside(&*self.closures, &self.running, &Keep::default(), work),
             };
             (self.report)(done);
         }

@@ -18,6 +18,7 @@ mod constant;
 mod exit;
 mod fake;
 mod fields;
+mod gate;
 mod judge;
 mod memory;
 mod output;
@@ -32,11 +33,13 @@ mod wait;
 mod watchdog;
 mod workers;
 
+pub use capture::log_stem;
 pub use fake::Fake;
+pub use gate::Breakers;
 pub use script::Closures;
 pub use secrets::Provider;
 pub use tree::end_marked;
-pub use workers::Executors;
+pub use workers::{Executors, Keep};
 
 /// One attempt of a task.
 pub struct Job {
@@ -118,10 +121,21 @@ pub enum Work {
 }
 
 impl Work {
-    /// Does it leave the process? Such work waits until the events it depends on are committed.
+    /// Does it leave the process?
     pub fn leaves_process(&self) -> bool {
         matches!(self, Work::Attempt(job) if job.task.leaves_process())
     }
+
+    /// See [`waits_for_commit`].
+    pub fn waits_for_commit(&self) -> bool {
+        matches!(self, Work::Attempt(job) if waits_for_commit(&job.task, job.policy.as_deref()))
+    }
+}
+
+/// Must the events that an attempt depends on be committed before it begins? So it is for what leaves the process, and
+/// for what asks a breaker: that is to know of all that happened before.
+pub fn waits_for_commit(task: &Task, policy: Option<&Policy>) -> bool {
+    task.leaves_process() || gate::breaker(task, policy).is_some()
 }
 
 /// What is to be decided.

@@ -2,12 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::event::{Decision, Failure, FailureKind, Outcome};
 use crate::plan::{StepId, Task};
 
+use super::gate::{Breakers, passed};
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
@@ -23,6 +25,13 @@ const SCRIPT_STACK: usize = 64 << 20;
 /// How long a thread that has called a closure looks for the next one before it sleeps: about what it costs to wake it.
 const LOOK: Duration = Duration::from_micros(20);
 
+/// What is kept from run to run, as far as attempts ask for it. Nothing said: nothing is kept.
+#[derive(Clone, Default)]
+pub struct Keep {
+    /// Breakers.
+    pub breakers: Option<Arc<dyn Breakers>>,
+}
+
 /// The real executors.
 pub struct Executors {
     processes: Pool<Job>,
@@ -32,18 +41,24 @@ pub struct Executors {
 }
 
 impl Executors {
-    /// `grace`: what a process gets between SIGTERM and SIGKILL.
+    /// `grace`: what a process gets between SIGTERM and SIGKILL. Nothing is kept from run to run.
     pub fn new(closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
+        Executors::keeping(Keep::default(), closures, grace, report)
+    }
+
+    /// As [`Executors::new`], with what is kept from run to run.
+    pub fn keeping(keep: Keep, closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
         let running = Running::new(grace);
         let room = Arc::new(Room::default());
-        let (table, tell, shared) = (running.clone(), report.clone(), room.clone());
+        let (table, tell, shared, kept) = (running.clone(), report.clone(), room.clone(), keep.clone());
         let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, Duration::ZERO, move |job: Job| {
-            tell(finished(&job, |job| process::run(job, &table, &shared)));
+            tell(finished(&kept, &job, |job| process::run(job, &table, &shared)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let table = running.clone();
-        let scripts =
-            Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| report(inside(&*closures, &table, work)));
+        let scripts = Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| {
+            report(inside(&*closures, &table, &keep, work));
+        });
         Executors { processes, scripts, running, room }
     }
 }
@@ -75,20 +90,25 @@ impl Drop for Executors {
 }
 
 /// Does work that stays inside the process.
-pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> Done {
+pub(super) fn inside(closures: &dyn Closures, running: &Running, keep: &Keep, work: Work) -> Done {
     match work {
         Work::Attempt(job) if matches!(*job.task, Task::Call(_)) => {
             let key = (job.step, job.attempt);
             let stop = running.call_begun(key);
-            let done = finished(&job, |job| script::attempt(closures, job, &stop));
+            let done = finished(keep, &job, |job| {
+                script::attempt(closures, job, &stop).map_err(|failure| match stop.load(Ordering::Relaxed) {
+                    true => Failure::new(FailureKind::Cancelled, "it was ended before it was done"),
+                    false => failure,
+                })
+            });
             running.call_ended(key);
             done
         }
         Work::Attempt(job) if job.task.waits() => match caught(|| wait::waits(&job)) {
             Ok(done) => done,
-            Err(failure) => finished(&job, |_| Err(failure)),
+            Err(failure) => finished(keep, &job, |_| Err(failure)),
         },
-        Work::Attempt(job) => finished(&job, |job| script::attempt(closures, job, &Arc::default())),
+        Work::Attempt(job) => finished(keep, &job, |job| script::attempt(closures, job, &Arc::default())),
         Work::Judge { step, attempt, policy, outcome, inputs } => {
             let judged = caught(|| Ok(judge::judge(closures, (step, attempt), &policy, outcome.clone(), &inputs)));
             let (outcome, again) = judged
@@ -106,10 +126,11 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, work: Work) -> 
     }
 }
 
-fn finished(job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
+fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
     let begun = Instant::now();
-    let mut outcome =
-        caught(|| attempt(job)).unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
+    let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
+    let attempt = || caught(|| attempt(job)).unwrap_or_else(failed);
+    let mut outcome = passed(keep.breakers.as_ref(), job, attempt).unwrap_or_else(failed);
     outcome.duration_ms = begun.elapsed().as_millis() as u64;
     Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) }
 }

@@ -29,7 +29,9 @@ impl Flow {
             return Err(resume::over(&run, state.status).help("`flow show` shows what it did"));
         }
         resume::end_leftovers(&state);
-        let open = state.plan.ids().filter(|id| !state.step(*id).status.is_final());
+        // What undoes a step is not part of the run until it is asked for.
+        let open = |id: &crate::plan::StepId| !state.step(*id).status.is_final() && state.plan.undo_of(*id).is_none();
+        let open = state.plan.ids().filter(open);
         let mut events = vec![opened(), Event::Stopping { reason: Stop::Cancelled }];
         events.extend(open.map(|step| Event::Cancelled { step }));
         events.push(Event::Ended { status: RunStatus::Cancelled });

@@ -12,6 +12,7 @@ use crate::diag::{Diagnostic, Result};
 use crate::engine::numbering::Numbering;
 use crate::event::{Event, RunStatus};
 use crate::exec::end_marked;
+use crate::lang::Program;
 use crate::plan::Task;
 use crate::state::result::plain_text;
 use crate::state::takeup::Takeup;
@@ -91,8 +92,7 @@ impl Flow {
         } else {
             let pinned = pinned(&state, &store)?;
             script_has_changed = options.script.as_ref().is_some_and(|script| script.text != pinned.text);
-            let program = self.compile(&pinned)?;
-            program.preload(pins(&state).iter().skip(1).map(|(name, _)| name.as_str()))?;
+            let program = pinned_program(self, &state, &store)?;
             opening.push(opened());
             (program.clone(), Kept::new(program, store))
         };
@@ -195,6 +195,13 @@ pub(super) fn pinned(state: &RunState, store: &Store) -> Result<Script> {
     let text: Arc<str> = texts.get(name).cloned().ok_or_else(missing)?;
     let path = (state.created.file != "-").then(|| PathBuf::from(&state.created.file));
     Ok(Script { name: name.clone(), path, text, pinned: Some(texts) })
+}
+
+/// The script of a run with its modules, as they were, compiled.
+pub(super) fn pinned_program(flow: &Flow, state: &RunState, store: &Store) -> Result<Program> {
+    let program = flow.compile(&pinned(state, store)?)?;
+    program.preload(pins(state).iter().skip(1).map(|(name, _)| name.as_str()))?;
+    Ok(program)
 }
 
 /// Ends processes of attempts that were going on when the process before died: they will be made again.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::closures::Kept;
+use super::keep::Shared;
 use super::running::{Events, Folder, Running};
 use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
 use crate::engine::drive::{Driving, Setup};
 use crate::engine::numbering::Numbering;
 use crate::event::{Created, Event, Record, Stop};
-use crate::exec::Executors;
+use crate::exec::{Executors, Keep};
 use crate::lang::Program;
 use crate::plan::{Growth, Task};
 use crate::state::{RunState, Status};
@@ -112,7 +113,9 @@ impl Flow {
         let files = Arc::new(Folder(folder.clone()));
         let grace = self.inner.options.grace;
         cancel::forget(&folder);
-        let (asked, ends) = (folder.clone(), store.clone());
+        let (asked, ends, known) = (folder.clone(), store.clone(), state.events);
+        let shared = Arc::new(Shared { store: store.clone(), run: run.clone() });
+        let keep = Keep { breakers: Some(shared) };
         let driving = Driving::start(Setup {
             state,
             opening,
@@ -121,11 +124,11 @@ impl Flow {
             journal: Box::new(log),
             files: files.clone(),
             folder: folder.clone(),
-            executor: Box::new(move |report| Arc::new(Executors::new(Arc::new(closures), grace, report))),
+            executor: Box::new(move |report| Arc::new(Executors::keeping(keep, Arc::new(closures), grace, report))),
             signals: signals.then(|| -> Box<dyn Fn() -> Stop + Send> {
                 Box::new(move || if cancel::is_asked(&asked) { Stop::Cancelled } else { Stop::Interrupted })
             }),
-            at_end: Box::new(move |state| note_durations(&ends, state)),
+            at_end: Box::new(move |state| note_durations(&ends, state, known)),
         })?;
         let (_, live) = driving.bus().subscribe();
         let problem = Arc::default();
@@ -154,12 +157,13 @@ pub(super) fn opened() -> Event {
     Event::Opened { pid: std::process::id(), host: host.trim().to_owned(), flow: env!("CARGO_PKG_VERSION").to_owned() }
 }
 
-/// Remembers how long steps took, for later estimates.
-fn note_durations(store: &Store, state: &RunState) {
+/// Remembers how long steps took, for later estimates. What had ended by the `known` first events was remembered then.
+fn note_durations(store: &Store, state: &RunState, known: u64) {
     let durations: Vec<(String, u64)> = state
         .plan
         .ids()
-        .filter(|id| state.step(*id).status == Status::Success && !matches!(*state.plan.step(*id).task, Task::Wait(_)))
+        .filter(|id| state.step(*id).ended > known && state.step(*id).status == Status::Success)
+        .filter(|id| !matches!(*state.plan.step(*id).task, Task::Wait(_)))
         .filter_map(|id| {
             let took = state.step(id).outcome.as_ref()?.duration_ms;
             (took >= WORTH_AN_ESTIMATE_MS).then(|| (state.plan.path(id), took))

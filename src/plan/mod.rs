@@ -287,6 +287,18 @@ impl Plan {
         }
     }
 
+    /// The step that undoes another, if this is one or belongs to one.
+    pub fn undo_of(&self, id: StepId) -> Option<StepId> {
+        let mut at = id;
+        loop {
+            let step = self.step(at);
+            if step.undoes.is_some() {
+                return Some(at);
+            }
+            at = step.parent?;
+        }
+    }
+
     /// The hook moment of a top-level step, if it is a hook.
     pub fn hook(&self, id: StepId) -> Option<Moment> {
         self.header.hooks.iter().find(|(_, step)| *step == id).map(|(moment, _)| *moment)

@@ -6,6 +6,7 @@
 //!
 //! This is the only room that knows SQL, and it knows nothing of what an event means beyond `projection`.
 
+mod breakers;
 mod chain;
 mod connect;
 mod durations;
@@ -30,6 +31,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
+pub use breakers::no_breaker;
 pub use id::new_run_id;
 pub use log::RunLog;
 pub use projection::Counts;

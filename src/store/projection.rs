@@ -45,6 +45,8 @@ pub(super) struct Projection {
     pub(super) updated_at: u64,
     pub(super) ended_at: Option<u64>,
     pub(super) counts: Counts,
+    /// Does the plan declare breakers?
+    pub(super) uses_breakers: bool,
     steps: Vec<Mark>,
 }
 
@@ -91,6 +93,7 @@ impl Projection {
     }
 
     fn grow(&mut self, growth: &Growth) {
+        self.uses_breakers |= growth.header.as_ref().is_some_and(|header| !header.breakers.is_empty());
         let mark = |is_group| if is_group { Mark::Group } else { Mark::Open };
         self.steps.reserve(growth.steps.len());
         for step in &growth.steps {
@@ -120,6 +123,7 @@ impl Projection {
         let before = std::mem::take(&mut self.steps);
         self.reopen();
         self.counts = Counts::default();
+        self.uses_breakers |= !new.plan.header.breakers.is_empty();
         new.plan.steps.iter().for_each(|step| self.add(step));
         for (id, old) in &new.kept {
             match before.get(old.index()) {

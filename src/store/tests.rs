@@ -1,5 +1,6 @@
 //! The store as the rooms above use it.
 
+mod breakers;
 mod faults;
 
 use std::fs;

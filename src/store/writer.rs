@@ -16,7 +16,7 @@ use rusqlite::Connection;
 
 use super::log::Shared;
 use super::rows::{MOST_BYTES, Rows};
-use super::{failure, locked, runs};
+use super::{breakers, failure, locked, runs};
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Created, Event, Record};
 
@@ -120,11 +120,12 @@ fn wait_for_others(tries: i32) -> bool {
 
 /// A job that is ready for the transaction.
 enum Ready {
-    /// `rows` are its place in the [`Rows`]; `failed`: it must not be written.
+    /// `rows` are its place in the [`Rows`]; `breakers`: what they mean for these; `failed`: it must not be written.
     Append {
         log: Arc<Shared>,
-        new: Option<Created>,
+        new: Option<Box<Created>>,
         rows: Range<usize>,
+        breakers: Vec<breakers::Change>,
         failed: Option<Diagnostic>,
         done: Done,
     },
@@ -175,10 +176,15 @@ impl Writing {
                 let start = self.rows.len();
                 let failed = self.rows.add(&log, &records).err();
                 let new = match records.first().map(|record| &*record.event) {
-                    Some(Event::Created(created)) if new => Some((**created).clone()),
+                    Some(Event::Created(created)) if new => Some(created.clone()),
                     _ => None,
                 };
-                Ready::Append { log, new, rows: start..self.rows.len(), failed, done }
+                let uses = locked(&log.chain).projection.uses_breakers;
+                let breakers = match failed {
+                    None => breakers::changes(&log.run, uses, &records),
+                    Some(_) => Vec::new(),
+                };
+                Ready::Append { log, new, rows: start..self.rows.len(), breakers, failed, done }
             }
             Job::Do { work, done } => Ready::Do { work: Some(work), done },
             Job::Flush(done) => Ready::Flush(done),
@@ -199,7 +205,7 @@ impl Writing {
         let mut touched: Vec<Arc<Shared>> = Vec::new();
         for job in batch {
             match job {
-                Ready::Append { log, new, rows, failed, .. } if failed.is_none() => {
+                Ready::Append { log, new, rows, breakers, failed, .. } if failed.is_none() => {
                     if let Some(created) = new
                         && let Err(diagnostic) = runs::insert(connection, log, created)?
                     {
@@ -211,6 +217,7 @@ impl Writing {
                     if !touched.iter().any(|other| Arc::ptr_eq(other, log)) {
                         touched.push(log.clone());
                     }
+                    breakers.iter().try_for_each(|change| breakers::apply(connection, change))?;
                 }
                 Ready::Do { work, .. } => {
                     if let Some(work) = work.take() {

@@ -15,7 +15,7 @@ pub(super) struct Counts {
 impl Counts {
     pub fn of(state: &RunState) -> Self {
         let mut counts = Counts::default();
-        for id in state.plan.ids().filter(|id| !state.plan.step(*id).task.is_group()) {
+        for id in state.plan.ids().filter(|id| !state.plan.step(*id).task.is_group() && state.is_listed(*id)) {
             counts.total += 1;
             counts.add(state.step(id).status);
         }

@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 use super::{MASK, is_secret};
 use crate::event::{Because, Event, Record, RunStatus, Skip, Stop};
 use crate::plan::{Json, Plan, StepId};
+use crate::state::breaker::{Circuit, Phase};
 use crate::state::{Files, RunState, Status};
 
 /// The object that `--json` prints at the end of a run (see the command's help). Its keys are a promise:
@@ -15,7 +16,7 @@ pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
     let mut steps = Map::new();
     for id in state.plan.ids() {
         let step = state.plan.step(id);
-        if !step.anonymous || step.key.is_some() {
+        if (!step.anonymous || step.key.is_some()) && state.is_listed(id) {
             steps.insert(state.plan.path(id), self::step(state, id, files));
         }
     }
@@ -43,6 +44,30 @@ fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {
         "duration_ms": result.duration_ms,
         "error": outcome.and_then(|outcome| outcome.error.as_ref()).map(|error| &error.message),
     })
+}
+
+/// The breakers of a folder of runs, as `flow breakers --json` prints them. `now`: in milliseconds since 1970.
+pub fn breakers(all: &[(String, Circuit)], now: u64) -> Json {
+    let object = |(name, circuit): &(String, Circuit)| {
+        let phase = circuit.phase(now);
+        json!({
+            "name": name,
+            "state": phase.name(),
+            "failures": circuit.failures.len(),
+            "threshold": circuit.spec.threshold,
+            "window_ms": circuit.spec.window_ms,
+            "reset_ms": circuit.spec.reset_ms,
+            "since": (circuit.since > 0).then_some(circuit.since),
+            "next_try_at": match phase {
+                Phase::Closed => None,
+                Phase::Open(next) | Phase::HalfOpen(next) => Some(next),
+                Phase::Tryable => Some(now),
+            },
+            "tries": circuit.tries,
+            "error": Some(&circuit.error).filter(|error| !error.is_empty()),
+        })
+    };
+    all.iter().map(object).collect()
 }
 
 /// One event as one object: `run`, `seq`, `at`, `type`, then the event's own fields. Where an event names a step,

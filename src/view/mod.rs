@@ -3,6 +3,8 @@
 //! Everything here is a function of events and state, and of a [`Look`]. It knows no clock and no store, and but
 //! for [`progress`] no terminal: the doors say how wide the screen is, what time it is, and where the text goes.
 
+mod breakers;
+mod checkpoints;
 mod counts;
 mod diagnostic;
 pub mod docs;
@@ -16,10 +18,13 @@ mod reason;
 mod runs;
 mod show;
 mod summary;
+mod table;
 mod takeup;
 pub mod time;
 mod why;
 
+pub use breakers::{breakers, not_closed};
+pub use checkpoints::{checkpoints, way_back};
 pub use diagnostic::{diagnostic, printed};
 pub use look::{Look, Tone};
 pub use params::parameters;

@@ -178,6 +178,11 @@ pub(super) fn handled(state: &RunState, id: StepId) -> Option<String> {
         Some(OnError::Skip) => return Some("its on_error is `skip`".to_owned()),
         Some(OnError::Stop) | None => {}
     }
+    if let Some(group) = state.plan.step(id).parent
+        && let Some(answer) = state.result(group).degraded
+    {
+        return Some(format!("`{answer}` answered in its place"));
+    }
     if !state.step(id).handled {
         return None;
     }

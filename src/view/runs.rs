@@ -1,8 +1,9 @@
 //! The table of runs.
 
-use super::look::{columns, run_tone};
+use super::Look;
+use super::look::run_tone;
+use super::table::table;
 use super::time::{Clock, duration};
-use super::{Look, Tone};
 use crate::event::RunStatus;
 
 /// One run in the table.
@@ -31,13 +32,13 @@ pub fn runs(lines: &[RunLine], clock: &Clock, look: Look) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let mut rows = vec![["RUN", "WORKFLOW", "STATUS", "STEPS", "TOOK", "STARTED"].map(str::to_owned)];
+    let mut rows = vec![["RUN", "WORKFLOW", "STATUS", "STEPS", "TOOK", "STARTED"].map(str::to_owned).to_vec()];
     for line in lines {
         let mut steps = format!("{}/{}", line.ended, line.total);
         if line.failed > 0 {
             steps.push_str(&format!(" ({} failed)", line.failed));
         }
-        rows.push([
+        rows.push(vec![
             line.run.clone(),
             line.workflow.clone(),
             line.status.name().to_owned(),
@@ -46,28 +47,7 @@ pub fn runs(lines: &[RunLine], clock: &Clock, look: Look) -> String {
             clock.ago(line.started_at),
         ]);
     }
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(columns(cell));
-        }
-    }
-    let mut text = String::new();
-    for (n, row) in rows.iter().enumerate() {
-        for (column, cell) in row.iter().enumerate() {
-            let painted = match (n, column) {
-                (0, _) => look.paint(Tone::Faint, cell),
-                (_, 2) => look.paint(run_tone(lines[n - 1].status), cell),
-                _ => cell.clone(),
-            };
-            text.push_str(&painted);
-            if column + 1 < row.len() {
-                text.push_str(&" ".repeat(widths[column] - columns(cell) + 2));
-            }
-        }
-        text.push('\n');
-    }
-    text
+    table(&rows, look, |row, column| (column == 2).then(|| run_tone(lines[row].status)))
 }
 
 #[cfg(test)]

@@ -123,6 +123,9 @@ impl Tree<'_> {
         if self.all || !whole {
             self.siblings(&children, indent + 1);
         }
+        if let Some(undo) = plan.policy().undo.filter(|undo| self.all || self.state.is_listed(*undo)) {
+            self.step(undo, indent + 1);
+        }
     }
 
     /// Was the child skipped only because its group was?

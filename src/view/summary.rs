@@ -71,6 +71,8 @@ impl Summary<'_> {
             RunStatus::Failed => (Status::Failed, "failed"),
             RunStatus::Cancelled => (Status::Cancelled, "was cancelled"),
             RunStatus::Paused if state.stopping.is_some() => (Status::Waiting, "was stopped"),
+            RunStatus::Paused if state.rolling_back.is_some() => (Status::Failed, "could not be rolled back"),
+            RunStatus::Paused if state.rolled_back.is_some() => (Status::Success, "was rolled back"),
             RunStatus::Paused => (Status::Waiting, "is paused"),
             RunStatus::Interrupted => (Status::Waiting, "was interrupted"),
             RunStatus::Pending => (Status::Pending, "has not begun"),

@@ -70,6 +70,7 @@ fn help_shows_examples() {
         "why",
         "resume",
         "cancel",
+        "breakers",
         "verify",
         "docs",
         "completions",

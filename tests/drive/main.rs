@@ -1,5 +1,6 @@
 //! Real processes, the driver, and runs from start to end.
 
+mod breakers;
 mod driver;
 mod outside;
 mod process;

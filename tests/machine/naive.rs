@@ -40,6 +40,8 @@ struct Naive {
     plan: Plan,
     end: Vec<Option<End>>,
     open: Vec<bool>,
+    /// An attempt was made, or the group opened.
+    began: Vec<bool>,
     /// A group that failed only because of a child.
     by_child: Vec<bool>,
     /// Chosen child of a flow; `Some(None)`: none.
@@ -59,6 +61,7 @@ pub fn interpret(plan: &Plan, world: World) -> Result {
         plan: plan.clone(),
         end: vec![None; n],
         open: vec![false; n],
+        began: vec![false; n],
         by_child: vec![false; n],
         chosen: BTreeMap::new(),
         made: BTreeMap::new(),
@@ -138,13 +141,33 @@ impl Naive {
                 }
             }
         }
+        if let Some(group) = self.plan.step(id).parent
+            && let Task::Fallback(children) = &*self.plan.step(group).task
+        {
+            let before = children.iter().take_while(|child| **child != id).map(|child| self.end[child.index()]);
+            let before: Vec<Option<End>> = before.collect();
+            if before.iter().flatten().any(|end| *end != End::Failed) {
+                return self.set(id, End::NotTaken);
+            }
+            if before.contains(&None) {
+                return false;
+            }
+        }
         if self.open[id.index()] {
             return self.go_on(id);
         }
         match self.rule(id) {
             None => return false,
             Some(Err(end)) => return self.set(id, end),
-            Some(Ok(())) => {}
+            Some(Ok(())) => {
+                let step = self.plan.step(id);
+                if step.policy().finally
+                    && judged(step).count() > 0
+                    && !judged(step).any(|edge| self.began[edge.from.index()])
+                {
+                    return self.set(id, End::NotTaken);
+                }
+            }
         }
         let reads: Vec<StepId> = {
             let after = &self.plan.step(id).after;
@@ -160,6 +183,7 @@ impl Naive {
                 Decision::Failed(_) => return self.set(id, End::Failed),
             }
         }
+        self.began[id.index()] = true;
         match &*self.plan.step(id).task {
             task if task.is_group() => self.open[id.index()] = true,
             Task::Wait(_) => return self.set(id, End::Success),
@@ -290,6 +314,11 @@ impl Naive {
                 }
                 self.make(id, done + 1)
             }
+            Task::Fallback(children) if all_final => {
+                let end = children.iter().find_map(|child| self.end[child.index()].filter(|end| *end != End::Failed));
+                self.by_child[id.index()] = end.is_none() && !children.is_empty();
+                self.set(id, end.unwrap_or(if children.is_empty() { End::Success } else { End::Failed }))
+            }
             _ if all_final => self.end_group(id, &children),
             _ => false,
         }
@@ -303,6 +332,7 @@ impl Naive {
                 let n = self.plan.steps.len();
                 self.end.resize(n, None);
                 self.open.resize(n, false);
+                self.began.resize(n, false);
                 self.by_child.resize(n, false);
                 self.made.insert(id, iteration);
                 true
@@ -361,7 +391,10 @@ impl Naive {
             let handled_above = self.plan.ids().filter(|group| self.inside(id, *group)).any(|group| {
                 let handles =
                     matches!(self.plan.step(group).policy().on_error, Some(OnError::Continue | OnError::Skip));
-                handles || self.end[group.index()] == Some(End::Failed) && looked(group)
+                let answered = matches!(*self.plan.step(group).task, Task::Fallback(_));
+                handles
+                    || answered && self.end[group.index()] == Some(End::Success)
+                    || self.end[group.index()] == Some(End::Failed) && looked(group)
             });
             counts && !handled_above
         })

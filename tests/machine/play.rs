@@ -237,7 +237,7 @@ impl Play {
     pub fn is_untouched(&self, id: StepId) -> bool {
         let asked = self.next.iter().any(|next| matches!(next, Next::Decided(step, _) if *step == id));
         let answered = self.state().decisions.iter().any(|decided| decided.step == id);
-        self.state().step(id).status == Status::Pending && !asked && !answered
+        self.state().step(id).status == Status::Pending && self.state().step(id).attempt == 0 && !asked && !answered
     }
 
     /// Is there something that could come in?

@@ -59,7 +59,7 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
 }
 
 fn kind(byte: u8) -> Task {
-    match byte % 20 {
+    match byte % 21 {
         0..=8 => Task::Const(Value::Plain(Json::Null)),
         9 => Task::Wait(5),
         10 | 11 => Task::Parallel(Vec::new()),
@@ -72,6 +72,7 @@ fn kind(byte: u8) -> Task {
             body: closure(&[]),
             children: Vec::new(),
         }),
+        20 => Task::Fallback(Vec::new()),
         18 => Task::Workflow(Workflow { file: "w".into(), args: Vec::new(), expanded: false, returns: None }),
         _ => Task::Each(Each { items: None, body: closure(&[]), children: Vec::new() }),
     }
@@ -80,7 +81,7 @@ fn kind(byte: u8) -> Task {
 /// Groups whose children stand in the plan from the beginning.
 fn may_have_children(task: &Task) -> bool {
     match task {
-        Task::Parallel(_) | Task::Chain(_) | Task::Flow(_) => true,
+        Task::Parallel(_) | Task::Chain(_) | Task::Flow(_) | Task::Fallback(_) => true,
         Task::Each(each) => each.items.is_none(),
         _ => false,
     }
@@ -93,6 +94,9 @@ fn policy(step: &mut Step, bytes: &Raw, may: May) {
         0..=127 => Rule::AllSuccess,
         byte => Rule::ALL[usize::from(byte) % 6].1,
     };
+    if bytes[5] >= 236 && !may.stop {
+        (policy.finally, policy.rule) = (true, Rule::AllDone);
+    }
     policy.on_error = match bytes[6] {
         0..=159 => None,
         byte if byte % 3 == 0 => Some(OnError::Continue),
@@ -126,7 +130,7 @@ fn fill_groups(plan: &mut Plan, raw: &[Raw]) {
         let last = children.len().saturating_sub(1);
         let task = std::sync::Arc::make_mut(&mut plan.steps[group.index()].task);
         match task {
-            Task::Chain(into) | Task::Parallel(into) => *into = children.clone(),
+            Task::Chain(into) | Task::Parallel(into) | Task::Fallback(into) => *into = children.clone(),
             Task::Each(each) if each.items.is_none() => each.children = children.clone(),
             Task::Flow(branches) => {
                 *branches = children
@@ -221,6 +225,12 @@ impl Arcs {
                 arcs.0[2 * id.index() + 1].push(2 * group.index() + 1);
             }
             step.after.iter().for_each(|edge| arcs.0[2 * edge.from.index() + 1].push(2 * id.index()));
+            // Alternatives come one after the other.
+            if let Task::Fallback(children) = &*step.task {
+                for pair in children.windows(2) {
+                    arcs.0[2 * pair[0].index() + 1].push(2 * pair[1].index());
+                }
+            }
         }
         arcs
     }

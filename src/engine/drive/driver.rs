@@ -59,7 +59,7 @@ pub struct Driver {
     timers: Timers,
     /// Timers to be armed at the end of the round, with their delays in milliseconds.
     pub(super) arming: Vec<(Timer, u64)>,
-    /// Attempts outside the process that have not been reported.
+    /// Attempts that began, or will begin, after a commit and have not been reported: all that leave the process.
     pub(super) outside: HashSet<(StepId, u32)>,
     /// Number of pieces of work inside the process that have not been reported.
     inside: usize,
@@ -189,7 +189,7 @@ impl Driver {
                 self.handle(now, Input::Want(step));
             }
             Message::Done(Done::Finished { step, attempt, outcome }) => {
-                if self.machine.state.plan.step(step).task.leaves_process() {
+                if self.is_outside(step) {
                     self.outside.remove(&(step, attempt));
                 } else {
                     self.inside -= 1;

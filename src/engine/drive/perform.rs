@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::driver::Driver;
 use crate::engine::machine::{Effect, Input};
 use crate::event::{Failure, FailureKind, Outcome};
+use crate::exec::waits_for_commit;
 use crate::plan::StepId;
 
 impl Driver {
@@ -25,10 +26,10 @@ impl Driver {
         }
     }
 
-    /// An attempt begins with the end of the round; one that leaves the process, when the round is committed.
+    /// An attempt begins with the end of the round; one that has to wait for that, when the round is committed.
     fn attempt(&mut self, step: StepId, attempt: u32) {
         let work = self.gatherer.attempt(&self.machine.state, step, attempt);
-        if work.leaves_process() {
+        if work.waits_for_commit() {
             self.outside.insert((step, attempt));
             self.round.outside.push(work);
         } else {
@@ -36,10 +37,16 @@ impl Driver {
         }
     }
 
+    /// Do attempts of this step begin only after a commit?
+    pub(super) fn is_outside(&self, step: StepId) -> bool {
+        let step = self.machine.state.plan.step(step);
+        waits_for_commit(&step.task, step.policy.as_deref())
+    }
+
     fn kill(&mut self, step: StepId, attempt: u32, hard: bool) {
         if self.outside.contains(&(step, attempt)) {
             self.executor.kill(step, attempt, hard);
-        } else if !self.machine.state.plan.step(step).task.leaves_process() {
+        } else if !self.is_outside(step) {
             // A closure cannot be ended from outside. It is let go of; what it gives is not looked at.
             let error = Failure::new(FailureKind::Cancelled, "it was ended before it was done")
                 .help("it was cancelled, or the run was");

@@ -307,25 +307,25 @@ impl Machine {
     pub(super) fn fail(&mut self, id: StepId, failure: Failure) {
         self.finish(id, Some(failure));
         self.closed(id);
-        self.skip_below(id, true);
+        self.skip_below(id);
     }
 
     /// A step will not run, nor will what is in it.
     pub(super) fn skip(&mut self, id: StepId, reason: Skip) {
-        let upstream = matches!(reason, Skip::UpstreamFailed(_));
         self.emit(Event::Skipped { step: id, reason });
         self.closed(id);
-        self.skip_below(id, upstream);
+        self.skip_below(id);
     }
 
-    pub(super) fn skip_below(&mut self, id: StepId, upstream: bool) {
+    /// What has not begun in a group that has ended is skipped as its own group was: parents come before their children.
+    pub(super) fn skip_below(&mut self, id: StepId) {
         if self.graph.children(id).is_empty() {
             return;
         }
         for inner in self.below(id) {
-            if self.state.step(inner).status == Status::Pending {
-                let because = Because::Group(self.state.plan.step(inner).parent.unwrap_or(id));
-                let reason = if upstream { Skip::UpstreamFailed(because) } else { Skip::NotTaken(because) };
+            if self.state.step(inner).status == Status::Pending
+                && let Some(reason) = self.skipped_with_group(inner)
+            {
                 self.emit(Event::Skipped { step: inner, reason });
                 self.closed(inner);
             }

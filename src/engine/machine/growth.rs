@@ -135,7 +135,9 @@ impl Machine {
             self.wake(id);
             let step = self.state.plan.step(id);
             Graph::each_needed(step, &mut |edge| found.push((edge.from, true)));
-            found.extend(step.parent.map(|group| (group, false)));
+            // Alternatives wait for each other.
+            let all = |group: StepId| matches!(*self.state.plan.step(group).task, Task::Fallback(_));
+            found.extend(step.parent.map(|group| (group, all(group))));
             if whole {
                 // The first one is to be taken first.
                 found.extend(self.graph.children(id).iter().rev().map(|child| (*child, true)));

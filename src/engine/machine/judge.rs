@@ -79,7 +79,7 @@ impl Machine {
                 self.emit(Event::Finished { step: id, attempt, outcome });
                 self.ended(id);
                 if failed && self.is_group(id) {
-                    self.skip_below(id, true);
+                    self.skip_below(id);
                 }
             }
         }

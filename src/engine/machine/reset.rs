@@ -1,6 +1,6 @@
 //! Steps that are as if they had never begun: a group that is tried again, a run that was rolled back.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::node::{Node, Part};
 use super::{Machine, node};
@@ -12,7 +12,7 @@ impl Machine {
     pub(super) fn begin_again(&mut self, group: StepId) {
         let mut steps = self.below(group);
         let retired = self.made_anew(steps.iter().copied().chain([group]).collect());
-        let gone: HashSet<StepId> = retired.iter().copied().collect();
+        let gone: BTreeSet<StepId> = retired.iter().copied().collect();
         steps.retain(|step| !gone.contains(step));
         let with_undos: Vec<StepId> = steps.iter().flat_map(|step| self.undo_of(*step)).collect();
         steps.extend(with_undos);
@@ -60,11 +60,11 @@ impl Machine {
     /// Steps are pending again; all that is kept of them is made anew from the state.
     pub(super) fn reset(&mut self, steps: Vec<StepId>, retired: Vec<StepId>, why: ResetWhy) {
         // Those that were final are open again, those that were open are gone.
-        let final_before: HashSet<StepId> =
+        let final_before: BTreeSet<StepId> =
             steps.iter().copied().filter(|id| self.state.step(*id).status.is_final()).collect();
         let open_before: Vec<StepId> =
             retired.iter().copied().filter(|id| !self.state.step(*id).status.is_final()).collect();
-        let again: HashSet<StepId> = steps.iter().copied().collect();
+        let again: BTreeSet<StepId> = steps.iter().copied().collect();
         self.emit(Event::Reset { steps: steps.clone(), retired: retired.clone(), why });
         self.decided.retain(|(step, _), _| !again.contains(step));
         for id in retired {
@@ -100,16 +100,10 @@ impl Machine {
 
     /// Which part of the run a step belongs to.
     pub(super) fn part_of(&self, id: StepId) -> Part {
-        let mut top = id;
-        loop {
-            let step = self.state.plan.step(top);
-            if step.undoes.is_some() {
-                return Part::Undo;
-            }
-            match step.parent {
-                Some(parent) => top = parent,
-                None => return Part::of(self.state.plan.hook(top)),
-            }
+        if self.state.plan.undo_of(id).is_some() {
+            return Part::Undo;
         }
+        let top = self.groups_of(id).last().unwrap_or(id);
+        Part::of(self.state.plan.hook(top))
     }
 }

@@ -30,7 +30,7 @@ impl Machine {
     }
 
     /// Its group ended without it. The process died between the group's event and the step's.
-    fn skipped_with_group(&self, id: StepId) -> Option<Skip> {
+    pub(super) fn skipped_with_group(&self, id: StepId) -> Option<Skip> {
         let group = self.state.plan.step(id).parent?;
         let state = self.state.step(group);
         match (state.status, state.skip.as_deref()) {

@@ -5,8 +5,8 @@
 
 use super::node::Part;
 use super::{Effect, Machine};
-use crate::event::{Event, ResetWhy, RollBack};
-use crate::plan::{StepId, UndoScope};
+use crate::event::{Event, ResetWhy};
+use crate::plan::{EdgeKind, StepId, UndoScope};
 use crate::state::Status;
 
 impl Machine {
@@ -76,15 +76,6 @@ impl Machine {
         found.into_iter().map(|(_, undo)| undo).collect()
     }
 
-    /// `Input::RollBack`: comes instead of `Input::Start`.
-    pub(super) fn roll_back(&mut self, back: RollBack) {
-        if self.started {
-            return;
-        }
-        self.emit(Event::RollingBack(Box::new(back)));
-        self.begin();
-    }
-
     /// Begins to roll back, or goes on with it in another process.
     pub(super) fn take_up_rollback(&mut self) {
         let Some(back) = self.state.rolling_back.clone() else { return };
@@ -105,14 +96,7 @@ impl Machine {
 
     /// Does it belong to something that was undone well?
     fn was_undone(&self, id: StepId) -> bool {
-        let mut at = Some(id);
-        while let Some(step) = at {
-            if self.state.plan.step(step).undoes.is_some() {
-                return self.is(step, Status::Success);
-            }
-            at = self.state.plan.step(step).parent;
-        }
-        false
+        self.state.plan.undo_of(id).is_some_and(|undo| self.is(undo, Status::Success))
     }
 
     /// Goes on with rolling back. True: something came of it.
@@ -149,9 +133,13 @@ impl Machine {
     /// The first of the steps that it cleans up after, if none had begun.
     pub(super) fn nothing_to_clean_up(&self, id: StepId) -> Option<StepId> {
         let step = self.state.plan.step(id);
-        if !step.policy().finally || step.after.iter().any(|edge| self.state.step(edge.from).started_at > 0) {
+        if !step.policy().finally {
             return None;
         }
-        step.after.first().map(|edge| edge.from)
+        let mut before = step.after.iter().filter(|edge| edge.kind != EdgeKind::Condition).map(|edge| edge.from);
+        match before.clone().any(|before| self.state.step(before).started_at > 0) {
+            true => None,
+            false => before.next(),
+        }
     }
 }

@@ -124,14 +124,7 @@ impl Comparer<'_> {
 
     /// Steps that belong to the plan no more, and what undoes others: that runs when it is asked for.
     pub(super) fn is_apart(&self, id: StepId) -> bool {
-        let mut at = Some(id);
-        while let Some(step) = at.map(|id| self.side.plan.step(id)) {
-            if step.retired || step.undoes.is_some() {
-                return true;
-            }
-            at = step.parent;
-        }
-        false
+        self.side.plan.step(id).retired || self.side.plan.undo_of(id).is_some()
     }
 
     fn common(&self, id: StepId) -> StepId {
@@ -317,16 +310,17 @@ impl Comparer<'_> {
     }
 
     fn tell_group(&mut self, id: StepId) {
-        let Some(group) = self.side.plan.step(id).parent else { return };
+        let plan = self.side.plan;
+        let Some(group) = plan.step(id).parent else { return };
         self.ends(group, Reason::Child(id));
-        let children = match &*self.side.plan.step(group).task {
+        let children = match &*plan.step(group).task {
             Task::Repeat(repeat) => &repeat.children,
             Task::Fallback(children) => children,
             _ => return,
         };
         if let Some(at) = children.iter().position(|child| *child == id) {
-            for later in children[at + 1..].to_vec() {
-                self.starts(later, Reason::Before(id));
+            for later in &children[at + 1..] {
+                self.starts(*later, Reason::Before(id));
             }
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Comparison, Reason};
 use crate::diag::Span;
 use crate::plan::fingerprint::Part;
-use crate::plan::{Plan, StepId};
+use crate::plan::{Hierarchy, Plan, StepId};
 use crate::state::{RunState, Status};
 
 /// What becomes of a step.
@@ -98,7 +98,8 @@ impl Teller<'_> {
                 gone.push(old);
             }
         }
-        for id in self.plan.ids().filter(|id| is_told(self.plan, *id)) {
+        let tree = Hierarchy::of(self.plan);
+        for id in tree.preorder().iter().copied().filter(|id| is_told(self.plan, *id)) {
             if !self.found.matched[id.index()].is_some_and(|old| self.found.made_anew.contains_key(&old)) {
                 fates.push(self.step(id, anew[id.index()]));
             }
@@ -152,7 +153,7 @@ impl Teller<'_> {
             let happens = match self.found.matched[id.index()] {
                 None => "is new",
                 Some(old) if self.before.step(old).status == Status::Skipped => "is decided again",
-                Some(_) if self.plan.step(id).task.is_group() => "does not stay as it was",
+                Some(_) if self.found.start[id.index()].is_none() => "runs again in part",
                 Some(_) => "runs again",
             };
             format!("`{}`, {what}, {happens}", path(id))

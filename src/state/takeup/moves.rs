@@ -1,6 +1,6 @@
 //! What was found, as the events that bring it about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::fate::Teller;
 use super::{Comparison, Fate, Reason};
@@ -39,14 +39,11 @@ impl Comparison {
 
     /// The events by which the run goes on with another plan. `new` says which, and where it comes from.
     pub fn replan(&self, before: &RunState, mut new: Replanned) -> Vec<Event> {
-        let undos = self.undos(&new.plan);
         for id in new.plan.ids() {
             let Some(old) = self.matched[id.index()] else { continue };
             // What undoes a step goes with it.
-            let holds = match undos.get(&id) {
-                Some(step) => self.holds(*step),
-                None => self.holds(id),
-            };
+            let undone = new.plan.undo_of(id).and_then(|undo| new.plan.step(undo).undoes);
+            let holds = self.holds(undone.unwrap_or(id));
             match holds {
                 true => new.kept.push((id, old)),
                 false => new.again.push((id, old)),
@@ -61,18 +58,6 @@ impl Comparison {
         let skipped = self.skipped.iter().map(|(step, reason)| (*step, reason.clone()));
         events.extend(skipped.map(|(step, reason): (StepId, Skip)| Event::Skipped { step, reason }));
         events
-    }
-
-    /// What undoes steps, and all that is in it, with the step that is undone.
-    fn undos(&self, plan: &Plan) -> BTreeMap<StepId, StepId> {
-        let graph = Graph::of(plan);
-        let mut found = BTreeMap::new();
-        for id in plan.ids() {
-            if let Some(undone) = plan.step(id).undoes {
-                found.extend(whole(&graph, id).into_iter().map(|id| (id, undone)));
-            }
-        }
-        found
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn rest(state: &RunState, expected: &[u64], parallel: usize, now: u64
         }
     };
     let (mut open, mut known, mut work) = (0, 0, 0u64);
-    let ids = || state.plan.ids().filter(|id| !state.plan.step(*id).task.is_group());
+    let ids = || state.plan.ids().filter(|id| !state.plan.step(*id).task.is_group() && state.is_listed(*id));
     for id in ids().filter(|id| !state.step(*id).status.is_final()) {
         open += 1;
         known += usize::from(expected.get(id.index()).is_some_and(|ms| *ms != UNKNOWN));

@@ -118,7 +118,12 @@ impl Play {
             assert_eq!(folded.step(id).attempt, self.state().step(id).attempt);
             let parent = folded.plan.step(id).parent.map(|group| folded.step(group).status);
             if folded.step(id).status == Status::Cancelled && folded.status.is_final() {
-                let fits = matches!(parent, None | Some(Status::Cancelled | Status::Failed));
+                let spare = folded
+                    .plan
+                    .step(id)
+                    .parent
+                    .is_some_and(|group| matches!(*folded.plan.step(group).task, Task::Fallback(_)));
+                let fits = spare || matches!(parent, None | Some(Status::Cancelled | Status::Failed));
                 assert!(fits, "`{}` is cancelled, its group is not\n{}", self.path(id), self.story());
             }
         }
@@ -147,6 +152,8 @@ fn may_run_early(plan: &Plan, wanted: &[StepId], id: StepId) -> bool {
                 whole.extend(branches.iter().filter_map(|branch| branch.when.as_ref()).flat_map(|when| when.steps()));
             }
             needed.extend(step.parent);
+            // Alternatives wait for each other.
+            whole.extend(step.parent.filter(|group| matches!(*plan.step(*group).task, Task::Fallback(_))));
         }
         let inner = |id: &StepId| plan.step(*id).parent.is_some_and(|group| whole.contains(&group));
         let inner: Vec<StepId> = plan.ids().filter(inner).collect();
