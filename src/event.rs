@@ -209,6 +209,22 @@ impl WaitFor {
         *self == WaitFor::Time
     }
 
+    /// Does somebody have to say something: a person, or another program?
+    pub fn by_letter(&self) -> bool {
+        matches!(self, WaitFor::Answer { .. } | WaitFor::Signal { .. })
+    }
+
+    /// The answer that is meant where none is named: `yes`, if the choices are that and `no`.
+    pub fn usual_answer(&self) -> Option<&str> {
+        match self {
+            WaitFor::Answer { choices, .. } => match choices.as_slice() {
+                [yes, no] | [no, yes] if yes == "yes" && no == "no" => Some("yes"),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What happens when it does not come in time; nothing where the passing of time is what is waited for.
     pub fn on_timeout(&self) -> Option<&OnTimeout> {
         match self {
@@ -236,6 +252,9 @@ pub struct Answer {
     /// What else they had to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
+    /// Its number among the letters that the store keeps for runs; 0: it is none of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub letter: u64,
 }
 
 /// Why steps are as if they had never begun.

@@ -15,32 +15,43 @@ use crate::plan::{Plan, StepId};
 use crate::state::breaker::Circuit;
 use crate::state::{Files, RunState};
 
+mod answer;
 mod cancel;
 mod closures;
 mod config;
+mod form;
 mod home;
 mod keep;
 mod resume;
 mod rollback;
 mod running;
 mod script;
+mod signal;
 mod start;
+mod taken;
 mod takeup;
 mod watch;
+mod who;
 
+pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::exec::log_stem;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
+pub use crate::state::Waits;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
-pub use crate::store::{Durability, RunFilter, RunSummary, Store, Verified};
+pub use crate::store::{Addressee, Durability, Letter, RunFilter, RunSummary, Store, Verified};
+pub use answer::{Answering, Posted};
 pub use config::{Config, Receipts, Retention};
+pub use form::{expected, read_field};
 pub use home::home_for;
 pub use resume::ResumeOptions;
 pub use rollback::WayBack;
 pub use running::{Events, Running};
 pub use start::RunOptions;
+pub use taken::Taken;
 pub use watch::Watch;
+pub use who::who;
 
 /// How a [`Flow`] is opened. The default is what the command line does without options.
 #[derive(Clone)]

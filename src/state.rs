@@ -14,14 +14,17 @@ use crate::event::{
 };
 use crate::plan::{OnError, Plan, StepId, Task};
 
+mod anew;
 pub mod breaker;
 pub mod checkpoint;
 mod lineage;
 pub mod result;
 pub mod takeup;
+mod waits;
 
 pub use lineage::Lineage;
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
+pub use waits::Waits;
 
 /// Everything that is known of a run.
 #[derive(Clone, Debug, Default)]
@@ -285,123 +288,6 @@ impl RunState {
             Event::Ended { status } => self.status = *status,
             Event::Printed { text } => self.printed.push_str(text),
         }
-    }
-
-    /// As if they had never begun, but for the numbers of their attempts.
-    fn reset(&mut self, steps: &[StepId]) {
-        let mut again = vec![false; self.steps.len()];
-        for id in steps {
-            again[id.index()] = true;
-            let step = &mut self.steps[id.index()];
-            // A fan-out over nothing has no children that could be retired; it is asked again all the same.
-            let empty = matches!(&*self.plan.step(*id).task, Task::Each(each) if each.items.is_some() && each.children.is_empty());
-            let expansions = if empty { 0 } else { step.expansions };
-            *step = StepState { attempt: step.attempt, expansions, ..StepState::default() };
-        }
-        self.decisions.retain(|decided| !again[decided.step.index()]);
-    }
-
-    /// A run that was at its end is no more.
-    fn reopen(&mut self) {
-        if self.status.is_final() {
-            self.status = RunStatus::Paused;
-        }
-    }
-
-    /// Which failures were looked at, by the decisions that still hold.
-    fn judge_handled(&mut self) {
-        self.steps.iter_mut().for_each(|step| step.handled = false);
-        let looked_at = self.plan.header.looked_at.iter().copied();
-        let read = self.decisions.iter().flat_map(|decided| decided.saw.iter().filter(|saw| saw.handles));
-        for step in looked_at.chain(read.map(|saw| saw.step)) {
-            self.steps[step.index()].handled = true;
-        }
-    }
-
-    /// Steps that were in the plan once count on their attempts.
-    fn count_on(&mut self, new: std::ops::Range<usize>) {
-        if self.gone.is_empty() {
-            return;
-        }
-        for id in new.map(|id| StepId(id as u32)) {
-            let before = self.gone.get(&self.plan.path(id)).copied().unwrap_or(0);
-            let step = &mut self.steps[id.index()];
-            step.attempt = step.attempt.max(before);
-        }
-    }
-
-    /// They belong to the plan no more; their groups make others.
-    fn retire(&mut self, retired: &[StepId]) {
-        if retired.is_empty() {
-            return;
-        }
-        Arc::make_mut(&mut self.plan).retire(retired);
-        for id in retired {
-            let step = &mut self.steps[id.index()];
-            step.status = Status::Skipped;
-            step.skip = Some(Box::new(Skip::NotTaken(Because::Retired)));
-            let Some(parent) = self.plan.step(*id).parent else { continue };
-            self.steps[parent.index()].expansions = match &*self.plan.step(parent).task {
-                Task::Repeat(repeat) => repeat.children.len() as u32,
-                Task::Each(_) | Task::Workflow(_) => 0,
-                _ => continue,
-            };
-        }
-    }
-
-    /// Another plan; what is known of the steps that are kept moves to it.
-    fn replan(&mut self, new: &crate::event::Replanned) {
-        let before = std::mem::take(&mut self.steps);
-        let mut steps = vec![StepState::default(); new.plan.steps.len()];
-        let mut moved = std::collections::HashMap::new();
-        for (id, old) in &new.kept {
-            steps[id.index()] = before[old.index()].clone();
-            moved.insert(*old, *id);
-        }
-        let mut known: Vec<bool> = vec![false; before.len()];
-        for (id, old) in new.kept.iter().chain(&new.again) {
-            let step = &mut steps[id.index()];
-            step.attempt = step.attempt.max(before[old.index()].attempt);
-            known[old.index()] = true;
-        }
-        for (id, step) in before.iter().enumerate().filter(|(id, step)| step.attempt > 0 && !known[*id]) {
-            let attempts = self.gone.entry(self.plan.path(StepId(id as u32))).or_default();
-            *attempts = step.attempt.max(*attempts);
-        }
-        self.steps = steps;
-        self.plan = Arc::new((*new.plan).clone());
-        self.count_on(0..self.steps.len());
-        for (step, plan) in self.steps.iter_mut().zip(&self.plan.steps) {
-            step.expansions = match &*plan.task {
-                Task::Repeat(repeat) => repeat.children.len() as u32,
-                Task::Each(each) => u32::from(each.items.is_some() && !each.children.is_empty()),
-                Task::Workflow(workflow) => u32::from(workflow.expanded && !workflow.is_known()),
-                _ => 0,
-            };
-        }
-        self.created.sources = new.sources.clone();
-        self.created.file = new.file.clone();
-        self.stopping = None;
-        self.rolling_back = None;
-        self.reopen();
-        // The new script has printed anew.
-        self.printed.clear();
-        let decisions = std::mem::take(&mut self.decisions);
-        self.decisions = decisions
-            .into_iter()
-            .filter_map(|mut decided| {
-                decided.step = *moved.get(&decided.step)?;
-                decided.saw.retain_mut(|saw| match moved.get(&saw.step) {
-                    Some(id) => {
-                        saw.step = *id;
-                        true
-                    }
-                    None => false,
-                });
-                Some(decided)
-            })
-            .collect();
-        self.judge_handled();
     }
 
     /// State of a step.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
+use super::ask::Desk;
 use super::options::{Options, log_path, now};
 use super::{Done, End, out, report};
 use crate::diag::Diagnostic;
@@ -11,13 +12,22 @@ use crate::event::{Event, Log, Record, RunStatus, Stop};
 use crate::flow::{Events, Flow, ResumeOptions, RunOptions, Running, Script};
 use crate::state::RunState;
 use crate::view::progress::Progress;
+use crate::view::time::Clock;
 use crate::view::{self, Summary, json};
 
 /// Longest time without a drawing.
 const TICK: Duration = Duration::from_millis(100);
+/// The same while a person types.
+const ASKING: Duration = Duration::from_millis(30);
 
-/// Goes on with a run and shows it until it ends. Gives the exit code.
-pub fn resume(flow: &Flow, run: &str, resume: ResumeOptions, options: &Options) -> Done {
+/// Goes on with a run and shows it until it ends. Gives the exit code. `script`, `args`: what the run is thought to be of.
+pub fn resume(flow: &Flow, run: &str, script: Option<&Script>, args: Vec<(String, String)>, options: &Options) -> Done {
+    take_up(flow, run, ResumeOptions { script: script.cloned(), args, ..ResumeOptions::default() }, options)
+}
+
+/// As [`resume`], also at an earlier step, or with another script.
+pub fn take_up(flow: &Flow, run: &str, resume: ResumeOptions, options: &Options) -> Done {
+    let resume = ResumeOptions { signals: true, attended: options.attended(), ..resume };
     let lines = options.events.as_deref().map(Lines::open).transpose()?;
     let earlier = flow.summary(run)?.events;
     let resumed = flow.resume_told(run, resume, |takeup| {
@@ -49,6 +59,40 @@ pub fn start(flow: &Flow, script: &Script, start: RunOptions, options: &Options)
     to_its_end(flow, flow.run_watched(script, start)?, 0, lines, options)
 }
 
+/// Shows a run that another process works on, and takes it up when that lets go of it before the end. Gives the exit code.
+pub fn watch(flow: &Flow, run: &str, options: &Options) -> Done {
+    let earlier = flow.summary(run)?.events;
+    let mut events = flow.watch(run)?;
+    let mut progress = progress(options);
+    let mut state = RunState::default();
+    loop {
+        // Asked before the log is read: what its process wrote before it went is then seen.
+        let goes_on = events.goes_on();
+        match events.next_now()? {
+            Some(record) => {
+                state.apply(record.at, &record.event);
+                match record.seq + 1 {
+                    next if next < earlier => {}
+                    next if next == earlier => progress.take_up(&state),
+                    _ => progress.record(&state, &record),
+                }
+            }
+            None if !goes_on => break,
+            None => std::thread::sleep(TICK),
+        }
+        progress.tick(&state, now());
+    }
+    progress.finish(&state, now());
+    if state.status.is_final() || state.stopping.is_some() {
+        return ended(flow, run, &state, options);
+    }
+    match resume(flow, run, None, Vec::new(), options) {
+        // Somebody else was faster.
+        Err(End::Wrong(problem)) if problem.code() == "flow::run::busy" => watch(flow, run, options),
+        done => done,
+    }
+}
+
 /// `earlier`: the number of the run's events that are no news.
 fn to_its_end(
     flow: &Flow,
@@ -58,10 +102,13 @@ fn to_its_end(
     options: &Options,
 ) -> Done {
     let mut progress = progress(options);
+    let mut desk = options.asks().then(Desk::default);
     let mut state = RunState::default();
-    let folds = events.is_some() || !progress.is_quiet();
+    let folds = events.is_some() || !progress.is_quiet() || desk.is_some();
+    let mut caught_up = false;
     loop {
-        match feed.next_within(TICK) {
+        let asking = desk.as_ref().is_some_and(Desk::is_open);
+        match feed.next_within(if asking { ASKING } else { TICK }) {
             Ok(Some(record)) => {
                 if folds {
                     state.apply(record.at, &record.event);
@@ -79,6 +126,10 @@ fn to_its_end(
                     // An estimate is no matter of life: without it the rest is simply not told.
                     progress.expect(flow.durations(&created.workflow).unwrap_or_default());
                 }
+                if let Some(desk) = &mut desk {
+                    desk.note(&state, &record);
+                }
+                caught_up = record.seq + 1 > earlier;
                 match record.seq + 1 {
                     next if next < earlier => continue,
                     next if next == earlier => progress.take_up(&state),
@@ -88,6 +139,9 @@ fn to_its_end(
             }
             Ok(None) => {}
             Err(_) => break,
+        }
+        if let Some(desk) = desk.as_mut().filter(|_| caught_up) {
+            desk.turn(flow, &run, &state, &mut progress);
         }
         progress.tick(&state, now());
     }
@@ -148,10 +202,9 @@ fn ended(flow: &Flow, run: &str, state: &RunState, options: &Options) -> Done {
     } else if !(options.quiet && state.status == RunStatus::Success) {
         let folder = flow.run_folder(run)?;
         let paths = |log: &Log| log_path(&folder, log);
-        let look = out::messages_look();
-        out::tell(
-            &Summary { state, status: state.status, files: &*files, paths: &paths, kept: flow.is_kept(), look }.text(),
-        );
+        let (look, clock, kept) = (out::messages_look(), &Clock::local(now()), flow.is_kept());
+        let summary = Summary { state, status: state.status, files: &*files, paths: &paths, kept, clock, look };
+        out::tell(&summary.text());
     }
     Ok(match state.status {
         RunStatus::Success => 0,

@@ -4,11 +4,14 @@
 //! Results go to standard output, all else to standard error. Exit codes: 0 success; 1 the run failed; 2 the command
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
+mod approve;
+mod ask;
 mod breakers;
 mod cancel;
 mod check;
 mod checkpoints;
 mod completions;
+mod deliver;
 mod docs;
 mod follow;
 mod input;
@@ -16,6 +19,7 @@ mod logs;
 mod options;
 mod out;
 mod plan;
+mod question;
 mod report;
 mod resume;
 mod rollback;
@@ -23,6 +27,7 @@ mod run;
 mod runs;
 mod script;
 mod show;
+mod signal;
 mod verify;
 mod why;
 
@@ -75,6 +80,7 @@ Examples:
   flow show last                              what came of the newest one
   flow why last push                          why the step `push` ran, failed, waits, was skipped
   flow resume last                            take up a run that was interrupted
+  flow approve last gate                      answer the step `gate`, which asks; the run goes on
 
 `flow help COMMAND` says more about a command.
 RUN is the id of a run, a unique beginning of one, or `last`.
@@ -93,6 +99,8 @@ enum Command {
     Logs(logs::Args),
     Why(why::Args),
     Resume(resume::Args),
+    Approve(approve::Args),
+    Signal(signal::Args),
     Cancel(cancel::Args),
     Checkpoints(checkpoints::Args),
     Rollback(rollback::Args),
@@ -131,6 +139,8 @@ impl Command {
             Command::Logs(args) => args.run(),
             Command::Why(args) => args.run(),
             Command::Resume(args) => args.run(),
+            Command::Approve(args) => args.run(),
+            Command::Signal(args) => args.run(),
             Command::Cancel(args) => args.run(),
             Command::Checkpoints(args) => args.run(),
             Command::Rollback(args) => args.run(),
@@ -147,6 +157,8 @@ impl Command {
             Command::Script(args) => args.options.json,
             Command::Run(args) => args.options.json,
             Command::Resume(args) => args.options.json,
+            Command::Approve(args) => args.options.json,
+            Command::Signal(args) => args.options.json,
             Command::Checkpoints(args) => args.json,
             Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,

@@ -1,11 +1,14 @@
 //! Options that several commands have in common.
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::termios::tcgetpgrp;
+
 use crate::diag::{Diagnostic, Result};
 use crate::event::Log;
-use crate::flow::{self, Flow};
+use crate::flow::{self, Attended, Flow};
 
 /// Which script, and with which parameters.
 #[derive(clap::Args)]
@@ -81,12 +84,36 @@ pub struct Options {
     /// Print one JSON object at the end: run, workflow, status, duration_ms and steps by path
     #[arg(long)]
     pub json: bool,
+    /// Stay until the end, where otherwise only a person, a signal, a file or a later moment would be waited for and the
+    /// run be let go of with exit code 3
+    #[arg(long)]
+    pub wait: bool,
+    /// Do not ask at the terminal what a step wants to know
+    #[arg(long)]
+    pub no_input: bool,
     /// Write every event as a line of JSON to a file, or with `-` to standard output
     #[arg(long, value_name = "FILE")]
     pub events: Option<String>,
 }
 
 impl Options {
+    /// Is there a person at a terminal who can be asked?
+    pub fn asks(&self) -> bool {
+        let (stdin, stderr) = (io::stdin(), io::stderr());
+        // In the background, reading would stop the process.
+        let in_front = || tcgetpgrp(&stdin).is_ok_and(|front| front == rustix::process::getpgrp());
+        !(self.no_input || self.json || self.quiet) && stdin.is_terminal() && stderr.is_terminal() && in_front()
+    }
+
+    /// Who is there for what steps wait for.
+    pub fn attended(&self) -> Attended {
+        match self.wait {
+            true => Attended::Always,
+            false if self.asks() => Attended::ByAPerson,
+            false => Attended::No,
+        }
+    }
+
     /// Refuses what does not go together.
     pub fn check(&self) -> Result<()> {
         match self.json && self.events.as_deref() == Some("-") {

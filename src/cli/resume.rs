@@ -51,10 +51,9 @@ impl Args {
     pub fn run(self) -> Done {
         self.options.check()?;
         let script = self.with.as_deref().map(input::script).transpose()?;
-        let options =
-            ResumeOptions { signals: true, with: script, from: self.from, failed: self.failed, ..Default::default() };
+        let options = ResumeOptions { with: script, from: self.from, failed: self.failed, ..ResumeOptions::default() };
         if !self.dry_run {
-            return follow::resume(&self.safety.open()?, &self.run, options, &self.options);
+            return follow::take_up(&self.safety.open()?, &self.run, options, &self.options);
         }
         if self.options.events.is_some() {
             let problem = Diagnostic::new("flow::cli::usage", "with `--dry-run` there are no events");

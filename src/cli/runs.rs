@@ -3,7 +3,7 @@
 use super::options::{look, now};
 use super::{Done, out};
 use crate::event::RunStatus;
-use crate::flow::RunFilter;
+use crate::flow::{RunFilter, RunSummary};
 use crate::view::time::Clock;
 use crate::view::{self, RunLine};
 
@@ -32,7 +32,8 @@ impl Args {
         let status = self.status.and_then(|name| RunStatus::ALL.into_iter().find(|status| status.name() == name));
         // One more, to know whether there are more.
         let filter = RunFilter { status, limit: Some(self.limit.saturating_add(1)), ..RunFilter::default() };
-        let mut runs = look()?.runs(&filter)?;
+        let flow = look()?;
+        let mut runs = flow.runs(&filter)?;
         let more = runs.len() > self.limit;
         runs.truncate(self.limit);
         if self.json {
@@ -46,9 +47,17 @@ impl Args {
             });
             return Ok(0);
         }
+        // Steps stand in the logs only, so these are read; most runs are not paused.
+        let waits_for = |run: &RunSummary| match run.status {
+            RunStatus::Paused => {
+                flow.waiting(&run.run).unwrap_or_default().into_iter().map(|waits| waits.path).collect()
+            }
+            _ => Vec::new(),
+        };
         let lines: Vec<_> = runs
             .into_iter()
             .map(|run| RunLine {
+                waits_for: waits_for(&run),
                 run: run.run,
                 workflow: run.workflow,
                 status: run.status,

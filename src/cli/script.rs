@@ -5,7 +5,7 @@ use std::path::Path;
 use super::options::{Begin, Options, look};
 use super::{Done, End, follow, input, long_help, out};
 use crate::diag::Diagnostic;
-use crate::flow::{ResumeOptions, RunOptions, Script};
+use crate::flow::{RunOptions, Script};
 use crate::view;
 
 /// Run a script
@@ -84,13 +84,10 @@ pub fn run(script: &Script, begin: Begin, options: &Options, resume: Option<&str
         other => other.map(str::to_owned),
     };
     match unfinished {
-        Some(run) => {
-            let resume =
-                ResumeOptions { signals: true, script: Some(script.clone()), args, ..ResumeOptions::default() };
-            follow::resume(&flow, &run, resume, options)
-        }
+        Some(run) => follow::resume(&flow, &run, Some(script), args, options),
         None => {
-            let start = RunOptions { args, max_parallel: begin.max_parallel, signals: true, ..RunOptions::default() };
+            let (max_parallel, attended) = (begin.max_parallel, options.attended());
+            let start = RunOptions { args, max_parallel, attended, signals: true, ..RunOptions::default() };
             follow::start(&flow, script, start, options)
         }
     }

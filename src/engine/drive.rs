@@ -9,6 +9,7 @@
 
 mod driver;
 mod inbox;
+mod lookout;
 mod perform;
 mod signals;
 mod timers;
@@ -25,6 +26,7 @@ use crate::state::RunState;
 
 pub use self::driver::{Driver, Time};
 pub use self::inbox::{Committed, Driving, Inbox, Journal, Message, Setup};
+pub use self::lookout::{Attended, Lookout, Outside};
 
 /// Most messages taken in one round, so that their effects begin soon.
 const ROUND: usize = 256;

@@ -278,6 +278,16 @@ impl Machine {
         self.attended = attended;
     }
 
+    /// Nobody is there after all, and nothing has come: lets go if nothing else is to be done. That is asked once; whether
+    /// somebody is there stays as it was said.
+    pub fn rest(&mut self, at: u64) -> Output {
+        self.at = at;
+        let attended = std::mem::take(&mut self.attended);
+        self.settle();
+        self.attended = attended;
+        std::mem::take(&mut self.out)
+    }
+
     /// Deals with one input. `at`, in milliseconds since 1970, is the time of the events that come out.
     pub fn handle(&mut self, at: u64, input: Input) -> Output {
         self.at = at;

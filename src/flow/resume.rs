@@ -9,6 +9,7 @@ use super::running::{Events, Running};
 use super::start::{Beginning, opened};
 use super::{Flow, Script, script};
 use crate::diag::{Diagnostic, Result};
+use crate::engine::drive::Attended;
 use crate::engine::numbering::Numbering;
 use crate::event::{Event, RunStatus};
 use crate::exec::end_marked;
@@ -24,6 +25,8 @@ use crate::store::Store;
 pub struct ResumeOptions {
     /// As in [`super::RunOptions`].
     pub signals: bool,
+    /// As in [`super::RunOptions`].
+    pub attended: Attended,
     /// The script that the run is thought to be of; one of another file is refused. If its text has changed since, that is
     /// only told ([`Running::script_has_changed`]).
     pub script: Option<Script>,
@@ -103,7 +106,16 @@ impl Flow {
             _ => None,
         });
         let (args, complete) = (state.created.args.clone(), complete.unwrap_or(state.plan.complete));
-        let begin = Beginning { log, past, state, opening, numbering, closures, signals: options.signals };
+        let begin = Beginning {
+            log,
+            past,
+            state,
+            opening,
+            numbering,
+            closures,
+            signals: options.signals,
+            attended: options.attended,
+        };
         let (mut running, events) = self.drive(begin)?;
         running.script_has_changed = script_has_changed;
         let way = running.way();

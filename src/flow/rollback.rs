@@ -6,6 +6,7 @@ use super::resume::{end_leftovers, pinned_program};
 use super::running::{Events, Running};
 use super::start::{Beginning, opened};
 use crate::diag::{Diagnostic, Result, did_you_mean};
+use crate::engine::drive::Attended;
 use crate::engine::numbering::Numbering;
 use crate::event::{Event, RollBack};
 use crate::plan::StepId;
@@ -67,7 +68,9 @@ impl Flow {
         let numbering = Numbering::of(past.iter().map(|record| &*record.event));
         let closures = Kept::new(program, store);
         let opening = vec![opened(), Event::RollingBack(Box::new(back))];
-        let (running, events) = self.drive(Beginning { log, past, state, opening, numbering, closures, signals })?;
+        let attended = Attended::No;
+        let begin = Beginning { log, past, state, opening, numbering, closures, signals, attended };
+        let (running, events) = self.drive(begin)?;
         running.way().inbox.begin();
         Ok((running, events))
     }

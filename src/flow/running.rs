@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Result};
 use crate::engine::bus::Subscription;
 use crate::engine::drive::{Driving, Inbox};
 use crate::event::{Log, Record, Stop};
-use crate::state::{Files, RunState};
+use crate::state::{Files, RunState, Waits};
 use crate::store::Store;
 
 /// See the module's page. Dropping it does not stop the run.
@@ -50,6 +50,16 @@ impl Running {
     /// resumed. `Cancelled`: what runs is ended, and so is the run.
     pub fn stop(&self, reason: Stop) {
         self.driving.inbox().stop(reason);
+    }
+
+    /// Something may have come for a step that waits: it need not be found by chance.
+    pub fn look(&self) {
+        self.driving.inbox().look();
+    }
+
+    /// A step that asks for an answer will get none now (see [`super::Attended::ByAPerson`]).
+    pub fn decline(&self, waits: &Waits) {
+        self.driving.inbox().decline(waits.step, waits.attempt);
     }
 
     /// A way to stop it that can be given to other threads.

@@ -10,14 +10,14 @@ use super::keep::Shared;
 use super::running::{Events, Folder, Running};
 use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
-use crate::engine::drive::{Driving, Setup};
+use crate::engine::drive::{Attended, Driving, Lookout, Outside, Setup};
 use crate::engine::numbering::Numbering;
 use crate::event::{Created, Event, Record, Stop};
 use crate::exec::{Executors, Keep};
 use crate::lang::Program;
 use crate::plan::{Growth, Task};
 use crate::state::{RunState, Status};
-use crate::store::{RunLog, Store};
+use crate::store::{Letter, RunLog, Store};
 
 /// Version of the form of events.
 const EVENTS: u32 = 1;
@@ -34,6 +34,8 @@ pub struct RunOptions {
     pub max_parallel: Option<u32>,
     /// Where processes run. Nothing said: the working directory.
     pub cwd: Option<PathBuf>,
+    /// Is anybody there while nothing is left to do but to wait for people, signals, files or moments far away?
+    pub attended: Attended,
     /// Stop gently when the process gets SIGINT, SIGTERM or SIGHUP, and at once when it gets one again.
     pub signals: bool,
 }
@@ -102,13 +104,14 @@ impl Flow {
         }
         let past = vec![log.first().clone()];
         let state = RunState::of(&past);
-        let begin = Beginning { log, past, state, opening, numbering, closures, signals: options.signals };
+        let (signals, attended) = (options.signals, options.attended);
+        let begin = Beginning { log, past, state, opening, numbering, closures, signals, attended };
         self.drive(begin)
     }
 
     /// Sets a driver to work on a run. Nothing happens until its inbox is told to begin.
     pub(super) fn drive(&self, begin: Beginning) -> Result<(Running, Events)> {
-        let Beginning { log, past, state, opening, numbering, closures, signals } = begin;
+        let Beginning { log, past, state, opening, numbering, closures, signals, attended } = begin;
         let (run, folder, store) = (log.run().to_owned(), log.folder().to_owned(), self.store()?.clone());
         let files = Arc::new(Folder(folder.clone()));
         let grace = self.inner.options.grace;
@@ -128,6 +131,7 @@ impl Flow {
             signals: signals.then(|| -> Box<dyn Fn() -> Stop + Send> {
                 Box::new(move || if cancel::is_asked(&asked) { Stop::Cancelled } else { Stop::Interrupted })
             }),
+            lookout: Lookout::new(Box::new(Outlook { store: store.clone(), run: run.clone() }), attended, &past),
             at_end: Box::new(move |state| note_durations(&ends, state, known)),
         })?;
         let (_, live) = driving.bus().subscribe();
@@ -149,12 +153,29 @@ pub(super) struct Beginning {
     pub numbering: Numbering,
     pub closures: Kept,
     pub signals: bool,
+    pub attended: Attended,
+}
+
+/// What comes from outside to a run.
+struct Outlook {
+    store: Store,
+    run: String,
+}
+
+impl Outside for Outlook {
+    fn letters(&mut self, after: u64) -> Result<Vec<Letter>> {
+        self.store.letters(&self.run, after)
+    }
+
+    fn is_there(&mut self, path: &str) -> bool {
+        Path::new(path).exists()
+    }
 }
 
 /// The event that says who works on a run from now on.
 pub(super) fn opened() -> Event {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Event::Opened { pid: std::process::id(), host: host.trim().to_owned(), flow: env!("CARGO_PKG_VERSION").to_owned() }
+    let (pid, host) = (std::process::id(), super::who::host());
+    Event::Opened { pid, host, flow: env!("CARGO_PKG_VERSION").to_owned() }
 }
 
 /// Remembers how long steps took, for later estimates. What had ended by the `known` first events was remembered then.

@@ -13,6 +13,7 @@ mod durations;
 mod failure;
 mod folder;
 mod id;
+mod inbox;
 mod lock;
 mod log;
 mod projection;
@@ -33,6 +34,7 @@ use rusqlite::Connection;
 
 pub use breakers::no_breaker;
 pub use id::new_run_id;
+pub use inbox::{Addressee, Letter};
 pub use log::RunLog;
 pub use projection::Counts;
 pub use runs::{RunFilter, RunSummary};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{MASK, is_secret};
+use super::{MASK, is_secret, waits};
 use crate::event::{Because, Event, Record, RunStatus, Skip, Stop};
 use crate::plan::{Json, Plan, StepId};
 use crate::state::breaker::{Circuit, Phase};
@@ -11,7 +11,8 @@ use crate::state::{Files, RunState, Status};
 /// The object that `--json` prints at the end of a run (see the command's help). Its keys are a promise:
 /// `{"run", "workflow", "status", "duration_ms", "steps": {path: {"status", "output", "code", "attempts", "duration_ms", "error"}}}`.
 ///
-/// Groups are in it as well, anonymous ones are not. `status`: with what is known beyond the log (`interrupted`).
+/// Groups are in it as well, anonymous ones are not. While steps wait for something from outside, there is also a list
+/// `waiting`: `{"step", "for": "answer" | "signal" | "file" | "time", "until", "command", …}`. `status`: with what is known beyond the log (`interrupted`).
 pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
     let mut steps = Map::new();
     for id in state.plan.ids() {
@@ -20,13 +21,18 @@ pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
             steps.insert(state.plan.path(id), self::step(state, id, files));
         }
     }
-    json!({
+    let mut run = json!({
         "run": state.created.run,
         "workflow": state.created.workflow,
         "status": status.name(),
         "duration_ms": state.latest_at.saturating_sub(state.started_at),
         "steps": steps,
-    })
+    });
+    let waits = state.waits();
+    if !waits.is_empty() {
+        run["waiting"] = waits.iter().map(|waits| waits::json(&state.created.run, waits)).collect();
+    }
+    run
 }
 
 fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {

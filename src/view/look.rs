@@ -145,6 +145,11 @@ pub(super) fn one_line(text: &str) -> String {
     line
 }
 
+/// Lines of text from outside, each made safe for a terminal.
+pub fn lines(text: &str) -> Vec<String> {
+    text.trim_end().lines().map(one_line).collect()
+}
+
 /// What follows ESC in an escape sequence (ECMA-48): a control sequence, an operating system command, or one letter.
 fn skip_escape(letters: &mut std::str::Chars) {
     match letters.next() {

@@ -21,18 +21,20 @@ mod summary;
 mod table;
 mod takeup;
 pub mod time;
+mod waits;
 mod why;
 
 pub use breakers::{breakers, not_closed};
 pub use checkpoints::{checkpoints, way_back};
 pub use diagnostic::{diagnostic, printed};
-pub use look::{Look, Tone};
+pub use look::{Look, Tone, lines};
 pub use params::parameters;
 pub use place::{is_secret, place};
 pub use runs::{RunLine, runs};
 pub use show::show;
 pub use summary::{LogPaths, Summary};
 pub use takeup::{takeup, takeup_json};
+pub use waits::command;
 pub use why::Why;
 
 /// What stands in the place of something that is not to be shown.

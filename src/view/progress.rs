@@ -33,6 +33,8 @@ pub struct Progress {
     look: Look,
     drawn_at: u64,
     began_at: u64,
+    /// Something else is written where it draws.
+    paused: bool,
 }
 
 enum Place {
@@ -69,7 +71,7 @@ impl Progress {
     }
 
     fn of(place: Place, look: Look) -> Self {
-        Progress { board: Board::default(), place, look, drawn_at: 0, began_at: 0 }
+        Progress { board: Board::default(), place, look, drawn_at: 0, began_at: 0, paused: false }
     }
 
     /// How long steps took in earlier runs, by path, in milliseconds: for the estimate of the rest. To be said before
@@ -130,7 +132,7 @@ impl Progress {
 
     /// Time has passed: it is now so many milliseconds after 1970. To be called a few times a second.
     pub fn tick(&mut self, state: &RunState, now: u64) {
-        if now.saturating_sub(self.drawn_at) < INTERVAL {
+        if self.paused || now.saturating_sub(self.drawn_at) < INTERVAL {
             return;
         }
         self.drawn_at = now;
@@ -160,6 +162,26 @@ impl Progress {
         }
     }
 
+    /// Something else is to be written here: what there is to say is said, and the drawing goes away for a while.
+    pub fn make_room(&mut self, state: &RunState, now: u64) {
+        if !self.paused {
+            self.draw(state, now);
+            if let Place::Screen { bar, .. } = &self.place {
+                bar.finish_and_clear();
+            }
+            self.paused = true;
+        }
+    }
+
+    /// The drawing goes on.
+    pub fn go_on(&mut self) {
+        if std::mem::take(&mut self.paused)
+            && let Place::Screen { bar, .. } = &self.place
+        {
+            bar.reset();
+        }
+    }
+
     /// Says something between the lines.
     pub fn say(&mut self, line: &str) {
         match &mut self.place {
@@ -174,6 +196,7 @@ impl Progress {
 
     /// The run is over, or nobody looks any longer: news still come out, the drawing goes away.
     pub fn finish(&mut self, state: &RunState, now: u64) {
+        self.go_on();
         self.draw(state, now);
         if let Place::Screen { bar, .. } = &self.place {
             bar.finish_and_clear();

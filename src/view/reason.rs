@@ -106,20 +106,25 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
     }
 }
 
-/// For what a step waits, as the rest of the sentence "it waits …". `delay_ms`: for how long at the most.
-pub(super) fn waits_for(what: &WaitFor, delay_ms: u64) -> String {
-    let said = match what {
-        WaitFor::Time => return super::time::duration(delay_ms),
+/// For what a step waits, as the rest of the sentence "it waits …".
+pub(super) fn awaited(what: &WaitFor) -> String {
+    match what {
+        WaitFor::Time => "for a moment to come".to_owned(),
         WaitFor::Answer { prompt, choices, .. } => match prompt.is_empty() {
             true => format!("for an answer: {}", choices.join(", ")),
             false => format!("for an answer to `{}`: {}", shorten(&one_line(prompt), VALUE), choices.join(", ")),
         },
         WaitFor::Signal { name, .. } => format!("for the signal `{}`", one_line(name)),
         WaitFor::File { path, .. } => format!("for the file `{}`", one_line(path)),
-    };
-    match delay_ms {
-        Event::FOREVER => said,
-        _ => format!("{said} (at most {})", super::time::duration(delay_ms)),
+    }
+}
+
+/// The same, with for how long at the most, in milliseconds.
+pub(super) fn waits_for(what: &WaitFor, delay_ms: u64) -> String {
+    match (what, delay_ms) {
+        (WaitFor::Time, _) => super::time::duration(delay_ms),
+        (_, Event::FOREVER) => awaited(what),
+        _ => format!("{} (at most {})", awaited(what), super::time::duration(delay_ms)),
     }
 }
 

@@ -5,6 +5,10 @@ use super::look::run_tone;
 use super::table::table;
 use super::time::{Clock, duration};
 use crate::event::RunStatus;
+use crate::plan::wording::list;
+
+/// Steps that are named in a line.
+const NAMES: usize = 2;
 
 /// One run in the table.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +29,8 @@ pub struct RunLine {
     pub ended: usize,
     /// Of them, those that failed.
     pub failed: usize,
+    /// The steps that it waits for, if nobody works on it until they are answered.
+    pub waits_for: Vec<String>,
 }
 
 /// A table, one line a run; a text says so if there is none. Rows stay whole at any width: they can be cut by the terminal.
@@ -38,10 +44,14 @@ pub fn runs(lines: &[RunLine], clock: &Clock, look: Look) -> String {
         if line.failed > 0 {
             steps.push_str(&format!(" ({} failed)", line.failed));
         }
+        let waits = match line.waits_for.as_slice() {
+            [] => String::new(),
+            steps => format!(" {} waits for {}", if look.unicode { "·" } else { "-" }, list(steps, NAMES)),
+        };
         rows.push(vec![
             line.run.clone(),
             line.workflow.clone(),
-            line.status.name().to_owned(),
+            format!("{}{waits}", line.status.name()),
             steps,
             duration(line.duration_ms),
             clock.ago(line.started_at),
@@ -66,6 +76,7 @@ mod tests {
             total: 12,
             ended: 5,
             failed,
+            waits_for: Vec::new(),
         };
         let lines =
             [line("r1", "deploy", RunStatus::Failed, 2, 61_000), line("r10", "配置", RunStatus::Running, 0, 1_000)];
@@ -77,5 +88,9 @@ mod tests {
              r10  配置      running  5/12             4.3s  just now\n"
         );
         assert_eq!(runs(&[], &Clock::utc(now), Look::PLAIN), "");
+
+        let waits_for = ["gate", "deployed", "upload"].map(String::from).to_vec();
+        let paused = [RunLine { waits_for, ..line("r1", "deploy", RunStatus::Paused, 0, 1_000) }];
+        assert!(runs(&paused, &Clock::utc(now), Look::PLAIN).contains("  paused · waits for gate and 2 more  "));
     }
 }

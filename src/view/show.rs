@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::counts::Counts;
 use super::look::{columns, one_line};
 use super::time::{self, Clock};
-use super::{Look, MASK, Tone, is_secret, reason};
+use super::{Look, MASK, Tone, is_secret, reason, waits};
 use crate::event::{Because, RunStatus, Skip};
-use crate::plan::{Graph, StepId};
+use crate::plan::{Graph, StepId, Task};
 use crate::state::{RunState, Status};
 
 /// Children of one group that are shown, unless all are asked for.
@@ -100,7 +100,11 @@ impl Tree<'_> {
 
     fn step(&mut self, id: StepId, indent: usize) {
         let plan = self.state.plan.step(id);
-        let children = self.graph.children(id).to_vec();
+        // Alternatives in the order in which they are tried.
+        let children = match &*plan.task {
+            Task::Fallback(alternatives) => alternatives.clone(),
+            _ => self.graph.children(id).to_vec(),
+        };
         if plan.anonymous && plan.key.is_none() && !children.is_empty() {
             return self.siblings(&children, indent);
         }
@@ -148,11 +152,15 @@ impl Tree<'_> {
             n => notes.push(format!("attempt {n}")),
         }
         match step.status {
-            Status::Success if plan.task.is_group() => {}
+            Status::Success if plan.task.is_group() => {
+                notes.extend(state.result(id).degraded.map(|answer| format!("degraded: `{answer}` answered")));
+            }
             Status::Success if is_secret(&state.plan, id) => notes.push(MASK.to_owned()),
             Status::Success => {
-                if let Some(output) = self.output(id) {
-                    notes.push(output);
+                let by = waits::answered_by(state, id).map(|by| format!("by {by}"));
+                let said: Vec<_> = self.output(id).into_iter().chain(by).collect();
+                if !said.is_empty() {
+                    notes.push(said.join(", "));
                 }
             }
             Status::Failed if reason::is_child_failure(state, id) => {}
@@ -170,12 +178,13 @@ impl Tree<'_> {
                 };
                 notes.push(format!("{steps}skipped: {}", reason::skipped(state, id)));
             }
-            Status::Waiting | Status::Retrying => {
-                let word = if step.status == Status::Waiting { "waits until" } else { "tries again at" };
-                notes.push(format!("{word} {}", self.clock.time(step.until)));
-                if step.status == Status::Retrying {
-                    notes.push(reason::failed(step.outcome.as_deref()));
-                }
+            Status::Waiting => {
+                let waits = state.waits_of(id);
+                notes.extend(waits.map(|waits| format!("waits {}", waits::waits_for(&waits, self.clock))));
+            }
+            Status::Retrying => {
+                notes.push(format!("tries again at {}", self.clock.time(step.until)));
+                notes.push(reason::failed(step.outcome.as_deref()));
             }
             Status::Cancelled => notes.push("cancelled".to_owned()),
             Status::Running if self.status == RunStatus::Interrupted && !plan.task.is_group() => {

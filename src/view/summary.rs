@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::counts::Counts;
 use super::look::{columns, one_line};
-use super::{Look, Tone, is_secret, place, reason, time};
+use super::time::Clock;
+use super::{Look, Tone, is_secret, place, reason, time, waits};
 use crate::event::{Log, RunStatus};
 use crate::plan::StepId;
 use crate::state::{Files, RunState, Status};
@@ -31,6 +32,8 @@ pub struct Summary<'a> {
     pub paths: LogPaths<'a>,
     /// Is its log kept? Otherwise nothing can be asked of it later.
     pub kept: bool,
+    /// Local time.
+    pub clock: &'a Clock,
     /// Where the text goes.
     pub look: Look,
 }
@@ -59,6 +62,11 @@ impl Summary<'_> {
             let path = self.state.plan.path(*id);
             let line = format!("{path} failed ({why}), but that is dealt with: {how}");
             let _ = writeln!(text, "{} {line}", self.look.paint(Tone::Warn, "!"));
+        }
+        if !self.status.is_final() {
+            for waits in self.state.waits() {
+                let _ = writeln!(text, "  {} waits {}", one_line(&waits.path), waits::waits_for(&waits, self.clock));
+            }
         }
         self.way_on(&mut text, unhandled.first().copied());
         text
@@ -157,12 +165,28 @@ impl Summary<'_> {
             let _ = writeln!(text, "why:    flow why {run} {}", shell_word(&self.state.plan.path(id)));
         }
         match self.status {
+            RunStatus::Paused if self.state.stopping.is_none() => self.answers(text),
             RunStatus::Paused | RunStatus::Interrupted => {
                 let _ = writeln!(text, "go on:  flow resume {run}");
             }
             _ => {
                 let _ = writeln!(text, "more:   flow show {run}");
             }
+        }
+    }
+}
+
+impl Summary<'_> {
+    /// How to go on with a run that waits for something from outside.
+    fn answers(&self, text: &mut String) {
+        let (run, waits) = (&self.state.created.run, self.state.waits());
+        for waits in waits.iter().take(SHOWN) {
+            if let Some(command) = waits::titled_command(run, waits) {
+                let _ = writeln!(text, "{command}");
+            }
+        }
+        if waits.is_empty() || waits.iter().any(|waits| !waits.what.by_letter()) {
+            let _ = writeln!(text, "go on:  flow resume {run}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Each cause is followed to its own cause, down to the condition, the failure or the running step that began it.
 
+mod asked;
 mod cause;
 mod ran;
 mod run;

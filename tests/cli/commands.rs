@@ -69,6 +69,8 @@ fn help_shows_examples() {
         "logs",
         "why",
         "resume",
+        "approve",
+        "signal",
         "cancel",
         "breakers",
         "verify",

@@ -18,7 +18,8 @@ fn paths(log: &Log) -> String {
 
 fn summary(run: &Sample, status: RunStatus) -> String {
     let state = run.state();
-    Summary { state: &state, status, files: &run.files, paths: &paths, kept: true, look: Look::PLAIN }.text()
+    let (clock, look) = (&Clock::utc(run.now()), Look::PLAIN);
+    Summary { state: &state, status, files: &run.files, paths: &paths, kept: true, clock, look }.text()
 }
 
 fn shown(run: &Sample, status: RunStatus) -> String {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow::diag::Span;
-use flow::engine::drive::{Driving, Setup};
+use flow::engine::drive::{Driving, Lookout, Setup};
 use flow::engine::numbering::Numbering;
 use flow::event::{Created, Event, FailureKind, RunStatus, Stop};
 use flow::exec::{Breakers, Executors, Keep};
@@ -59,6 +59,7 @@ fn start(folder: &Path, spec: Breaker, mut steps: Vec<Step>) -> Driving {
             Arc::new(Executors::keeping(keep, Arc::new(NoScript), Duration::from_secs(5), report))
         }),
         signals: None,
+        lookout: Lookout::default(),
         at_end: Box::new(|_| {}),
     };
     let driving = Driving::start(setup).expect("a thread");

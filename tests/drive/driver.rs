@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flow::diag::{Diagnostic, Span};
-use flow::engine::drive::{Committed, Driving, Journal, Setup};
+use flow::engine::drive::{Committed, Driving, Journal, Lookout, Setup};
 use flow::engine::numbering::Numbering;
 use flow::event::{Created, Event, FailureKind, Outcome, Record, RunStatus, Stop};
 use flow::exec::{Done, Executor, Executors, Fake, Report};
@@ -74,6 +74,7 @@ impl Bench {
             folder,
             executor: Box::new(|report| Arc::new(Executors::new(Arc::new(NoScript), Duration::from_secs(5), report))),
             signals: None,
+            lookout: Lookout::default(),
             at_end: Box::new(|_| {}),
         }
     }

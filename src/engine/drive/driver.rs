@@ -18,6 +18,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use super::inbox::{Inbox, Journal, Message, Setup};
+use super::lookout::Lookout;
 use super::timers::Timers;
 use crate::diag::{Diagnostic, Result};
 use crate::engine::bus::Bus;
@@ -57,6 +58,7 @@ pub struct Driver {
     /// Number of the next event.
     sequence: u64,
     timers: Timers,
+    pub(super) lookout: Lookout,
     /// Timers to be armed at the end of the round, with their delays in milliseconds.
     pub(super) arming: Vec<(Timer, u64)>,
     /// Attempts that began, or will begin, after a commit and have not been reported: all that leave the process.
@@ -99,9 +101,16 @@ impl Driver {
         let mut state = setup.state;
         setup.opening.iter().for_each(|event| state.apply(wall, event));
         let settings = state.plan.header.settings.clone();
+        let mut lookout = setup.lookout;
+        setup.opening.iter().for_each(|event| lookout.note(event));
+        let gatherer = Gatherer::new(site(&state, &setup.folder, &settings), setup.files);
+        let mut machine = Machine::new(state, setup.default_parallel);
+        // It lets go when the lookout has found nothing.
+        machine.attended(true);
         Driver {
-            gatherer: Gatherer::new(site(&state, &setup.folder, &settings), setup.files),
-            machine: Machine::new(state, setup.default_parallel),
+            gatherer,
+            machine,
+            lookout,
             numbering: setup.numbering,
             round: Round { events: setup.opening, ..Round::default() },
             held: Vec::new(),
@@ -140,7 +149,7 @@ impl Driver {
     /// When there will be something to do, if nothing comes before: time since the driver began.
     pub fn next_moment(&self) -> Option<Duration> {
         let held_until = self.held_since.map(|since| since + HOLD);
-        self.timers.next().into_iter().chain(held_until).min()
+        self.timers.next().into_iter().chain(held_until).chain(self.lookout.next()).min()
     }
 
     /// Has it come to its end, or failed with nothing left running? Then nothing more happens.
@@ -188,6 +197,8 @@ impl Driver {
                 self.wanted.entry(step).or_default().push(reply);
                 self.handle(now, Input::Want(step));
             }
+            Message::Look => self.lookout.nudge(),
+            Message::Decline(step, attempt) => self.lookout.decline(step, attempt),
             Message::Done(Done::Finished { step, attempt, outcome }) => {
                 if self.is_outside(step) {
                     self.outside.remove(&(step, attempt));
@@ -218,8 +229,12 @@ impl Driver {
         }
     }
 
-    /// Lets the timers fire that are due.
+    /// Takes what has come from outside for steps that wait, and then lets the timers fire that are due: what came while
+    /// nobody looked was in time.
     pub fn fire(&mut self, now: Time) {
+        for (step, answer) in self.lookout.look(now.passed, now.wall, &self.machine.state) {
+            self.handle(now.wall, Input::Answered { step, answer: Box::new(answer) });
+        }
         while !self.over
             && let Some(timer) = self.timers.due(now.passed)
         {
@@ -235,21 +250,26 @@ impl Driver {
         }
         let mut next = Some(input);
         while let Some(input) = next {
-            let Output { events, effects } = self.machine.handle(now, input);
-            for event in &events {
-                tracing::trace!(?event, "decided");
-                match event {
-                    Event::Planned { .. } => self.settle(),
-                    Event::Reset { .. } => self.gatherer.forget(),
-                    _ => {}
-                }
-            }
-            self.round.events.extend(events);
-            for effect in effects {
-                tracing::debug!(?effect, "to be done");
-                self.perform(effect);
-            }
+            let output = self.machine.handle(now, input);
+            self.carry_out(output);
             next = self.round.inputs.pop_front();
+        }
+    }
+
+    fn carry_out(&mut self, Output { events, effects }: Output) {
+        for event in &events {
+            tracing::trace!(?event, "decided");
+            match event {
+                Event::Planned { .. } => self.settle(),
+                Event::Reset { .. } => self.gatherer.forget(),
+                Event::Waiting { .. } => self.lookout.note(event),
+                _ => {}
+            }
+        }
+        self.round.events.extend(events);
+        for effect in effects {
+            tracing::debug!(?effect, "to be done");
+            self.perform(effect);
         }
     }
 
@@ -267,6 +287,10 @@ impl Driver {
     pub fn finish(&mut self, now: Time) {
         if self.over || self.failure.is_some() {
             return;
+        }
+        if self.lookout.may_let_go(now.wall, &self.machine.state) && !self.closing {
+            let output = self.machine.rest(now.wall);
+            self.carry_out(output);
         }
         // One at a time: each looks at the plan, which could not grow without being copied while another one does.
         if !self.expanding

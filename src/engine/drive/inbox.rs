@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::Sender;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::Lookout;
 use crate::diag::{Diagnostic, Result};
 use crate::engine::bus::Bus;
 use crate::engine::numbering::Numbering;
@@ -52,6 +53,8 @@ pub struct Setup {
     pub executor: Box<dyn FnOnce(Report) -> Arc<dyn Executor> + Send>,
     /// React to the signals that ask a process to end? Says what SIGTERM stands for.
     pub signals: Option<Box<dyn Fn() -> Stop + Send>>,
+    /// What comes from outside to steps that wait.
+    pub lookout: Lookout,
     /// Called with the final state, before those who listen are told of the end.
     pub at_end: Box<dyn FnOnce(&RunState) + Send>,
 }
@@ -70,6 +73,10 @@ pub enum Message {
     Note(Event),
     /// See [`Inbox::want`].
     Want(StepId, Sender<Arc<StepResult>>),
+    /// See [`Inbox::look`].
+    Look,
+    /// See [`Inbox::decline`].
+    Decline(StepId, u32),
     /// A piece of work is done.
     Done(Done),
     /// The log failed; these attempts never began.
@@ -126,6 +133,16 @@ impl Inbox {
         let (send, receive) = crossbeam_channel::bounded(1);
         self.send(Message::Want(step, send));
         receive.recv().ok()
+    }
+
+    /// Something may have come from outside for a step that waits.
+    pub fn look(&self) {
+        self.send(Message::Look);
+    }
+
+    /// This attempt of a step that asks for an answer will get none now (see [`super::Attended::ByAPerson`]).
+    pub fn decline(&self, step: StepId, attempt: u32) {
+        self.send(Message::Decline(step, attempt));
     }
 
     /// Tells it anything.

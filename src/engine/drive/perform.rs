@@ -17,7 +17,7 @@ impl Driver {
             Effect::Judge { step, attempt, outcome } => {
                 self.round.inside.push(self.gatherer.judge(state, step, attempt, outcome));
             }
-            Effect::Watch(_) => {}
+            Effect::Watch(_) => self.lookout.nudge(),
             Effect::Expand { step, iteration } => self.expansions.push_back((step, iteration)),
             Effect::Arm { timer, delay_ms } => self.arming.push((timer, delay_ms)),
             Effect::Kill { step, attempt, hard } => self.kill(step, attempt, hard),

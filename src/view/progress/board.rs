@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::rest;
-use crate::event::{Event, Record};
+use crate::event::{Event, Record, WaitFor};
 use crate::plan::{Plan, StepId};
 use crate::state::{RunState, Status};
 use crate::view::counts::Counts;
 use crate::view::look::{columns, one_line};
-use crate::view::{Look, Tone, time};
+use crate::view::{Look, Tone, time, waits};
 
 /// Most lines of steps.
 const LINES: usize = 8;
@@ -173,7 +173,12 @@ fn step(state: &RunState, id: StepId, now: u64, look: Look) -> String {
             Some(left) => format!("attempt {} in {left}", step.attempt + 1),
             None => format!("attempt {} is next", step.attempt + 1),
         },
-        Status::Waiting => left().map_or("over".to_owned(), |left| format!("{left} left")),
+        Status::Waiting => match (step.waits_for.as_deref(), left()) {
+            (None | Some(WaitFor::Time), None) => "over".to_owned(),
+            (None | Some(WaitFor::Time), Some(left)) => format!("{left} left"),
+            (Some(what), None) => format!("waits {}", waits::in_short(what)),
+            (Some(what), Some(left)) => format!("waits {}, {left} left", waits::in_short(what)),
+        },
         _ if step.attempt > 1 => {
             format!("{}, attempt {}", time::elapsed(now.saturating_sub(step.started_at)), step.attempt)
         }

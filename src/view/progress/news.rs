@@ -2,10 +2,9 @@
 
 use crate::event::{Because, Event, Outcome, Skip, Stop, WaitFor};
 use crate::plan::StepId;
-use crate::state::result::plain_text;
 use crate::state::{RunState, Status};
 use crate::view::look::one_line;
-use crate::view::{Look, reason, time};
+use crate::view::{Look, reason, time, waits};
 
 /// A line.
 pub(super) struct News {
@@ -39,11 +38,8 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
             let said = reason::waits_for(what, *delay_ms);
             one(*step, Status::Waiting, &format!("waits {said}"), *what != WaitFor::Time)
         }
-        Event::Answered { step, answer } if answer.by.is_empty() => {
-            one(*step, Status::Waiting, &format!("{} is there", one_line(&plain_text(&answer.value))), false)
-        }
         Event::Answered { step, answer } => {
-            let said = format!("{} answered {}", answer.by, one_line(&plain_text(&answer.value)));
+            let said = waits::answered(&state.plan.step(*step).task, answer);
             one(*step, Status::Waiting, &said, true)
         }
         Event::RollingBack(back) => {

@@ -1,7 +1,7 @@
 //! A whole run: what goes on, what waits for what, what failed and what was skipped.
 
 use super::{SHOWN, Story};
-use crate::event::{Because, Skip};
+use crate::event::{Because, RunStatus, Skip};
 use crate::plan::StepId;
 use crate::plan::wording::list;
 use crate::state::Status;
@@ -21,10 +21,15 @@ impl Story<'_> {
                 _ => {}
             }
         }
-        let title = if self.cut_off() { "Not finished" } else { "Going on" };
+        let title = match why.status {
+            RunStatus::Interrupted => "Not finished",
+            RunStatus::Paused => "Open",
+            _ => "Going on",
+        };
         self.section(title, &now, |story, id| {
             let (path, said) = (story.why.path(id), story.now(id));
             story.line(&format!("{path}: {said}"));
+            story.within(|story| story.way_on(id));
         });
         self.section("Waiting", &waiting, |story, id| {
             let paths: Vec<_> = story.roots(id).iter().map(|id| format!("`{}`", story.why.path(*id))).collect();

@@ -1,12 +1,12 @@
 //! Waiting: what a step waits for, down to what is really going on; and the same for a whole run.
 
 use super::{NAMES, Story};
-use crate::event::RunStatus;
+use crate::event::{RunStatus, WaitFor};
 use crate::plan::wording::list;
 use crate::plan::{Condition, Rule, Step, StepId, Task};
-use crate::state::{Seen, Status};
+use crate::state::{RunState, Seen, Status};
 use crate::view::look::tone;
-use crate::view::{reason, time};
+use crate::view::{reason, time, waits};
 
 /// The time that `per_minute` counts, in milliseconds.
 const MINUTE: u64 = 60_000;
@@ -24,6 +24,9 @@ impl Story<'_> {
         match why.status {
             RunStatus::Interrupted => {
                 self.line(&format!("Nobody works on the run: its process is gone. Go on with: flow resume {run}"));
+            }
+            RunStatus::Paused if stop.is_none() && state_waits(why.state) => {
+                self.line("Nobody works on the run: it waits for something from outside.");
             }
             RunStatus::Paused => {
                 let said = stop.map_or(String::new(), |stop| format!(" ({stop})"));
@@ -95,7 +98,10 @@ impl Story<'_> {
         let said = match step.status {
             Status::Running if self.cut_off() => "cut off when the run's process ended".to_owned(),
             Status::Running => format!("running for {}", time::elapsed(clock.now().saturating_sub(step.started_at))),
-            Status::Waiting => format!("waiting for another {}", until(step.until)),
+            Status::Waiting => match state.waits_of(id) {
+                Some(waits) if *waits.what != WaitFor::Time => format!("waiting {}", waits::waits_for(&waits, clock)),
+                _ => format!("waiting for another {}", until(step.until)),
+            },
             Status::Retrying => format!(
                 "attempt {} begins in {}; attempt {} failed: {}",
                 step.attempt + 1,
@@ -281,7 +287,7 @@ impl Story<'_> {
             self.line(&match (step.status, most) {
                 (Status::Retrying, Some(most)) => format!("Attempt {} of {most} begins at {at}.", step.attempt + 1),
                 (Status::Retrying, None) => format!("Attempt {} begins at {at}.", step.attempt + 1),
-                _ => format!("It waits until {at}: {}.", self.now(id)),
+                _ => return self.awaits(id),
             });
         } else if let Task::Flow(branches) = &*state.plan.step(id).task {
             let next = branches.iter().filter_map(|branch| branch.when.as_ref());
@@ -291,6 +297,10 @@ impl Story<'_> {
             }
         }
     }
+}
+
+fn state_waits(state: &RunState) -> bool {
+    state.steps.iter().any(|step| step.status == Status::Waiting)
 }
 
 fn shares_of(step: &Step, limit: &str) -> Option<u32> {
