@@ -93,6 +93,7 @@ impl RunState {
         self.steps = steps;
         self.plan = Arc::new((*new.plan).clone());
         self.count_on(0..self.steps.len());
+        self.rename_reasons(&new.kept.iter().chain(&new.again).map(|(id, old)| (*old, *id)).collect());
         for (step, plan) in self.steps.iter_mut().zip(&self.plan.steps) {
             step.expansions = match &*plan.task {
                 Task::Repeat(repeat) => repeat.children.len() as u32,
@@ -124,5 +125,25 @@ impl RunState {
             })
             .collect();
         self.judge_handled();
+    }
+
+    /// Reasons of skips name steps. `now`: from those of the plan before to those of this one.
+    fn rename_reasons(&mut self, now: &HashMap<StepId, StepId>) {
+        for id in 0..self.steps.len() {
+            let Some(skip) = self.steps[id].skip.as_deref_mut() else { continue };
+            let (Skip::NotTaken(because) | Skip::UpstreamFailed(because)) = skip;
+            match because {
+                Because::Branch(step)
+                | Because::NotNeeded(step)
+                | Because::NotBegun(step)
+                | Because::Group(step)
+                | Because::Child(step)
+                | Because::Predecessor(step) => {
+                    // One that is gone was one of several in a group, of which the others say the same.
+                    *step = now.get(step).copied().unwrap_or(StepId(id as u32));
+                }
+                Because::Condition | Because::Unanswered | Because::Retired | Because::Moment => {}
+            }
+        }
     }
 }
