@@ -18,6 +18,7 @@ mod anew;
 pub mod breaker;
 pub mod checkpoint;
 mod lineage;
+pub mod receipt;
 pub mod result;
 pub mod takeup;
 mod waits;
