@@ -16,6 +16,7 @@ use crate::plan::{OnError, Plan, StepId, Task};
 
 mod anew;
 pub mod breaker;
+pub mod cached;
 pub mod checkpoint;
 mod lineage;
 pub mod receipt;
