@@ -52,6 +52,11 @@ fn scripts() {
                 assert!(validator.is_valid(&json), "{file} does not fit the schema");
                 well_formed(&svg(&plan).expect("small enough"));
                 assert!(mermaid(&plan).starts_with("flowchart") && dot(&plan).starts_with("digraph"));
+                if stem == "recovery" {
+                    golden("scripts/recovery.mmd", &mermaid(&plan));
+                    golden("scripts/recovery.dot", &dot(&plan));
+                    golden("scripts/recovery.svg", &svg(&plan).expect("small enough"));
+                }
                 let page = text(&plan, &Analysis::of(&plan, &HashMap::new()), &Options::default());
                 warnings(&plan).iter().fold(page, |page, warning| format!("{page}\nwarning: {warning}\n"))
             }
