@@ -13,7 +13,7 @@ use flow::plan::schema::schema;
 
 use super::{golden, well_formed};
 
-fn plan(name: &str, source: &str) -> Result<Plan, Diagnostic> {
+pub fn plan(name: &str, source: &str) -> Result<Plan, Diagnostic> {
     let program = Program::compile(&Script::from_text(name, source))?;
     let mut plan = Plan::default();
     plan.grow(program.build(&[], None)?.growth);
