@@ -114,9 +114,7 @@ fn outcome_of(what: &WaitFor, answer: &Answer) -> Outcome {
     let mut fields = answer.form.clone();
     fields.insert("by".into(), answer.by.clone().into());
     fields.insert("at".into(), answer.at.into());
-    if !answer.comment.is_empty() {
-        fields.insert("comment".into(), answer.comment.clone().into());
-    }
+    fields.insert("comment".into(), answer.comment.clone().into());
     let output = match (what, answer.form.is_empty()) {
         (WaitFor::Answer { .. }, false) => {
             let mut map = answer.form.clone();
