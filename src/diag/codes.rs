@@ -94,11 +94,26 @@ pub const CODES: &[Code] = &[
         "A limit is 0 or not declared, or a step asks for more than the limit can give.",
         Some("limit(\"db\", #{ max: 2 });\nsh(\"load\", \"./load.sh\").limit(\"db\", 3);"),
     ),
+    usage(
+        "flow::plan::breaker",
+        "A step names a breaker that is not declared.",
+        Some("breaker(\"payments\");\nsh(\"pay\", \"./pay.sh\").breaker(\"payment\");"),
+    ),
+    usage(
+        "flow::plan::checkpoint",
+        "Two checkpoints have the same name, or one has a name or a place that a run cannot go back to.",
+        Some("sh(\"a\", \"true\").checkpoint(\"half\");\nsh(\"b\", \"true\").checkpoint(\"half\");"),
+    ),
+    usage(
+        "flow::plan::undo",
+        "A fallback, or what undoes a step, waits for others, is waited for, or is part of the step itself.",
+        Some("let a = sh(\"a\", \"true\");\nlet back = sh(\"back\", \"true\");\na -> back;\na.undo(back);"),
+    ),
     usage("flow::plan::setting", "A setting of the whole script has a value with which nothing could run.", None),
     usage(
         "flow::plan::policy",
         "A policy means nothing where it stands, or can never be met.",
-        Some("chain(\"all\", [sh(\"a\", \"true\"), sh(\"b\", \"true\")]).retry(3);"),
+        Some("chain(\"all\", [sh(\"a\", \"true\"), sh(\"b\", \"true\")]).stdin(\"x\");"),
     ),
     usage(
         "flow::plan::never",
@@ -212,6 +227,21 @@ pub const CODES: &[Code] = &[
         "The closure of an `each` returned a step that was declared outside of it.",
         Some("let a = sh(\"a\", \"true\");\neach(\"all\", [1, 2], |n| a);"),
     ),
+    usage(
+        "flow::lang::itself",
+        "A closure about a step's own result names the step, instead of using its parameter.",
+        Some("let a = sh(\"a\", \"echo 1\");\na.validate(|r| a.number > 0);"),
+    ),
+    usage(
+        "flow::lang::class",
+        "A rule about classes of failures cannot be read.",
+        Some("settings(#{ classes: #{ \"exti 75\": \"transient\" } });"),
+    ),
+    usage(
+        "flow::lang::schema",
+        "What `validate` is given is no JSON Schema.",
+        Some("sh(\"a\", \"echo '[]'\").validate(#{ type: \"arary\" });"),
+    ),
     usage("flow::lang::already_ran", "A step is changed after `run(step)`.", None),
     usage(
         "flow::lang::read_only",
@@ -246,11 +276,6 @@ pub const CODES: &[Code] = &[
         "flow::plan::shell",
         "A result stands at a place of a shell script where no quoting keeps it from being evaluated.",
         Some("let n = sh(\"n\", \"echo 1\");\nsh(\"a\", `echo $((${n.output} + 1))`);"),
-    ),
-    usage(
-        "flow::plan::undo",
-        "A step cannot be the undo, or the fallback, of another: it is the same step, is part of it, or waits for other steps.",
-        None,
     ),
     usage(
         "flow::plan::two_owners",

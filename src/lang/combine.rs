@@ -298,7 +298,20 @@ fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(
             None => return Err(wrong("`params` of a step", "a map", &value, span)),
         },
     };
-    let kinds = ["sh", "exec", "call", "task", "command", "workflow", "step"];
+    let kinds = [
+        "sh",
+        "exec",
+        "call",
+        "task",
+        "command",
+        "workflow",
+        "step",
+        "approve",
+        "signal",
+        "wait",
+        "wait_until",
+        "wait_for",
+    ];
     let given: Vec<(&'static str, Dynamic)> =
         kinds.into_iter().filter_map(|kind| options.take(kind).map(|value| (kind, value))).collect();
     let rest = options.rest();
@@ -313,7 +326,7 @@ fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(
         return Err(raise(
             Diagnostic::new("flow::lang::option", format!("the step `{name}` {what}"))
                 .label(span, "in this list")
-                .help("give one of: `sh`, `exec`, `call`, `task`, `command`, `workflow`, `step`"),
+                .help(format!("give one of: `{}`", kinds.join("`, `"))),
         ));
     };
     let sequence = match *kind {

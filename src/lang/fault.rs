@@ -1,5 +1,6 @@
 //! Errors of scripts: from Rhai's to ours, with a place and a way out.
 
+mod itself;
 mod keys;
 mod pending;
 mod syntax;
@@ -13,6 +14,7 @@ use super::session::{Purpose, Session};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::event::{Failure, FailureKind};
 
+pub use itself::itself;
 pub use keys::of_scope as keys_of_scope;
 pub use pending::{Need, not_known_yet};
 pub use types::{readable_type, short_type};
@@ -178,6 +180,7 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
                 "whole numbers go from -2^63 to 2^63-1, and nothing can be divided by 0; decimal numbers are written `1.0`",
             )
         }
+        E::ErrorDataRace(what, _) => itself::shared(what, texts, span),
         E::ErrorUnboundThis(_) => Diagnostic::new("flow::lang::syntax", "`this` means nothing here")
             .label(span, "used here")
             .help("`this` is known only in functions that are called as methods"),

@@ -6,8 +6,10 @@
 
 #![allow(deprecated)] // rhai marks what is volatile in it as deprecated: its version is pinned by Cargo.lock
 
+mod answers;
 mod build;
 mod call;
+mod classes;
 mod closures;
 mod combine;
 mod convert;

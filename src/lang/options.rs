@@ -45,6 +45,16 @@ impl Options {
         self.take(key).map(|value| duration(&value, &format!("`{key}` of {}", self.what), self.span)).transpose()
     }
 
+    /// Takes a duration that is longer than nothing, in milliseconds.
+    pub fn time(&mut self, key: &'static str) -> Result<Option<u64>, Fault> {
+        self.take(key).map(|value| time(&value, &format!("`{key}` of {}", self.what), self.span)).transpose()
+    }
+
+    /// Takes a size, in bytes.
+    pub fn bytes(&mut self, key: &'static str) -> Result<Option<u64>, Fault> {
+        self.take(key).map(|value| bytes(&value, &format!("`{key}` of {}", self.what), self.span)).transpose()
+    }
+
     /// Takes one of several words.
     pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&'static str, T)]) -> Result<Option<T>, Fault> {
         self.take(key).map(|value| choice(&value, &format!("`{key}` of {}", self.what), choices, self.span)).transpose()
@@ -178,6 +188,30 @@ pub fn duration(value: &Dynamic, what: &str, span: Span) -> Result<u64, Fault> {
             .label_word(span, &text, "given here");
         raise(problem.help(error.help.unwrap_or_else(|| "durations look like `500ms`, `10s`, `1h30m`".to_owned())))
     })
+}
+
+/// A duration that is longer than nothing, in milliseconds.
+pub fn time(value: &Dynamic, what: &str, span: Span) -> Result<u64, Fault> {
+    match duration(value, what, span)? {
+        0 => Err(wrong(what, "a duration longer than nothing, such as \"10m\"", value, span)),
+        ms => Ok(ms),
+    }
+}
+
+/// A size in bytes, greater than nothing: `"100MB"`, or a number of bytes.
+pub fn bytes(value: &Dynamic, what: &str, span: Span) -> Result<u64, Fault> {
+    let wanted = "a size such as \"100MB\" or a number of bytes";
+    if !value.is_string() {
+        let number = value.as_int().ok().and_then(|number| u64::try_from(number).ok());
+        return number.filter(|number| *number > 0).ok_or_else(|| wrong(what, wanted, value, span));
+    }
+    let text = text(value, what, span)?;
+    let size = unit::parse_bytes(&text).map_err(|error| {
+        let problem = Diagnostic::new("flow::lang::option", format!("{what} is no size: {}", error.message))
+            .label_word(span, &text, "given here");
+        raise(problem.help(error.help.unwrap_or_else(|| "sizes look like `512kB`, `100MB`, `2GiB`".to_owned())))
+    })?;
+    if size == 0 { Err(wrong(what, wanted, value, span)) } else { Ok(size) }
 }
 
 /// One of several words.

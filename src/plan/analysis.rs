@@ -14,7 +14,7 @@ use super::{Plan, StepId, Task, Value};
 /// A step of which nothing is known is taken to last this long, in milliseconds.
 pub const ASSUMED_MS: u64 = 1_000;
 
-/// See the module's page. Hooks are not in it: they run beside the graph.
+/// See the module's page. Hooks are not in it, nor what undoes steps: they run beside the graph.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// Tasks by the greatest number of tasks that come before them: those of one wave could all run together.
@@ -90,15 +90,15 @@ impl Analysis {
         let tree = Hierarchy::of(plan);
         let graph = Precedence::of(plan, &tree);
         let order = graph.order();
-        let hooked = hooked(plan, &tree);
+        let beside = beside(plan, &tree);
         let mut analysis = Analysis {
             estimates: estimates(plan, &tree, durations),
             counted: vec![true; plan.steps.len()],
             ..Self::default()
         };
         let work = analysis.work(plan, &tree);
-        analysis.take(plan, &tree, &work, &hooked);
-        let times = analysis.forward(plan, &tree, &graph, &order, &hooked);
+        analysis.take(plan, &tree, &work, &beside);
+        let times = analysis.forward(plan, &tree, &graph, &order, &beside);
         analysis.backward(plan, &tree, &graph, &order);
         for id in plan.ids().filter(|id| !tree.children(*id).is_empty()) {
             let begin = times.begin[graph.start(id) as usize];
@@ -148,7 +148,7 @@ impl Analysis {
     }
 
     /// Decides which branches count, and adds up what counts.
-    fn take(&mut self, plan: &Plan, tree: &Hierarchy, work: &[u64], hooked: &[bool]) {
+    fn take(&mut self, plan: &Plan, tree: &Hierarchy, work: &[u64], beside: &[bool]) {
         for id in tree.preorder() {
             let taken = self.counted[id.index()];
             match &*plan.step(*id).task {
@@ -171,19 +171,19 @@ impl Analysis {
         self.total_ms = tree
             .top()
             .iter()
-            .filter(|id| !hooked[id.index()])
+            .filter(|id| !beside[id.index()])
             .fold(0, |sum: u64, id| sum.saturating_add(work[id.index()]));
     }
 
     /// Earliest times, waves and the critical path.
-    fn forward(&mut self, plan: &Plan, tree: &Hierarchy, graph: &Precedence, order: &[u32], hooked: &[bool]) -> Times {
+    fn forward(&mut self, plan: &Plan, tree: &Hierarchy, graph: &Precedence, order: &[u32], beside: &[bool]) -> Times {
         let mut times = Times { begin: vec![0; graph.len()], end: vec![0; graph.len()] };
         let mut level = vec![0u32; graph.len()];
         let mut came: Vec<Option<u32>> = vec![None; graph.len()];
         let mut last: Option<u32> = None;
         for &node in order {
             let at = node as usize;
-            let task = is_work(plan, tree, graph.node(node)).filter(|id| !hooked[id.index()]);
+            let task = is_work(plan, tree, graph.node(node)).filter(|id| !beside[id.index()]);
             let ms = task.map_or(0, |id| self.estimates[id.index()].ms);
             times.end[at] = times.begin[at].saturating_add(ms);
             if let Some(id) = task {
@@ -252,14 +252,14 @@ pub(super) fn is_pending(task: &Task) -> bool {
     }
 }
 
-/// The steps that belong to hooks, by id.
-pub(super) fn hooked(plan: &Plan, tree: &Hierarchy) -> Vec<bool> {
-    let mut hooked = vec![false; plan.steps.len()];
-    for (_, id) in &plan.header.hooks {
-        hooked[id.index()] = true;
-        tree.descendants(*id).iter().for_each(|inner| hooked[inner.index()] = true);
+/// The steps beside the graph, by id: hooks, what undoes others, what is retired.
+pub(super) fn beside(plan: &Plan, tree: &Hierarchy) -> Vec<bool> {
+    let mut beside: Vec<bool> = plan.steps.iter().map(|step| step.retired).collect();
+    for id in plan.header.hooks.iter().map(|(_, id)| id).chain(tree.undos()) {
+        beside[id.index()] = true;
+        tree.descendants(*id).iter().for_each(|inner| beside[inner.index()] = true);
     }
-    hooked
+    beside
 }
 
 fn estimates(plan: &Plan, tree: &Hierarchy, durations: &HashMap<String, u64>) -> Vec<Estimate> {

@@ -4,6 +4,7 @@
 //! step of it that has been handed out, except for what [`Builder::step_mut`] marks as changed.
 
 mod attached;
+mod clean_up;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -264,9 +265,10 @@ impl Builder {
         (from..self.len()).map(|n| StepId(n as u32)).filter(|id| self.step(*id).parent.is_none()).collect()
     }
 
-    /// The steps of a name, latest first.
+    /// The steps of a name, latest first. Of a step with fallbacks the whole.
     pub fn named(&self, name: &str) -> Vec<StepId> {
-        (0..self.len() as u32).rev().map(StepId).filter(|id| self.step(*id).name == name).collect()
+        let called = |id: &StepId| self.step(*id).name == name && self.gate(*id) == *id;
+        (0..self.len() as u32).rev().map(StepId).filter(called).collect()
     }
 
     /// Names of all steps, each once.
@@ -294,7 +296,9 @@ impl Builder {
     /// [`Builder::check`] and [`Builder::growth`].
     pub fn settle(&mut self) -> Result<()> {
         self.resolve_names()?;
+        self.place_clean_ups();
         self.hand_down_input();
+        self.free_alternatives();
         self.free_undos();
         Ok(())
     }

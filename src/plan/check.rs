@@ -8,6 +8,7 @@ mod cycles;
 mod hooks;
 mod names;
 mod policies;
+mod recovery;
 
 use super::hierarchy::Hierarchy;
 use super::precedence::Precedence;
@@ -31,6 +32,9 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     hooks::out_of_order(plan, &tree, &mut found);
     policies::limits(plan, &mut found);
     policies::out_of_place(plan, &mut found);
+    recovery::breakers(plan, &mut found);
+    recovery::checkpoints(plan, &mut found);
+    recovery::undos(plan, &mut found);
     found.list
 }
 
@@ -42,6 +46,7 @@ pub fn warnings(plan: &Plan) -> Vec<Diagnostic> {
     branches::repeated(plan, &mut found);
     policies::rules(plan, &mut found);
     policies::without_effect(plan, &mut found);
+    recovery::without_timeout(plan, &mut found);
     hooks::skipped(plan, &tree, &mut found);
     found.list.into_iter().map(Diagnostic::as_warning).collect()
 }

@@ -4,10 +4,13 @@ use super::{Plan, StepId, Task};
 
 /// The tree of groups and their children, in a fixed order.
 ///
+/// What undoes a step is a tree of its own: it belongs to the step by its path only. Steps that are retired are in none.
+///
 /// Takes a few dozen bytes a step and is built in linear time without recursion, so deep nesting costs no stack.
 #[derive(Clone, Debug, Default)]
 pub struct Hierarchy {
-    /// Where the children of each step begin in `children`; the entry after the last step is that of the top level.
+    /// Where the children of each step begin in `children`. After the last step: the top level, then what undoes steps,
+    /// then what is retired.
     first: Vec<u32>,
     children: Vec<StepId>,
     /// All steps, each before its children.
@@ -24,7 +27,7 @@ impl Hierarchy {
     pub fn of(plan: &Plan) -> Self {
         let count = plan.steps.len();
         let mut tree = Hierarchy {
-            first: vec![0; count + 2],
+            first: vec![0; count + 4],
             children: vec![StepId(0); count],
             preorder: Vec::with_capacity(count),
             places: vec![(NOWHERE, NOWHERE); count],
@@ -33,17 +36,22 @@ impl Hierarchy {
         tree.collect(plan);
         tree.sort(plan);
         tree.walk(count);
+        tree.walk(count + 1);
         tree
     }
 
     /// Counting sort of the steps by their parents.
     fn collect(&mut self, plan: &Plan) {
         let top = plan.steps.len();
-        let home = |id: StepId| plan.step(id).parent.map_or(top, StepId::index);
+        let home = |id: StepId| match plan.step(id) {
+            step if step.retired => top + 2,
+            step if step.undoes.is_some() => top + 1,
+            step => step.parent.map_or(top, StepId::index),
+        };
         for id in plan.ids() {
             self.first[home(id) + 1] += 1;
         }
-        for at in 0..=top {
+        for at in 0..=top + 2 {
             self.first[at + 1] += self.first[at];
         }
         let mut next = self.first.clone();
@@ -66,7 +74,9 @@ impl Hierarchy {
             }
             sorted.clear();
             for child in plan.members(id) {
-                if plan.step(child).parent == Some(id) && !std::mem::replace(&mut listed[child.index()], true) {
+                let step = plan.step(child);
+                let belongs = step.parent == Some(id) && step.undoes.is_none() && !step.retired;
+                if belongs && !std::mem::replace(&mut listed[child.index()], true) {
                     sorted.push(child);
                 }
             }
@@ -106,7 +116,13 @@ impl Hierarchy {
         &self.children[self.first[top] as usize..self.first[top + 1] as usize]
     }
 
-    /// All steps, each before its children, which follow it at once.
+    /// What undoes steps, in the order of declaration.
+    pub fn undos(&self) -> &[StepId] {
+        let undos = self.places.len() + 1;
+        &self.children[self.first[undos] as usize..self.first[undos + 1] as usize]
+    }
+
+    /// All steps, each before its children, which follow it at once; what undoes steps comes last.
     pub fn preorder(&self) -> &[StepId] {
         &self.preorder
     }

@@ -106,7 +106,8 @@ impl Precedence {
                     visit(self.end(edge.from), self.start(id), Why::Edge(edge.kind));
                 }
             }
-            if let Some(parent) = step.parent {
+            // What undoes a step belongs to it by its path only.
+            if let Some(parent) = step.parent.filter(|_| step.undoes.is_none()) {
                 visit(self.start(parent), self.start(id), Why::Enter);
                 visit(self.end(id), self.end(parent), Why::Leave);
             }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::analysis::{Analysis, hooked, is_work};
+use super::analysis::{Analysis, beside, is_work};
 use super::hierarchy::Hierarchy;
 use super::precedence::{Node, Precedence};
 use super::{Order, Plan, StepId, Task};
@@ -68,7 +68,7 @@ struct Rehearsal<'a> {
     analysis: &'a Analysis,
     tree: &'a Hierarchy,
     graph: &'a Precedence,
-    hooked: Vec<bool>,
+    beside: Vec<bool>,
     /// How many predecessors of each node have not ended.
     missing: Vec<u32>,
     free: u32,
@@ -92,7 +92,7 @@ impl<'a> Rehearsal<'a> {
             analysis,
             tree,
             graph,
-            hooked: hooked(plan, tree),
+            beside: beside(plan, tree),
             reached: graph.nodes().filter(|node| missing[*node as usize] == 0).collect(),
             missing,
             free: slots,
@@ -138,7 +138,7 @@ impl<'a> Rehearsal<'a> {
 
     fn reach(&mut self, node: u32) {
         let at = self.graph.node(node);
-        let counts = self.analysis.counted[at.step().index()] && !self.hooked[at.step().index()];
+        let counts = self.analysis.counted[at.step().index()] && !self.beside[at.step().index()];
         match at {
             Node::Start(id) if counts && (is_work(self.plan, self.tree, at).is_some() || self.shares.wants(id)) => {
                 let rank = self.rank(id);

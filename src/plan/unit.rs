@@ -67,7 +67,7 @@ pub fn parse_duration_ms(text: &str) -> Result<u64, Error> {
     parse(text, &DURATIONS, "a duration", "write for instance `500ms`, `30s`, `10m` or `1h30m`", ("s", "m"))
 }
 
-/// Reads a size such as `10MB`, `2GiB`, `512B`, in bytes.
+/// Reads a size such as `10MB`, `2GiB`, `512B`, in bytes. Capitals do not matter: `10mb`.
 ///
 /// # Errors
 /// Text without a unit, with an unknown one, or too large for 64 bits.
@@ -103,7 +103,10 @@ fn parse(text: &str, units: &[Unit], what: &str, form: &str, usual: (&str, &str)
                 &format!("write `{number}{first}` or `{number}{second}`"),
             ));
         }
-        let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit) else {
+        // Sizes are often written in small letters; of times, `m` and `M` could be different things.
+        let small = |name: &str| units[0].0 == SIZES[0].0 && name.eq_ignore_ascii_case(unit);
+        let found = units.iter().find(|(name, _)| *name == unit).or(units.iter().find(|(name, _)| small(name)));
+        let Some((_, factor)) = found else {
             let help = did_you_mean(unit, units.iter().map(|(name, _)| *name));
             return Err(fail(format!("`{shown}` is not {what}"), help.as_deref().unwrap_or(form)));
         };
@@ -204,6 +207,9 @@ mod tests {
     fn sizes_are_read_and_shown() {
         assert_eq!(parse_bytes("2GiB"), Ok(2 << 30));
         assert_eq!(parse_bytes("1.5 kB"), Ok(1_500));
+        assert_eq!(parse_bytes("100mb"), Ok(100_000_000));
+        assert_eq!(parse_bytes("1gib"), Ok(1 << 30));
+        assert!(parse_duration_ms("10M").is_err());
         assert_eq!(parse_bytes("10").expect_err("no unit").help.as_deref(), Some("write `10MB` or `10MiB`"));
         assert_eq!(show_bytes(0), "0B");
         assert_eq!(show_bytes(1_536), "1.5KiB");

@@ -8,23 +8,11 @@ use crate::diag::tokens::{Kind, Token, closing, tokens};
 use crate::diag::{Diagnostic, Sources, Span, nearest};
 
 /// What the language will have, and what can be used until then.
-const LATER: [(&str, &str); 13] = [
+const LATER: [(&str, &str); 4] = [
     ("http", "run a program for it: `sh(\"get\", \"curl -fsS https://…\")`"),
     ("agent", "run a program such as `claude` or `codex` as a step: `sh(\"plan\", \"claude -p …\")`"),
-    (
-        "signal",
-        "a step can wait for a file: `repeat(\"wait\", #{ max: 100, until: |last| last == \"there\" }, |i, last| …)`",
-    ),
-    ("approve", "ask before: a parameter `param(\"approved\", #{ default: false })` and `.when(approved)`"),
-    ("wait_until", "`wait(name, \"10m\")` lets a time pass"),
     ("race", "`parallel([…])`, and `.rule(\"one_success\")` on the step after it"),
     ("quorum", "`parallel([…])`, and a closure that counts: `.when(|| …)`"),
-    ("fallback", "a branch: `flow(name).when(|| a.failed, other)`"),
-    ("breaker", "`.retry(…)` and `.timeout(…)`"),
-    ("undo", "a branch that takes it back: `flow(name).when(|| a.failed, sh(\"back\", …))`"),
-    ("checkpoint", "every finished step is one: `flow resume RUN` goes on behind it"),
-    ("validate", "a step that checks: `call(name, || …)`, or a condition `.when(|| …)`"),
-    ("cache", "within a run nothing is done twice; across runs use a program that knows, such as `make`"),
 ];
 
 fn later(name: &str) -> Option<Diagnostic> {

@@ -6,8 +6,11 @@
 mod fanout;
 mod groups;
 mod policy;
+mod recovery;
 mod script;
+mod settings;
 mod tasks;
+mod waits;
 
 use std::sync::OnceLock;
 
@@ -30,9 +33,12 @@ pub const CALL: &str = "call_step";
 /// Adds all of them to an engine.
 pub fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(tasks::functions).into());
+    engine.register_global_module(exported_module!(waits::functions).into());
     engine.register_global_module(exported_module!(groups::functions).into());
     engine.register_global_module(exported_module!(fanout::functions).into());
     engine.register_global_module(exported_module!(policy::functions).into());
+    engine.register_global_module(exported_module!(recovery::functions).into());
+    engine.register_global_module(exported_module!(settings::functions).into());
     engine.register_global_module(exported_module!(script::functions).into());
     // Not a function of the language: how `Program` learns the context that closures are called in.
     engine.register_fn("__context", |context: NativeCallContext| {

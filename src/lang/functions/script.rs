@@ -9,7 +9,7 @@ use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, here, wrong};
 use crate::lang::session::{self, Purpose};
 use crate::lang::{combine, policies};
-use crate::plan::{Json, Limit, Moment, Order, Param};
+use crate::plan::{Json, Limit, Moment, Param};
 use crate::state::result::{parse_number, plain_text};
 
 const KINDS: [(&str, &str); 7] = [
@@ -228,66 +228,6 @@ pub mod functions {
         declare_param(&context, name, &Map::new())
     }
 
-    /// Settings of the whole script: `max_parallel` (most steps at the same time; by default the number of cores, at least 2), `timeout` (of the run),
-    /// `on_failure` ("stop": after a failure nothing new starts), `order` ("priority", "fifo", "critical_path", "shortest"), `cwd`,
-    /// `env`, `shell`.
-    ///
-    /// ```rhai
-    /// settings(#{ max_parallel: 4, timeout: "1h", on_failure: "stop" });
-    /// ```
-    #[rhai_fn(return_raw)]
-    pub fn settings(context: NativeCallContext, options: Map) -> Result<(), Fault> {
-        let span = here(&context);
-        let mut options = Options::of("settings", &options, span);
-        let max_parallel = options.count("max_parallel", 1)?;
-        let timeout = options.duration("timeout")?;
-        if timeout == Some(0) {
-            return Err(raise(
-                Diagnostic::new("flow::plan::setting", "the timeout of the run is 0: it would end before it begins")
-                    .label_word(span, "timeout", "given here")
-                    .help("give a time such as \"30m\", or leave it out"),
-            ));
-        }
-        let on_failure = options
-            .take("on_failure")
-            .map(|value| policies::on_error(&value, "`on_failure` of settings", span))
-            .transpose()?;
-        let order = options.choice("order", &Order::ALL)?;
-        let cwd = options.text("cwd")?;
-        let shell = options.text("shell")?;
-        let env = options.take("env");
-        options.done()?;
-        let env = match env {
-            None => Vec::new(),
-            Some(value) => {
-                let map = value
-                    .read_lock::<Map>()
-                    .map(|m| m.clone())
-                    .ok_or_else(|| wrong("`env` of settings", "a map", &value, span))?;
-                let mut env = Vec::new();
-                for (key, value) in &map {
-                    let value = session::with(|s| to_json(s, value, span))?;
-                    env.push((key.to_string(), crate::plan::Value::Plain(value)));
-                }
-                env
-            }
-        };
-        let nested = session::with(|s| s.frames.last().is_some_and(|frame| frame.nested));
-        session::build(&context, |builder, _| {
-            if !nested {
-                let settings = &mut builder.header.settings;
-                settings.max_parallel = max_parallel.or(settings.max_parallel);
-                settings.timeout_ms = timeout.or(settings.timeout_ms);
-                settings.on_failure = on_failure.or(settings.on_failure);
-                settings.order = order.unwrap_or(settings.order);
-                settings.cwd = cwd.or(settings.cwd.take());
-                settings.shell = shell.or(settings.shell.take());
-                settings.env.extend(env);
-            }
-            Ok(())
-        })
-    }
-
     /// A command by which chains can name a piece of work: the function gets the params and returns a step.
     ///
     /// ```rhai
@@ -344,6 +284,34 @@ pub mod functions {
             builder.header.limits.insert(name.into(), Limit { max: Some(1), per_minute: None });
             Ok(())
         })
+    }
+
+    /// A named breaker: after `threshold` (5) failures in a row within `window` ("1m"), further attempts are refused at once,
+    /// as failures of kind `breaker`. After `reset` ("30s") one attempt may try: if it goes well, all may again.
+    ///
+    /// Steps pass through it with `.breaker(name)`. Its state outlives the run: what is down in one run is not asked again by
+    /// the next one. `flow breakers` shows all of them.
+    ///
+    /// ```rhai
+    /// breaker("api", #{ threshold: 5, window: "1m", reset: "30s" });
+    /// sh("ask", "true").breaker("api");
+    /// ```
+    #[rhai_fn(name = "breaker", return_raw)]
+    pub fn declare_breaker(context: NativeCallContext, name: &str, options: Map) -> Result<(), Fault> {
+        let (span, name) = (here(&context), options::name(&context, name)?);
+        let breaker = policies::breaker_of(Options::of(format!("the breaker `{name}`"), &options, span))?;
+        policies::declare_breaker(&context, name, breaker, span)
+    }
+
+    /// A named breaker that opens after 5 failures within a minute, for 30 seconds.
+    ///
+    /// ```rhai
+    /// breaker("api");
+    /// sh("ask", "true").breaker("api");
+    /// ```
+    #[rhai_fn(name = "breaker", return_raw)]
+    pub fn declare_usual_breaker(context: NativeCallContext, name: &str) -> Result<(), Fault> {
+        declare_breaker(context, name, Map::new())
     }
 
     /// A step that runs at a moment of the run: "start" (before all others), "success", "failure", "complete" (in any case, at the end).

@@ -130,18 +130,6 @@ pub mod functions {
         declare(&context, name, |session, span| to_value(session, &message, Steps::AsOutput, span).map(Task::Fail))
     }
 
-    /// A step that lets time pass. It holds no slot, and after a crash only the rest of the time is waited for.
-    ///
-    /// `duration`: a text such as `"500ms"`, `"10s"`, `"1h30m"`, or a number of seconds.
-    ///
-    /// ```rhai
-    /// sh("start", "true") -> wait("settle", "10ms") -> sh("check", "true");
-    /// ```
-    #[rhai_fn(return_raw)]
-    pub fn wait(context: NativeCallContext, name: &str, duration: Dynamic) -> Result<Step, Fault> {
-        declare(&context, name, |_, span| options::duration(&duration, "the duration of `wait`", span).map(Task::Wait))
-    }
-
     /// Another workflow as one step: its steps become children of this one.
     ///
     /// `file`: a script below this script's folder. `args`: its parameters; they may be results of steps. The output is

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Builder;
 use crate::diag::{Diagnostic, Result, Span};
-use crate::plan::{EdgeKind, Policy, Step, StepId, Task};
+use crate::plan::{Edge, EdgeKind, Policy, Step, StepId, Task};
 
 impl Builder {
     /// `other` is tried when `id` has failed for good. The step becomes a group of alternatives, of which the first is
@@ -148,7 +148,35 @@ impl Builder {
         id
     }
 
-    /// What undoes a step waits for nothing outside of itself: results of steps that did not run are `()` there.
+    /// A fallback need not wait for those before it, whose results it reads: it begins when they have ended.
+    pub(super) fn free_alternatives(&mut self) {
+        if !self.base.steps.iter().chain(&self.steps).any(|step| matches!(*step.task, Task::Fallback(_))) {
+            return;
+        }
+        for id in (self.base.steps.len() + self.sent..self.len()).map(|id| StepId(id as u32)) {
+            let mut at = id;
+            while let Some(group) = self.step(at).parent {
+                if let Task::Fallback(children) = &*self.step(group).task
+                    && let Some(place) = children.iter().position(|child| *child == at)
+                    && place > 0
+                {
+                    let before = children[..place].to_vec();
+                    let told = |edge: &Edge| {
+                        edge.kind == EdgeKind::Data && before.iter().any(|other| self.contains(*other, edge.from))
+                    };
+                    let mut after = self.step(id).after.clone();
+                    after.retain(|edge| !told(edge));
+                    if after.len() < self.step(id).after.len() {
+                        self.step_mut(id).after = after;
+                    }
+                }
+                at = group;
+            }
+        }
+    }
+
+    /// What undoes a step waits for nothing outside of itself: results of steps that did not run are `()` there. Edges
+    /// that only say an order stay: a check refuses them.
     pub(super) fn free_undos(&mut self) {
         let new = || (self.base.steps.len() + self.sent..self.len()).map(|id| StepId(id as u32));
         if !new().any(|id| self.step(id).undoes.is_some()) {
@@ -163,7 +191,7 @@ impl Builder {
                 top = parent;
             }
             if self.step(top).undoes.is_some() {
-                let outside = |edge: &crate::plan::Edge| !self.contains(top, edge.from);
+                let outside = |edge: &Edge| edge.kind != EdgeKind::Order && !self.contains(top, edge.from);
                 if self.step(id).after.iter().any(outside) {
                     freed.push((top, id));
                 }
@@ -171,7 +199,7 @@ impl Builder {
         }
         for (top, id) in freed {
             let mut after = std::mem::take(&mut self.step_mut(id).after);
-            after.retain(|edge| self.contains(top, edge.from));
+            after.retain(|edge| edge.kind == EdgeKind::Order || self.contains(top, edge.from));
             self.step_mut(id).after = after;
         }
     }
@@ -179,12 +207,12 @@ impl Builder {
 
 /// Takes the policies about one attempt out of those of a step.
 fn split(policy: &mut Policy) -> Policy {
-    let Policy { rule, on_error, deadline_ms, undo, checkpoint, finally, desc, tags, .. } = policy.clone();
-    let place = Policy { rule, on_error, deadline_ms, undo, checkpoint, finally, desc, tags, ..Policy::default() };
+    let Policy { rule, on_error, undo, checkpoint, finally, desc, tags, .. } = policy.clone();
+    let place = Policy { rule, on_error, undo, checkpoint, finally, desc, tags, ..Policy::default() };
     let secret = policy.secret;
     let mut work = std::mem::replace(policy, Policy { secret, ..place });
     work.rule = Default::default();
-    (work.on_error, work.deadline_ms, work.undo, work.checkpoint) = (None, None, None, None);
+    (work.on_error, work.undo, work.checkpoint) = (None, None, None);
     (work.finally, work.desc) = (false, None);
     work.tags.clear();
     work

@@ -110,7 +110,8 @@ pub(super) fn characters(plan: &Plan, found: &mut Findings) {
     }
 }
 
-fn is_name_character(c: char) -> bool {
+/// Can it stand in a name?
+pub(super) fn is_name_character(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 

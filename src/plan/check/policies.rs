@@ -152,16 +152,30 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     let kind = step.task.kind();
     let group = step.task.is_group();
     let process = matches!(&*step.task, Task::Shell(_) | Task::Exec(_));
-    let attempts = process || matches!(&*step.task, Task::Call(_));
+    let attempts = process || matches!(&*step.task, Task::Call(_) | Task::Http(_));
     let mut wrong = Vec::new();
     let mut add = |policy, why: String, help| wrong.push(Misplaced { policy, why, help });
     let on_steps = "put it on the steps of the group";
     let remove = "remove it here";
-    if policy.retry.is_some() && group {
-        let why = format!("a `{kind}` is not attempted as a whole");
-        add("retry", why, "put it on the steps of the group, those that may fail for reasons that pass");
-    } else if policy.retry.is_some() && !attempts {
-        add("retry", format!("a `{kind}` comes out the same each time"), remove);
+    let why_once = match step.task.waits() {
+        true => format!("a `{kind}` waits once, for what comes from outside"),
+        false => format!("a `{kind}` comes out the same each time"),
+    };
+    if policy.retry.is_some() && !group && !attempts {
+        let name = if policy.retry_if.is_some() { "on_failure_retry" } else { "retry" };
+        add(name, why_once.clone(), remove);
+    }
+    if policy.breaker.is_some() && !attempts {
+        match group {
+            true => add("breaker", format!("a `{kind}` is no attempt that could be refused"), on_steps),
+            false => add("breaker", why_once.clone(), remove),
+        }
+    }
+    if policy.cache.is_some() && !attempts {
+        match group {
+            true => add("cache", format!("a `{kind}` is remembered by its steps"), on_steps),
+            false => add("cache", format!("there is nothing to be spared: {why_once}"), remove),
+        }
     }
     let only = |what: &str| format!("only {what} `sh` and `exec` steps have one, a `{kind}` has none");
     let help = if group { on_steps } else { remove };
@@ -179,6 +193,13 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
         }
         if !policy.env.is_empty() {
             add("env", only("the processes of"), help);
+        }
+        if policy.output_limit.is_some() {
+            let help = match &*step.task {
+                Task::Http(_) => "the length of an answer is limited by `max_body`",
+                _ => help,
+            };
+            add("output_limit", only("the processes of"), help);
         }
         if policy.parse != Default::default() {
             let help = if group { on_steps } else { "remove it: its output is a value already" };

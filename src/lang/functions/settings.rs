@@ -1,0 +1,91 @@
+//! Settings of the whole script.
+
+use rhai::plugin::*;
+use rhai::{Map, NativeCallContext};
+
+use crate::diag::{Diagnostic, Span};
+use crate::lang::convert::to_json;
+use crate::lang::fault::{Fault, raise};
+use crate::lang::options::{Options, here, wrong};
+use crate::lang::{classes, policies, session};
+use crate::plan::{Order, UndoScope, Value};
+
+/// Environment variables whose values are known.
+fn env_of(options: &mut Options, span: Span) -> Result<Vec<(String, Value)>, Fault> {
+    let Some(value) = options.take("env") else { return Ok(Vec::new()) };
+    let map =
+        value.read_lock::<Map>().map(|m| m.clone()).ok_or_else(|| wrong("`env` of settings", "a map", &value, span))?;
+    let known = |value| session::with(|s| to_json(s, value, span)).map(Value::Plain);
+    map.iter().map(|(key, value)| Ok((key.to_string(), known(value)?))).collect()
+}
+
+#[export_module]
+pub mod functions {
+    /// Settings of the whole script: `max_parallel` (most steps at the same time; by default the number of cores, at least 2), `timeout` (of the run),
+    /// `on_failure` ("stop": after a failure nothing new starts), `order` ("priority", "fifo", "critical_path", "shortest"), `cwd`,
+    /// `env`, `shell`, `output_limit` (most bytes that a process may write to its output: "100MB").
+    ///
+    /// `classes`: rules that give failures their class ("transient", "resource", "configuration", "agent", "validation",
+    /// "cancelled") before the built-in ones. A rule is `"exit 75"`, `"signal 9"`, `"http 429"`, `"kind timeout"`, or
+    /// `"/text/"` for messages that hold the text, and these come first.
+    ///
+    /// `strategies`: what is done about the failures of a class: `"retry"` (as the step's `retry` says),
+    /// `#{ retry: 5 }` (also where a step has no `retry`), `"wait"` or `#{ wait: "1m" }` (as `retry`, but not before that time),
+    /// `"fail"` (no further attempt).
+    ///
+    /// `undo`: what is undone when the run fails: "checkpoint" (what succeeded since the latest checkpoint; the default), "all",
+    /// "nothing".
+    ///
+    /// ```rhai
+    /// settings(#{ max_parallel: 4, timeout: "1h", on_failure: "stop" });
+    /// settings(#{
+    ///     classes: #{ "exit 75": "transient", "/quota exceeded/": "resource" },
+    ///     strategies: #{ transient: #{ retry: #{ max_attempts: 5, delay: "2s" } }, resource: #{ wait: "1m" } },
+    /// });
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn settings(context: NativeCallContext, options: Map) -> Result<(), Fault> {
+        let span = here(&context);
+        let mut options = Options::of("settings", &options, span);
+        let max_parallel = options.count("max_parallel", 1)?;
+        let timeout = options.duration("timeout")?;
+        if timeout == Some(0) {
+            return Err(raise(
+                Diagnostic::new("flow::plan::setting", "the timeout of the run is 0: it would end before it begins")
+                    .label_word(span, "timeout", "given here")
+                    .help("give a time such as \"30m\", or leave it out"),
+            ));
+        }
+        let on_failure = options
+            .take("on_failure")
+            .map(|value| policies::on_error(&value, "`on_failure` of settings", span))
+            .transpose()?;
+        let order = options.choice("order", &Order::ALL)?;
+        let undo = options.choice("undo", &UndoScope::ALL)?;
+        let cwd = options.text("cwd")?;
+        let shell = options.text("shell")?;
+        let output_limit = options.bytes("output_limit")?;
+        let rules = options.take("classes").map(|value| classes::rules(&value, span)).transpose()?;
+        let strategies = options.take("strategies").map(|value| classes::strategies(&value, span)).transpose()?;
+        let env = env_of(&mut options, span)?;
+        options.done()?;
+        let nested = session::with(|s| s.frames.last().is_some_and(|frame| frame.nested));
+        session::build(&context, |builder, _| {
+            if !nested {
+                let settings = &mut builder.header.settings;
+                settings.max_parallel = max_parallel.or(settings.max_parallel);
+                settings.timeout_ms = timeout.or(settings.timeout_ms);
+                settings.on_failure = on_failure.or(settings.on_failure);
+                settings.order = order.unwrap_or(settings.order);
+                settings.undo = undo.unwrap_or(settings.undo);
+                settings.cwd = cwd.or(settings.cwd.take());
+                settings.shell = shell.or(settings.shell.take());
+                settings.output_limit = output_limit.or(settings.output_limit);
+                settings.env.extend(env);
+                settings.classes.extend(rules.unwrap_or_default());
+                settings.strategies.extend(strategies.unwrap_or_default());
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! JSON Schemas in scripts: read at once, so that a mistake in one is not found in the middle of a run.
+
+use crate::diag::{Diagnostic, Span, did_you_mean};
+use crate::lang::fault::{Fault, raise};
+use crate::plan::Json;
+
+/// Words of JSON Schema (draft 2020-12, with those of earlier ones that are still in use).
+const WORDS: [&str; 55] = [
+    "type",
+    "enum",
+    "const",
+    "multipleOf",
+    "maximum",
+    "exclusiveMaximum",
+    "minimum",
+    "exclusiveMinimum",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "uniqueItems",
+    "maxContains",
+    "minContains",
+    "maxProperties",
+    "minProperties",
+    "required",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "prefixItems",
+    "items",
+    "additionalItems",
+    "contains",
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "format",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "title",
+    "description",
+    "default",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "examples",
+    "definitions",
+    "id",
+    "$ref",
+    "$defs",
+    "$schema",
+];
+
+/// Words under which there is a schema, a list of them, or a map of them.
+const INNER: [&str; 13] = [
+    "not",
+    "if",
+    "then",
+    "else",
+    "items",
+    "contains",
+    "additionalProperties",
+    "additionalItems",
+    "propertyNames",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "prefixItems",
+];
+const MAPS: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
+
+/// Refuses what is no schema, and words that are probably misspelt: a validator would ignore them without a word.
+pub(super) fn check(schema: &Json, span: Span) -> Result<(), Fault> {
+    misspelt(schema, span)?;
+    match jsonschema::validator_for(schema) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let place = error.instance_path().as_str().to_owned();
+            let word = place.rsplit('/').find(|word| !word.is_empty() && word.parse::<u32>().is_err());
+            let at = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
+            Err(raise(
+                Diagnostic::new(
+                    "flow::lang::schema",
+                    format!("what `validate` is given is no JSON Schema: {error}{at}"),
+                )
+                .label_word(span, word.unwrap_or("validate"), "given here")
+                .help("a schema says what the output must be like: `#{ type: \"object\", required: [\"percent\"] }`"),
+            ))
+        }
+    }
+}
+
+fn misspelt(schema: &Json, span: Span) -> Result<(), Fault> {
+    let Json::Object(entries) = schema else { return Ok(()) };
+    for (word, value) in entries {
+        if !WORDS.contains(&word.as_str())
+            && let Some(help) = did_you_mean(word, WORDS)
+        {
+            return Err(raise(
+                Diagnostic::new("flow::lang::schema", format!("JSON Schema has no word `{word}`"))
+                    .label_word(span, word.as_str(), "it would say nothing")
+                    .help(help),
+            ));
+        }
+        match value {
+            Json::Object(inner) if MAPS.contains(&word.as_str()) => {
+                inner.values().try_for_each(|inner| misspelt(inner, span))?;
+            }
+            Json::Array(list) if INNER.contains(&word.as_str()) => {
+                list.iter().try_for_each(|inner| misspelt(inner, span))?;
+            }
+            value if INNER.contains(&word.as_str()) => misspelt(value, span)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
