@@ -46,13 +46,18 @@ impl Driver {
     fn kill(&mut self, step: StepId, attempt: u32, hard: bool) {
         if self.outside.contains(&(step, attempt)) {
             self.executor.kill(step, attempt, hard);
-        } else if !self.is_outside(step) {
+        } else if !self.is_outside(step) && !self.finds_out(step) {
             // A closure cannot be ended from outside. It is let go of; what it gives is not looked at.
             let error = Failure::new(FailureKind::Cancelled, "it was ended before it was done")
                 .help("it was cancelled, or the run was");
             let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
             self.round.inputs.push_back(Input::Finished { step, attempt, outcome });
         }
+    }
+
+    /// A task that waits is about to say for what, and the machine knows what that means now.
+    fn finds_out(&self, step: StepId) -> bool {
+        self.machine.state.plan.step(step).task.waits()
     }
 
     /// Those who wait for a step get its result.
