@@ -38,7 +38,8 @@ impl RunState {
     fn point(&self, id: StepId) -> Option<Checkpoint> {
         let (step, plan) = (self.step(id), self.plan.step(id));
         let named = plan.policy().checkpoint.as_ref();
-        if named.is_none() && !self.is_stage(id) {
+        let undone = plan.policy().undo.is_some_and(|undo| self.step(undo).status == Status::Success);
+        if undone || (named.is_none() && !self.is_stage(id)) {
             return None;
         }
         Some(Checkpoint {

@@ -7,7 +7,7 @@ use super::look::{columns, one_line};
 use super::time::{self, Clock};
 use super::{Look, MASK, Tone, is_secret, reason, waits};
 use crate::event::{Because, RunStatus, Skip};
-use crate::plan::{Graph, StepId};
+use crate::plan::{Graph, StepId, Task};
 use crate::state::{RunState, Status};
 
 /// Children of one group that are shown, unless all are asked for.
@@ -100,7 +100,11 @@ impl Tree<'_> {
 
     fn step(&mut self, id: StepId, indent: usize) {
         let plan = self.state.plan.step(id);
-        let children = self.graph.children(id).to_vec();
+        // Alternatives in the order in which they are tried.
+        let children = match &*plan.task {
+            Task::Fallback(alternatives) => alternatives.clone(),
+            _ => self.graph.children(id).to_vec(),
+        };
         if plan.anonymous && plan.key.is_none() && !children.is_empty() {
             return self.siblings(&children, indent);
         }
@@ -148,7 +152,9 @@ impl Tree<'_> {
             n => notes.push(format!("attempt {n}")),
         }
         match step.status {
-            Status::Success if plan.task.is_group() => {}
+            Status::Success if plan.task.is_group() => {
+                notes.extend(state.result(id).degraded.map(|answer| format!("degraded: `{answer}` answered")));
+            }
             Status::Success if is_secret(&state.plan, id) => notes.push(MASK.to_owned()),
             Status::Success => {
                 let by = waits::answered_by(state, id).map(|by| format!("by {by}"));

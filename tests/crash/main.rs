@@ -13,3 +13,4 @@ mod kill;
 mod random;
 mod signals;
 mod together;
+mod undo;

@@ -16,6 +16,13 @@ impl Story<'_> {
         let step = plan.step(id);
         let before = step.after.iter().filter(|edge| edge.kind != EdgeKind::Condition).map(|edge| edge.from);
         let paths = self.with_status(before);
+        if let Some(undone) = plan.step(id).undoes {
+            self.line(&format!(
+                "It undoes `{}`: it runs when the run has failed, or is rolled back, after that succeeded.",
+                why.path(undone)
+            ));
+            return;
+        }
         if let Some(moment) = plan.hook(id) {
             self.line(&format!("It is a hook for `{}`, outside the order of the graph.", reason::moment_name(moment)));
             return;
@@ -62,6 +69,14 @@ impl Story<'_> {
         }
         self.decided(id);
         let Some(flow) = step.parent else { return };
+        if let Task::Fallback(alternatives) = &*state.plan.step(flow).task {
+            let before = alternatives.iter().take_while(|other| **other != id);
+            let before = self.with_status(before.copied());
+            if !before.is_empty() {
+                self.line(&format!("It is a fallback, for when those before it fail: {}.", list(&before, NAMES)));
+            }
+            return;
+        }
         let branches = reason::branches(&state.plan, flow);
         let Some(n) = branches.iter().position(|branch| branch.step == id) else { return };
         let path = self.why.path(flow);
@@ -99,8 +114,13 @@ impl Story<'_> {
     /// For a flow: what its conditions came to, and which branch it took.
     fn decided(&mut self, flow: StepId) {
         let state = self.why.state;
-        if let Task::Repeat(repeat) = &*state.plan.step(flow).task {
-            return self.rounds(flow, repeat);
+        match &*state.plan.step(flow).task {
+            Task::Repeat(repeat) => return self.rounds(flow, repeat),
+            Task::Fallback(alternatives) => {
+                let tried = self.with_status(alternatives.iter().copied());
+                return self.line(&format!("These are tried in order, until one succeeds: {}.", list(&tried, NAMES)));
+            }
+            _ => {}
         }
         let branches = reason::branches(&state.plan, flow);
         let read = branches.iter().flat_map(|branch| branch.when.iter().flat_map(|when| when.steps()));
