@@ -55,11 +55,8 @@ pub(super) fn answered(plan: &Plan, id: StepId, answer: &Answer) -> String {
 
 /// Who answered a step, if somebody did.
 pub(super) fn answered_by(state: &RunState, id: StepId) -> Option<String> {
-    if !state.plan.step(id).task.waits() {
-        return None;
-    }
-    let by = state.step(id).outcome.as_ref()?.fields.get("by")?.as_str()?;
-    (!by.is_empty()).then(|| one_line(by))
+    let answer = state.step(id).answer.as_ref()?;
+    Some(one_line(&answer.by)).filter(|by| !by.is_empty())
 }
 
 /// What becomes of a step when nobody answers in time, as the rest of a sentence.
