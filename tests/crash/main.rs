@@ -10,6 +10,7 @@ mod contract;
 mod cut;
 mod demanding;
 mod kill;
+mod people;
 mod random;
 mod signals;
 mod together;
