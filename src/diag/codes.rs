@@ -46,6 +46,7 @@ pub const CODES: &[Code] = &[
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
     usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
+    usage("flow::run::no_receipt", "No finished step has a receipt of this hash.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
     usage("flow::answer::nobody", "No step of the run asks for an answer, or several do.", None),
     usage("flow::answer::not_asked", "A step is answered that asks nobody.", None),
@@ -214,6 +215,11 @@ pub const CODES: &[Code] = &[
         "flow::lang::step_value",
         "A step stands where a value is needed.",
         Some("let t = sh(\"test\", \"make test\");\nt == \"passed\";"),
+    ),
+    usage(
+        "flow::lang::secret",
+        "A secret stands where it would become text, or be looked at.",
+        Some("sh(\"push\", `curl -H \"X-Token: ${secret(\"TOKEN\")}\" https://example.com`);"),
     ),
     usage("flow::lang::not_a_step", "Something else stands where a step is needed.", Some("chain([\"make test\"]);")),
     usage(

@@ -18,13 +18,27 @@ use super::Job;
 pub(super) struct Logs {
     folder: PathBuf,
     stem: String,
+    /// Messages do not quote what is in them.
+    quiet: bool,
 }
 
 impl Logs {
     /// Names for the files of an attempt; the folder they stand in exists afterwards.
     pub fn of(job: &Job) -> Result<Self, Failure> {
         job.site.prepare()?;
-        Ok(Logs { folder: job.site.folder.clone(), stem: stem(job) })
+        let quiet = job.policy.as_ref().is_some_and(|policy| policy.secret);
+        Ok(Logs { folder: job.site.folder.clone(), stem: stem(job), quiet })
+    }
+
+    /// What a message may quote of them.
+    pub fn quote<'t>(&self, text: &'t str) -> &'t str {
+        if self.quiet { "" } else { text }
+    }
+
+    /// Names for files that nobody will write.
+    #[cfg(test)]
+    pub fn nowhere() -> Self {
+        Logs { folder: PathBuf::new(), stem: String::new(), quiet: false }
     }
 
     /// The name of one of the files, as it stands in events.

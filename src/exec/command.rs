@@ -11,7 +11,8 @@ use crate::state::result::{plain_text, shorten};
 use crate::state::{Inputs, resolve};
 
 use super::Job;
-use super::capture::Logs;
+use super::fields::Place;
+use super::secrets::Secrets;
 
 /// Longest value, in bytes, that goes into an environment variable or an argument (Linux takes 128 KiB, name included).
 const LONGEST_WORD: usize = 120 * 1024;
@@ -58,13 +59,13 @@ impl Program {
     /// The command, ready but for its three streams.
     ///
     /// There is no `pre_exec` on purpose: with one the standard library forks, which takes half as long again.
-    pub fn command(&self, job: &Job, logs: &Logs) -> Result<Command, Failure> {
+    pub fn command(&self, job: &Job, fields: &Place, secrets: &Secrets) -> Result<Command, Failure> {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).current_dir(&self.cwd).process_group(0);
         command.env("PWD", &self.cwd);
         let own = job.policy.iter().flat_map(|policy| &policy.env);
         for (name, value) in job.site.settings.env.iter().chain(own) {
-            let value = text(value, &job.inputs)?;
+            let value = text(&*secrets.reveal(value)?, &job.inputs)?;
             check_variable(name, &value)?;
             command.env(name, value);
         }
@@ -79,7 +80,7 @@ impl Program {
         command.env("FLOW_STEP", &job.path);
         command.env("FLOW_ATTEMPT", job.attempt.to_string());
         command.env("FLOW_STEP_KEY", format!("{}/{}", job.site.run, job.path));
-        command.env("FLOW_OUTPUT", logs.path("fields"));
+        command.env("FLOW_OUTPUT", fields.path());
         Ok(command)
     }
 }

@@ -15,11 +15,13 @@ mod blank;
 mod capture;
 mod command;
 mod constant;
+mod copy;
 mod exit;
 mod fake;
 mod fields;
 mod gate;
 mod judge;
+mod mask;
 mod memory;
 mod output;
 mod pool;
@@ -28,6 +30,7 @@ mod running;
 mod script;
 mod secrets;
 mod stdin;
+mod streams;
 mod tree;
 mod wait;
 mod watchdog;
@@ -36,7 +39,7 @@ mod workers;
 pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
-pub use secrets::Provider;
+pub use secrets::{Hidden, Provider, Secrets};
 pub use tree::end_marked;
 pub use workers::{Executors, Keep};
 
@@ -219,6 +222,7 @@ pub struct Site {
     folder: PathBuf,
     settings: Settings,
     logs: OnceLock<Result<(), Failure>>,
+    hidden: Hidden,
 }
 
 impl Site {
@@ -229,7 +233,18 @@ impl Site {
             Some(inner) => cwd.join(inner),
             None => cwd.to_owned(),
         };
-        Site { run: run.into(), cwd, folder, settings, logs: OnceLock::new() }
+        Site { run: run.into(), cwd, folder, settings, logs: OnceLock::new(), hidden: Hidden::default() }
+    }
+
+    /// With secrets.
+    #[must_use]
+    pub fn hiding(self, hidden: Hidden) -> Self {
+        Site { hidden, ..self }
+    }
+
+    /// Does anything of the run have secrets?
+    fn hides(&self) -> bool {
+        !self.hidden.is_empty()
     }
 
     /// Makes the folder of the logs, once.

@@ -13,6 +13,7 @@ use super::gate::{Breakers, passed};
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
+use super::secrets::Secrets;
 use super::{Closures, Done, Executor, Job, Report, Work, judge, process, script, wait};
 
 /// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
@@ -30,6 +31,8 @@ const LOOK: Duration = Duration::from_micros(20);
 pub struct Keep {
     /// Breakers.
     pub breakers: Option<Arc<dyn Breakers>>,
+    /// Secrets, and where they come from.
+    pub secrets: Arc<Secrets>,
 }
 
 /// The real executors.
@@ -49,7 +52,7 @@ impl Executors {
     /// As [`Executors::new`], with what is kept from run to run.
     pub fn keeping(keep: Keep, closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
         let running = Running::new(grace);
-        let room = Arc::new(Room::default());
+        let room = Arc::new(Room::with(keep.secrets.clone()));
         let (table, tell, shared, kept) = (running.clone(), report.clone(), room.clone(), keep.clone());
         let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, Duration::ZERO, move |job: Job| {
             tell(finished(&kept, &job, |job| process::run(job, &table, &shared)));
@@ -132,6 +135,9 @@ fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome
     let attempt = || caught(|| attempt(job)).unwrap_or_else(failed);
     let mut outcome = passed(keep.breakers.as_ref(), job, attempt).unwrap_or_else(failed);
     outcome.duration_ms = begun.elapsed().as_millis() as u64;
+    if job.site.hides() {
+        keep.secrets.mask().outcome(&mut outcome);
+    }
     Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) }
 }
 

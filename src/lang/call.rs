@@ -79,7 +79,10 @@ impl Program {
             Err(failure) => return (Err(failure), session),
         };
         session.known = Some(inputs.clone());
-        let (result, session) = session.enter(|| self.call_by_name(closure, arguments));
+        let (result, mut session) = session.enter(|| self.call_by_name(closure, arguments));
+        if let Some(problem) = session.refused.take() {
+            return (Err(as_failure(problem, closure.span)), session);
+        }
         let result = match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(fault)) => Err(fault::failure(&fault, &session)),
@@ -139,6 +142,7 @@ impl Program {
             let mut session = Session::new(self, Purpose::Build);
             let task = plan.step(step).task.clone();
             let span = plan.step(step).span;
+            let known = plan.header.secrets.clone();
             session.builder = Some(Builder::on(plan));
             session.known = Some(inputs.clone());
             // Two frames: this is not the script itself, so `run` and hooks are refused.
@@ -157,6 +161,9 @@ impl Program {
             })?;
             let (result, mut session) =
                 session.enter(|| functions::expand(&context, &task, step, iteration, last, inputs));
+            if let Some(problem) = session.refused.take() {
+                return Err(as_failure(problem, span));
+            }
             if let Err(error) = result {
                 return Err(fault::failure(&error, &session));
             }
@@ -165,7 +172,10 @@ impl Program {
             if let Some(problem) = as_one(builder.check()) {
                 return Err(as_failure(problem, span));
             }
-            Ok(Growth { header: None, ..builder.growth() })
+            let mut secrets = std::mem::take(&mut builder.header.secrets);
+            secrets.extend(self.secrets());
+            secrets.retain(|name| !known.contains(name));
+            Ok(Growth { header: None, secrets, ..builder.growth() })
         })
     }
 }

@@ -24,6 +24,7 @@ mod policies;
 mod program;
 mod reference;
 mod script;
+mod secret;
 mod session;
 mod texts;
 mod untrusted;

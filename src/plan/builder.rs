@@ -339,6 +339,7 @@ impl Builder {
             changed,
             complete,
             files: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 

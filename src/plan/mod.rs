@@ -27,7 +27,7 @@ mod value;
 mod wait;
 pub(crate) mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -163,6 +163,21 @@ pub struct Growth {
     /// All files used so far, if a fan-out has loaded further ones (a `workflow` does).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<File>,
+    /// Further secrets, if a fan-out uses any.
+    #[schemars(with = "Vec<String>")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SmolStr>,
+}
+
+impl Header {
+    /// Adds names of secrets, each unless it is there already.
+    pub fn add_secrets(&mut self, names: impl IntoIterator<Item = SmolStr>) {
+        for name in names {
+            if !self.secrets.contains(&name) {
+                self.secrets.push(name);
+            }
+        }
+    }
 }
 
 impl Plan {
@@ -181,6 +196,7 @@ impl Plan {
         debug_assert_eq!(growth.base as usize, self.steps.len());
         // Files are only ever added, at the end: the longest list is the latest.
         let known = std::mem::take(&mut self.header.files);
+        let secrets = std::mem::take(&mut self.header.secrets);
         if let Some(header) = growth.header {
             self.header = *header;
         }
@@ -190,11 +206,27 @@ impl Plan {
                 *files = longer;
             }
         }
+        self.header.add_secrets(secrets.into_iter().chain(growth.secrets));
         self.steps.extend(growth.steps);
         for (id, step) in growth.changed {
             self.steps[id.index()] = step;
         }
         self.complete |= growth.complete;
+    }
+
+    /// The secrets that its steps use.
+    pub fn secrets_in_use(&self) -> BTreeSet<SmolStr> {
+        let mut used = BTreeSet::new();
+        if self.header.secrets.is_empty() {
+            return used;
+        }
+        let mut look = |value: &Value| value.each_secret(&mut |secret| used.extend([secret.name.clone()]));
+        self.header.settings.env.iter().for_each(|(_, value)| look(value));
+        for step in &self.steps {
+            step.task.each_value(&mut look);
+            step.policy().each_value(&mut look);
+        }
+        used
     }
 
     /// The path of a step: `outer/inner[key]`. Anonymous groups add nothing to the paths of their children.
@@ -286,6 +318,19 @@ impl Plan {
             }
             at = step.parent?;
         }
+    }
+
+    /// Is the output of this step, or of a group around it, not to be shown?
+    pub fn is_secret(&self, id: StepId) -> bool {
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let step = self.step(id);
+            if step.policy().secret {
+                return true;
+            }
+            at = step.parent;
+        }
+        false
     }
 
     /// The hook moment of a top-level step, if it is a hook.

@@ -157,7 +157,7 @@ mod tests {
             steps: vec![task, Step::new("f", flow, Span::default())],
             changed: vec![(StepId(3), changed)],
             complete: false,
-            files: Vec::new(),
+            ..Growth::default()
         }
     }
 

@@ -74,10 +74,16 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
             },
         },
         Because::Group(group) => format!("its group `{}` was skipped", plan.path(*group)),
-        Because::NotNeeded(group) => match state.result(*group).degraded {
-            Some(other) => format!("`{other}` answered for `{}`", plan.path(*group)),
-            None => format!("`{}` needed no fallback", plan.path(*group)),
-        },
+        Because::NotNeeded(group) => {
+            let alternatives = plan.members(*group);
+            let answer = alternatives.iter().position(|other| state.step(*other).status == Status::Success);
+            match answer.filter(|place| *place > 0) {
+                Some(place) => {
+                    format!("`{}` answered for `{}`", plan.step(alternatives[place]).name, plan.path(*group))
+                }
+                None => format!("`{}` needed no fallback", plan.path(*group)),
+            }
+        }
         Because::Unanswered => "nobody answered in time".to_owned(),
         Because::NotBegun(before) => format!("`{}` had not begun", plan.path(*before)),
         Because::Retired => "its fan-out was made again".to_owned(),

@@ -7,6 +7,7 @@ mod examples;
 mod golden;
 mod interrupt;
 mod people;
+mod proof;
 mod readme;
 mod sample;
 mod terminal;

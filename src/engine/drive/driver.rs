@@ -26,7 +26,7 @@ use crate::engine::machine::{Input, Machine, Output, Timer};
 use crate::engine::numbering::Numbering;
 use crate::engine::work::Gatherer;
 use crate::event::{Event, Record};
-use crate::exec::{Done, Executor, Site, Work};
+use crate::exec::{Done, Executor, Hidden, Site, Work};
 use crate::plan::{Growth, Settings, StepId};
 use crate::state::{RunState, StepResult};
 
@@ -55,6 +55,8 @@ pub struct Driver {
     inbox: Inbox,
     folder: PathBuf,
     settings: Settings,
+    /// How many secrets the plan names: they are only ever added.
+    secrets: usize,
     /// Number of the next event.
     sequence: u64,
     timers: Timers,
@@ -101,6 +103,7 @@ impl Driver {
         let mut state = setup.state;
         setup.opening.iter().for_each(|event| state.apply(wall, event));
         let settings = state.plan.header.settings.clone();
+        let secrets = state.plan.header.secrets.len();
         let mut lookout = setup.lookout;
         setup.opening.iter().for_each(|event| lookout.note(event));
         let gatherer = Gatherer::new(site(&state, &setup.folder, &settings), setup.files);
@@ -119,6 +122,7 @@ impl Driver {
             folder: setup.folder,
             sequence,
             settings,
+            secrets,
             executor,
             bus,
             inbox,
@@ -275,9 +279,10 @@ impl Driver {
 
     /// The plan has grown: have its settings changed?
     fn settle(&mut self) {
-        let settings = &self.machine.state.plan.header.settings;
-        if *settings != self.settings {
-            self.settings = settings.clone();
+        let header = &self.machine.state.plan.header;
+        let (settings, secrets) = (&header.settings, header.secrets.len());
+        if *settings != self.settings || secrets != self.secrets {
+            (self.settings, self.secrets) = (settings.clone(), secrets);
             self.gatherer.moved(site(&self.machine.state, &self.folder, settings));
         }
     }
@@ -375,5 +380,7 @@ fn attempt_of(work: &Work) -> Option<(StepId, u32)> {
 }
 
 fn site(state: &RunState, folder: &std::path::Path, settings: &Settings) -> Arc<Site> {
-    Arc::new(Site::new(&*state.created.run, state.created.cwd.as_ref(), folder, settings.clone()))
+    let plan = &state.plan;
+    let site = Site::new(&*state.created.run, state.created.cwd.as_ref(), folder, settings.clone());
+    Arc::new(site.hiding(Hidden::new(&plan.header.secrets, plan.secrets_in_use())))
 }

@@ -1,6 +1,7 @@
 //! Names that stand for nothing: variables, functions, methods, operators.
 
 use super::super::functions::{CALL, catalogue};
+use super::super::secret;
 use super::super::session::Session;
 use super::pending::{Need, not_known_yet};
 use super::types::{readable_type, short_type};
@@ -28,6 +29,9 @@ pub fn function(signature: &str, span: Span, session: &Session) -> Diagnostic {
     let types: Vec<String> =
         types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).map(short_type).collect();
     let is_operator = !name.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '/');
+    if types.iter().any(|kind| kind == "secret") {
+        return secret::refused(None, span);
+    }
     match is_operator {
         true => operator(name, &types, span),
         false => named(name, &types, session).label(span, "called here"),

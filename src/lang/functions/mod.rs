@@ -8,6 +8,7 @@ mod groups;
 mod policy;
 mod recovery;
 mod script;
+mod secret;
 mod settings;
 mod tasks;
 mod waits;
@@ -40,6 +41,7 @@ pub fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(recovery::functions).into());
     engine.register_global_module(exported_module!(settings::functions).into());
     engine.register_global_module(exported_module!(script::functions).into());
+    engine.register_global_module(exported_module!(secret::functions).into());
     // Not a function of the language: how `Program` learns the context that closures are called in.
     engine.register_fn("__context", |context: NativeCallContext| {
         let store = context.store_data();
