@@ -76,6 +76,7 @@ fn terminal(name: &str, script: &str) -> Option<Terminal> {
     let terminal = Terminal::open(name);
     match &terminal {
         Some(terminal) => drop(terminal.session.file("two.rhai", script)),
+        #[allow(clippy::print_stderr)]
         None => eprintln!("skipped: tmux is not here"),
     }
     terminal
