@@ -14,6 +14,7 @@ use crate::event::{
 use crate::plan::{OnError, Plan, StepId, Task};
 
 pub mod breaker;
+pub mod cached;
 pub mod checkpoint;
 pub mod receipt;
 pub mod result;

@@ -85,7 +85,7 @@ impl Program {
     }
 }
 
-fn shell_words(shell: &Shell, job: &Job) -> Vec<String> {
+pub(super) fn shell_words(shell: &Shell, job: &Job) -> Vec<String> {
     if let (Some(words), true) = (&shell.direct, shell.vars.is_empty()) {
         return words.clone();
     }

@@ -3,6 +3,7 @@
 //! The driver hands over [`Work`] and gets [`Done`] back through the function given at construction, from any thread.
 //! Nothing here knows the graph, the log or when something should run.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -12,6 +13,7 @@ use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, Step
 use crate::state::Inputs;
 
 mod blank;
+mod cache;
 mod capture;
 mod command;
 mod constant;
@@ -36,6 +38,7 @@ mod wait;
 mod watchdog;
 mod workers;
 
+pub use cache::{Miss, Results};
 pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
@@ -61,6 +64,14 @@ pub struct Job {
     pub inputs: Inputs,
     /// Where the run takes place.
     pub site: Arc<Site>,
+    /// Its result was looked for in the cache, and not found.
+    pub missed: Option<Box<Miss>>,
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt {} of step {} `{}`", self.attempt, self.step.0, self.path)
+    }
 }
 
 impl Job {
@@ -83,6 +94,8 @@ impl Job {
 pub enum Work {
     /// Make an attempt of a task.
     Attempt(Job),
+    /// Look for the result of an attempt in the cache: then it has ended, or is still to be made.
+    Lookup(Job),
     /// Evaluate a condition.
     Decide {
         /// Whose condition.
@@ -140,6 +153,11 @@ pub fn waits_for_commit(task: &Task, policy: Option<&Policy>) -> bool {
     task.leaves_process() || gate::breaker(task, policy).is_some()
 }
 
+/// May the result of an attempt be found in the cache?
+pub fn has_cache(task: &Task, policy: Option<&Policy>) -> bool {
+    cache::cache_of(task, policy).is_some()
+}
+
 /// What is to be decided.
 pub enum Question {
     /// A condition.
@@ -160,6 +178,8 @@ pub enum Done {
         /// How.
         outcome: Arc<Outcome>,
     },
+    /// The result of an attempt is not in the cache: it is to be made.
+    Missed(Box<Job>),
     /// A condition was evaluated.
     Decided {
         /// Whose.

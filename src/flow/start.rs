@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::closures::Kept;
-use super::keep::Shared;
+use super::keep::{Keeping, Shared};
 use super::running::{Events, Folder, Running};
 use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
 use crate::engine::drive::{Attended, Driving, Lookout, Outside, Setup};
 use crate::engine::numbering::Numbering;
 use crate::event::{Created, Event, Record, Stop};
-use crate::exec::{Executors, Keep};
+use crate::exec::{Executors, Keep, Results};
 use crate::lang::Program;
 use crate::plan::{Growth, Task};
 use crate::state::{RunState, Status};
@@ -117,14 +117,16 @@ impl Flow {
         let grace = self.inner.options.grace;
         cancel::forget(&folder);
         let (asked, ends) = (folder.clone(), store.clone());
-        let shared = Arc::new(Shared { store: store.clone(), run: run.clone() });
-        let keep = Keep { breakers: Some(shared), secrets: self.secrets()? };
+        let shared = Arc::new(Shared::new(store.clone(), &run, &state.created.workflow));
+        // What is kept in memory alone cannot be found by another run.
+        let results: Option<Arc<dyn Results>> = if self.is_kept() { Some(shared.clone()) } else { None };
+        let keep = Keep { breakers: Some(shared.clone()), results, secrets: self.secrets()? };
         let driving = Driving::start(Setup {
             state,
             opening,
             default_parallel: available_parallelism().map_or(2, usize::from).max(2) as u32,
             numbering,
-            journal: Box::new(log),
+            journal: Box::new(Keeping { log, shared }),
             files: files.clone(),
             folder: folder.clone(),
             executor: Box::new(move |report| Arc::new(Executors::keeping(keep, Arc::new(closures), grace, report))),

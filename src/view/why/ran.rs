@@ -206,6 +206,21 @@ impl Story<'_> {
             0 => time::duration(ended.saturating_sub(begun)),
             ms => time::duration(ms),
         };
+        match outcome.cache.as_deref() {
+            Some(note) if note.hit => {
+                let (run, ago) = (&note.run, self.why.clock.ago(note.at));
+                self.line(&format!(
+                    "It did not run: nothing that it depends on has changed since run {run} ({ago}), whose result it has."
+                ));
+                if outcome.error.is_none() {
+                    return;
+                }
+            }
+            Some(note) if !note.why.is_empty() => {
+                self.line(&format!("No earlier result could be used: {}.", one_line(&note.why)));
+            }
+            _ => {}
+        }
         match &outcome.error {
             None => self.line(&format!("{name}{began} took {took} and succeeded.")),
             Some(error) => {
