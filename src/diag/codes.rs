@@ -48,6 +48,17 @@ pub const CODES: &[Code] = &[
     usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
     usage("flow::run::no_receipt", "No finished step has a receipt of this hash.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
+    usage("flow::resume::nothing", "What failed in a run is to be tried again, but nothing failed.", None),
+    usage(
+        "flow::resume::gone",
+        "A run is to be taken up with another script, at a step that this script does not have.",
+        None,
+    ),
+    usage(
+        "flow::resume::rolling_back",
+        "A run that is being rolled back to a checkpoint is to be taken up at another point.",
+        None,
+    ),
     usage("flow::answer::nobody", "No step of the run asks for an answer, or several do.", None),
     usage("flow::answer::not_asked", "A step is answered that asks nobody.", None),
     usage("flow::answer::early", "A step is answered before it asks.", None),

@@ -39,6 +39,7 @@ mod watchdog;
 mod workers;
 
 pub use cache::{Miss, Results};
+pub use capture::log_stem;
 pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;

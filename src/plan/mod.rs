@@ -9,6 +9,7 @@ pub mod builder;
 pub mod check;
 mod class;
 pub mod expression;
+pub mod fingerprint;
 mod graph;
 mod hierarchy;
 mod http;
@@ -290,6 +291,16 @@ impl Plan {
                 self.ids().filter(is_child).collect()
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// Is it a fan-out whose children come while the run goes on?
+    pub fn gets_steps_at_run_time(&self, id: StepId) -> bool {
+        match &*self.step(id).task {
+            Task::Each(each) => each.items.is_some(),
+            Task::Repeat(_) => true,
+            Task::Workflow(workflow) => !workflow.is_known(),
+            _ => false,
         }
     }
 
