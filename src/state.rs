@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Because, Created, Decision, Event, FailureKind, Outcome, Record, ResetWhy, RollBack, RunStatus, Saw, Skip, Stop,
-    WaitFor,
+    Answer, Because, Created, Decision, Event, FailureKind, Outcome, Record, ResetWhy, RollBack, RunStatus, Saw, Skip,
+    Stop, WaitFor,
 };
 use crate::plan::{OnError, Plan, StepId, Task};
 
@@ -121,6 +121,8 @@ pub struct StepState {
     pub ended: u64,
     /// While waiting: for what.
     pub waits_for: Option<Arc<WaitFor>>,
+    /// While waiting: what came. Whether it is valid is being asked.
+    pub answer: Option<Box<Answer>>,
     /// How the latest attempt ended.
     pub outcome: Option<Arc<Outcome>>,
     /// Why it does not run.
@@ -226,6 +228,7 @@ impl RunState {
                 step.status = Status::Waiting;
                 step.until = if *delay_ms == Event::FOREVER { 0 } else { at.saturating_add(*delay_ms) };
                 step.waits_for = Some(Arc::new(what.clone()));
+                step.answer = None;
                 if step.started_at == 0 {
                     step.started_at = at;
                 }
@@ -236,7 +239,7 @@ impl RunState {
                 step.finished_at = at;
                 step.until = 0;
                 step.ended = self.events;
-                step.waits_for = None;
+                (step.waits_for, step.answer) = (None, None);
                 step.outcome = Some(outcome.clone());
             }
             Event::Skipped { step, reason } => {
@@ -244,7 +247,7 @@ impl RunState {
                 step.status = Status::Skipped;
                 step.finished_at = at;
                 step.ended = self.events;
-                step.waits_for = None;
+                (step.waits_for, step.answer) = (None, None);
                 step.skip = Some(Box::new(reason.clone()));
             }
             Event::Interrupted { step, .. } => self.steps[step.index()].status = Status::Pending,
@@ -253,17 +256,21 @@ impl RunState {
                 step.status = Status::Cancelled;
                 step.finished_at = at;
                 step.ended = self.events;
-                step.waits_for = None;
+                (step.waits_for, step.answer) = (None, None);
             }
-            // Its `Finished` or `Skipped` follows.
-            Event::Answered { .. } => {}
+            // How it ends follows, perhaps after a judgement.
+            Event::Answered { step, answer } => self.steps[step.index()].answer = Some(answer.clone()),
             Event::Reset { steps, retired, why } => {
                 self.reset(steps);
                 self.retire(retired);
-                if let ResetWhy::Rollback(name) = why {
-                    self.rolled_back = Some(name.clone());
-                    self.rolling_back = None;
-                    self.stopping = None;
+                match why {
+                    ResetWhy::Retry(group) => self.ask_again(*group),
+                    ResetWhy::Rollback(name) => {
+                        self.rolled_back = Some(name.clone());
+                        self.rolling_back = None;
+                        self.stopping = None;
+                    }
+                    ResetWhy::From(_) | ResetWhy::Undo => {}
                 }
             }
             Event::RollingBack(back) => {
@@ -287,6 +294,12 @@ impl RunState {
             *step = StepState { attempt: step.attempt, expansions: step.expansions, ..StepState::default() };
         }
         self.decisions.retain(|decided| !again[decided.step.index()]);
+    }
+
+    /// A group is tried again: what it has asked for its children does not hold any more. (Its own condition comes first.)
+    fn ask_again(&mut self, group: StepId) {
+        let mut own = self.plan.step(group).when.is_some();
+        self.decisions.retain(|decided| decided.step != group || std::mem::take(&mut own));
     }
 
     /// They belong to the plan no more; their groups make others.

@@ -88,6 +88,9 @@ impl Machine {
             Status::Retrying => self.arm(id, Timer::Retry(id, attempt), rest),
             Status::Waiting => {
                 self.hold(id);
+                if self.answered_before(id) {
+                    return;
+                }
                 let (what, until) =
                     (self.state.step(id).waits_for.clone().unwrap_or_default(), self.state.step(id).until);
                 match (&*what, &*self.state.plan.step(id).task) {

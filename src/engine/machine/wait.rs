@@ -53,12 +53,23 @@ impl Machine {
     pub(super) fn answered(&mut self, id: StepId, answer: Answer) {
         let waits = self.state.steps.get(id.index()).filter(|step| step.status == Status::Waiting);
         let Some(what) = waits.and_then(|step| step.waits_for.clone()) else { return };
-        if *what == WaitFor::Time || self.state.stopping == Some(Stop::Interrupted) || !self.started {
+        // One answer is taken; it may be about to be judged.
+        let taken = self.nodes[id.index()].has(node::JUDGING);
+        if taken || *what == WaitFor::Time || self.state.stopping == Some(Stop::Interrupted) || !self.started {
             return;
         }
         let outcome = outcome_of(&what, &answer);
         self.emit(Event::Answered { step: id, answer: Box::new(answer) });
         self.go_on_after_wait(id, outcome);
+    }
+
+    /// The process before this one took an answer and did not come to say what follows from it.
+    pub(super) fn answered_before(&mut self, id: StepId) -> bool {
+        let step = self.state.step(id);
+        let (Some(answer), Some(what)) = (&step.answer, &step.waits_for) else { return false };
+        let outcome = outcome_of(what, answer);
+        self.go_on_after_wait(id, outcome);
+        true
     }
 
     fn go_on_after_wait(&mut self, id: StepId, outcome: Outcome) {
