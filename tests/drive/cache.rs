@@ -376,3 +376,40 @@ fn what_cannot_be_read_is_no_hindrance() {
     assert_eq!(why, "what it depends on is not known: `pipe` is neither a file nor a folder");
     assert_eq!(bench.ran(), 1);
 }
+
+/// Every file below a folder that holds a text.
+fn holding(folder: &std::path::Path, text: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(holding(&path, text));
+        } else if fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes())) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn of_a_secret_only_the_name_counts_and_nothing_of_it_is_kept() {
+    let bench = Bench::new();
+    let script = r#"
+        let token = secret("TOKEN");
+        sh("a", "echo x >> ran; echo it is $T; seq 20000; echo $T").env(#{ T: token }).cache();
+        sh("b", "cat; echo x >> ran").stdin(secret("TOKEN")).cache();
+    "#;
+    let run = |value: &str| {
+        bench.write("token", value);
+        bench.write("flow.toml", "[secrets]\nTOKEN = { file = \"token\" }\n");
+        bench.run(script)
+    };
+    let first = run("hunter2-is-long");
+    assert_eq!(first.status, RunStatus::Success);
+    let second = run("another-long-value");
+    assert!([0, 1].iter().all(|step| note(&second, *step).hit));
+    assert_eq!(bench.ran(), 2);
+    for value in ["hunter2-is-long", "another-long-value"] {
+        assert_eq!(holding(&bench.path("home"), value), Vec::<PathBuf>::new());
+    }
+}
