@@ -128,7 +128,7 @@ pub struct StepState {
     pub ended: u64,
     /// While waiting: for what.
     pub waits_for: Option<Arc<WaitFor>>,
-    /// While waiting: what came. Whether it is valid is being asked.
+    /// What came for it, when it waited.
     pub answer: Option<Box<Answer>>,
     /// How the latest attempt ended.
     pub outcome: Option<Arc<Outcome>>,
@@ -248,7 +248,7 @@ impl RunState {
                 step.finished_at = at;
                 step.until = 0;
                 step.ended = self.events;
-                (step.waits_for, step.answer) = (None, None);
+                step.waits_for = None;
                 step.outcome = Some(outcome.clone());
             }
             Event::Skipped { step, reason } => {
@@ -256,7 +256,7 @@ impl RunState {
                 step.status = Status::Skipped;
                 step.finished_at = at;
                 step.ended = self.events;
-                (step.waits_for, step.answer) = (None, None);
+                step.waits_for = None;
                 step.skip = Some(Box::new(reason.clone()));
             }
             Event::Interrupted { step, .. } => self.steps[step.index()].status = Status::Pending,
@@ -265,9 +265,9 @@ impl RunState {
                 step.status = Status::Cancelled;
                 step.finished_at = at;
                 step.ended = self.events;
-                (step.waits_for, step.answer) = (None, None);
+                step.waits_for = None;
             }
-            // How it ends follows, perhaps after a judgement.
+            // Its `Finished` follows.
             Event::Answered { step, answer } => self.steps[step.index()].answer = Some(answer.clone()),
             Event::Reset { steps, retired, why } => {
                 self.reset(steps);

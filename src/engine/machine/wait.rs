@@ -63,16 +63,7 @@ impl Machine {
         self.go_on_after_wait(id, outcome);
     }
 
-    /// The process before this one took an answer and did not come to say what follows from it.
-    pub(super) fn answered_before(&mut self, id: StepId) -> bool {
-        let step = self.state.step(id);
-        let (Some(answer), Some(what)) = (&step.answer, &step.waits_for) else { return false };
-        let outcome = outcome_of(what, answer);
-        self.go_on_after_wait(id, outcome);
-        true
-    }
-
-    fn go_on_after_wait(&mut self, id: StepId, outcome: Outcome) {
+    pub(super) fn go_on_after_wait(&mut self, id: StepId, outcome: Outcome) {
         if !self.state.plan.step(id).policy().limits.is_empty() {
             self.limits.give_back(id);
         }
@@ -121,13 +112,11 @@ impl Machine {
 }
 
 /// What an answer makes of a step.
-fn outcome_of(what: &WaitFor, answer: &Answer) -> Outcome {
+pub(super) fn outcome_of(what: &WaitFor, answer: &Answer) -> Outcome {
     let mut fields = answer.form.clone();
     fields.insert("by".into(), answer.by.clone().into());
     fields.insert("at".into(), answer.at.into());
-    if !answer.comment.is_empty() {
-        fields.insert("comment".into(), answer.comment.clone().into());
-    }
+    fields.insert("comment".into(), answer.comment.clone().into());
     let output = match (what, answer.form.is_empty()) {
         (WaitFor::Answer { .. }, false) => {
             let mut map = answer.form.clone();
