@@ -118,6 +118,12 @@ pub fn event(run: &str, plan: &Plan, record: &Record) -> Json {
         Event::Stopping { reason: Stop::Failure(step) } => {
             line.insert("reason".into(), json!({ "failure": plan.path(*step) }));
         }
+        Event::Answered { step, .. } if is_secret(plan, *step) => {
+            if let Some(Json::Object(answer)) = line.get_mut("answer") {
+                answer.insert("value".into(), MASK.into());
+                answer.shift_remove("form");
+            }
+        }
         Event::Finished { step, .. } | Event::Retrying { step, .. } if is_secret(plan, *step) => {
             if let Some(Json::Object(outcome)) = line.get_mut("outcome") {
                 // What to do may quote what the step wrote.

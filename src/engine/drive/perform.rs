@@ -61,7 +61,7 @@ impl Driver {
             self.executor.kill(step, attempt, hard);
         } else if self.outside.contains(&key) {
             return self.executor.kill(step, attempt, hard);
-        } else if self.is_outside(step) {
+        } else if self.is_outside(step) || self.finds_out(step) {
             return;
         }
         // A closure cannot be ended from outside, and a look at the cache need not be. It is let go of; what it gives is
@@ -70,6 +70,11 @@ impl Driver {
             .help("it was cancelled, or the run was");
         let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
         self.round.inputs.push_back(Input::Finished { step, attempt, outcome });
+    }
+
+    /// A task that waits is about to say for what, and the machine knows what that means now.
+    fn finds_out(&self, step: StepId) -> bool {
+        self.machine.state.plan.step(step).task.waits()
     }
 
     /// Those who wait for a step get its result.
