@@ -1,6 +1,7 @@
 //! The store as the rooms above use it.
 
 mod breakers;
+mod export;
 mod faults;
 
 use std::fs;
