@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::diag::{Diagnostic, Result};
 use crate::event::Record;
+use crate::exec::Secrets;
 use crate::lang::{Program, SharedHost};
 use crate::plan::check::warnings;
 use crate::plan::{Plan, StepId};
@@ -31,15 +32,18 @@ mod script;
 mod signal;
 mod start;
 mod taken;
+mod takeup;
 mod watch;
 mod who;
 
 pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
+pub use crate::exec::log_stem;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::state::Waits;
 pub use crate::state::receipt::Receipt;
+pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{
     Addressee, Difference, Durability, ExportOptions, Exported, Fault, Found, Halt, Kept, Letter, PublicKey,
     ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store, Unverified, Verified,
@@ -103,6 +107,8 @@ struct Inner {
     reading: OnceLock<Store>,
     /// Read when it is first asked for.
     config: OnceLock<Config>,
+    /// Those of the settings, with the values that are known so far.
+    secrets: OnceLock<Arc<Secrets>>,
 }
 
 impl Flow {
@@ -115,8 +121,14 @@ impl Flow {
             Some(home) => std::path::absolute(home).map_err(|error| home::no_folder(home, &error))?,
             None => home::find()?,
         };
-        let inner =
-            Inner { home, options, writing: OnceLock::new(), reading: OnceLock::new(), config: OnceLock::new() };
+        let inner = Inner {
+            home,
+            options,
+            writing: OnceLock::new(),
+            reading: OnceLock::new(),
+            config: OnceLock::new(),
+            secrets: OnceLock::new(),
+        };
         Ok(Flow { inner: Arc::new(inner) })
     }
 
@@ -139,6 +151,12 @@ impl Flow {
             None => Config::default(),
         };
         Ok(self.inner.config.get_or_init(|| config))
+    }
+
+    /// The secrets of the project.
+    fn secrets(&self) -> Result<Arc<Secrets>> {
+        let config = self.config()?;
+        Ok(self.inner.secrets.get_or_init(|| Arc::new(Secrets::new(config.secrets.clone()))).clone())
     }
 
     /// Are runs kept? Otherwise (with [`Durability::None`]) they are gone with this process.

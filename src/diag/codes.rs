@@ -48,6 +48,17 @@ pub const CODES: &[Code] = &[
     usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
     usage("flow::run::no_receipt", "No finished step has a receipt of this hash.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
+    usage("flow::resume::nothing", "What failed in a run is to be tried again, but nothing failed.", None),
+    usage(
+        "flow::resume::gone",
+        "A run is to be taken up with another script, at a step that this script does not have.",
+        None,
+    ),
+    usage(
+        "flow::resume::rolling_back",
+        "A run that is being rolled back to a checkpoint is to be taken up at another point.",
+        None,
+    ),
     usage("flow::answer::nobody", "No step of the run asks for an answer, or several do.", None),
     usage("flow::answer::not_asked", "A step is answered that asks nobody.", None),
     usage("flow::answer::early", "A step is answered before it asks.", None),
@@ -214,6 +225,11 @@ pub const CODES: &[Code] = &[
         "A word is none of those that can stand there.",
         Some("sh(\"a\", \"true\").rule(\"all_sucess\");"),
     ),
+    usage(
+        "flow::lang::url",
+        "A URL is not one, or not one of `http` or `https`.",
+        Some("http(\"health\", \"example.org/health\");"),
+    ),
     usage("flow::lang::type", "A value is of another kind than is needed.", Some("let x = 5;\nif x { }")),
     usage("flow::lang::nothing", "`()` is compared by size.", Some("() > 3;")),
     usage("flow::lang::text_number", "A text is compared with a number.", Some("\"87.5\" > 80;")),
@@ -226,6 +242,11 @@ pub const CODES: &[Code] = &[
         "flow::lang::step_value",
         "A step stands where a value is needed.",
         Some("let t = sh(\"test\", \"make test\");\nt == \"passed\";"),
+    ),
+    usage(
+        "flow::lang::secret",
+        "A secret stands where it would become text, or be looked at.",
+        Some("sh(\"push\", `curl -H \"X-Token: ${secret(\"TOKEN\")}\" https://example.com`);"),
     ),
     usage("flow::lang::not_a_step", "Something else stands where a step is needed.", Some("chain([\"make test\"]);")),
     usage(

@@ -103,12 +103,23 @@ impl<'a> Stream<'a> {
         self.named = self.named || fs::rename(&self.blank, self.logs.path(self.ending)).is_ok();
     }
 
-    /// What the process left in it: nothing if it is empty.
-    pub fn take(self) -> Result<Option<Captured>, Failure> {
+    /// How many bytes are in it now.
+    pub fn length(&self) -> u64 {
+        let now = if self.named { &self.logs.path(self.ending) } else { &self.blank };
+        // If it is not known, it is told at the end.
+        fs::metadata(now).map_or(0, |file| file.len())
+    }
+
+    /// What the process left in it, at most so many bytes: nothing if it is empty.
+    pub fn take(self, limit: u64) -> Result<Option<Captured>, Failure> {
         let path = self.logs.path(self.ending);
         let take = || {
             let now = if self.named { &path } else { &self.blank };
-            let bytes = fs::metadata(now)?.len();
+            let mut bytes = fs::metadata(now)?.len();
+            if bytes > limit {
+                OpenOptions::new().write(true).open(now)?.set_len(limit)?;
+                bytes = limit;
+            }
             if bytes > 0 {
                 if !self.named {
                     fs::rename(&self.blank, &path)?;

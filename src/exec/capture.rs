@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::event::{Failure, FailureKind, INLINE_LIMIT, Log, Output};
-use crate::plan::Json;
+use crate::plan::{Json, StepId};
 
 use super::Job;
 
@@ -18,13 +18,28 @@ use super::Job;
 pub(super) struct Logs {
     folder: PathBuf,
     stem: String,
+    /// Messages do not quote what is in them.
+    quiet: bool,
 }
 
 impl Logs {
     /// Names for the files of an attempt; the folder they stand in exists afterwards.
     pub fn of(job: &Job) -> Result<Self, Failure> {
         job.site.prepare()?;
-        Ok(Logs { folder: job.site.folder.clone(), stem: stem(job) })
+        let quiet = job.policy.as_ref().is_some_and(|policy| policy.secret);
+        let stem = format!("logs/{}", log_stem(job.step, &job.path, job.attempt));
+        Ok(Logs { folder: job.site.folder.clone(), stem, quiet })
+    }
+
+    /// What a message may quote of them.
+    pub fn quote<'t>(&self, text: &'t str) -> &'t str {
+        if self.quiet { "" } else { text }
+    }
+
+    /// Names for files that nobody will write.
+    #[cfg(test)]
+    pub fn nowhere() -> Self {
+        Logs { folder: PathBuf::new(), stem: String::new(), quiet: false }
     }
 
     /// The name of one of the files, as it stands in events.
@@ -139,14 +154,14 @@ pub(super) fn store_failure(what: &str, path: &Path, error: &io::Error) -> Failu
         .help("the run's folder must exist and be writable, with space left on its disk")
 }
 
-/// `logs/<id>-<path>.<attempt>`, with everything in the path that is not at home in a file name replaced.
-fn stem(job: &Job) -> String {
-    let path: String = job
-        .path
+/// The beginning of the names of an attempt's files below `logs`: `<id>-<path>.<attempt>`, with everything in the path
+/// that is not at home in a file name replaced. After it comes `.out` or `.err`.
+pub fn log_stem(step: StepId, path: &str, attempt: u32) -> String {
+    let path: String = path
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
         .take(80)
         .collect();
     let dash = if path.is_empty() { "" } else { "-" };
-    format!("logs/{}{dash}{path}.{}", job.step.0, job.attempt)
+    format!("{}{dash}{path}.{attempt}", step.0)
 }

@@ -11,7 +11,8 @@ use crate::state::result::{plain_text, shorten};
 use crate::state::{Inputs, resolve};
 
 use super::Job;
-use super::capture::Logs;
+use super::fields::Place;
+use super::secrets::Secrets;
 
 /// Longest value, in bytes, that goes into an environment variable or an argument (Linux takes 128 KiB, name included).
 const LONGEST_WORD: usize = 120 * 1024;
@@ -48,23 +49,19 @@ impl Program {
         for word in &words {
             check(word, "an argument")?;
         }
-        let cwd = match job.policy.as_ref().and_then(|policy| policy.cwd.as_ref()) {
-            Some(cwd) => job.site.cwd.join(text(cwd, &job.inputs)?),
-            None => job.site.cwd.clone(),
-        };
-        Ok(Program { words, shown, cwd })
+        Ok(Program { words, shown, cwd: job.cwd()? })
     }
 
     /// The command, ready but for its three streams.
     ///
     /// There is no `pre_exec` on purpose: with one the standard library forks, which takes half as long again.
-    pub fn command(&self, job: &Job, logs: &Logs) -> Result<Command, Failure> {
+    pub fn command(&self, job: &Job, fields: &Place, secrets: &Secrets) -> Result<Command, Failure> {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).current_dir(&self.cwd).process_group(0);
         command.env("PWD", &self.cwd);
         let own = job.policy.iter().flat_map(|policy| &policy.env);
         for (name, value) in job.site.settings.env.iter().chain(own) {
-            let value = text(value, &job.inputs)?;
+            let value = text(&*secrets.reveal(value)?, &job.inputs)?;
             check_variable(name, &value)?;
             command.env(name, value);
         }
@@ -78,13 +75,13 @@ impl Program {
         command.env("FLOW_RUN", &job.site.run);
         command.env("FLOW_STEP", &job.path);
         command.env("FLOW_ATTEMPT", job.attempt.to_string());
-        command.env("FLOW_STEP_KEY", format!("{}/{}", job.site.run, job.path));
-        command.env("FLOW_OUTPUT", logs.path("fields"));
+        command.env("FLOW_STEP_KEY", job.key());
+        command.env("FLOW_OUTPUT", fields.path());
         Ok(command)
     }
 }
 
-fn shell_words(shell: &Shell, job: &Job) -> Vec<String> {
+pub(super) fn shell_words(shell: &Shell, job: &Job) -> Vec<String> {
     if let (Some(words), true) = (&shell.direct, shell.vars.is_empty()) {
         return words.clone();
     }

@@ -56,6 +56,8 @@ pub(super) fn by_code(program: &Program, code: i32, stderr: &str, log: Option<&P
     }
     let last = stderr.lines().rev().map(str::trim).find(|line| !line.is_empty());
     match (last, log) {
+        // Nothing of it may be quoted.
+        (None, Some(log)) => failure.help(format!("what it wrote to standard error is in {}", log.display())),
         (Some(last), Some(log)) => {
             failure.help(format!("its last words were `{}`; all of them are in {}", shorten(last, 200), log.display()))
         }

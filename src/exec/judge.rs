@@ -20,7 +20,7 @@ pub(super) fn judge(
 ) -> (Arc<Outcome>, Option<Again>) {
     if outcome.error.is_none()
         && let Some(validate) = policy.validate.as_deref()
-        && let Err(failure) = valid(closures, validate, step, inputs)
+        && let Err(failure) = valid(closures, validate, (step, policy.secret), inputs)
     {
         Arc::make_mut(&mut outcome).error = Some(failure);
     }
@@ -41,7 +41,13 @@ pub(super) fn judge(
 }
 
 /// Is the result what is asked for?
-fn valid(closures: &dyn Closures, validate: &Validate, step: StepId, inputs: &Inputs) -> Result<(), Failure> {
+/// `quiet`: the output is not to be quoted.
+fn valid(
+    closures: &dyn Closures,
+    validate: &Validate,
+    (step, quiet): (StepId, bool),
+    inputs: &Inputs,
+) -> Result<(), Failure> {
     let invalid = |message: String| Failure::new(FailureKind::Validation, message);
     let own = inputs.get(step).ok_or_else(|| invalid("its own result is not at hand".to_owned()))?;
     match validate {
@@ -67,17 +73,18 @@ fn valid(closures: &dyn Closures, validate: &Validate, step: StepId, inputs: &In
             }),
             Err(failure) => Err(Failure { kind: FailureKind::Validation, ..failure }),
         },
-        Validate::Schema(schema) => fits(schema, own, inputs),
+        Validate::Schema(schema) => fits(schema, own, inputs, quiet),
     }
 }
 
-fn fits(schema: &Json, own: &StepResult, inputs: &Inputs) -> Result<(), Failure> {
+fn fits(schema: &Json, own: &StepResult, inputs: &Inputs, quiet: bool) -> Result<(), Failure> {
     let output = own.property("output", &*inputs.files)?;
     let validator = jsonschema::validator_for(schema).map_err(|error| {
         Failure::new(FailureKind::Script, format!("the schema of `validate` is none: {error}"))
             .help("it must be a JSON Schema, such as `#{ type: \"object\", required: [\"percent\"] }`")
     })?;
     let mut wrong = validator.iter_errors(&output).map(|error| match error.instance_path().as_str() {
+        _ if quiet => error.masked().to_string(),
         "" => error.to_string(),
         place => format!("{error} (at `{place}`)"),
     });

@@ -14,11 +14,11 @@ use crate::state::result::shorten;
 impl Captured {
     /// The output that this file gives, read as `parse` says.
     pub fn output(&self, parse: Parse, logs: &Logs) -> Result<Output, Failure> {
-        let result = if self.is_long() { self.long_output(parse, logs) } else { self.short_output(parse) };
+        let result = if self.is_long() { self.long_output(parse, logs) } else { self.short_output(parse, logs) };
         result.unwrap_or_else(|error| Err(store_failure("read", &self.path, &error)))
     }
 
-    fn short_output(&self, parse: Parse) -> io::Result<Result<Output, Failure>> {
+    fn short_output(&self, parse: Parse, logs: &Logs) -> io::Result<Result<Output, Failure>> {
         let text = self.text()?;
         Ok(Ok(Output::Value(match parse {
             Parse::Auto => match one_document(&text) {
@@ -29,14 +29,14 @@ impl Captured {
             Parse::Lines => text.lines().map(Json::from).collect(),
             Parse::Json => match serde_json::from_str(&text) {
                 Ok(value) => value,
-                Err(error) => return Ok(Err(not_json(&error, &text))),
+                Err(error) => return Ok(Err(not_json(&error, logs.quote(&text)))),
             },
             Parse::Ndjson => {
                 let mut values = Vec::new();
                 for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
                     match serde_json::from_str::<Json>(line) {
                         Ok(value) => values.push(value),
-                        Err(error) => return Ok(Err(bad_line(n + 1, line, &error))),
+                        Err(error) => return Ok(Err(bad_line(n + 1, logs.quote(line), &error))),
                     }
                 }
                 Json::Array(values)
@@ -52,7 +52,7 @@ impl Captured {
             Parse::Auto => whole(begins_document(&self.path)? && self.check_json().is_ok()),
             Parse::Json => match self.check_json() {
                 Ok(()) => whole(true),
-                Err(error) => Ok(Err(not_json(&error, &self.line(error.line())?))),
+                Err(error) => Ok(Err(not_json(&error, logs.quote(&self.line(error.line())?)))),
             },
             Parse::Lines | Parse::Ndjson => self.as_array(parse == Parse::Ndjson, logs),
         }
@@ -91,7 +91,7 @@ impl Captured {
                 }
                 if values {
                     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-                        let failure = bad_line(number, text, &error);
+                        let failure = bad_line(number, logs.quote(text), &error);
                         fs::remove_file(&path)?;
                         return Ok(Err(failure));
                     }
@@ -105,6 +105,20 @@ impl Captured {
         file.write_all(b"]")?;
         file.into_inner().map_err(io::IntoInnerError::into_error)?;
         finished_file(&path, logs.name("json")).map(Ok)
+    }
+}
+
+/// The output of which there is nothing.
+pub(super) fn empty(parse: Parse, keep: &mut impl FnMut(Failure)) -> Output {
+    match parse {
+        Parse::Auto | Parse::Text => Output::Value("".into()),
+        Parse::Lines | Parse::Ndjson => Output::Value(Json::Array(Vec::new())),
+        Parse::Json => {
+            keep(Failure::new(FailureKind::Output, "the output is not JSON: it is empty").help(
+                "`parse(\"json\")` needs one JSON value on standard output; leave `parse` out if there may be none",
+            ));
+            Output::None
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a process reads from its standard input: never ours.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::process::Stdio;
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::event::{Failure, Log, Output};
 use crate::plan::{Json, StepId, Value};
@@ -11,6 +13,7 @@ use crate::state::{Body, StepResult, resolve};
 
 use super::Job;
 use super::capture::{Logs, store_failure};
+use super::secrets::Secrets;
 
 /// What fits into any pipe at once, whatever the system's limits: so it can be written before anybody reads.
 const FITS_A_PIPE: usize = 4096;
@@ -18,8 +21,10 @@ const FITS_A_PIPE: usize = 4096;
 /// The standard input of a job: `.stdin(…)`, else the chain's input, else nothing.
 ///
 /// The output of one process goes to the next as the bytes that it wrote, straight from its log.
-pub(super) fn open(job: &Job, logs: &Logs) -> Result<Stdio, Failure> {
+pub(super) fn open(job: &Job, logs: &Logs, secrets: &Secrets) -> Result<Stdio, Failure> {
     let given = job.policy.as_ref().and_then(|policy| policy.stdin.as_ref());
+    let given = given.map(|value| secrets.reveal(value)).transpose()?;
+    let given = given.as_deref();
     let step = match given {
         Some(value) => whole_output(value),
         None => match job.input.as_slice() {
@@ -40,11 +45,11 @@ pub(super) fn open(job: &Job, logs: &Logs) -> Result<Stdio, Failure> {
         Some(value) => as_lines(resolve(value, &job.inputs)?),
         None => as_lines(job.input()?.unwrap_or(Json::Null)),
     };
-    bytes(text.as_bytes(), logs)
+    bytes(text.as_bytes(), logs, job.site.hides())
 }
 
 /// The step whose whole output a value is.
-fn whole_output(value: &Value) -> Option<StepId> {
+pub(super) fn whole_output(value: &Value) -> Option<StepId> {
     match value {
         Value::Step(step) => Some(*step),
         Value::Ref(reference) if reference.path.is_empty() && matches!(&*reference.property, "output" | "text") => {
@@ -55,7 +60,7 @@ fn whole_output(value: &Value) -> Option<StepId> {
 }
 
 /// The file in which a process, or the last one of a group, wrote its output.
-fn written(result: &StepResult) -> Option<&Log> {
+pub(super) fn written(result: &StepResult) -> Option<&Log> {
     match &result.body {
         Body::Task => {
             let outcome = result.outcome.as_ref()?;
@@ -78,7 +83,7 @@ fn as_lines(value: Json) -> String {
 }
 
 /// A stream of these bytes. No thread writes them and nothing can block: they are all there when the process begins.
-fn bytes(bytes: &[u8], logs: &Logs) -> Result<Stdio, Failure> {
+fn bytes(bytes: &[u8], logs: &Logs, hidden: bool) -> Result<Stdio, Failure> {
     if bytes.is_empty() {
         return Ok(Stdio::null());
     }
@@ -94,6 +99,13 @@ fn bytes(bytes: &[u8], logs: &Logs) -> Result<Stdio, Failure> {
     }
     let path = logs.path("in");
     let file = || {
+        if hidden {
+            // What may hold a secret never is in a file, not even for a moment.
+            let mut memory = File::from(memfd_create("flow-input", MemfdFlags::CLOEXEC)?);
+            memory.write_all(bytes)?;
+            memory.rewind()?;
+            return Ok(memory);
+        }
         fs::write(&path, bytes)?;
         let file = File::open(&path)?;
         // The open file stays readable without a name.

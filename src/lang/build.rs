@@ -63,6 +63,7 @@ impl Program {
             let mut builder = Builder::default();
             builder.header.version = plan::VERSION;
             builder.header.name = workflow_name(&self.0.script.name);
+            builder.header.add_secrets(self.secrets());
             session.builder = Some(builder);
             session.runner = runner;
             session.frames.push(Frame {
@@ -85,6 +86,9 @@ impl Program {
     }
 
     fn finish(&self, result: std::result::Result<Dynamic, Fault>, session: &mut Session) -> Result<Built> {
+        if let Some(refused) = session.refused.take() {
+            return Err(refused.with_sources(&self.texts()));
+        }
         if let Err(error) = result
             && session.stopped_at.is_none()
         {
@@ -107,6 +111,7 @@ impl Program {
             });
         }
         builder.header.stopped_at = stopped_at;
+        builder.header.add_secrets(self.secrets());
         builder.header.files = self.sources().iter().map(|(name, text)| plan::File::of(name, text)).collect();
         builder.settle().map_err(|problem| problem.with_sources(&self.texts()))?;
         if let Some(problem) = as_one(builder.check()) {

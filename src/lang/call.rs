@@ -79,7 +79,10 @@ impl Program {
             Err(failure) => return (Err(failure), session),
         };
         session.known = Some(inputs.clone());
-        let (result, session) = session.enter(|| self.call_by_name(closure, arguments));
+        let (result, mut session) = session.enter(|| self.call_by_name(closure, arguments));
+        if let Some(problem) = session.refused.take() {
+            return (Err(as_failure(problem, closure.span)), session);
+        }
         let result = match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(fault)) => Err(fault::failure(&fault, &session)),
@@ -157,6 +160,9 @@ impl Program {
             })?;
             let (result, mut session) =
                 session.enter(|| functions::expand(&context, &task, step, iteration, last, inputs));
+            if let Some(problem) = session.refused.take() {
+                return Err(as_failure(problem, span));
+            }
             if let Err(error) = result {
                 return Err(fault::failure(&error, &session));
             }
@@ -165,7 +171,8 @@ impl Program {
             if let Some(problem) = as_one(builder.check()) {
                 return Err(as_failure(problem, span));
             }
-            Ok(Growth { header: None, ..builder.growth() })
+            builder.header.add_secrets(self.secrets());
+            Ok(builder.fan_out())
         })
     }
 }

@@ -7,10 +7,11 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 use super::closures;
 use super::fault::{Fault, Need, not_known_yet, raise, readable_type};
 use super::handle::{Pending, Step};
+use super::secret;
 use super::session::Session;
 use crate::diag::{Diagnostic, Span};
 use crate::plan::shell::{Piece, scan};
-use crate::plan::{Expression, Json, Reference, Value};
+use crate::plan::{Expression, Json, Reference, SecretRef, Value};
 use crate::state::Problem;
 use crate::state::{Inputs, resolve};
 
@@ -64,6 +65,8 @@ pub fn to_dynamic(value: Json) -> Dynamic {
 pub enum Steps {
     /// Its output.
     AsOutput,
+    /// Its output; and secrets can stand there, since only the executor makes a text of it.
+    OrSecrets,
     /// Itself, for a closure to read.
     AsThemselves,
 }
@@ -100,6 +103,12 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
     if let Some(pending) = value.read_lock::<Pending>() {
         return Ok((*pending.0).clone());
     }
+    if let Some(secret) = value.read_lock::<SecretRef>() {
+        return match steps {
+            Steps::AsOutput => Err(raise(secret::refused(Some(&secret.name), span))),
+            Steps::OrSecrets | Steps::AsThemselves => Ok(Value::Secret(secret.clone())),
+        };
+    }
     if let Some(step) = value.read_lock::<Step>() {
         let id = match (step.single(), session.builder.as_mut()) {
             (Some(id), _) => id,
@@ -114,7 +123,9 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
         };
         return Ok(match steps {
             Steps::AsThemselves => Value::Step(id),
-            Steps::AsOutput => Value::Ref(Reference { step: id, property: "output".into(), path: Vec::new() }),
+            Steps::AsOutput | Steps::OrSecrets => {
+                Value::Ref(Reference { step: id, property: "output".into(), path: Vec::new() })
+            }
         });
     }
     if let Some(items) = value.read_lock::<Array>() {
@@ -164,6 +175,9 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
 fn text_value(session: &Session, text: &str, span: Span) -> Result<Value, Fault> {
     if !text.contains("${") && !is_marked(text) {
         return Ok(Value::Plain(text.into()));
+    }
+    if let Some(refused) = session.refused.as_ref().filter(|_| is_marked(text)) {
+        return Err(raise(refused.clone()));
     }
     let mut parts = Vec::new();
     let mut rest = text;

@@ -10,6 +10,7 @@ mod unknown;
 use rhai::{Dynamic, EvalAltResult, ParseError, Position};
 
 use super::functions::CALL;
+use super::secret;
 use super::session::{Purpose, Session};
 use crate::diag::{Diagnostic, Sources, Span};
 use crate::event::{Failure, FailureKind};
@@ -97,6 +98,7 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
                 .label(span, "used here")
                 .help("import it first: `import \"std/checks\" as checks;` or a file below the script's folder")
         }
+        E::ErrorMismatchDataType(_, found, _) if found.contains(secret::TYPE) => secret::refused(None, span),
         E::ErrorMismatchDataType(wanted, found, _) if found.ends_with("Pending") => {
             let need = if short_type(wanted) == "bool" { Need::Decide } else { Need::Compute };
             not_known_yet(written(texts, span).as_deref(), need, span)

@@ -168,6 +168,9 @@ pub fn sequence(context: &NativeCallContext, value: &Dynamic) -> Result<Sequence
 
 /// Something else stands where a step is needed.
 pub fn not_a_step(value: &Dynamic, span: Span) -> Diagnostic {
+    if let Some(name) = super::secret::within(value) {
+        return super::secret::refused(Some(&name), span);
+    }
     let help = if value.is::<Pending>() {
         "this is a result of a step; name the step itself, without the property"
     } else if value.is_string() {

@@ -9,7 +9,7 @@ use super::convert::{Steps, to_value};
 use super::fault::{Fault, raise};
 use super::handle::{Pending, Step};
 use super::modules::Modules;
-use super::{functions, operators, session, words};
+use super::{functions, operators, secret, session, words};
 use crate::diag::{Diagnostic, Span};
 use crate::plan::Key;
 use crate::state::result::PROPERTIES;
@@ -79,6 +79,7 @@ fn engine() -> Engine {
     properties(&mut engine);
     no_sleep(&mut engine);
     operators::register(&mut engine);
+    secret::register(&mut engine);
     functions::register(&mut engine);
     words::register(&mut engine);
     engine

@@ -4,7 +4,7 @@ use rhai::{Dynamic, Map};
 
 use super::fault::{Fault, raise, readable_type};
 use super::reference::Kind;
-use super::session;
+use super::{secret, session};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::plan::unit;
 
@@ -89,6 +89,9 @@ pub fn unknown_key(key: &str, what: &str, known: &[&'static str], span: Span) ->
 
 /// Something of the wrong kind.
 pub fn wrong(what: &str, wanted: &str, value: &Dynamic, span: Span) -> Fault {
+    if let Some(name) = secret::within(value) {
+        return raise(secret::refused(Some(&name), span));
+    }
     if value.is::<super::handle::Pending>() {
         return raise(
             Diagnostic::new("flow::lang::pending", format!("{what} must be known before the run, but this is the result of a step"))
@@ -134,6 +137,7 @@ pub fn text(value: &Dynamic, what: &str, span: Span) -> Result<String, Fault> {
     match value.read_lock::<rhai::ImmutableString>() {
         Some(text) if super::convert::is_marked(&text) => {
             drop(text);
+            session::with(|session| session.refused.clone()).map_or(Ok(()), |refused| Err(raise(refused)))?;
             Err(raise(
                 Diagnostic::new(
                     "flow::lang::pending",
@@ -153,6 +157,7 @@ pub fn name<'a>(context: &rhai::NativeCallContext, name: &'a str) -> Result<&'a 
     if !super::convert::is_marked(name) {
         return Ok(name);
     }
+    session::with(|session| session.refused.clone()).map_or(Ok(()), |refused| Err(raise(refused)))?;
     Err(raise(
         Diagnostic::new("flow::lang::pending", "a name must be known before the run, but a result of a step is in it")
             .label(here(context), "named here")

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use rhai::{AST, Engine, NativeCallContextStore};
+use smol_str::SmolStr;
 
 use super::host::SharedHost;
 use super::script::Script;
-use super::{LARGEST, closures, fault, host, modules, words};
+use super::{LARGEST, closures, fault, host, modules, secret, words};
 use crate::diag::{Diagnostic, Result, Sources};
 
 /// A compiled script with everything it imports. Cheap to clone.
@@ -27,6 +28,8 @@ pub(super) struct File {
     pub(super) text: Arc<str>,
     pub(super) ast: AST,
     pub(super) functions: HashMap<String, closures::Function>,
+    /// Secrets that are named in its functions and closures.
+    pub(super) secrets: Vec<SmolStr>,
     pub(super) context: OnceLock<Option<NativeCallContextStore>>,
 }
 
@@ -69,6 +72,11 @@ impl Program {
         )
     }
 
+    /// Secrets that are named in its functions and closures, in all files so far.
+    pub(super) fn secrets(&self) -> Vec<SmolStr> {
+        self.files().iter().flat_map(|file| file.secrets.iter().cloned()).collect()
+    }
+
     pub(super) fn files(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<File>>> {
         self.0.files.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -100,7 +108,8 @@ impl Program {
         };
         ast.set_source(name.as_str());
         let functions = closures::of_file(&ast, &source);
-        let file = Arc::new(File { name, text, ast, functions, context: OnceLock::new() });
+        let secrets = if text.contains("secret") { secret::named_in(&ast) } else { Vec::new() };
+        let file = Arc::new(File { name, text, ast, functions, secrets, context: OnceLock::new() });
         self.0.files.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(file.clone());
         Ok(file)
     }

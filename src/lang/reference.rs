@@ -24,7 +24,7 @@ pub struct Item {
 pub enum Kind {
     /// A function.
     Function,
-    /// A method of a step.
+    /// A method of a step, or of a secret.
     Method,
     /// A property of a step's result.
     Property,
@@ -37,7 +37,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Function => "function",
-            Kind::Method => "method of a step",
+            Kind::Method => "method",
             Kind::Property => "property of a step",
             Kind::Operator => "operator",
         }
@@ -194,9 +194,12 @@ pub fn functions_of(engine: &Engine) -> Vec<Function> {
 }
 
 fn is_method(function: &Function) -> bool {
-    let named = |p: &Parameter| p.name.as_deref().is_some_and(|name| name == "step" || name == "flow");
-    function.name.starts_with(char::is_alphabetic)
-        && function.params.first().is_some_and(|p| named(p) && p.kind.as_deref() == Some("Step"))
+    let of = |p: &Parameter| match p.name.as_deref() {
+        Some("step" | "flow") => p.kind.as_deref() == Some("Step"),
+        Some("secret") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "secret"),
+        _ => false,
+    };
+    function.name.starts_with(char::is_alphabetic) && function.params.first().is_some_and(of)
 }
 
 fn signature(function: &Function, method: bool) -> String {
@@ -217,12 +220,17 @@ fn signature(function: &Function, method: bool) -> String {
     let result = match function.return_type.as_str() {
         "" | "()" => String::new(),
         kind if kind.contains("Step") => " -> step".into(),
+        kind if kind.contains("SecretRef") => " -> secret".into(),
         _ => String::new(),
     };
     if function.name == "->" || function.name == "|>" {
         return format!("a {} b", function.name);
     }
-    let dot = if method { "step." } else { "" };
+    let dot = match function.params.first().and_then(|first| first.name.as_deref()) {
+        Some("secret") if method => "secret.",
+        _ if method => "step.",
+        _ => "",
+    };
     format!("{dot}{}({}){result}", function.name, params.join(", "))
 }
 

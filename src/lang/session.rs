@@ -49,6 +49,8 @@ pub struct Session {
     pub marks: Vec<Value>,
     /// Texts of results that the script holds as plain values (see `untrusted`).
     pub untrusted: Vec<String>,
+    /// A secret was made text of, and what that text was is of no use to anybody.
+    pub refused: Option<Diagnostic>,
     pub printed: String,
     /// How many bytes were printed in all.
     pub printed_bytes: usize,
@@ -107,6 +109,7 @@ impl Session {
             saw: Vec::new(),
             marks: Vec::new(),
             untrusted: Vec::new(),
+            refused: None,
             printed: String::new(),
             printed_bytes: 0,
             frames: Vec::new(),
@@ -170,6 +173,9 @@ pub fn build<T>(
 ) -> Result<T, super::fault::Fault> {
     with(|session| {
         let span = session.span(context);
+        if let Some(refused) = &session.refused {
+            return Err(refused.clone());
+        }
         match session.builder.as_mut() {
             Some(builder) => work(builder, span),
             None => Err(Diagnostic::new(

@@ -88,7 +88,10 @@ const READERS: [(&str, &str); 67] = [
 
 /// Such a text stands where it would be read.
 pub fn marked_fault(context: &NativeCallContext) -> Fault {
-    let span = session::with(|session| session.span(context));
+    let (span, refused) = session::with(|session| (session.span(context), session.refused.clone()));
+    if let Some(refused) = refused {
+        return raise(refused);
+    }
     raise(not_known_yet(Some("a text with results in it"), Need::Compute, span))
 }
 

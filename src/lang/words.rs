@@ -9,7 +9,7 @@ use super::fault::{Fault, Need, not_known_yet, raise};
 use super::functions::CALL;
 use super::handle::{Pending, Step};
 use super::operators::step_fault;
-use super::session;
+use super::{secret, session};
 
 /// What has been read of the script so far, as far as it decides what a word is.
 #[derive(Default)]
@@ -106,6 +106,9 @@ fn known(context: &NativeCallContext, value: &Dynamic) -> Result<(), Fault> {
     }
     if value.is::<Step>() {
         return Err(step_fault(context));
+    }
+    if let Some(name) = secret::within(value) {
+        return Err(raise(secret::refused(Some(&name), span)));
     }
     if value.read_lock::<rhai::ImmutableString>().is_some_and(|text| is_marked(&text)) {
         return Err(raise(not_known_yet(Some("a text with results in it"), Need::Compute, span)));

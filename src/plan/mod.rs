@@ -9,6 +9,7 @@ pub mod builder;
 pub mod check;
 mod class;
 pub mod expression;
+pub mod fingerprint;
 mod graph;
 mod hierarchy;
 mod http;
@@ -27,7 +28,7 @@ mod value;
 mod wait;
 pub(crate) mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -38,7 +39,7 @@ pub use builder::{Builder, Sequence};
 pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;
 pub use hierarchy::Hierarchy;
-pub use http::{Http, HttpBody};
+pub use http::{Http, HttpBody, METHODS, check_url};
 pub use policy::{
     Backoff, Breaker, Cache, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings, UndoScope, Validate,
 };
@@ -163,6 +164,29 @@ pub struct Growth {
     /// All files used so far, if a fan-out has loaded further ones (a `workflow` does).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<File>,
+    /// Further secrets, if a fan-out uses any.
+    #[schemars(with = "Vec<String>")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SmolStr>,
+    /// Further limits and locks, if a fan-out names any.
+    #[schemars(with = "BTreeMap<String, Limit>")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<SmolStr, Limit>,
+    /// Further breakers, if a fan-out declares any.
+    #[schemars(with = "BTreeMap<String, Breaker>")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub breakers: BTreeMap<SmolStr, Breaker>,
+}
+
+impl Header {
+    /// Adds names of secrets, each unless it is there already.
+    pub fn add_secrets(&mut self, names: impl IntoIterator<Item = SmolStr>) {
+        for name in names {
+            if !self.secrets.contains(&name) {
+                self.secrets.push(name);
+            }
+        }
+    }
 }
 
 impl Plan {
@@ -181,20 +205,42 @@ impl Plan {
         debug_assert_eq!(growth.base as usize, self.steps.len());
         // Files are only ever added, at the end: the longest list is the latest.
         let known = std::mem::take(&mut self.header.files);
+        let secrets = std::mem::take(&mut self.header.secrets);
         if let Some(header) = growth.header {
-            self.header = *header;
+            // The script does not know what fan-outs have named meanwhile.
+            let before = std::mem::replace(&mut self.header, *header);
+            add(&mut self.header.limits, before.limits);
+            add(&mut self.header.breakers, before.breakers);
         }
+        add(&mut self.header.limits, growth.limits);
+        add(&mut self.header.breakers, growth.breakers);
         let files = &mut self.header.files;
         for longer in [known, growth.files] {
             if longer.len() > files.len() {
                 *files = longer;
             }
         }
+        self.header.add_secrets(secrets.into_iter().chain(growth.secrets));
         self.steps.extend(growth.steps);
         for (id, step) in growth.changed {
             self.steps[id.index()] = step;
         }
         self.complete |= growth.complete;
+    }
+
+    /// The secrets that its steps use.
+    pub fn secrets_in_use(&self) -> BTreeSet<SmolStr> {
+        let mut used = BTreeSet::new();
+        if self.header.secrets.is_empty() {
+            return used;
+        }
+        let mut look = |value: &Value| value.each_secret(&mut |secret| used.extend([secret.name.clone()]));
+        self.header.settings.env.iter().for_each(|(_, value)| look(value));
+        for step in &self.steps {
+            step.task.each_value(&mut look);
+            step.policy().each_value(&mut look);
+        }
+        used
     }
 
     /// The path of a step: `outer/inner[key]`. Anonymous groups add nothing to the paths of their children.
@@ -261,6 +307,16 @@ impl Plan {
         }
     }
 
+    /// Is it a fan-out whose children come while the run goes on?
+    pub fn gets_steps_at_run_time(&self, id: StepId) -> bool {
+        match &*self.step(id).task {
+            Task::Each(each) => each.items.is_some(),
+            Task::Repeat(_) => true,
+            Task::Workflow(workflow) => !workflow.is_known(),
+            _ => false,
+        }
+    }
+
     /// Children of fan-outs that belong to the plan no more: their group will make others.
     pub fn retire(&mut self, ids: &[StepId]) {
         for id in ids {
@@ -304,6 +360,13 @@ impl Plan {
     /// The hook moment of a top-level step, if it is a hook.
     pub fn hook(&self, id: StepId) -> Option<Moment> {
         self.header.hooks.iter().find(|(_, step)| *step == id).map(|(moment, _)| *moment)
+    }
+}
+
+/// Adds what is not known by its name.
+fn add<T>(known: &mut BTreeMap<SmolStr, T>, more: BTreeMap<SmolStr, T>) {
+    for (name, one) in more {
+        known.entry(name).or_insert(one);
     }
 }
 

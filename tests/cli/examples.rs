@@ -87,6 +87,39 @@ fn the_first_scripts_give_what_they_say() {
 }
 
 #[test]
+fn what_was_booked_is_taken_back() {
+    let session = session();
+    let steps = succeeds(&session, "09-recovery.rhai");
+    assert_eq!(steps["price"]["output"], serde_json::json!({ "usd": 214.0, "from": "rate-of-yesterday" }));
+    assert_eq!((&steps["tickets"]["attempts"], &steps["rate/rate"]["attempts"]), (&2.into(), &2.into()));
+    assert_eq!((&steps["statement"]["output"], &steps["flight/cancel-flight"]), (&"flight\nhotel".into(), &Json::Null));
+
+    let (code, result) = run(&session, "09-recovery.rhai --arg sold_out=true");
+    assert_eq!(code, Some(1), "{result:#}");
+    let steps = &result["steps"];
+    assert_eq!((&steps["rate"]["status"], &steps["statement"]["status"]), (&"success".into(), &"success".into()));
+    let bookings = steps["clear-the-desk"]["output"].as_str().expect("a text");
+    assert_eq!(bookings, "flight\nhotel\ncancelled hotel\ncancelled flight");
+    let points = session.run("flow checkpoints last --json");
+    assert!(String::from_utf8_lossy(&points.stdout).contains(r#""name":"priced""#));
+}
+
+#[test]
+fn a_person_and_a_program_decide() {
+    let session = session();
+    let (code, result) = run(&session, "10-people.rhai --no-input");
+    assert_eq!((code, &result["status"]), (Some(3), &"paused".into()), "{result:#}");
+    let output = session.run("flow approve last ship canary --set percent=20 --by ada --quiet");
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = session.run(r#"flow signal last measured '{"errors": 0}' --quiet --json"#);
+    let result: Json = serde_json::from_slice(&output.stdout).expect("an object");
+    assert_eq!(result["status"], "success", "{result:#}");
+    let steps = &result["steps"];
+    assert_eq!(steps["where/trial/to-some"]["output"], "to 20 of 100, says ada");
+    assert_eq!((&steps["where/trial/judge"]["output"], &steps["where"]["output"]), (&"fine".into(), &"fine".into()));
+}
+
+#[test]
 fn a_deployment_is_made_repeated_and_taken_back() {
     let session = session();
     if !session.run("command -v cc && command -v make && command -v tar").status.success() {

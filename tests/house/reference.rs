@@ -15,7 +15,7 @@ fn page() -> String {
     );
     let kinds = [
         (ItemKind::Function, "Functions"),
-        (ItemKind::Method, "Methods of steps"),
+        (ItemKind::Method, "Methods of steps and secrets"),
         (ItemKind::Property, "Properties of steps"),
         (ItemKind::Operator, "Operators"),
     ];

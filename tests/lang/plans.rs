@@ -1,7 +1,7 @@
 //! Scripts and the plans they give.
 
 use crate::{edges, paths, plan};
-use flow::plan::{StepId, Task};
+use flow::plan::{SecretRef, StepId, Task, Value};
 
 #[test]
 fn an_arrow_orders_and_hands_over() {
@@ -163,4 +163,28 @@ fn maps_get_new_keys() {
     };
     assert_eq!(value(0), serde_json::json!({"a": 1, "b": 7, "c": 3, "d": {"e": 4}}));
     assert_eq!(value(1), serde_json::json!({"x": 2, "y": 1}));
+}
+
+#[test]
+fn secrets_stand_in_a_plan_by_their_names() {
+    let plan = plan(
+        r#"
+        settings(#{ env: #{ PROXY: secret("PROXY_LOGIN") } });
+        let token = secret("TOKEN");
+        sh("push", "./push.sh").env(#{ AUTH: token.prefix("Bearer ").suffix("!"), PLAIN: 1 });
+        sh("login", "docker login --password-stdin").stdin(secret("PASSWORD"));
+        fn later() { secret("IN_A_FUNCTION") }
+        each("all", sh("list", "ls").lines, |file| sh("one", "cat").env(#{ KEY: secret("IN_A_CLOSURE"), TOKEN: token }));
+        "#,
+    );
+    let mut names = plan.header.secrets.clone();
+    names.sort();
+    assert_eq!(names, ["IN_A_CLOSURE", "IN_A_FUNCTION", "PASSWORD", "PROXY_LOGIN", "TOKEN"]);
+    let value = |name: &str, before: &str, after: &str| {
+        Value::Secret(SecretRef { name: name.into(), before: before.into(), after: after.into() })
+    };
+    assert_eq!(plan.header.settings.env, [("PROXY".to_owned(), value("PROXY_LOGIN", "", ""))]);
+    let push = plan.step(plan.find("push")[0]).policy();
+    assert_eq!(push.env[0], ("AUTH".to_owned(), value("TOKEN", "Bearer ", "!")));
+    assert_eq!(plan.step(plan.find("login")[0]).policy().stdin, Some(value("PASSWORD", "", "")));
 }

@@ -138,3 +138,151 @@ fn a_script_has_no_clock_and_no_way_to_wait() {
         assert!(problem.help_text().is_some() && problem.span().is_some(), "{script}: {problem}");
     }
 }
+
+#[test]
+fn a_secret_becomes_text_nowhere() {
+    let operands = ["1", "1.5", "\"x\"", "'c'", "true", "()", "[1]", "#{}", "s"];
+    let operators =
+        ["==", "!=", "<", "<=", ">", ">=", "-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>", "in", "+", ".."];
+    let before = "let s = secret(\"TOKEN\");\nlet a = sh(\"a\", \"true\");\n";
+    let mut scripts = Vec::new();
+    for operator in operators {
+        for operand in operands {
+            scripts.push(format!("let x = s {operator} {operand};"));
+            scripts.push(format!("let x = {operand} {operator} s;"));
+        }
+    }
+    for line in [
+        "`x ${s}`",
+        "`${s}`",
+        "`${[s]}`",
+        "`${#{ a: s }}`",
+        "s.to_string()",
+        "s.to_debug()",
+        "[s].to_string()",
+        "#{ a: [s] }.to_debug()",
+        "print(s)",
+        "debug(s)",
+        "print([s])",
+        "debug(#{ a: s })",
+        "print(`${s}`)",
+        "#{ a: s }.to_json()",
+        "#{ a: [#{ b: s }] }.to_json()",
+        "s.len()",
+        "s.len",
+        "s[0]",
+        "s[\"x\"]",
+        "s.x",
+        "s.to_upper()",
+        "s.contains(\"x\")",
+        "s.is_empty()",
+        "s.split(\",\")",
+        "s.parse_int()",
+        "parse_int(s)",
+        "parse_json(s)",
+        "quote(s)",
+        "quote([s])",
+        "-s",
+        "!s",
+        "if s { }",
+        "while s { }",
+        "s && true",
+        "true && s",
+        "s || true",
+        "for c in s { print(1); }",
+        "a + s",
+        "s + a.output",
+        "a.output == s",
+        "s != a",
+        "switch s { 1 => 2, _ => 3 }",
+        "switch [s] { 1 => 2, _ => 3 }",
+        "[s] == [s]",
+        "[s].contains(s)",
+        "[s].index_of(\"x\")",
+        "#{ a: s } == #{ a: 1 }",
+        "#{ x: 1 }[s]",
+        "s in #{ x: 1 }",
+        "min(s, s)",
+        "let x = \"\"; x += s;",
+        "let x = \"\"; x += [s];",
+        "sh(\"b\", s)",
+        "sh(\"b\", `curl ${s}`)",
+        "sh(\"b\", \"curl \" + s)",
+        "exec(\"b\", [\"curl\", s])",
+        "exec(\"b\", [\"curl\", [s]])",
+        "exec(s, [\"true\"])",
+        "sh(s, \"true\")",
+        "sh(`b-${s}`, \"true\")",
+        "task(\"b\", s)",
+        "task(\"b\", #{ a: [s] })",
+        "fail(\"b\", s)",
+        "fail(\"b\", `no ${s}`)",
+        "a.desc(s)",
+        "a.tag(s)",
+        "a.tag([s])",
+        "a.desc(`${s}`)",
+        "a.cwd(s)",
+        "a.shell(s)",
+        "a.lock(s)",
+        "a.limit(s)",
+        "a.timeout(s)",
+        "a.retry(s)",
+        "a.rule(s)",
+        "a.priority(s)",
+        "a.env(s)",
+        "a.env(#{ A: `x${s}` })",
+        "a.stdin(`x${s}`)",
+        "a.when(s)",
+        "a.parse(s)",
+        "a.on_error(s)",
+        "param(s)",
+        "param(\"p\", #{ default: s })",
+        "param(\"p\", #{ default: 1, help: s })",
+        "param(\"p\", #{ default: 1, one_of: [s] })",
+        "workflow(\"w\", \"x.rhai\", #{ token: s })",
+        "workflow(\"w\", s)",
+        "limit(s, 1)",
+        "settings(#{ shell: s })",
+        "settings(#{ cwd: s })",
+        "settings(#{ env: #{ A: [s] } })",
+        "secret(s)",
+        "s.prefix(s)",
+        "s.suffix(`x${s}`)",
+        "each(\"e\", s, |x| sh(\"c\", \"true\"))",
+        "chain(s)",
+        "chain(\"c\", s)",
+        "parallel(s)",
+        "flow(s)",
+        "flow(\"f\").when(s, a)",
+        "flow(\"f\", s, a, a)",
+        "wait(\"w\", s)",
+        "wait(s, \"1s\")",
+        "throw [s].to_string()",
+        "let t = `${s}`; t.len() == 3",
+        "let t = [s].to_string(); sh(\"b\", t)",
+        "call(\"c\", s)",
+        "command(s, |p| a)",
+        "on(s, a)",
+        "run(s)",
+        "a.after(s)",
+    ] {
+        scripts.push(line.to_owned());
+    }
+    let mut wrong = Vec::new();
+    for line in scripts {
+        let script = format!("{before}{line}");
+        match plan_of(&script) {
+            Ok(_) => wrong.push(format!("accepted: {line}")),
+            Err(problem) if problem.code() != "flow::lang::secret" => {
+                wrong.push(format!("{line}: {} {problem}", problem.code()));
+            }
+            Err(problem) => {
+                let help = problem.help_text().unwrap_or_default();
+                if !help.contains(".env(#{") || problem.span().is_none() {
+                    wrong.push(format!("{line}: {problem:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -26,7 +26,7 @@ use crate::engine::machine::{Input, Machine, Output, Timer};
 use crate::engine::numbering::Numbering;
 use crate::engine::work::Gatherer;
 use crate::event::{Event, Record};
-use crate::exec::{Done, Executor, Site, Work};
+use crate::exec::{Done, Executor, Hidden, Site, Work};
 use crate::plan::{Growth, Settings, StepId};
 use crate::state::{RunState, StepResult};
 
@@ -55,6 +55,8 @@ pub struct Driver {
     inbox: Inbox,
     folder: PathBuf,
     settings: Settings,
+    /// How many secrets the plan names: they are only ever added.
+    secrets: usize,
     /// Number of the next event.
     sequence: u64,
     timers: Timers,
@@ -63,6 +65,8 @@ pub struct Driver {
     pub(super) arming: Vec<(Timer, u64)>,
     /// Attempts that began, or will begin, after a commit and have not been reported: all that leave the process.
     pub(super) outside: HashSet<(StepId, u32)>,
+    /// Attempts whose results are being looked for in the cache. Not true: it was let go of meanwhile.
+    pub(super) lookups: HashMap<(StepId, u32), bool>,
     /// Number of pieces of work inside the process that have not been reported.
     inside: usize,
     /// Fan-outs to be evaluated, and whether one is.
@@ -101,6 +105,7 @@ impl Driver {
         let mut state = setup.state;
         setup.opening.iter().for_each(|event| state.apply(wall, event));
         let settings = state.plan.header.settings.clone();
+        let secrets = state.plan.header.secrets.len();
         let mut lookout = setup.lookout;
         setup.opening.iter().for_each(|event| lookout.note(event));
         let gatherer = Gatherer::new(site(&state, &setup.folder, &settings), setup.files);
@@ -119,12 +124,14 @@ impl Driver {
             folder: setup.folder,
             sequence,
             settings,
+            secrets,
             executor,
             bus,
             inbox,
             timers: Timers::default(),
             arming: Vec::new(),
             outside: HashSet::new(),
+            lookups: HashMap::new(),
             inside: 0,
             expansions: VecDeque::new(),
             expanding: false,
@@ -197,10 +204,19 @@ impl Driver {
                 self.wanted.entry(step).or_default().push(reply);
                 self.handle(now, Input::Want(step));
             }
+            Message::Done(Done::Missed(job)) => {
+                if self.looked((job.step, job.attempt)) == Some(true) && self.failure.is_none() && !self.closing {
+                    self.begin(Work::Attempt(*job));
+                }
+            }
             Message::Look => self.lookout.nudge(),
             Message::Decline(step, attempt) => self.lookout.decline(step, attempt),
             Message::Done(Done::Finished { step, attempt, outcome }) => {
-                if self.is_outside(step) {
+                if let Some(wanted) = self.looked((step, attempt)) {
+                    if !wanted {
+                        return;
+                    }
+                } else if self.is_outside(step) {
                     self.outside.remove(&(step, attempt));
                 } else {
                     self.inside -= 1;
@@ -227,6 +243,13 @@ impl Driver {
             Message::Failed(diagnostic, never_begun) => self.fail(diagnostic, &never_begun),
             Message::Closed => self.over = true,
         }
+    }
+
+    /// A look at the cache is over. Nothing: there was none. Not true: nobody waits for it any more.
+    fn looked(&mut self, attempt: (StepId, u32)) -> Option<bool> {
+        let wanted = self.lookups.remove(&attempt)?;
+        self.inside -= 1;
+        Some(wanted)
     }
 
     /// Takes what has come from outside for steps that wait, and then lets the timers fire that are due: what came while
@@ -275,9 +298,10 @@ impl Driver {
 
     /// The plan has grown: have its settings changed?
     fn settle(&mut self) {
-        let settings = &self.machine.state.plan.header.settings;
-        if *settings != self.settings {
-            self.settings = settings.clone();
+        let header = &self.machine.state.plan.header;
+        let (settings, secrets) = (&header.settings, header.secrets.len());
+        if *settings != self.settings || secrets != self.secrets {
+            (self.settings, self.secrets) = (settings.clone(), secrets);
             self.gatherer.moved(site(&self.machine.state, &self.folder, settings));
         }
     }
@@ -369,11 +393,13 @@ impl Driver {
 
 fn attempt_of(work: &Work) -> Option<(StepId, u32)> {
     match work {
-        Work::Attempt(job) => Some((job.step, job.attempt)),
+        Work::Attempt(job) | Work::Lookup(job) => Some((job.step, job.attempt)),
         Work::Decide { .. } | Work::Judge { .. } | Work::Expand { .. } => None,
     }
 }
 
 fn site(state: &RunState, folder: &std::path::Path, settings: &Settings) -> Arc<Site> {
-    Arc::new(Site::new(&*state.created.run, state.created.cwd.as_ref(), folder, settings.clone()))
+    let plan = &state.plan;
+    let site = Site::new(&*state.created.run, state.created.cwd.as_ref(), folder, settings.clone());
+    Arc::new(site.hiding(Hidden::new(&plan.header.secrets, plan.secrets_in_use())))
 }

@@ -1,6 +1,7 @@
 //! Names that stand for nothing: variables, functions, methods, operators.
 
 use super::super::functions::{CALL, catalogue};
+use super::super::secret;
 use super::super::session::Session;
 use super::pending::{Need, not_known_yet};
 use super::types::{readable_type, short_type};
@@ -8,8 +9,7 @@ use crate::diag::tokens::{Kind, Token, closing, tokens};
 use crate::diag::{Diagnostic, Sources, Span, nearest};
 
 /// What the language will have, and what can be used until then.
-const LATER: [(&str, &str); 4] = [
-    ("http", "run a program for it: `sh(\"get\", \"curl -fsS https://…\")`"),
+const LATER: [(&str, &str); 3] = [
     ("agent", "run a program such as `claude` or `codex` as a step: `sh(\"plan\", \"claude -p …\")`"),
     ("race", "`parallel([…])`, and `.rule(\"one_success\")` on the step after it"),
     ("quorum", "`parallel([…])`, and a closure that counts: `.when(|| …)`"),
@@ -28,6 +28,9 @@ pub fn function(signature: &str, span: Span, session: &Session) -> Diagnostic {
     let types: Vec<String> =
         types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).map(short_type).collect();
     let is_operator = !name.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '/');
+    if types.iter().any(|kind| kind == "secret") {
+        return secret::refused(None, span);
+    }
     match is_operator {
         true => operator(name, &types, span),
         false => named(name, &types, session).label(span, "called here"),

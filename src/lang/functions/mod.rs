@@ -5,9 +5,11 @@
 
 mod fanout;
 mod groups;
+mod http;
 mod policy;
 mod recovery;
 mod script;
+mod secret;
 mod settings;
 mod tasks;
 mod waits;
@@ -34,12 +36,14 @@ pub const CALL: &str = "call_step";
 pub fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(tasks::functions).into());
     engine.register_global_module(exported_module!(waits::functions).into());
+    engine.register_global_module(exported_module!(http::functions).into());
     engine.register_global_module(exported_module!(groups::functions).into());
     engine.register_global_module(exported_module!(fanout::functions).into());
     engine.register_global_module(exported_module!(policy::functions).into());
     engine.register_global_module(exported_module!(recovery::functions).into());
     engine.register_global_module(exported_module!(settings::functions).into());
     engine.register_global_module(exported_module!(script::functions).into());
+    engine.register_global_module(exported_module!(secret::functions).into());
     // Not a function of the language: how `Program` learns the context that closures are called in.
     engine.register_fn("__context", |context: NativeCallContext| {
         let store = context.store_data();

@@ -9,7 +9,7 @@ use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, here, wrong};
 use crate::lang::session::{self, Purpose};
 use crate::lang::{combine, policies};
-use crate::plan::{Json, Limit, Moment, Param};
+use crate::plan::{Json, Limit, Moment, Param, Value};
 use crate::state::result::{parse_number, plain_text};
 
 const KINDS: [(&str, &str); 7] = [
@@ -365,7 +365,7 @@ pub mod functions {
         }
         let text = session::with(|s| to_value(s, &value, Steps::AsOutput, span))?;
         let text = match text {
-            crate::plan::Value::Plain(value) => plain_text(&value),
+            Value::Plain(value) => plain_text(&value),
             _ => return Err(wrong("what is quoted", "a known value", &value, span)),
         };
         Ok(crate::lang::untrusted::quoted(&text).into())

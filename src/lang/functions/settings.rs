@@ -1,21 +1,24 @@
 //! Settings of the whole script.
 
 use rhai::plugin::*;
-use rhai::{Map, NativeCallContext};
+use rhai::{Dynamic, Map, NativeCallContext};
 
 use crate::diag::{Diagnostic, Span};
-use crate::lang::convert::to_json;
+use crate::lang::convert::{Steps, to_json, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{Options, here, wrong};
 use crate::lang::{classes, policies, session};
-use crate::plan::{Order, UndoScope, Value};
+use crate::plan::{Order, SecretRef, UndoScope, Value};
 
-/// Environment variables whose values are known.
+/// Environment variables whose values are known, or secrets.
 fn env_of(options: &mut Options, span: Span) -> Result<Vec<(String, Value)>, Fault> {
     let Some(value) = options.take("env") else { return Ok(Vec::new()) };
     let map =
         value.read_lock::<Map>().map(|m| m.clone()).ok_or_else(|| wrong("`env` of settings", "a map", &value, span))?;
-    let known = |value| session::with(|s| to_json(s, value, span)).map(Value::Plain);
+    let known = |value: &Dynamic| match value.is::<SecretRef>() {
+        true => session::with(|s| to_value(s, value, Steps::OrSecrets, span)),
+        false => session::with(|s| to_json(s, value, span)).map(Value::Plain),
+    };
     map.iter().map(|(key, value)| Ok((key.to_string(), known(value)?))).collect()
 }
 

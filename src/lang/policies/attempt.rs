@@ -87,13 +87,14 @@ pub(super) fn set(
                 value.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong(&what, "a map", value, span))?;
             let mut env = Vec::with_capacity(map.len());
             for (key, value) in &map {
-                env.push((key.to_string(), session::with(|s| to_value(s, value, Steps::AsOutput, span))?));
+                env.push((key.to_string(), session::with(|s| to_value(s, value, Steps::OrSecrets, span))?));
             }
             change(context, id, |policy| policy.env.extend(env))?;
             connect(context, id)
         }
         "cwd" | "stdin" => {
-            let value = session::with(|s| to_value(s, value, Steps::AsOutput, span))?;
+            let steps = if name == "stdin" { Steps::OrSecrets } else { Steps::AsOutput };
+            let value = session::with(|s| to_value(s, value, steps, span))?;
             change(context, id, |policy| match name {
                 "cwd" => policy.cwd = Some(value),
                 _ => policy.stdin = Some(value),
