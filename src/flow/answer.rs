@@ -68,7 +68,7 @@ impl Flow {
             let answered = step.and_then(|step| answer_of(&records, self.find_step(&state, step).ok()?));
             return Err(match (step, answered) {
                 (Some(step), Some(answer)) => answered_already(step, answer),
-                _ => resume::over(&run, state.status),
+                _ => resume::over(&run, state.status).help("`flow show` shows what it did"),
             });
         }
         let asked = self.asked(&state, &records, step)?;
