@@ -413,3 +413,25 @@ fn of_a_secret_only_the_name_counts_and_nothing_of_it_is_kept() {
         assert_eq!(holding(&bench.path("home"), value), Vec::<PathBuf>::new());
     }
 }
+
+#[test]
+fn what_was_undone_is_done_again() {
+    let bench = Bench::new();
+    let script = r#"
+        let make = sh("make", "echo x >> ran; touch made").cache();
+        let unmake = sh("unmake", "echo x >> unran; rm made").cache();
+        make.undo(unmake);
+        sh("next", "[ ! -e fail ]").after(make);
+    "#;
+    let unran = || fs::read_to_string(bench.path("unran")).unwrap_or_default().lines().count();
+    bench.run(script);
+    assert_eq!(bench.why(script), None);
+    bench.write("fail", "");
+    for round in 1..3 {
+        let (state, status) = bench.try_run(script);
+        assert_eq!((status, note(&state, 0).hit, unran()), (RunStatus::Failed, round == 1, round));
+    }
+    fs::remove_file(bench.path("fail")).expect("it is there");
+    assert_eq!(bench.why(script).as_deref(), Some("first time"));
+    assert_eq!((bench.ran(), bench.path("made").exists()), (3, true));
+}
