@@ -10,7 +10,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::event::{Again, Decision, Failure, FailureKind, Outcome, Saw, WaitFor};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Task};
-use crate::state::Inputs;
+use crate::state::result::plain_text;
+use crate::state::{Inputs, resolve};
 
 mod blank;
 mod cache;
@@ -22,6 +23,7 @@ mod exit;
 mod fake;
 mod fields;
 mod gate;
+mod http;
 mod judge;
 mod mask;
 mod memory;
@@ -39,6 +41,7 @@ mod watchdog;
 mod workers;
 
 pub use cache::{Miss, Results};
+pub use capture::log_stem;
 pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
@@ -77,6 +80,19 @@ impl fmt::Debug for Job {
 }
 
 impl Job {
+    /// The step's working directory.
+    fn cwd(&self) -> Result<PathBuf, Failure> {
+        match self.policy.as_ref().and_then(|policy| policy.cwd.as_ref()) {
+            Some(cwd) => Ok(self.site.cwd.join(plain_text(&resolve(cwd, &self.inputs)?))),
+            None => Ok(self.site.cwd.clone()),
+        }
+    }
+
+    /// What is the same in all attempts of the step, and belongs to no other: `FLOW_STEP_KEY`.
+    fn key(&self) -> String {
+        format!("{}/{}", self.site.run, self.path)
+    }
+
     /// The chain's input: nothing without predecessors in the chain, one output, or an array of several.
     fn input(&self) -> Result<Option<Json>, Failure> {
         let results = &self.inputs.results;

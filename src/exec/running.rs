@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rustix::process::{Pid, Signal};
+use tokio::sync::oneshot;
 
 use super::tree::{self, Mark, Process};
 use crate::plan::StepId;
@@ -28,6 +29,8 @@ struct Table {
     entries: HashMap<Key, Entry>,
     /// Closures that are being called, with what tells them to end.
     calls: HashMap<Key, Arc<AtomicBool>>,
+    /// Requests that are being made, with what tells them to end, once.
+    requests: HashMap<Key, Option<oneshot::Sender<()>>>,
     /// To be ended before they have begun.
     doomed: HashSet<Key>,
     /// The way to the thread that ends processes. It begins with the first kill.
@@ -96,11 +99,30 @@ impl Running {
         self.table().calls.remove(&key);
     }
 
+    /// A request is to be made. What is given tells when it should end.
+    pub fn request_begun(&self, key: Key) -> oneshot::Receiver<()> {
+        let (end, ended) = oneshot::channel();
+        let mut table = self.table();
+        let mut request = Some(end);
+        if table.doomed.remove(&key) {
+            end_request(&mut request);
+        }
+        table.requests.insert(key, request);
+        ended
+    }
+
+    /// It has its end.
+    pub fn request_ended(&self, key: Key) {
+        self.table().requests.remove(&key);
+    }
+
     /// Ends an attempt; one that has not begun will not.
     pub fn kill(self: &Arc<Self>, key: Key, hard: bool) {
         let mut table = self.table();
         if let Some(stop) = table.calls.get(&key) {
             stop.store(true, Ordering::Relaxed);
+        } else if let Some(request) = table.requests.get_mut(&key) {
+            end_request(request);
         } else if table.entries.contains_key(&key) {
             self.order(&mut table, key, hard);
         } else {
@@ -181,5 +203,12 @@ impl Running {
     pub fn finish(&self, leader: Pid, mark: &Mark, killed: &Killed) {
         let deadline = killed.deadline.unwrap_or_else(|| Instant::now() + self.grace);
         tree::finish(leader, mark, &killed.known, deadline);
+    }
+}
+
+fn end_request(request: &mut Option<oneshot::Sender<()>>) {
+    if let Some(end) = request.take() {
+        // Nobody listens any more if it is over.
+        let _ = end.send(());
     }
 }

@@ -1,4 +1,4 @@
-//! The executors of a run: threads for processes, threads for closures, and who does what.
+//! The executors of a run: threads for processes and requests, threads for closures, and who does what.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use crate::event::{Decision, Failure, FailureKind, Outcome};
 use crate::plan::{StepId, Task};
 
 use super::gate::{Breakers, passed};
+use super::http::Requests;
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
 use super::secrets::Secrets;
 use super::{Closures, Done, Executor, Job, Report, Results, Work, cache, judge, process, script, wait};
 
-/// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
+/// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
 /// `max_parallel`; this only bounds a mistake.
-const MOST_PROCESSES: usize = 4096;
+const MOST_OUTSIDE: usize = 4096;
 
 /// Stack of a thread that calls closures, in bytes: they may recurse deeply. Only what is used takes memory.
 const SCRIPT_STACK: usize = 64 << 20;
@@ -39,11 +40,13 @@ pub struct Keep {
 
 /// The real executors.
 pub struct Executors {
-    processes: Pool<Job>,
+    /// Attempts that leave the process.
+    outside: Pool<Job>,
     scripts: Pool<Work>,
     lookups: Pool<Job>,
     running: Arc<Running>,
     room: Arc<Room>,
+    requests: Arc<Requests>,
 }
 
 impl Executors {
@@ -57,8 +60,13 @@ impl Executors {
         let running = Running::new(grace);
         let room = Arc::new(Room::with(keep.secrets.clone()));
         let (table, tell, shared, kept) = (running.clone(), report.clone(), room.clone(), keep.clone());
-        let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, Duration::ZERO, move |job: Job| {
-            tell(finished(&kept, &job, |job| process::run(job, &table, &shared)));
+        let requests = Arc::new(Requests::with(keep.secrets.clone()));
+        let asks = requests.clone();
+        let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |job: Job| {
+            tell(finished(&kept, &job, |job| match &*job.task {
+                Task::Http(http) => asks.make(http, job, &table),
+                _ => process::run(job, &table, &shared),
+            }));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let (table, tell, kept, script) = (running.clone(), report.clone(), keep.clone(), closures.clone());
@@ -69,7 +77,7 @@ impl Executors {
         let scripts = Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| {
             report(inside(&*closures, &table, &keep, work));
         });
-        Executors { processes, scripts, lookups, running, room }
+        Executors { outside, scripts, lookups, running, room, requests }
     }
 }
 
@@ -86,7 +94,7 @@ impl Executor for Executors {
                 work => within.push(work),
             }
         }
-        self.processes.start(outside);
+        self.outside.start(outside);
         self.lookups.start(lookups);
         self.scripts.start(within);
     }
@@ -100,6 +108,7 @@ impl Drop for Executors {
     fn drop(&mut self) {
         self.running.close();
         self.room.close();
+        self.requests.close();
     }
 }
 

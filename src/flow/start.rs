@@ -116,7 +116,7 @@ impl Flow {
         let files = Arc::new(Folder(folder.clone()));
         let grace = self.inner.options.grace;
         cancel::forget(&folder);
-        let (asked, ends) = (folder.clone(), store.clone());
+        let (asked, ends, known) = (folder.clone(), store.clone(), state.events);
         let shared = Arc::new(Shared::new(store.clone(), &run, &state.created.workflow));
         // What is kept in memory alone cannot be found by another run.
         let results: Option<Arc<dyn Results>> = if self.is_kept() { Some(shared.clone()) } else { None };
@@ -134,7 +134,7 @@ impl Flow {
                 Box::new(move || if cancel::is_asked(&asked) { Stop::Cancelled } else { Stop::Interrupted })
             }),
             lookout: Lookout::new(Box::new(Outlook { store: store.clone(), run: run.clone() }), attended, &past),
-            at_end: Box::new(move |state| note_durations(&ends, state)),
+            at_end: Box::new(move |state| note_durations(&ends, state, known)),
         })?;
         let (_, live) = driving.bus().subscribe();
         let problem = Arc::default();
@@ -180,12 +180,13 @@ pub(super) fn opened() -> Event {
     Event::Opened { pid, host, flow: env!("CARGO_PKG_VERSION").to_owned() }
 }
 
-/// Remembers how long steps took, for later estimates.
-fn note_durations(store: &Store, state: &RunState) {
+/// Remembers how long steps took, for later estimates. What had ended by the `known` first events was remembered then.
+fn note_durations(store: &Store, state: &RunState, known: u64) {
     let durations: Vec<(String, u64)> = state
         .plan
         .ids()
-        .filter(|id| state.step(*id).status == Status::Success && !matches!(*state.plan.step(*id).task, Task::Wait(_)))
+        .filter(|id| state.step(*id).ended > known && state.step(*id).status == Status::Success)
+        .filter(|id| !matches!(*state.plan.step(*id).task, Task::Wait(_)))
         .filter_map(|id| {
             let took = state.step(id).outcome.as_ref()?.duration_ms;
             (took >= WORTH_AN_ESTIMATE_MS).then(|| (state.plan.path(id), took))

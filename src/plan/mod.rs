@@ -9,6 +9,7 @@ pub mod builder;
 pub mod check;
 mod class;
 pub mod expression;
+pub mod fingerprint;
 mod graph;
 mod hierarchy;
 mod http;
@@ -38,7 +39,7 @@ pub use builder::{Builder, Sequence};
 pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;
 pub use hierarchy::Hierarchy;
-pub use http::{Http, HttpBody};
+pub use http::{Http, HttpBody, METHODS, check_url};
 pub use policy::{
     Backoff, Breaker, Cache, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings, UndoScope, Validate,
 };
@@ -290,6 +291,16 @@ impl Plan {
                 self.ids().filter(is_child).collect()
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// Is it a fan-out whose children come while the run goes on?
+    pub fn gets_steps_at_run_time(&self, id: StepId) -> bool {
+        match &*self.step(id).task {
+            Task::Each(each) => each.items.is_some(),
+            Task::Repeat(_) => true,
+            Task::Workflow(workflow) => !workflow.is_known(),
+            _ => false,
         }
     }
 
