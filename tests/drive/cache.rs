@@ -308,6 +308,13 @@ fn closures_and_programs_have_results_too() {
     let other = script.replace("n.number + 1", "if n.number > 0 { 6 } else { 7 }");
     // The result of another closure is the same: what follows from it need not be made again.
     assert_eq!(seen(&other), ([false, true, true], json!("got 6 and 6")));
+    // Where a closure stands does not matter, nor how it is spelled; what it calls does.
+    let moved = format!("// A new line.\n\n{}", script.replace("n.number + 1", "n.number+1 /* more */"));
+    assert_eq!(seen(&moved), ([true, true, true], json!("got 6 and 6")));
+    let calls = script.replace("n.number + 1", "more(n.number)");
+    assert_eq!(seen(&format!("fn more(n) {{ n + 1 }}\n{calls}")).0, [false, true, true]);
+    assert_eq!(seen(&format!("fn more(n) {{ 1 + n }}\n{calls}")).0, [false, true, true]);
+    assert_eq!(seen(&format!("fn other() {{ 0 }}\nfn more(n) {{ n + 1 }}\n{calls}")).0, [true, true, true]);
 }
 
 #[test]
