@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::machine::{Asked, asked};
+use super::machine::{self, Asked};
 use crate::event::Outcome;
 use crate::exec::{Job, Question, Site, Work, has_cache};
 use crate::plan::{StepId, Task, Value};
@@ -59,9 +59,9 @@ impl Gatherer {
         if cached { Work::Lookup(job) } else { Work::Attempt(job) }
     }
 
-    /// A condition.
-    pub fn decide(&mut self, state: &RunState, step: StepId, branch: u32) -> Option<Work> {
-        let question = match (asked(state, step, branch)?, &*state.plan.step(step).task) {
+    /// A condition. `asked`: which time this is asked.
+    pub fn decide(&mut self, state: &RunState, step: StepId, branch: u32, asked: u64) -> Option<Work> {
+        let question = match (machine::asked(state, step, branch)?, &*state.plan.step(step).task) {
             (Asked::Condition(condition), _) => Question::When(condition.clone()),
             (Asked::Until(closure), Task::Repeat(repeat)) => {
                 Question::Until(closure.clone(), *repeat.children.get(branch as usize)?)
@@ -76,7 +76,7 @@ impl Gatherer {
                 needed
             }
         };
-        Some(Work::Decide { step, branch, question, inputs: self.inputs(state, needed) })
+        Some(Work::Decide { step, branch, asked, question, inputs: self.inputs(state, needed) })
     }
 
     /// The judgement on how an attempt, or a group, ended.

@@ -120,6 +120,8 @@ pub enum Work {
         step: StepId,
         /// Given back unchanged.
         branch: u32,
+        /// Given back unchanged: which time this is asked.
+        asked: u64,
         /// What to evaluate.
         question: Question,
         /// The results it reads.
@@ -204,6 +206,8 @@ pub enum Done {
         step: StepId,
         /// As it was given.
         branch: u32,
+        /// As it was given.
+        asked: u64,
         /// What came out.
         result: Decision,
         /// What was read.

@@ -103,6 +103,18 @@ fn url(session: &mut Session, given: &Dynamic, what: &str, span: Span) -> Result
 
 /// A map of values.
 fn pairs(session: &mut Session, given: &Dynamic, what: &str, span: Span) -> Result<Vec<(String, Value)>, Fault> {
+    if given.is::<Pending>() || given.is::<Step>() {
+        let key = what.split('`').nth(1).unwrap_or_default();
+        let problem = Diagnostic::new(
+            "flow::lang::pending",
+            format!("{what} cannot be a result as a whole: its names must be known before the run"),
+        );
+        return Err(raise(
+            problem
+                .label_word(span, key, "given here")
+                .help(format!("its values can be results: `{key}: #{{ name: step.output }}`")),
+        ));
+    }
     let map = given.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong(what, "a map", given, span))?;
     map.iter().map(|(key, value)| Ok((key.to_string(), to_value(session, value, Steps::OrSecrets, span)?))).collect()
 }

@@ -11,6 +11,7 @@ mod cut;
 mod demanding;
 mod keep;
 mod kill;
+mod people;
 mod random;
 mod signals;
 mod together;

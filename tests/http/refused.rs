@@ -57,6 +57,11 @@ fn mistakes_are_found_before_the_run() {
         (r#"http("a", #{ url: "http://x", max_body: "10" });"#, "`10` has no unit", "write `10MB`"),
         (r#"http("a", #{ url: "http://x", read_timeout: "0s" });"#, "a duration longer than nothing", "give"),
         (r#"http("a", #{ method: "GET" });"#, "`http` needs a `url`", "`http(\"health\", #{ url:"),
+        (
+            r#"let s = sh("s", "true"); http("a", #{ url: "http://x", query: s.output });"#,
+            "`query` of http cannot be a result as a whole",
+            "its values can be results: `query: #{ name: step.output }`",
+        ),
         (r#"http("a", 5);"#, "the URL of `http` must be a text", "give a text"),
     ] {
         let said = bench.refused(script).split_whitespace().collect::<Vec<_>>().join(" ");
