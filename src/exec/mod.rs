@@ -69,6 +69,8 @@ pub struct Job {
     pub site: Arc<Site>,
     /// Its result was looked for in the cache, and not found.
     pub missed: Option<Box<Miss>>,
+    /// It undoes what gave these results (by their keys in the cache): they hold no longer when it begins.
+    pub undone: Vec<String>,
 }
 
 impl fmt::Debug for Job {

@@ -169,6 +169,9 @@ fn looked(closures: &dyn Closures, running: &Running, keep: &Keep, mut job: Job)
 
 fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
     let begun = Instant::now();
+    if let (Some(results), false) = (&keep.results, job.undone.is_empty()) {
+        results.forget(&job.undone);
+    }
     let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
     let attempt = || caught(|| attempt(job)).unwrap_or_else(failed);
     let mut outcome = passed(keep.breakers.as_ref(), job, attempt).unwrap_or_else(failed);
