@@ -26,7 +26,7 @@ pub(crate) enum Reason {
     New,
     /// Its definition changed.
     Changed(Part),
-    /// It is in another group.
+    /// It is in another group, or another kind of hook.
     Moved,
     /// It failed, and nothing dealt with that.
     Failed,

@@ -131,6 +131,12 @@ impl Play {
         self.give(Input::Start);
     }
 
+    /// Another process takes the run up, with these events before anything else.
+    pub fn take_up(&mut self, events: Vec<Event>) {
+        self.record(events);
+        self.crash(self.records.len());
+    }
+
     pub fn state(&self) -> &RunState {
         &self.machine.state
     }

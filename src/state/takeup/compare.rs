@@ -111,7 +111,7 @@ impl Comparer<'_> {
         self.spread();
         // Other predecessors are the reason only where none of them is.
         for (id, found) in ids.iter().zip(differences) {
-            if found.contains(&Part::Order) && !self.starts_all_the_same(*id) {
+            if found.contains(&Part::Order) && !self.goes_with_group(*id) && !self.starts_all_the_same(*id) {
                 self.starts(*id, Reason::Changed(Part::Order));
             }
         }
@@ -189,15 +189,18 @@ impl Comparer<'_> {
         if !self.wish.from.is_empty() && self.wish.from.contains(&plan.path(id)) {
             return self.starts(id, Reason::Asked);
         }
+        if self.moved(id, old) || self.before.plan.hook(old) != plan.hook(id) {
+            return self.starts(id, Reason::Moved);
+        }
+        if self.goes_with_group(id) {
+            return;
+        }
         if let Some(part) = differences.iter().find(|part| matches!(part, Part::Kind | Part::Condition | Part::Rule)) {
             return self.starts(id, Reason::Changed(*part));
         }
-        if self.moved(id, old) {
-            return self.starts(id, Reason::Moved);
-        }
         self.own_choices(id, old);
         let was = self.before.step(old);
-        if was.status == Status::Pending || was.status == Status::Skipped {
+        if was.status == Status::Pending || (was.status == Status::Skipped && !opened(was.skip.as_deref())) {
             if self.wish.failed && matches!(was.skip.as_deref(), Some(Skip::UpstreamFailed(_))) {
                 self.starts(id, Reason::Upstream);
             }
@@ -207,7 +210,13 @@ impl Comparer<'_> {
         if undo.is_some_and(|undo| !matches!(self.before.step(undo).status, Status::Pending | Status::Skipped)) {
             return self.starts(id, Reason::Undone);
         }
-        let of_end = |part: &&Part| !matches!(part, Part::Order | Part::OnError);
+        // What a fan-out has got is compared step by step, whatever it was made by.
+        let has_got = was.expansions > 0 && plan.gets_steps_at_run_time(id);
+        let of_end = |part: &&Part| match part {
+            Part::Order | Part::OnError => false,
+            Part::Command => !has_got && (!plan.step(id).task.is_group() || plan.gets_steps_at_run_time(id)),
+            _ => true,
+        };
         if let Some(part) = differences.iter().find(of_end) {
             return self.runs_again(id, Reason::Changed(*part));
         }
@@ -222,7 +231,7 @@ impl Comparer<'_> {
             }
             _ => {}
         }
-        if self.side.unfinished.contains(&id) {
+        if has_got && self.side.unfinished.contains(&id) {
             self.ends(id, Reason::Unfinished);
         }
     }
@@ -275,7 +284,7 @@ impl Comparer<'_> {
         for n in 0..self.graph.successors(id).len() {
             let edge = self.graph.successors(id)[n];
             let next = edge.from;
-            if self.is_apart(next) {
+            if self.is_apart(next) || self.goes_with_group(next) {
                 continue;
             }
             let own = |kind| self.side.plan.step(next).after.iter().any(|e| e.from == id && e.kind == kind);
@@ -378,11 +387,14 @@ impl Comparer<'_> {
             && (self.before.stopping.is_some()
                 || looked_at(&self.before.plan, &|id| id) != looked_at(plan, &|id| self.common(id)));
         for (moment, hook) in hooks {
-            let before = self.found.matched[hook.index()].and_then(|old| self.before.plan.hook(old));
-            let another = before != Some(moment);
-            if another || (moment != Moment::Start && (goes_on || other_end)) {
+            if moment != Moment::Start && (goes_on || other_end) {
                 self.starts(hook, Reason::Hook);
             }
         }
     }
+}
+
+/// Had the group begun that was skipped because everything in it was? What was not skipped had begun, of course.
+pub(super) fn opened(skip: Option<&Skip>) -> bool {
+    matches!(skip, None | Some(Skip::NotTaken(Because::Child(_)) | Skip::UpstreamFailed(Because::Child(_))))
 }

@@ -1,7 +1,7 @@
 //! Groups that choose among their children: which choices still hold.
 
 use super::Reason;
-use super::compare::Comparer;
+use super::compare::{Comparer, opened};
 use crate::event::{Because, Decision, Skip};
 use crate::plan::fingerprint::{self, Part};
 use crate::plan::{Branch, Condition, StepId, Task};
@@ -35,8 +35,11 @@ impl Comparer<'_> {
                 }
             }
             (Task::Fallback(before), Task::Fallback(after)) => {
-                let known = |n: usize| self.found.matched[after[n].index()];
-                let Some(other) = (0..after.len()).find(|n| known(*n) != before.get(*n).copied()) else { return };
+                let known = |n: usize| after.get(n).and_then(|step| self.found.matched[step.index()]);
+                let same = |n: usize| after.len() > n && known(n) == before.get(n).copied();
+                let tried = self.tried(old, before).min(before.len().max(after.len()));
+                let Some(other) = (0..tried).find(|n| !same(*n)) else { return };
+                self.ends(id, Reason::Changed(Part::Steps));
                 for step in after.iter().skip(other) {
                     self.starts(*step, Reason::Chosen(id));
                 }
@@ -47,7 +50,8 @@ impl Comparer<'_> {
 
     /// How many branches of a flow were asked, at the most.
     fn asked(&self, flow: StepId, branches: &[Branch]) -> usize {
-        if matches!(self.before.step(flow).status, Status::Skipped | Status::Pending) {
+        let was = self.before.step(flow);
+        if was.status == Status::Pending || !opened(was.skip.as_deref()) {
             return 0;
         }
         let chosen = branches.iter().enumerate().position(|(n, branch)| match &branch.when {
@@ -58,6 +62,17 @@ impl Comparer<'_> {
         });
         // With none chosen, a further branch would be asked as well.
         chosen.map_or(usize::MAX, |n| n + 1)
+    }
+
+    /// How many alternatives were tried, at the most.
+    fn tried(&self, fallback: StepId, children: &[StepId]) -> usize {
+        let was = self.before.step(fallback);
+        if was.status == Status::Pending || !opened(was.skip.as_deref()) {
+            return 0;
+        }
+        // With none that answered, a further one would be tried as well.
+        let answered = |step: &StepId| !matches!(self.before.step(*step).status, Status::Failed);
+        children.iter().position(answered).map_or(usize::MAX, |n| n + 1)
     }
 
     fn is_same_branch(&self, before: &Branch, after: &Branch) -> bool {
@@ -106,6 +121,21 @@ impl Comparer<'_> {
         before.is_some_and(chose) || went_with
     }
 
+    /// Was it skipped with its group, or because of what that chose, so that nothing else matters to it?
+    pub(super) fn goes_with_group(&self, id: StepId) -> bool {
+        let old = self.found.matched[id.index()];
+        let skip = old.and_then(|old| self.before.step(old).skip.as_deref());
+        let (Some(Skip::NotTaken(because) | Skip::UpstreamFailed(because)), Some(old)) = (skip, old) else {
+            return false;
+        };
+        let group = self.before.plan.step(old).parent;
+        match because {
+            Because::Group(by) | Because::Branch(by) | Because::NotNeeded(by) => Some(*by) == group,
+            Because::Moment => group.is_none(),
+            _ => false,
+        }
+    }
+
     /// A new step to which it does not come: its group was skipped, or stands behind what was chosen. Gives the group,
     /// and the child of it which the step is or is in.
     pub(super) fn not_asked(&self, id: StepId) -> Option<(StepId, StepId)> {
@@ -122,11 +152,7 @@ impl Comparer<'_> {
             }
         };
         let was = self.before.step(old);
-        let opened = matches!(
-            was.skip.as_deref(),
-            None | Some(Skip::NotTaken(Because::Child(_)) | Skip::UpstreamFailed(Because::Child(_)))
-        );
-        if was.status == Status::Skipped && !opened {
+        if was.status == Status::Skipped && !opened(was.skip.as_deref()) {
             return Some((group, child));
         }
         if !was.status.is_final() {
@@ -137,8 +163,7 @@ impl Comparer<'_> {
                 (after.iter().position(|branch| branch.step == child)?, self.asked(old, before))
             }
             (Task::Fallback(after), Task::Fallback(before)) => {
-                let answered = before.iter().position(|step| self.before.step(*step).status == Status::Success)?;
-                (after.iter().position(|step| *step == child)?, answered + 1)
+                (after.iter().position(|step| *step == child)?, self.tried(old, before))
             }
             _ => return None,
         };
