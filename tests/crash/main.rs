@@ -11,6 +11,7 @@ mod cut;
 mod demanding;
 mod kill;
 mod random;
+mod secrets;
 mod signals;
 mod together;
 mod undo;
