@@ -68,7 +68,7 @@ fn spellings(value: &str) -> Vec<Spelling> {
     all.push(same("lower percent", percent("%20", false)));
     all.push(same("form", percent("+", true)));
     let json = serde_json::to_string(value).unwrap();
-    all.push(same("JSON", json[1..json.len() - 1].as_bytes().to_vec()));
+    all.push(same("JSON", json.as_bytes()[1..json.len() - 1].to_vec()));
     all.push(same("quoted", value.replace('\'', "'\\''").into_bytes()));
     all
 }
