@@ -23,6 +23,7 @@ mod config;
 mod form;
 mod home;
 mod keep;
+mod receipts;
 mod resume;
 mod rollback;
 mod running;
@@ -38,7 +39,11 @@ pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::state::Waits;
-pub use crate::store::{Addressee, Durability, Letter, RunFilter, RunSummary, Store, Verified};
+pub use crate::state::receipt::Receipt;
+pub use crate::store::{
+    Addressee, Durability, Found, Kept, Letter, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Store,
+    Verified,
+};
 pub use answer::{Answering, Posted};
 pub use config::{Config, Receipts, Retention};
 pub use form::{expected, read_field};

@@ -15,6 +15,7 @@ use crate::plan::{OnError, Plan, StepId, Task};
 
 pub mod breaker;
 pub mod checkpoint;
+pub mod receipt;
 pub mod result;
 mod waits;
 

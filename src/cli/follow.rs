@@ -188,7 +188,7 @@ fn ended(flow: &Flow, run: &str, state: &RunState, options: &Options) -> Done {
     let files = flow.files(run)?;
     if options.json {
         out::print(&format!("{}\n", json::run(state, state.status, &*files)))?;
-    } else if !(options.quiet && state.status == RunStatus::Success) {
+    } else if !(options.quiet && (state.status == RunStatus::Success || state.rolled_back.is_some())) {
         let folder = flow.run_folder(run)?;
         let paths = |log: &Log| log_path(&folder, log);
         let (look, clock, kept) = (out::messages_look(), &Clock::local(now()), flow.is_kept());

@@ -20,6 +20,7 @@ mod options;
 mod out;
 mod plan;
 mod question;
+mod receipts;
 mod report;
 mod resume;
 mod rollback;
@@ -105,6 +106,7 @@ enum Command {
     Checkpoints(checkpoints::Args),
     Rollback(rollback::Args),
     Breakers(breakers::Args),
+    Receipts(receipts::Args),
     Verify(verify::Args),
     Docs(docs::Args),
     Completions(completions::Args),
@@ -145,6 +147,7 @@ impl Command {
             Command::Checkpoints(args) => args.run(),
             Command::Rollback(args) => args.run(),
             Command::Breakers(args) => args.run(),
+            Command::Receipts(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
@@ -165,6 +168,7 @@ impl Command {
             Command::Plan(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
+            Command::Receipts(args) => args.json,
             Command::Verify(args) => args.json,
             Command::Breakers(args) => args.json,
             Command::Logs(_) | Command::Why(_) | Command::Cancel(_) | Command::Docs(_) | Command::Completions(_) => {

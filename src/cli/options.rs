@@ -137,7 +137,11 @@ enum Durability {
 
 /// The path of a log file, as short as it can be said from here.
 pub fn log_path(folder: &Path, log: &Log) -> String {
-    let path = folder.join(&log.file);
+    short_path(&folder.join(&log.file))
+}
+
+/// A path, as short as it can be said from here.
+pub fn short_path(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(&path).display().to_string()
+    path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }

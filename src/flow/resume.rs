@@ -133,11 +133,7 @@ pub(super) fn over(run: &str, status: RunStatus) -> Diagnostic {
 
 /// Name and hash of every text that a run was made from, by `Span::file`.
 pub(super) fn pins(state: &RunState) -> Vec<(String, String)> {
-    let (first, since) = (&state.created.sources, &state.plan.header.files);
-    if since.len() < first.len() {
-        return first.clone();
-    }
-    since.iter().map(|file| (file.name.clone(), file.sha256.clone())).collect()
+    state.sources()
 }
 
 /// The script of a run, as it was.

@@ -320,6 +320,19 @@ impl Plan {
         }
     }
 
+    /// Is the output of this step, or of a group around it, not to be shown?
+    pub fn is_secret(&self, id: StepId) -> bool {
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let step = self.step(id);
+            if step.policy().secret {
+                return true;
+            }
+            at = step.parent;
+        }
+        false
+    }
+
     /// The hook moment of a top-level step, if it is a hook.
     pub fn hook(&self, id: StepId) -> Option<Moment> {
         self.header.hooks.iter().find(|(_, step)| *step == id).map(|(moment, _)| *moment)

@@ -18,6 +18,7 @@ mod lock;
 mod log;
 mod projection;
 mod read;
+mod receipts;
 mod rows;
 mod runs;
 mod sources;
@@ -37,8 +38,9 @@ pub use id::new_run_id;
 pub use inbox::{Addressee, Letter};
 pub use log::RunLog;
 pub use projection::Counts;
+pub use receipts::{ReceiptFilter, Receipts};
 pub use runs::{RunFilter, RunSummary};
-pub use verify::Verified;
+pub use verify::{Found, Kept, Verified};
 
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Created, Event, Record};
@@ -179,18 +181,18 @@ impl Store {
         self.inner.run(run)?;
         let folder = self.run_folder(run);
         let lock = self.lock(run, &folder)?;
-        let (row, checked) = self.inner.checked(run)?;
-        let Some(first) = checked.records.first().cloned() else {
+        let (row, checked, records) = self.inner.checked(run)?;
+        let Some(first) = records.first().cloned() else {
             return Err(read::tampered(run, format!("the log of run `{run}` is empty")));
         };
         let chain = Chain {
             number: row.number,
-            next: checked.records.len() as u64,
+            next: checked.events,
             head: checked.head,
             projection: checked.projection,
             failed: None,
         };
-        Ok((self.log(run.to_owned(), folder, lock, chain, first), checked.records))
+        Ok((self.log(run.to_owned(), folder, lock, chain, first), records))
     }
 
     fn log(&self, run: String, folder: PathBuf, lock: RunLock, chain: Chain, first: Record) -> RunLog {

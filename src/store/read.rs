@@ -21,11 +21,20 @@ struct Stored<'a> {
     hash: Option<&'a [u8]>,
 }
 
-/// A whole log, checked.
+/// An event in its chain.
+pub(super) struct Link {
+    pub(super) record: Record,
+    pub(super) before: chain::Hash,
+    pub(super) hash: chain::Hash,
+}
+
+/// The end of a log that was checked.
 pub(super) struct Checked {
-    pub(super) records: Vec<Record>,
+    pub(super) events: u64,
     pub(super) head: chain::Hash,
     pub(super) projection: Projection,
+    first: Option<Arc<Event>>,
+    last: Option<Arc<Event>>,
 }
 
 impl Inner {
@@ -51,22 +60,46 @@ impl Inner {
     }
 
     /// All records of a run; every number and every hash is checked, and the row of the run too.
-    pub(super) fn checked(&self, id: &str) -> Result<(RunRow, Checked)> {
+    pub(super) fn checked(&self, id: &str) -> Result<(RunRow, Checked, Vec<Record>)> {
+        let mut records = Vec::new();
+        let (run, checked) = self.read_once(|connection| {
+            let run = self.row(connection, id)?;
+            let checked = self.check(connection, &run, |link, _| {
+                records.push(link.record);
+                Ok(())
+            })?;
+            Ok((run, checked))
+        })?;
+        Ok((run, checked, records))
+    }
+
+    /// Asks several things of one moment, while runs go on.
+    pub(super) fn read_once<T>(&self, ask: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.read_with(|connection| {
-            let sql = |error: rusqlite::Error| failure::sql(&error, "cannot read", &self.path);
-            // One transaction, so that the row and the events are of the same moment while the run goes on.
-            let transaction = connection.unchecked_transaction().map_err(sql)?;
-            let run = runs::row(&transaction, id).map_err(sql)?.ok_or_else(|| runs::unknown_id(id))?;
-            let log = self.check(&transaction, &run)?;
-            Ok((run, log))
+            let transaction =
+                connection.unchecked_transaction().map_err(|error| failure::sql(&error, "cannot read", &self.path))?;
+            ask(&transaction)
         })
     }
 
-    fn check(&self, connection: &Connection, run: &RunRow) -> Result<Checked> {
+    /// The row of a run, within what is read at one moment.
+    pub(super) fn row(&self, connection: &Connection, id: &str) -> Result<RunRow> {
+        let row = runs::row(connection, id).map_err(|error| failure::sql(&error, "cannot read", &self.path))?;
+        row.ok_or_else(|| runs::unknown_id(id))
+    }
+
+    /// Checks all events of a run and its row, one after the other; `see` gets each with its JSON.
+    pub(super) fn check(
+        &self,
+        connection: &Connection,
+        run: &RunRow,
+        mut see: impl FnMut(Link, &str) -> Result<()>,
+    ) -> Result<Checked> {
         let id = &run.summary.run;
-        let mut log = Checked { records: Vec::new(), head: chain::start(id), projection: Projection::default() };
+        let projection = Projection::default();
+        let mut log = Checked { events: 0, head: chain::start(id), projection, first: None, last: None };
         self.each_event(connection, run, 0, |stored| {
-            let next = log.records.len() as u64;
+            let next = log.events;
             if stored.seq != next {
                 return Err(tampered(id, format!("event {next} of run `{id}` is missing")));
             }
@@ -81,18 +114,40 @@ impl Inner {
             let (Some(at), Some(json), Some(hash)) = (stored.at, stored.json, stored.hash) else {
                 return Err(changed());
             };
-            let expected = chain::next(&log.head, next, at, json.as_bytes());
-            if hash != expected {
+            let before = log.head;
+            log.head = chain::next(&before, next, at, json.as_bytes());
+            if hash != log.head {
                 return Err(changed());
             }
-            let event = parse(json).map_err(|why| unreadable(id, next, &why))?;
-            log.head = expected;
+            let event = Arc::new(parse(json).map_err(|why| unreadable(id, next, &why))?);
             log.projection.apply(at, &event);
-            log.records.push(Record { seq: next, at, event: Arc::new(event) });
-            Ok(())
+            log.events += 1;
+            log.first.get_or_insert_with(|| event.clone());
+            log.last = Some(event.clone());
+            see(Link { record: Record { seq: next, at, event }, before, hash: log.head }, json)
         })?;
         log.fits(run)?;
         Ok(log)
+    }
+
+    /// The events of a run with their hashes, as they stand there: unchecked.
+    pub(super) fn links(
+        &self,
+        connection: &Connection,
+        run: &RunRow,
+        mut see: impl FnMut(Link) -> Result<()>,
+    ) -> Result<()> {
+        let mut before = chain::start(&run.summary.run);
+        self.each_event(connection, run, 0, |stored| {
+            let unreadable = |why: String| unreadable(&run.summary.run, stored.seq, &why);
+            let event = stored.json.ok_or("it is not a text".to_owned()).and_then(parse).map_err(unreadable)?;
+            let hash = stored.hash.and_then(|hash| hash.try_into().ok());
+            let (Some(at), Some(hash)) = (stored.at, hash) else {
+                return Err(unreadable("its time or its hash is no such thing".into()));
+            };
+            let record = Record { seq: stored.seq, at, event: Arc::new(event) };
+            see(Link { record, before: std::mem::replace(&mut before, hash), hash })
+        })
     }
 
     fn each_event(
@@ -125,16 +180,16 @@ impl Checked {
     fn fits(&self, run: &RunRow) -> Result<()> {
         let id = &run.summary.run;
         let (row, projection) = (&run.summary, &self.projection);
-        let events = self.records.len() as u64;
+        let events = self.events;
         if events < row.events {
-            let last = match self.records.last() {
-                Some(record) => format!("event {} ({})", record.seq, name_of(&record.event)),
+            let last = match &self.last {
+                Some(event) => format!("event {} ({})", events - 1, name_of(event)),
                 None => "nothing".to_owned(),
             };
             let message = format!("run `{id}` had {} events, its log ends with {last}", row.events);
             return Err(tampered(id, message));
         }
-        let Some(Event::Created(created)) = self.records.first().map(|record| &*record.event) else {
+        let Some(Event::Created(created)) = self.first.as_deref() else {
             return Err(tampered(id, format!("the log of run `{id}` does not begin with its creation")));
         };
         let differs = [

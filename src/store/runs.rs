@@ -208,6 +208,14 @@ pub(super) fn row(connection: &Connection, run: &str) -> rusqlite::Result<Option
         .optional()
 }
 
+/// The row of a run of this number, if there is one.
+pub(super) fn numbered(connection: &Connection, number: i64) -> rusqlite::Result<Option<RunRow>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM runs WHERE number = ?1"))?
+        .query_row([number], run_row)
+        .optional()
+}
+
 /// Inserts the row of a new run; the inner error says that the id is taken.
 pub(super) fn insert(connection: &Connection, log: &Shared, created: &Created) -> rusqlite::Result<Result<()>> {
     let mut chain = locked(&log.chain);

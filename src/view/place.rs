@@ -18,13 +18,5 @@ pub(super) fn script_line(sources: &Sources, span: Span) -> Option<&str> {
 
 /// Is the output of this step, or of a group around it, not to be shown?
 pub fn is_secret(plan: &Plan, id: StepId) -> bool {
-    let mut at = Some(id);
-    while let Some(id) = at {
-        let step = plan.step(id);
-        if step.policy().secret {
-            return true;
-        }
-        at = step.parent;
-    }
-    false
+    plan.is_secret(id)
 }

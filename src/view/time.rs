@@ -1,7 +1,10 @@
 //! Durations and times as a person says them.
 
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+
+use crate::plan::unit::parse_duration_ms;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -66,6 +69,22 @@ impl Clock {
         time.strftime(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
     }
 
+    /// A time as a person types it: how long ago (`7d`), a date, or a date and a time (`2026-08-01T12:00`). In milliseconds
+    /// since 1970; nothing if it is none.
+    pub fn read(&self, text: &str) -> Option<u64> {
+        if let Ok(ago) = parse_duration_ms(text) {
+            return Some(self.now.saturating_sub(ago));
+        }
+        let exact = text.parse::<Timestamp>().ok();
+        let civil = || text.parse::<DateTime>().ok()?.to_zoned(self.zone.clone()).ok().map(|time| time.timestamp());
+        u64::try_from(exact.or_else(civil)?.as_millisecond()).ok()
+    }
+
+    /// A time in full, whatever the day: `2026-08-01 12:03:44`.
+    pub fn full(&self, at: u64) -> String {
+        self.zoned(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
     /// How long ago: `just now`, `40 s ago`, `5 min ago`, `3 h ago`, `4 days ago`, and after a month the date.
     pub fn ago(&self, at: u64) -> String {
         match self.now.saturating_sub(at) {
@@ -100,5 +119,18 @@ mod tests {
         let said = [1_000, 40_000, 300_000, 3 * HOUR, 30 * HOUR, 5 * DAY, 40 * DAY].map(|ms| clock.ago(noon - ms));
         assert_eq!(said, ["just now", "40 s ago", "5 min ago", "3 h ago", "yesterday", "5 days ago", "2026-06-22"]);
         assert_eq!(clock.ago(noon + 10), "just now");
+    }
+    #[test]
+    fn times_are_read_as_they_are_typed() {
+        let noon = 1_785_585_600_000;
+        let clock = Clock::utc(noon);
+        let read =
+            ["1d", "2026-08-01", "2026-08-01T11:00", "2026-08-01 11:00:00", "2026-08-01T13:00+02:00", "1970-01-01"]
+                .map(|text| clock.read(text).unwrap());
+        assert_eq!(read, [noon - DAY, noon - 12 * HOUR, noon - HOUR, noon - HOUR, noon - HOUR, 0]);
+        assert_eq!(clock.full(noon), "2026-08-01 12:00:00");
+        for text in ["", "7", "yesterday", "2026-13-01", "1969-01-01"] {
+            assert_eq!(clock.read(text), None, "{text}");
+        }
     }
 }

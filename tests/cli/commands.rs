@@ -73,6 +73,7 @@ fn help_shows_examples() {
         "signal",
         "cancel",
         "breakers",
+        "receipts",
         "verify",
         "docs",
         "completions",

@@ -6,6 +6,7 @@ mod commands;
 mod examples;
 mod golden;
 mod interrupt;
+mod proof;
 mod readme;
 mod sample;
 mod transcript;

@@ -131,7 +131,7 @@ pub fn mask(text: &str) -> String {
         let tail = word.trim_end_matches(['.', ':', '-']);
         let mask = match tail {
             _ if is_run(tail) => Some("RUN"),
-            _ if tail.len() == 64 && tail.bytes().all(|b| b.is_ascii_hexdigit()) => Some("HASH"),
+            _ if matches!(tail.len(), 12 | 64) && tail.bytes().all(|b| b.is_ascii_hexdigit()) => Some("HASH"),
             _ if is_clock(tail) => Some("CLOCK"),
             _ if is_duration(tail) => Some("TIME"),
             _ => None,
