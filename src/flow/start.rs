@@ -118,7 +118,7 @@ impl Flow {
         cancel::forget(&folder);
         let (asked, ends) = (folder.clone(), store.clone());
         let shared = Arc::new(Shared { store: store.clone(), run: run.clone() });
-        let keep = Keep { breakers: Some(shared), secrets: self.secrets()? };
+        let keep = Keep { breakers: Some(shared), secrets: self.secrets()?, adopts: self.inner.options.adopts };
         let driving = Driving::start(Setup {
             state,
             opening,

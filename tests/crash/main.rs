@@ -10,6 +10,7 @@ mod contract;
 mod cut;
 mod demanding;
 mod kill;
+mod orphans;
 mod random;
 mod secrets;
 mod signals;
