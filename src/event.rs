@@ -293,6 +293,9 @@ pub struct Replanned {
     pub kept: Vec<(StepId, StepId)>,
     /// Steps of it that are made again, with those of the plan before at the same path: attempts are counted on.
     pub again: Vec<(StepId, StepId)>,
+    /// The pieces of the plan that the script gave so far (several if it waits for results with `run(…)`): where each
+    /// begins in the plan, and how many steps it has.
+    pub pieces: Vec<(u32, u32)>,
     /// The script and everything it may import: name and SHA-256, the script first.
     pub sources: Vec<(String, String)>,
     /// The script's path, absolute.

@@ -31,15 +31,18 @@ mod script;
 mod signal;
 mod start;
 mod taken;
+mod takeup;
 mod watch;
 mod who;
 
 pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
+pub use crate::exec::log_stem;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
 pub use crate::state::Waits;
 pub use crate::state::receipt::Receipt;
+pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{
     Addressee, Durability, Found, Kept, Letter, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Store,
     Verified,

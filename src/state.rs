@@ -3,22 +3,28 @@
 //! [`RunState::apply`] drives the live run, resume, the command line's status and every page. It decides nothing: it
 //! only writes down what an event says. What follows from the state is the machine's business.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Because, Created, Decision, Event, FailureKind, Outcome, Record, ResetWhy, RollBack, RunStatus, Saw, Skip, Stop,
-    WaitFor,
+    Answer, Because, Created, Decision, Event, FailureKind, Outcome, Record, ResetWhy, RollBack, RunStatus, Saw, Skip,
+    Stop, WaitFor,
 };
 use crate::plan::{OnError, Plan, StepId, Task};
 
+mod anew;
 pub mod breaker;
+pub mod cached;
 pub mod checkpoint;
+mod lineage;
 pub mod receipt;
 pub mod result;
+pub mod takeup;
 mod waits;
 
+pub use lineage::Lineage;
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
 pub use waits::Waits;
 
@@ -50,6 +56,8 @@ pub struct RunState {
     pub latest_at: u64,
     /// What the script printed while the plan was built.
     pub printed: String,
+    /// Attempts begun of steps that an edited script had no more, by path: should they come back, they count on.
+    pub gone: BTreeMap<String, u32>,
 }
 
 /// Status of a step.
@@ -120,6 +128,8 @@ pub struct StepState {
     pub ended: u64,
     /// While waiting: for what.
     pub waits_for: Option<Arc<WaitFor>>,
+    /// What came for it, when it waited.
+    pub answer: Option<Box<Answer>>,
     /// How the latest attempt ended.
     pub outcome: Option<Arc<Outcome>>,
     /// Why it does not run.
@@ -180,8 +190,10 @@ impl RunState {
         match event {
             Event::Created(created) => self.created = (**created).clone(),
             Event::Planned { of, growth } => {
+                let new = self.steps.len()..self.plan.steps.len() + growth.steps.len();
                 Arc::make_mut(&mut self.plan).grow((**growth).clone());
                 self.steps.resize_with(self.plan.steps.len(), StepState::default);
+                self.count_on(new);
                 if let Some(group) = of {
                     self.steps[group.index()].expansions += 1;
                 }
@@ -225,6 +237,7 @@ impl RunState {
                 step.status = Status::Waiting;
                 step.until = if *delay_ms == Event::FOREVER { 0 } else { at.saturating_add(*delay_ms) };
                 step.waits_for = Some(Arc::new(what.clone()));
+                step.answer = None;
                 if step.started_at == 0 {
                     step.started_at = at;
                 }
@@ -254,15 +267,20 @@ impl RunState {
                 step.ended = self.events;
                 step.waits_for = None;
             }
-            // Its `Finished` or `Skipped` follows.
-            Event::Answered { .. } => {}
+            // Its `Finished` follows.
+            Event::Answered { step, answer } => self.steps[step.index()].answer = Some(answer.clone()),
             Event::Reset { steps, retired, why } => {
                 self.reset(steps);
                 self.retire(retired);
-                if let ResetWhy::Rollback(name) = why {
-                    self.rolled_back = Some(name.clone());
+                if let ResetWhy::Rollback(_) | ResetWhy::From(_) = why {
+                    self.rolled_back = match why {
+                        ResetWhy::Rollback(name) => Some(name.clone()),
+                        _ => None,
+                    };
                     self.rolling_back = None;
                     self.stopping = None;
+                    self.judge_handled();
+                    self.reopen();
                 }
             }
             Event::RollingBack(back) => {
@@ -275,71 +293,6 @@ impl RunState {
             Event::Ended { status } => self.status = *status,
             Event::Printed { text } => self.printed.push_str(text),
         }
-    }
-
-    /// As if they had never begun, but for the numbers of their attempts.
-    fn reset(&mut self, steps: &[StepId]) {
-        let mut again = vec![false; self.steps.len()];
-        for id in steps {
-            again[id.index()] = true;
-            let step = &mut self.steps[id.index()];
-            *step = StepState { attempt: step.attempt, expansions: step.expansions, ..StepState::default() };
-        }
-        self.decisions.retain(|decided| !again[decided.step.index()]);
-    }
-
-    /// They belong to the plan no more; their groups make others.
-    fn retire(&mut self, retired: &[StepId]) {
-        if retired.is_empty() {
-            return;
-        }
-        Arc::make_mut(&mut self.plan).retire(retired);
-        for id in retired {
-            let step = &mut self.steps[id.index()];
-            step.status = Status::Skipped;
-            step.skip = Some(Box::new(Skip::NotTaken(Because::Retired)));
-            let Some(parent) = self.plan.step(*id).parent else { continue };
-            self.steps[parent.index()].expansions = match &*self.plan.step(parent).task {
-                Task::Repeat(repeat) => repeat.children.len() as u32,
-                Task::Each(_) | Task::Workflow(_) => 0,
-                _ => continue,
-            };
-        }
-    }
-
-    /// Another plan; what is known of the steps that are kept moves to it.
-    fn replan(&mut self, new: &crate::event::Replanned) {
-        let before = std::mem::take(&mut self.steps);
-        let mut steps = vec![StepState::default(); new.plan.steps.len()];
-        let mut moved = std::collections::HashMap::new();
-        for (id, old) in &new.kept {
-            steps[id.index()] = before[old.index()].clone();
-            moved.insert(*old, *id);
-        }
-        for (id, old) in &new.again {
-            steps[id.index()].attempt = before[old.index()].attempt;
-        }
-        self.steps = steps;
-        self.plan = Arc::new((*new.plan).clone());
-        self.created.sources = new.sources.clone();
-        self.created.file = new.file.clone();
-        self.stopping = None;
-        self.rolling_back = None;
-        let decisions = std::mem::take(&mut self.decisions);
-        self.decisions = decisions
-            .into_iter()
-            .filter_map(|mut decided| {
-                decided.step = *moved.get(&decided.step)?;
-                decided.saw.retain_mut(|saw| match moved.get(&saw.step) {
-                    Some(id) => {
-                        saw.step = *id;
-                        true
-                    }
-                    None => false,
-                });
-                Some(decided)
-            })
-            .collect();
     }
 
     /// State of a step.

@@ -13,7 +13,7 @@ use crate::flow::{Events, Flow, ResumeOptions, RunOptions, Running, Script};
 use crate::state::RunState;
 use crate::view::progress::Progress;
 use crate::view::time::Clock;
-use crate::view::{Summary, json};
+use crate::view::{self, Summary, json};
 
 /// Longest time without a drawing.
 const TICK: Duration = Duration::from_millis(100);
@@ -22,14 +22,25 @@ const ASKING: Duration = Duration::from_millis(30);
 
 /// Goes on with a run and shows it until it ends. Gives the exit code. `script`, `args`: what the run is thought to be of.
 pub fn resume(flow: &Flow, run: &str, script: Option<&Script>, args: Vec<(String, String)>, options: &Options) -> Done {
+    take_up(flow, run, ResumeOptions { script: script.cloned(), args, ..ResumeOptions::default() }, options)
+}
+
+/// As [`resume`], also at an earlier step, or with another script.
+pub fn take_up(flow: &Flow, run: &str, resume: ResumeOptions, options: &Options) -> Done {
+    let resume = ResumeOptions { signals: true, attended: options.attended(), ..resume };
     let lines = options.events.as_deref().map(Lines::open).transpose()?;
     let earlier = flow.summary(run)?.events;
-    let resumed = flow.resume_watched(
-        run,
-        ResumeOptions { signals: true, attended: options.attended(), script: script.cloned(), args },
-    )?;
+    let resumed = flow.resume_told(run, resume, |takeup| {
+        if !options.quiet {
+            out::tell(&view::takeup(takeup, out::messages_look()));
+        }
+    })?;
     if resumed.0.script_has_changed() && !options.quiet {
-        out::tell("the script has changed since this run began; the run goes on with the script of then\n");
+        out::tell(&format!(
+            "the script has changed since this run began; the run goes on with the script of then \
+             (`flow resume {} --with FILE` takes the new one)\n",
+            resumed.0.id()
+        ));
     }
     to_its_end(flow, resumed, earlier, lines, options)
 }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::options::look;
 use super::{Done, End, out};
 use crate::event::{Event, Record};
+use crate::flow::log_stem;
 use crate::plan::StepId;
 use crate::state::RunState;
 use crate::view::is_secret;
@@ -60,7 +61,7 @@ impl Args {
         }
         reader.select(&state, only);
         let several = reader.steps() > 1 || (self.follow && only.is_none_or(|id| state.plan.step(id).task.is_group()));
-        let again = reader.attempts.iter().any(|(_, attempt)| *attempt > 1);
+        let again = reader.attempts.iter().any(|begun| begun.attempt > 1);
         let mut logs = Logs::new(out::results(), out::results_look(), several, again);
         loop {
             // Asked before reading: whatever is written before the end is read then.
@@ -68,7 +69,7 @@ impl Args {
             let new = flow.records(&run, state.events)?;
             reader.attempts_of(&mut state, &new);
             reader.select(&state, only);
-            reader.print(&state, &mut logs, !over)?;
+            reader.print(&mut logs, !over)?;
             if over {
                 break;
             }
@@ -84,8 +85,21 @@ struct Reader<'a> {
     /// How much of a file has been read.
     read: HashMap<PathBuf, u64>,
     /// In the order in which they began.
-    attempts: Vec<(StepId, u32)>,
+    attempts: Vec<Begun>,
     args: &'a Args,
+}
+
+/// An attempt.
+struct Begun {
+    /// The step, in the plan of now. Nothing: an edited script has it no more.
+    step: Option<StepId>,
+    /// Its path then.
+    path: String,
+    attempt: u32,
+    /// What the names of its files begin with.
+    stem: String,
+    /// Not to be shown.
+    hidden: bool,
 }
 
 impl Reader<'_> {
@@ -93,13 +107,27 @@ impl Reader<'_> {
     fn attempts_of(&mut self, state: &mut RunState, records: &[Record]) {
         for record in records {
             state.apply(record.at, &record.event);
-            if let Event::Started { step, attempt } = &*record.event {
-                self.attempts.push((*step, *attempt));
+            match &*record.event {
+                // Groups write nothing.
+                Event::Started { step, attempt } if !state.plan.step(*step).task.is_group() => {
+                    let path = state.plan.path(*step);
+                    let stem = log_stem(*step, &path, *attempt);
+                    let hidden = is_secret(&state.plan, *step);
+                    self.attempts.push(Begun { step: Some(*step), path, attempt: *attempt, stem, hidden });
+                }
+                Event::Replanned(new) => {
+                    let now: HashMap<StepId, StepId> =
+                        new.kept.iter().chain(&new.again).map(|(now, then)| (*then, *now)).collect();
+                    for begun in &mut self.attempts {
+                        begun.step = begun.step.and_then(|then| now.get(&then).copied());
+                    }
+                }
+                _ => {}
             }
         }
     }
 
-    /// Leaves out what is not asked for: other steps, groups (they write nothing), and secrets.
+    /// Leaves out what is not asked for: other steps, and secrets.
     fn select(&mut self, state: &RunState, only: Option<StepId>) {
         let within = |mut id: StepId, group: StepId| loop {
             match state.plan.step(id).parent {
@@ -108,51 +136,39 @@ impl Reader<'_> {
                 None => return false,
             }
         };
-        self.attempts
-            .retain(|(id, _)| !state.plan.step(*id).task.is_group() && only.is_none_or(|group| within(*id, group)));
-        self.attempts.retain(|(id, _)| !is_secret(&state.plan, *id));
+        let wanted = |begun: &Begun| match (only, begun.step) {
+            (None, _) => true,
+            (Some(group), Some(step)) => within(step, group),
+            (Some(_), None) => false,
+        };
+        let hidden = |begun: &Begun| begun.hidden || begun.step.is_some_and(|step| is_secret(&state.plan, step));
+        self.attempts.retain(|begun| wanted(begun) && !hidden(begun));
     }
 
     fn steps(&self) -> usize {
-        let mut steps: Vec<_> = self.attempts.iter().map(|(id, _)| *id).collect();
+        let mut steps: Vec<_> = self.attempts.iter().map(|begun| &begun.path).collect();
         steps.sort_unstable();
         steps.dedup();
         steps.len()
     }
 
     /// Prints what is new in the files; `open`: the run goes on.
-    fn print(&mut self, state: &RunState, logs: &mut Logs<impl Write>, open: bool) -> Result<(), End> {
-        let files = files(&self.folder);
-        for (id, attempt) in &self.attempts {
+    fn print(&mut self, logs: &mut Logs<impl Write>, open: bool) -> Result<(), End> {
+        for begun in &self.attempts {
             for (stderr, wanted) in [(false, !self.args.stderr), (true, !self.args.stdout)] {
-                let Some(path) = files.get(&(*id, *attempt, stderr)).filter(|_| wanted) else { continue };
-                let read = self.read.entry(path.clone()).or_default();
-                // A file that is gone by now has nothing more to say.
-                let Ok(mut file) = File::open(path) else { continue };
+                if !wanted {
+                    continue;
+                }
+                let path = self.folder.join(format!("{}.{}", begun.stem, if stderr { "err" } else { "out" }));
+                // A file that is not there has nothing to say.
+                let Ok(mut file) = File::open(&path) else { continue };
+                let read = self.read.entry(path).or_default();
                 file.seek(SeekFrom::Start(*read))?;
-                let piece = Piece { path: state.plan.path(*id), attempt: *attempt, stderr };
+                let piece = Piece { path: begun.path.clone(), attempt: begun.attempt, stderr };
                 *read += logs.write(&piece, BufReader::new(file), open)?;
             }
         }
         logs.flush()?;
         Ok(())
     }
-}
-
-/// The log files of a run: `<id>-<path>.<attempt>.out` or `.err`.
-fn files(folder: &Path) -> HashMap<(StepId, u32, bool), PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let parsed = entries.filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        let (stem, ending) = name.rsplit_once('.')?;
-        let stderr = match ending {
-            "out" => false,
-            "err" => true,
-            _ => return None,
-        };
-        let (stem, attempt) = stem.rsplit_once('.')?;
-        let id = stem.split_once('-').map_or(stem, |(id, _)| id);
-        Some(((StepId(id.parse().ok()?), attempt.parse().ok()?, stderr), entry.path()))
-    });
-    parsed.collect()
 }

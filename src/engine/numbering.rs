@@ -23,12 +23,28 @@ impl Numbering {
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut numbering = Numbering::default();
         for event in events {
-            if let Event::Planned { of: None, growth } = event {
-                numbering.add(growth.base, growth.steps.len() as u32);
-                numbering.recorded += 1;
+            match event {
+                Event::Planned { of: None, growth } => numbering.know(growth.base, growth.steps.len() as u32),
+                // Another script: what the one before gave is of no interest any more.
+                Event::Replanned(new) => {
+                    numbering = Numbering::default();
+                    new.pieces.iter().for_each(|(base, steps)| numbering.know(*base, *steps));
+                }
+                _ => {}
             }
         }
         numbering
+    }
+
+    /// The pieces so far: where each begins in the plan, and how many steps it has.
+    pub fn pieces(&self) -> Vec<(u32, u32)> {
+        let ends = self.pieces.iter().skip(1).map(|(script, _)| *script).chain([self.steps]);
+        self.pieces.iter().zip(ends).map(|((script, plan), end)| (*plan, end - script)).collect()
+    }
+
+    fn know(&mut self, base: u32, steps: u32) {
+        self.add(base, steps);
+        self.recorded += 1;
     }
 
     /// The piece as the plan of so many steps takes it; nothing if the plan has it already.
@@ -85,6 +101,18 @@ mod tests {
         assert_eq!(second.base, 5);
         assert_eq!(second.steps[1].input, [StepId(0), StepId(6)]);
         assert_eq!((numbering.step(StepId(1)), numbering.step(StepId(3))), (StepId(1), StepId(6)));
+        assert_eq!(numbering.pieces(), [(0, 2), (5, 2)]);
+    }
+
+    #[test]
+    fn another_script_begins_anew() {
+        let planned = Event::Planned { of: None, growth: Box::new(piece(0, 4)) };
+        let new = crate::event::Replanned { pieces: vec![(0, 1), (3, 2)], ..Default::default() };
+        let mut numbering = Numbering::of([&planned, &Event::Replanned(Box::new(new))]);
+        assert_eq!(numbering.step(StepId(2)), StepId(4));
+        assert_eq!(numbering.take(piece(0, 1), 9), None);
+        assert_eq!(numbering.take(piece(1, 2), 9), None);
+        assert_eq!(numbering.take(piece(3, 1), 9).map(|growth| growth.base), Some(9));
     }
 
     #[test]

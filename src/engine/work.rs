@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::machine::{Asked, asked};
 use crate::event::Outcome;
-use crate::exec::{Job, Question, Site, Work};
+use crate::exec::{Job, Question, Site, Work, has_cache};
 use crate::plan::{StepId, Task, Value};
 use crate::state::{Files, Inputs, RunState, Status, StepResult};
 
@@ -27,10 +27,11 @@ impl Gatherer {
         self.site = site;
     }
 
-    /// An attempt of a task.
+    /// An attempt of a task; where it may be found in the cache, the look at that.
     pub fn attempt(&mut self, state: &RunState, step: StepId, attempt: u32) -> Work {
         let plan = state.plan.step(step);
-        let leaves = plan.task.leaves_process();
+        let cached = has_cache(&plan.task, plan.policy.as_deref());
+        let leaves = plan.task.leaves_process() || cached;
         let mut needed = plan.input.clone();
         let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
         plan.task.each_value(&mut need);
@@ -41,7 +42,7 @@ impl Gatherer {
                 policy.each_value(&mut need);
             }
         }
-        Work::Attempt(Job {
+        let job = Job {
             step,
             attempt,
             path: if leaves { state.plan.path(step) } else { String::new() },
@@ -50,7 +51,9 @@ impl Gatherer {
             input: plan.input.clone(),
             inputs: self.inputs(state, needed),
             site: self.site.clone(),
-        })
+            missed: None,
+        };
+        if cached { Work::Lookup(job) } else { Work::Attempt(job) }
     }
 
     /// A condition.

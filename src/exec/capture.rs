@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::event::{Failure, FailureKind, INLINE_LIMIT, Log, Output};
-use crate::plan::Json;
+use crate::plan::{Json, StepId};
 
 use super::Job;
 
@@ -27,7 +27,8 @@ impl Logs {
     pub fn of(job: &Job) -> Result<Self, Failure> {
         job.site.prepare()?;
         let quiet = job.policy.as_ref().is_some_and(|policy| policy.secret);
-        Ok(Logs { folder: job.site.folder.clone(), stem: stem(job), quiet })
+        let stem = format!("logs/{}", log_stem(job.step, &job.path, job.attempt));
+        Ok(Logs { folder: job.site.folder.clone(), stem, quiet })
     }
 
     /// What a message may quote of them.
@@ -153,14 +154,14 @@ pub(super) fn store_failure(what: &str, path: &Path, error: &io::Error) -> Failu
         .help("the run's folder must exist and be writable, with space left on its disk")
 }
 
-/// `logs/<id>-<path>.<attempt>`, with everything in the path that is not at home in a file name replaced.
-fn stem(job: &Job) -> String {
-    let path: String = job
-        .path
+/// The beginning of the names of an attempt's files below `logs`: `<id>-<path>.<attempt>`, with everything in the path
+/// that is not at home in a file name replaced. After it comes `.out` or `.err`.
+pub fn log_stem(step: StepId, path: &str, attempt: u32) -> String {
+    let path: String = path
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
         .take(80)
         .collect();
     let dash = if path.is_empty() { "" } else { "-" };
-    format!("logs/{}{dash}{path}.{}", job.step.0, job.attempt)
+    format!("{}{dash}{path}.{attempt}", step.0)
 }

@@ -92,6 +92,8 @@ impl Executor for Fake {
                     let outcome = Arc::new(self.outcome(&job.path, job.attempt));
                     Done::Finished { step: job.step, attempt: job.attempt, outcome }
                 }
+                // Nothing is kept where nothing is done.
+                Work::Lookup(job) => Done::Missed(Box::new(job)),
                 work => inside(&*self.closures, &self.running, &Keep::default(), work),
             };
             (self.report)(done);

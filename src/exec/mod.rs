@@ -3,15 +3,19 @@
 //! The driver hands over [`Work`] and gets [`Done`] back through the function given at construction, from any thread.
 //! Nothing here knows the graph, the log or when something should run.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::event::{Again, Decision, Failure, FailureKind, Outcome, Saw, WaitFor};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Task};
-use crate::state::Inputs;
+use crate::state::result::plain_text;
+use crate::state::{Inputs, resolve};
 
+mod birth;
 mod blank;
+mod cache;
 mod capture;
 mod children;
 mod command;
@@ -21,6 +25,7 @@ mod exit;
 mod fake;
 mod fields;
 mod gate;
+mod http;
 mod judge;
 mod mask;
 mod memory;
@@ -37,6 +42,8 @@ mod wait;
 mod watchdog;
 mod workers;
 
+pub use cache::{Miss, Results};
+pub use capture::log_stem;
 pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
@@ -62,9 +69,30 @@ pub struct Job {
     pub inputs: Inputs,
     /// Where the run takes place.
     pub site: Arc<Site>,
+    /// Its result was looked for in the cache, and not found.
+    pub missed: Option<Box<Miss>>,
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt {} of step {} `{}`", self.attempt, self.step.0, self.path)
+    }
 }
 
 impl Job {
+    /// The step's working directory.
+    fn cwd(&self) -> Result<PathBuf, Failure> {
+        match self.policy.as_ref().and_then(|policy| policy.cwd.as_ref()) {
+            Some(cwd) => Ok(self.site.cwd.join(plain_text(&resolve(cwd, &self.inputs)?))),
+            None => Ok(self.site.cwd.clone()),
+        }
+    }
+
+    /// What is the same in all attempts of the step, and belongs to no other: `FLOW_STEP_KEY`.
+    fn key(&self) -> String {
+        format!("{}/{}", self.site.run, self.path)
+    }
+
     /// The chain's input: nothing without predecessors in the chain, one output, or an array of several.
     fn input(&self) -> Result<Option<Json>, Failure> {
         let results = &self.inputs.results;
@@ -84,6 +112,8 @@ impl Job {
 pub enum Work {
     /// Make an attempt of a task.
     Attempt(Job),
+    /// Look for the result of an attempt in the cache: then it has ended, or is still to be made.
+    Lookup(Job),
     /// Evaluate a condition.
     Decide {
         /// Whose condition.
@@ -141,6 +171,11 @@ pub fn waits_for_commit(task: &Task, policy: Option<&Policy>) -> bool {
     task.leaves_process() || gate::breaker(task, policy).is_some()
 }
 
+/// May the result of an attempt be found in the cache?
+pub fn has_cache(task: &Task, policy: Option<&Policy>) -> bool {
+    cache::cache_of(task, policy).is_some()
+}
+
 /// What is to be decided.
 pub enum Question {
     /// A condition.
@@ -161,6 +196,8 @@ pub enum Done {
         /// How.
         outcome: Arc<Outcome>,
     },
+    /// The result of an attempt is not in the cache: it is to be made.
+    Missed(Box<Job>),
     /// A condition was evaluated.
     Decided {
         /// Whose.

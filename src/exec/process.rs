@@ -11,17 +11,18 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use crate::event::{Failure, FailureKind, Outcome, Output};
 use crate::plan::{Parse, unit};
 
+use super::birth::ticks;
 use super::blank::Blanks;
 use super::capture::{Captured, Logs};
 use super::children::{self, Adoption, pid_of};
 use super::command::Program;
 use super::fields::Place;
-use super::running::{Running, ticks};
+use super::running::Running;
 use super::secrets::Secrets;
 use super::streams::Streams;
 use super::tree::Mark;
 use super::watchdog::Watchdog;
-use super::{Job, exit, memory, stdin};
+use super::{Job, exit, memory, output, stdin};
 
 /// How much of standard error a message may quote, in bytes.
 const QUOTED: u64 = 2048;
@@ -218,8 +219,8 @@ impl Left<'_> {
         let stdout = self.kept(stdout).flatten();
         let logs = self.logs;
         self.outcome.output = match &stdout {
-            Some(stdout) => output(stdout, parse, logs, &mut |failure| self.keep(failure)),
-            None => empty(parse, &mut |failure| self.keep(failure)),
+            Some(stdout) => output_of(stdout, parse, logs, &mut |failure| self.keep(failure)),
+            None => output::empty(parse, &mut |failure| self.keep(failure)),
         };
         self.outcome.stdout = stdout.map(|stdout| stdout.log);
         self.outcome.stderr = stderr.map(|stderr| stderr.log);
@@ -232,24 +233,10 @@ impl Left<'_> {
     }
 }
 
-fn output(stdout: &Captured, parse: Parse, logs: &Logs, keep: &mut impl FnMut(Failure)) -> Output {
+fn output_of(stdout: &Captured, parse: Parse, logs: &Logs, keep: &mut impl FnMut(Failure)) -> Output {
     stdout.output(parse, logs).unwrap_or_else(|failure| {
         keep(failure);
         // What cannot be read as asked can still be looked at.
         stdout.output(Parse::Text, logs).unwrap_or_default()
     })
-}
-
-/// The output of a process that printed nothing.
-fn empty(parse: Parse, keep: &mut impl FnMut(Failure)) -> Output {
-    match parse {
-        Parse::Auto | Parse::Text => Output::Value("".into()),
-        Parse::Lines | Parse::Ndjson => Output::Value(serde_json::json!([])),
-        Parse::Json => {
-            keep(Failure::new(FailureKind::Output, "the output is not JSON: it is empty").help(
-                "`parse(\"json\")` needs one JSON value on standard output; leave `parse` out if there may be none",
-            ));
-            Output::None
-        }
-    }
 }

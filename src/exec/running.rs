@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal};
-use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::oneshot;
 
+use super::birth::{Began, Spans, ticks};
 use super::children;
 use super::tree::{Kin, Mark, Process};
 use crate::plan::StepId;
@@ -36,13 +36,15 @@ struct Table {
     calls: HashMap<Key, Arc<AtomicBool>>,
     /// Attempts whose first process has ended and whose others are being ended, with what makes that quick.
     finishing: HashMap<Key, Arc<AtomicBool>>,
+    /// Requests that are being made, with what tells them to end, once.
+    requests: HashMap<Key, Option<oneshot::Sender<()>>>,
     /// To be ended before they have begun.
     doomed: HashSet<Key>,
     /// The way to the thread that ends processes. It begins with the first kill.
     end: Option<Sender<(Key, bool)>>,
     /// When attempts ran that ended by themselves, in clock ticks, while others go on: what has come into being then
     /// may have been left behind on purpose. In order, without overlaps.
-    by_themselves: Vec<(u64, u64)>,
+    by_themselves: Spans,
 }
 
 struct Entry {
@@ -50,35 +52,6 @@ struct Entry {
     mark: Mark,
     began: Began,
     killed: Option<Killed>,
-}
-
-/// When an attempt began: a moment in clock ticks, and within it the number of its first process, since numbers are
-/// given in order.
-#[derive(Clone, Copy)]
-struct Began {
-    tick: u64,
-    leader: Pid,
-}
-
-impl Began {
-    /// May it have started this process?
-    fn may_have(self, process: Process) -> bool {
-        process.began > self.tick || process.began == self.tick && follows(process.pid, self.leader)
-    }
-}
-
-/// Was this number given after the other, in the same moment? They begin again at the end of their range.
-fn follows(pid: Pid, other: Pid) -> bool {
-    const FAR: i32 = 1 << 14;
-    let distance = pid.as_raw_nonzero().get() - other.as_raw_nonzero().get();
-    (1..FAR).contains(&distance) || distance < -FAR
-}
-
-/// Clock ticks since the system began, as in `/proc/PID/stat`.
-pub(super) fn ticks() -> u64 {
-    let now = clock_gettime(ClockId::Boottime);
-    let per_second = clock_ticks_per_second();
-    now.tv_sec as u64 * per_second + now.tv_nsec as u64 * per_second / 1_000_000_000
 }
 
 /// An attempt was ended by us.
@@ -130,7 +103,7 @@ impl Running {
         if table.entries.is_empty() {
             table.by_themselves.clear();
         } else if entry.killed.is_none() {
-            add_span(&mut table.by_themselves, (entry.began.tick, ticks()));
+            table.by_themselves.add(entry.began.tick, ticks());
         }
         entry.killed
     }
@@ -142,9 +115,10 @@ impl Running {
             return Vec::new();
         }
         let belongs = |process: &Process| {
-            let by_itself = |(from, to): &(u64, u64)| (*from..=*to).contains(&process.began);
             let other = |entry: &Entry| entry.killed.is_none() && entry.began.may_have(*process);
-            began.may_have(*process) && !table.by_themselves.iter().any(by_itself) && !table.entries.values().any(other)
+            began.may_have(*process)
+                && !table.by_themselves.contain(process.began)
+                && !table.entries.values().any(other)
         };
         children::adopted().into_iter().filter(belongs).collect()
     }
@@ -162,11 +136,30 @@ impl Running {
         self.table().calls.remove(&key);
     }
 
+    /// A request is to be made. What is given tells when it should end.
+    pub fn request_begun(&self, key: Key) -> oneshot::Receiver<()> {
+        let (end, ended) = oneshot::channel();
+        let mut table = self.table();
+        let mut request = Some(end);
+        if table.doomed.remove(&key) {
+            end_request(&mut request);
+        }
+        table.requests.insert(key, request);
+        ended
+    }
+
+    /// It has its end.
+    pub fn request_ended(&self, key: Key) {
+        self.table().requests.remove(&key);
+    }
+
     /// Ends an attempt; one that has not begun will not.
     pub fn kill(self: &Arc<Self>, key: Key, hard: bool) {
         let mut table = self.table();
         if let Some(stop) = table.calls.get(&key) {
             stop.store(true, Ordering::Relaxed);
+        } else if let Some(request) = table.requests.get_mut(&key) {
+            end_request(request);
         } else if table.entries.contains_key(&key) {
             self.order(&mut table, key, hard);
         } else if let Some(hurry) = table.finishing.get(&key) {
@@ -272,32 +265,9 @@ impl Running {
     }
 }
 
-/// Adds a span to others, and makes one of those that overlap.
-fn add_span(spans: &mut Vec<(u64, u64)>, (mut from, to): (u64, u64)) {
-    // It ends now, after all the others.
-    while let Some((first, _)) = spans.pop_if(|(_, last)| *last >= from) {
-        from = from.min(first);
-    }
-    spans.push((from, to));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_that_overlap_become_one() {
-        let mut spans = Vec::new();
-        for span in [(10, 20), (30, 40), (45, 50), (35, 60), (70, 80)] {
-            add_span(&mut spans, span);
-        }
-        assert_eq!(spans, [(10, 20), (30, 60), (70, 80)]);
-    }
-
-    #[test]
-    fn numbers_are_given_in_order_and_begin_again() {
-        let pid = |number| Pid::from_raw(number).expect("a number");
-        assert!(follows(pid(101), pid(100)) && !follows(pid(100), pid(101)) && !follows(pid(100), pid(100)));
-        assert!(follows(pid(5), pid(32_760)) && !follows(pid(32_760), pid(5)));
+fn end_request(request: &mut Option<oneshot::Sender<()>>) {
+    if let Some(end) = request.take() {
+        // Nobody listens any more if it is over.
+        let _ = end.send(());
     }
 }

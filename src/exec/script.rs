@@ -28,6 +28,11 @@ pub trait Closures: Send + Sync {
         stop: &Arc<AtomicBool>,
     ) -> Result<Json, Failure>;
 
+    /// The source of a closure, with whatever else of the script it uses: another one may give another result.
+    fn source(&self, closure: &Closure) -> String {
+        closure.function.to_string()
+    }
+
     /// Asks the closure of a `validate`, which gets the step itself; its result is among the inputs.
     fn validate(&self, closure: &Closure, step: StepId, inputs: &Inputs) -> Result<Json, Failure>;
 

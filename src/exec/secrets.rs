@@ -71,6 +71,11 @@ impl Hidden {
         Hidden { names: names.to_vec(), used, fetched: OnceLock::new() }
     }
 
+    /// All that the workflow names.
+    pub(super) fn names(&self) -> &[SmolStr] {
+        &self.names
+    }
+
     /// Are there none?
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

@@ -49,7 +49,7 @@ pub(super) fn open(job: &Job, logs: &Logs, secrets: &Secrets) -> Result<Stdio, F
 }
 
 /// The step whose whole output a value is.
-fn whole_output(value: &Value) -> Option<StepId> {
+pub(super) fn whole_output(value: &Value) -> Option<StepId> {
     match value {
         Value::Step(step) => Some(*step),
         Value::Ref(reference) if reference.path.is_empty() && matches!(&*reference.property, "output" | "text") => {
@@ -60,7 +60,7 @@ fn whole_output(value: &Value) -> Option<StepId> {
 }
 
 /// The file in which a process, or the last one of a group, wrote its output.
-fn written(result: &StepResult) -> Option<&Log> {
+pub(super) fn written(result: &StepResult) -> Option<&Log> {
     match &result.body {
         Body::Task => {
             let outcome = result.outcome.as_ref()?;

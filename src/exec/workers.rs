@@ -1,4 +1,4 @@
-//! The executors of a run: threads for processes, threads for closures, and who does what.
+//! The executors of a run: threads for processes and requests, threads for closures, and who does what.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use crate::event::{Decision, Failure, FailureKind, Outcome};
 use crate::plan::{StepId, Task};
 
 use super::gate::{Breakers, passed};
+use super::http::Requests;
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
 use super::secrets::Secrets;
-use super::{Closures, Done, Executor, Job, Report, Work, judge, process, script, wait};
+use super::{Closures, Done, Executor, Job, Report, Results, Work, cache, judge, process, script, wait};
 
-/// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
+/// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
 /// `max_parallel`; this only bounds a mistake.
-const MOST_PROCESSES: usize = 4096;
+const MOST_OUTSIDE: usize = 4096;
 
 /// Stack of a thread that calls closures, in bytes: they may recurse deeply. Only what is used takes memory.
 const SCRIPT_STACK: usize = 64 << 20;
@@ -31,6 +32,8 @@ const LOOK: Duration = Duration::from_micros(20);
 pub struct Keep {
     /// Breakers.
     pub breakers: Option<Arc<dyn Breakers>>,
+    /// Results.
+    pub results: Option<Arc<dyn Results>>,
     /// Secrets, and where they come from.
     pub secrets: Arc<Secrets>,
     /// Adopt processes whose parents have ended. This concerns the whole process.
@@ -39,12 +42,15 @@ pub struct Keep {
 
 /// The real executors.
 pub struct Executors {
-    processes: Pool<Job>,
+    /// Attempts that leave the process.
+    outside: Pool<Job>,
     scripts: Pool<Work>,
+    lookups: Pool<Job>,
     running: Arc<Running>,
     room: Arc<Room>,
     /// Somebody did not want to wait.
     hurry: AtomicBool,
+    requests: Arc<Requests>,
 }
 
 impl Executors {
@@ -58,30 +64,43 @@ impl Executors {
         let running = Running::new(grace, keep.adopts);
         let room = Arc::new(Room::with(keep.secrets.clone(), keep.adopts));
         let (table, tell, shared, kept) = (running.clone(), report.clone(), room.clone(), keep.clone());
-        let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, Duration::ZERO, move |job: Job| {
-            tell(finished(&kept, &job, |job| process::run(job, &table, &shared)));
+        let requests = Arc::new(Requests::with(keep.secrets.clone()));
+        let asks = requests.clone();
+        let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |job: Job| {
+            tell(finished(&kept, &job, |job| match &*job.task {
+                Task::Http(http) => asks.make(http, job, &table),
+                _ => process::run(job, &table, &shared),
+            }));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
+        let (table, tell, kept, script) = (running.clone(), report.clone(), keep.clone(), closures.clone());
+        let lookups = Pool::new("flow-cache", 2 << 20, cores, LOOK, move |job| {
+            tell(looked(&*script, &table, &kept, job));
+        });
         let table = running.clone();
         let scripts = Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| {
             report(inside(&*closures, &table, &keep, work));
         });
-        Executors { processes, scripts, running, room, hurry: AtomicBool::new(false) }
+        Executors { outside, scripts, lookups, running, room, requests, hurry: AtomicBool::new(false) }
     }
 }
 
 impl Executor for Executors {
     fn start(&self, work: Vec<Work>) {
-        if work.iter().any(Work::leaves_process) {
-            let (outside, within): (Vec<_>, Vec<_>) = work.into_iter().partition(Work::leaves_process);
-            self.processes.start(outside.into_iter().filter_map(|work| match work {
-                Work::Attempt(job) => Some(job),
-                Work::Decide { .. } | Work::Judge { .. } | Work::Expand { .. } => None,
-            }));
-            self.scripts.start(within);
-        } else {
-            self.scripts.start(work);
+        if !work.iter().any(|work| work.leaves_process() || matches!(work, Work::Lookup(_))) {
+            return self.scripts.start(work);
         }
+        let (mut outside, mut lookups, mut within) = (Vec::new(), Vec::new(), Vec::new());
+        for work in work {
+            match work {
+                Work::Attempt(job) if job.task.leaves_process() => outside.push(job),
+                Work::Lookup(job) => lookups.push(job),
+                work => within.push(work),
+            }
+        }
+        self.outside.start(outside);
+        self.lookups.start(lookups);
+        self.scripts.start(within);
     }
 
     fn kill(&self, step: StepId, attempt: u32, hard: bool) {
@@ -101,12 +120,14 @@ impl Drop for Executors {
     fn drop(&mut self) {
         self.running.close();
         self.room.close();
+        self.requests.close();
     }
 }
 
 /// Does work that stays inside the process.
 pub(super) fn inside(closures: &dyn Closures, running: &Running, keep: &Keep, work: Work) -> Done {
     match work {
+        Work::Lookup(job) => looked(closures, running, keep, job),
         Work::Attempt(job) if matches!(*job.task, Task::Call(_)) => {
             let key = (job.step, job.attempt);
             let stop = running.call_begun(key);
@@ -141,6 +162,23 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, keep: &Keep, wo
     }
 }
 
+/// Looks for the result of an attempt in the cache.
+fn looked(closures: &dyn Closures, running: &Running, keep: &Keep, mut job: Job) -> Done {
+    let key = (job.step, job.attempt);
+    let stop = running.call_begun(key);
+    let found = caught(|| Ok(cache::look(keep.results.as_deref(), closures, &job, &stop)));
+    running.call_ended(key);
+    match found {
+        Ok(Ok(outcome)) => Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) },
+        Ok(Err(miss)) => {
+            job.missed = Some(Box::new(miss));
+            Done::Missed(Box::new(job))
+        }
+        // Whatever went wrong: without the cache the step runs.
+        Err(_) => Done::Missed(Box::new(job)),
+    }
+}
+
 fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
     let begun = Instant::now();
     let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
@@ -150,6 +188,7 @@ fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome
     if job.site.hides() {
         keep.secrets.mask().outcome(&mut outcome);
     }
+    cache::settle(keep.results.as_deref(), job, &mut outcome);
     Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) }
 }
 

@@ -27,7 +27,7 @@ impl Flow {
         let (log, records) = store.reopen(&run)?;
         let mut state = RunState::of(&records);
         if state.status.is_final() {
-            return Err(resume::over(&run, state.status));
+            return Err(resume::over(&run, state.status).help("`flow show` shows what it did"));
         }
         end_run(&run);
         // What undoes a step is not part of the run until it is asked for.

@@ -1,15 +1,55 @@
 //! What is kept from run to run, as the executors of a run ask for it.
 
-use crate::exec::Breakers;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::drive::{Committed, Journal};
+use crate::event::{Event, Record};
+use crate::exec::{Breakers, Results};
 use crate::plan::StepId;
 use crate::state::breaker::{Admission, Passer};
-use crate::store::Store;
+use crate::state::cached::{Entry, Stamp};
+use crate::store::{RunLog, Store};
 
 /// The store, as one run sees it.
 pub(super) struct Shared {
-    pub store: Store,
+    store: Store,
     /// The run's id.
-    pub run: String,
+    run: String,
+    /// The name of its workflow.
+    workflow: String,
+    /// Results that are to be kept when it is committed that their steps ended well.
+    offered: Mutex<HashMap<(StepId, u32), Entry>>,
+}
+
+impl Shared {
+    pub fn new(store: Store, run: &str, workflow: &str) -> Self {
+        Shared { store, run: run.to_owned(), workflow: workflow.to_owned(), offered: Mutex::default() }
+    }
+
+    fn offered(&self) -> MutexGuard<'_, HashMap<(StepId, u32), Entry>> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The results of those attempts that end well with these records.
+    fn made(&self, records: &[Record]) -> Vec<Entry> {
+        let mut made = Vec::new();
+        for record in records {
+            let (Event::Finished { step, attempt, outcome } | Event::Retrying { step, attempt, outcome, .. }) =
+                &*record.event
+            else {
+                continue;
+            };
+            if outcome.cache.as_ref().is_some_and(|cache| !cache.hit)
+                && let Some(entry) = self.offered().remove(&(*step, *attempt))
+                && outcome.error.is_none()
+            {
+                made.push(Entry { at: record.at, used_at: record.at, ..entry });
+            }
+        }
+        made
+    }
 }
 
 impl Breakers for Shared {
@@ -20,5 +60,57 @@ impl Breakers for Shared {
             tracing::warn!(breaker, %problem, "what is known of the breaker cannot be read");
             Admission::Go
         })
+    }
+}
+
+impl Results for Shared {
+    fn find(&self, key: &str) -> Option<Entry> {
+        self.store.cached(key).ok().flatten()
+    }
+
+    fn latest(&self, step: &str) -> Option<Vec<(String, String)>> {
+        self.store.latest_cached(&self.workflow, step).ok().flatten()
+    }
+
+    fn hashes(&self, files: &[&Stamp]) -> Vec<Option<String>> {
+        self.store.file_hashes(files).unwrap_or_else(|_| vec![None; files.len()])
+    }
+
+    fn hashed(&self, files: Vec<(Stamp, String)>) {
+        self.store.keep_hashes(files);
+    }
+
+    fn used(&self, entry: &Entry) {
+        self.store.used_result(entry);
+    }
+
+    fn offer(&self, step: StepId, attempt: u32, entry: Entry) {
+        self.offered().insert((step, attempt), entry);
+    }
+
+    fn folder(&self, key: &str) -> PathBuf {
+        self.store.result_folder(key)
+    }
+}
+
+/// The log of a run: results are kept once the events are committed that say how their steps ended.
+pub(super) struct Keeping {
+    pub log: RunLog,
+    pub shared: Arc<Shared>,
+}
+
+impl Journal for Keeping {
+    fn append(&self, records: Vec<Record>, committed: Committed) {
+        let made = self.shared.made(&records);
+        if made.is_empty() {
+            return self.log.append(records, committed);
+        }
+        let shared = self.shared.clone();
+        self.log.append(records, move |result| {
+            if result.is_ok() {
+                shared.store.keep_results(&shared.workflow, made);
+            }
+            committed(result);
+        });
     }
 }

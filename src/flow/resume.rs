@@ -11,11 +11,12 @@ use super::{Flow, Script, script};
 use crate::diag::{Diagnostic, Result};
 use crate::engine::drive::Attended;
 use crate::engine::numbering::Numbering;
-use crate::event::RunStatus;
+use crate::event::{Event, RunStatus};
 use crate::exec::end_marked;
 use crate::lang::Program;
 use crate::plan::Task;
 use crate::state::result::plain_text;
+use crate::state::takeup::Takeup;
 use crate::state::{RunState, Status};
 use crate::store::Store;
 
@@ -31,14 +32,22 @@ pub struct ResumeOptions {
     pub script: Option<Script>,
     /// Parameters that the run is thought to have; one with others is refused.
     pub args: Vec<(String, String)>,
+    /// Go on with this script instead of the one that the run began with. Steps that are the same in it keep their results.
+    pub with: Option<Script>,
+    /// Steps that are to run again, with all that depends on them: their paths, or unique ends of them.
+    pub from: Vec<String>,
+    /// What failed, was cancelled, or was skipped because of a failure is to run again.
+    pub failed: bool,
 }
 
 impl Flow {
-    /// Goes on with a run: what is finished stays so, with the script, modules and parameters of then.
+    /// Goes on with a run: what is finished stays so, with the script, modules and parameters of then; or as far as it is
+    /// still valid, if the options say where the run is to be taken up, or with which script.
     ///
     /// # Errors
-    /// `flow::run::unknown`, `flow::run::busy` if a process works on it, `flow::run::over` if it is at its end,
-    /// `flow::run::other` if it is not what the options say; or that its log is damaged.
+    /// `flow::run::unknown`, `flow::run::busy` if a process works on it, `flow::run::over` if it is at its end and
+    /// nothing is to run again, `flow::run::other` if it is not what the options say; what is wrong with the other
+    /// script; or that its log is damaged.
     pub fn resume(&self, run: &str, options: ResumeOptions) -> Result<Running> {
         self.resume_watched(run, options).map(|(running, _)| running)
     }
@@ -48,23 +57,55 @@ impl Flow {
     /// # Errors
     /// As [`Flow::resume`].
     pub fn resume_watched(&self, run: &str, options: ResumeOptions) -> Result<(Running, Events)> {
+        self.resume_told(run, options, |_| {})
+    }
+
+    /// As [`Flow::resume_watched`], and tells before anything is done what becomes of the run's steps, if it is taken up
+    /// otherwise than where it stands (see [`Flow::resume_plan`]).
+    ///
+    /// # Errors
+    /// As [`Flow::resume`].
+    pub fn resume_told(
+        &self,
+        run: &str,
+        options: ResumeOptions,
+        tell: impl FnOnce(&Takeup),
+    ) -> Result<(Running, Events)> {
         let run = self.find(run)?;
-        self.config()?;
         let store = self.store()?.clone();
         let (log, past) = store.reopen(&run)?;
         let state = RunState::of(&past);
         is_meant(&state, &options)?;
-        if state.status.is_final() {
-            return Err(over(&run, state.status));
+        if state.status.is_final() && !options.takes_up() {
+            return Err(over_and_not_taken_up(&run, state.status));
         }
-        let pinned = pinned(&state, &store)?;
-        let script_has_changed = options.script.as_ref().is_some_and(|script| script.text != pinned.text);
-        let program = pinned_program(self, &state, &store)?;
+        let mut opening = Vec::new();
+        let (mut script_has_changed, mut printed) = (false, state.printed.len());
+        let (program, closures) = if options.takes_up() {
+            let prepared = self.prepare(&store, &past, &state, &options)?;
+            tell(&prepared.takeup);
+            let closures = Kept::new(prepared.program.clone(), store);
+            opening = prepared.changes.events(&state, &closures)?;
+            opening.push(opened());
+            if let Some(text) = prepared.printed {
+                printed = text.len();
+                opening.extend((!text.is_empty()).then_some(Event::Printed { text }));
+            }
+            (prepared.program, closures)
+        } else {
+            let pinned = pinned(&state, &store)?;
+            script_has_changed = options.script.as_ref().is_some_and(|script| script.text != pinned.text);
+            let program = pinned_program(self, &state, &store)?;
+            opening.push(opened());
+            (program.clone(), Kept::new(program, store))
+        };
         end_leftovers(&state);
-        let (args, complete, printed) = (state.created.args.clone(), state.plan.complete, state.printed.len());
-        let numbering = Numbering::of(past.iter().map(|record| &*record.event));
-        let closures = Kept::new(program.clone(), store);
-        let opening = vec![opened()];
+        let numbering = Numbering::of(past.iter().map(|record| &*record.event).chain(&opening));
+        let complete = opening.iter().rev().find_map(|event| match event {
+            Event::Replanned(new) => Some(new.plan.complete),
+            _ => None,
+        });
+        let (args, complete) = (state.created.args.clone(), complete.unwrap_or(state.plan.complete));
         let begin = Beginning {
             log,
             past,
@@ -126,9 +167,17 @@ fn is_meant(state: &RunState, options: &ResumeOptions) -> Result<()> {
     Ok(())
 }
 
+/// The run is at its end. What can be done about it depends on what was wanted.
 pub(super) fn over(run: &str, status: RunStatus) -> Diagnostic {
     Diagnostic::new("flow::run::over", format!("run `{run}` is at its end: {}", status.name()))
-        .help("start a new one with `flow script FILE`; `flow show` shows what it did")
+}
+
+/// What can be done with a run that is at its end.
+pub(super) fn over_and_not_taken_up(run: &str, status: RunStatus) -> Diagnostic {
+    over(run, status).help(format!(
+        "`flow resume {run} --from STEP` runs a step again, with what depends on it; `--failed` what failed; \
+         `--with FILE` what an edited script changes; `flow script FILE` starts a new run"
+    ))
 }
 
 /// Name and hash of every text that a run was made from, by `Span::file`.
@@ -137,7 +186,7 @@ pub(super) fn pins(state: &RunState) -> Vec<(String, String)> {
 }
 
 /// The script of a run, as it was.
-fn pinned(state: &RunState, store: &Store) -> Result<Script> {
+pub(super) fn pinned(state: &RunState, store: &Store) -> Result<Script> {
     let pins = pins(state);
     let mut texts = HashMap::new();
     for (name, hash) in &pins {

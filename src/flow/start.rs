@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::closures::Kept;
-use super::keep::Shared;
+use super::keep::{Keeping, Shared};
 use super::running::{Events, Folder, Running};
 use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
 use crate::engine::drive::{Attended, Driving, Lookout, Outside, Setup};
 use crate::engine::numbering::Numbering;
 use crate::event::{Created, Event, Record, Stop};
-use crate::exec::{Executors, Keep};
+use crate::exec::{Executors, Keep, Results};
 use crate::lang::Program;
 use crate::plan::{Growth, Task};
 use crate::state::{RunState, Status};
@@ -116,15 +116,22 @@ impl Flow {
         let files = Arc::new(Folder(folder.clone()));
         let grace = self.inner.options.grace;
         cancel::forget(&folder);
-        let (asked, ends) = (folder.clone(), store.clone());
-        let shared = Arc::new(Shared { store: store.clone(), run: run.clone() });
-        let keep = Keep { breakers: Some(shared), secrets: self.secrets()?, adopts: self.inner.options.adopts };
+        let (asked, ends, known) = (folder.clone(), store.clone(), state.events);
+        let shared = Arc::new(Shared::new(store.clone(), &run, &state.created.workflow));
+        // What is kept in memory alone cannot be found by another run.
+        let results: Option<Arc<dyn Results>> = if self.is_kept() { Some(shared.clone()) } else { None };
+        let keep = Keep {
+            breakers: Some(shared.clone()),
+            results,
+            secrets: self.secrets()?,
+            adopts: self.inner.options.adopts,
+        };
         let driving = Driving::start(Setup {
             state,
             opening,
             default_parallel: available_parallelism().map_or(2, usize::from).max(2) as u32,
             numbering,
-            journal: Box::new(log),
+            journal: Box::new(Keeping { log, shared }),
             files: files.clone(),
             folder: folder.clone(),
             executor: Box::new(move |report| Arc::new(Executors::keeping(keep, Arc::new(closures), grace, report))),
@@ -132,7 +139,7 @@ impl Flow {
                 Box::new(move || if cancel::is_asked(&asked) { Stop::Cancelled } else { Stop::Interrupted })
             }),
             lookout: Lookout::new(Box::new(Outlook { store: store.clone(), run: run.clone() }), attended, &past),
-            at_end: Box::new(move |state| note_durations(&ends, state)),
+            at_end: Box::new(move |state| note_durations(&ends, state, known)),
         })?;
         let (_, live) = driving.bus().subscribe();
         let problem = Arc::default();
@@ -178,12 +185,13 @@ pub(super) fn opened() -> Event {
     Event::Opened { pid, host, flow: env!("CARGO_PKG_VERSION").to_owned() }
 }
 
-/// Remembers how long steps took, for later estimates.
-fn note_durations(store: &Store, state: &RunState) {
+/// Remembers how long steps took, for later estimates. What had ended by the `known` first events was remembered then.
+fn note_durations(store: &Store, state: &RunState, known: u64) {
     let durations: Vec<(String, u64)> = state
         .plan
         .ids()
-        .filter(|id| state.step(*id).status == Status::Success && !matches!(*state.plan.step(*id).task, Task::Wait(_)))
+        .filter(|id| state.step(*id).ended > known && state.step(*id).status == Status::Success)
+        .filter(|id| !matches!(*state.plan.step(*id).task, Task::Wait(_)))
         .filter_map(|id| {
             let took = state.step(id).outcome.as_ref()?.duration_ms;
             (took >= WORTH_AN_ESTIMATE_MS).then(|| (state.plan.path(id), took))

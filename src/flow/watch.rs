@@ -18,6 +18,7 @@ pub struct Watch {
     next: u64,
     batch: std::vec::IntoIter<Record>,
     over: bool,
+    broken: bool,
 }
 
 impl Flow {
@@ -28,7 +29,7 @@ impl Flow {
     pub fn watch(&self, run: &str) -> Result<Watch> {
         let store = self.reader()?;
         let run = store.find(run)?;
-        Ok(Watch { store: store.clone(), run, next: 0, batch: Vec::new().into_iter(), over: false })
+        Ok(Watch { store: store.clone(), run, next: 0, batch: Vec::new().into_iter(), over: false, broken: false })
     }
 }
 
@@ -60,17 +61,18 @@ impl Iterator for Watch {
 
     fn next(&mut self) -> Option<Result<Record>> {
         loop {
-            if self.over {
+            if self.broken {
                 return None;
             }
             // Asked before the log is read: what its process wrote before it went is then seen.
             let alive = self.store.is_alive(&self.run);
             match self.next_now() {
                 Ok(Some(record)) => return Some(Ok(record)),
-                Ok(None) if !alive => return None,
+                // What ended may have been taken up again since: only the latest event counts.
+                Ok(None) if !alive || self.over => return None,
                 Ok(None) => thread::sleep(LOOK),
                 Err(error) => {
-                    self.over = true;
+                    self.broken = true;
                     return Some(Err(error));
                 }
             }

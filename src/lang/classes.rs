@@ -5,7 +5,7 @@ use rhai::{Dynamic, Map};
 use super::fault::{Fault, raise};
 use super::options::{self, Options, choice, wrong};
 use super::policies;
-use crate::diag::{Diagnostic, Span, did_you_mean};
+use crate::diag::{Diagnostic, Span, did_you_mean, nearest};
 use crate::event::FailureKind;
 use crate::plan::{Class, ClassRule, Matches, Strategy};
 
@@ -45,7 +45,7 @@ fn matches(rule: &str, span: Span) -> Result<Matches, Fault> {
     }
     let (word, rest) = rule.split_once(' ').map_or((rule, ""), |(word, rest)| (word, rest.trim()));
     let Some((_, example)) = FORMS.iter().find(|(form, _)| *form == word) else {
-        let near = did_you_mean(word, FORMS.iter().map(|(form, _)| *form));
+        let near = nearest(word, FORMS.iter().map(|(form, _)| *form)).map(|near| format!("did you mean `{near}`?"));
         let all = "rules look like `\"exit 75\"`, `\"signal 9\"`, `\"http 429\"`, `\"kind timeout\"`, `\"/text in the message/\"`";
         return Err(refuse(
             format!("the rule `{rule}` does not say which failures it is about"),
@@ -116,6 +116,16 @@ fn strategy(value: &Dynamic, class: &str, span: Span) -> Result<Strategy, Fault>
     match (retry, wait) {
         (Some(retry), None) => Ok(Strategy::Retry(Some(retry))),
         (None, Some(ms)) => Ok(Strategy::Wait(Some(ms))),
-        _ => Err(wrong(&what, &format!("one of them: {wanted}"), value, span)),
+        (both, _) => {
+            let message = match both {
+                Some(_) => format!("{what} says both `retry` and `wait`"),
+                None => format!("{what} says nothing"),
+            };
+            Err(raise(
+                Diagnostic::new("flow::lang::option", message)
+                    .label_word(span, class, "given here")
+                    .help(format!("give one of them: {wanted}")),
+            ))
+        }
     }
 }

@@ -106,6 +106,24 @@ pub fn set(context: &NativeCallContext, step: &Step, name: &str, value: &Dynamic
     Ok(Step::One(id))
 }
 
+/// Refuses a second value where the first would be lost.
+fn once(
+    context: &NativeCallContext,
+    id: StepId,
+    has: impl Fn(&Policy) -> bool,
+    (message, help): (&str, &str),
+) -> Result<(), Fault> {
+    session::build(context, |builder, span| {
+        let step = builder.step(id);
+        if !has(step.policy()) {
+            return Ok(());
+        }
+        Err(Diagnostic::new("flow::lang::option", format!("`{}` {message} already", step.name))
+            .label(span, "again here")
+            .help(help))
+    })
+}
+
 /// Changes the policies of a step.
 fn change(context: &NativeCallContext, id: StepId, change: impl FnOnce(&mut Policy)) -> Result<(), Fault> {
     session::build(context, |builder, _| {

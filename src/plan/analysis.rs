@@ -14,7 +14,7 @@ use super::{Plan, StepId, Task, Value};
 /// A step of which nothing is known is taken to last this long, in milliseconds.
 pub const ASSUMED_MS: u64 = 1_000;
 
-/// See the module's page. Hooks are not in it, nor what undoes steps: they run beside the graph.
+/// See the module's page. Only what runs if all goes well is in it: no hooks, no fallbacks, nothing that undoes steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// Tasks by the greatest number of tasks that come before them: those of one wave could all run together.
@@ -141,6 +141,7 @@ impl Analysis {
             work[id.index()] = match &*plan.step(*id).task {
                 _ if children.is_empty() => self.estimates[id.index()].ms,
                 Task::Flow(branches) => branches.iter().map(|branch| work[branch.step.index()]).max().unwrap_or(0),
+                Task::Fallback(children) => children.first().map_or(0, |first| work[first.index()]),
                 _ => children.iter().fold(0, |sum: u64, child| sum.saturating_add(work[child.index()])),
             };
         }
@@ -252,10 +253,15 @@ pub(super) fn is_pending(task: &Task) -> bool {
     }
 }
 
-/// The steps beside the graph, by id: hooks, what undoes others, what is retired.
+/// The steps beside the way that is expected, by id: hooks, fallbacks, what undoes others, what is retired.
 pub(super) fn beside(plan: &Plan, tree: &Hierarchy) -> Vec<bool> {
     let mut beside: Vec<bool> = plan.steps.iter().map(|step| step.retired).collect();
-    for id in plan.header.hooks.iter().map(|(_, id)| id).chain(tree.undos()) {
+    let fallbacks = plan.steps.iter().filter_map(|step| match &*step.task {
+        Task::Fallback(children) => children.get(1..),
+        _ => None,
+    });
+    let hooks = plan.header.hooks.iter().map(|(_, id)| id);
+    for id in hooks.chain(fallbacks.flatten()).chain(tree.undos()) {
         beside[id.index()] = true;
         tree.descendants(*id).iter().for_each(|inner| beside[inner.index()] = true);
     }
@@ -276,6 +282,8 @@ fn estimates(plan: &Plan, tree: &Hierarchy, durations: &HashMap<String, u64>) ->
                 (_, None, Some(ms)) => known(ms, Origin::Declared),
                 (Task::Wait(ms), None, None) => known(*ms, Origin::Declared),
                 (Task::Const(Value::Plain(_)) | Task::Fail(Value::Plain(_)), None, None) => known(0, Origin::Steps),
+                // Nobody knows when a person answers.
+                (task, None, None) if task.waits() => known(0, Origin::Steps),
                 _ => known(ASSUMED_MS, Origin::Assumed),
             }
         })

@@ -25,6 +25,23 @@ const NOWHERE: u32 = u32::MAX;
 impl Hierarchy {
     /// The tree of a plan.
     pub fn of(plan: &Plan) -> Self {
+        Self::build(plan, false)
+    }
+
+    /// The tree of a drawing, in which what undoes a step stands beside the step.
+    pub(super) fn drawn(plan: &Plan) -> Self {
+        Self::build(plan, true)
+    }
+
+    /// The group in which a step is drawn.
+    pub(super) fn drawn_in(plan: &Plan, id: StepId) -> Option<StepId> {
+        match plan.step(id).undoes {
+            Some(undone) => plan.step(undone).parent,
+            None => plan.step(id).parent,
+        }
+    }
+
+    fn build(plan: &Plan, drawn: bool) -> Self {
         let count = plan.steps.len();
         let mut tree = Hierarchy {
             first: vec![0; count + 4],
@@ -33,7 +50,7 @@ impl Hierarchy {
             places: vec![(NOWHERE, NOWHERE); count],
             depth: vec![0; count],
         };
-        tree.collect(plan);
+        tree.collect(plan, drawn);
         tree.sort(plan);
         tree.walk(count);
         tree.walk(count + 1);
@@ -41,10 +58,11 @@ impl Hierarchy {
     }
 
     /// Counting sort of the steps by their parents.
-    fn collect(&mut self, plan: &Plan) {
+    fn collect(&mut self, plan: &Plan, drawn: bool) {
         let top = plan.steps.len();
         let home = |id: StepId| match plan.step(id) {
             step if step.retired => top + 2,
+            _ if drawn => Self::drawn_in(plan, id).map_or(top, StepId::index),
             step if step.undoes.is_some() => top + 1,
             step => step.parent.map_or(top, StepId::index),
         };

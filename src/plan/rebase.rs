@@ -37,6 +37,20 @@ impl Step {
     }
 }
 
+impl Condition {
+    /// Gives every id in it another number.
+    pub(super) fn renumber(&mut self, number: &dyn Fn(StepId) -> StepId) {
+        Renumber(number).condition(self);
+    }
+}
+
+impl Value {
+    /// Gives every id in it another number.
+    pub(super) fn renumber(&mut self, number: &dyn Fn(StepId) -> StepId) {
+        Renumber(number).value(self);
+    }
+}
+
 /// Can there be an id in it? Policies are shared between steps and are copied only for a reason.
 fn names_steps(policy: &Policy) -> bool {
     let mut found = policy.undo.is_some();

@@ -163,7 +163,8 @@ impl<'a> Rehearsal<'a> {
 
     /// Groups and waits need no slot, only their shares of limits.
     fn is_slotless(&self, id: StepId) -> bool {
-        matches!(&*self.plan.step(id).task, Task::Wait(_)) || is_work(self.plan, self.tree, Node::Start(id)).is_none()
+        let task = &*self.plan.step(id).task;
+        matches!(task, Task::Wait(_)) || task.waits() || is_work(self.plan, self.tree, Node::Start(id)).is_none()
     }
 
     fn rank(&mut self, id: StepId) -> Rank {

@@ -334,3 +334,10 @@ pub struct Workflow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returns: Option<Value>,
 }
+
+impl Workflow {
+    /// Were all its parameters known while the plan was built, so that its steps have been in the plan from the start?
+    pub fn is_known(&self) -> bool {
+        self.args.iter().all(|(_, value)| matches!(value, Value::Plain(_)))
+    }
+}

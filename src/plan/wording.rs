@@ -12,10 +12,10 @@ mod value;
 use text::ENOUGH;
 
 pub use names::Names;
-pub use policy::{limit, on_error_name, policies};
-pub use text::{clean, count, duration, list, plural, shorten, width};
+pub use policy::{breaker, limit, on_error_name, policies, strategies};
+pub use text::{clean, count, duration, list, plural, shorten, size, width};
 pub use uses::{all_uses, each_reference, properties, reason};
-pub use value::{bare, command, name, property, reference, value};
+pub use value::{a_kind, bare, command, name, property, reference, value};
 
 #[cfg(test)]
 mod tests {

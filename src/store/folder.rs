@@ -54,11 +54,26 @@ impl Store {
             NotLocked::Io(error) => failure::file(&error, "cannot lock the run in", folder),
             NotLocked::Busy(pid) => {
                 let who = pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"));
-                Diagnostic::new("flow::run::busy", format!("{who} works on run `{run}`"))
-                    .help(format!("`flow logs {run} -f` follows it, `flow cancel {run}` ends it"))
+                busy(&who, run)
             }
         })
     }
+
+    /// Does nobody work on the run just now?
+    ///
+    /// # Errors
+    /// `flow::run::busy` if somebody does.
+    pub fn is_free(&self, run: &str) -> Result<()> {
+        match self.is_alive(run) {
+            true => Err(busy("a process", run)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn busy(who: &str, run: &str) -> Diagnostic {
+    Diagnostic::new("flow::run::busy", format!("{who} works on run `{run}`"))
+        .help(format!("`flow logs {run} -f` follows it, `flow cancel {run}` ends it"))
 }
 
 impl Inner {

@@ -7,6 +7,7 @@
 //! This is the only room that knows SQL, and it knows nothing of what an event means beyond `projection`.
 
 mod breakers;
+mod cache;
 mod chain;
 mod connect;
 mod durations;

@@ -72,7 +72,7 @@ impl Projection {
             // Its `Reset` says what is open again.
             Event::RollingBack(_) => self.ended_at = None,
             Event::Reset { steps, retired, .. } => {
-                self.ended_at = None;
+                self.reopen();
                 steps.iter().for_each(|step| self.mark(*step, Mark::Open));
                 for step in retired {
                     self.mark(*step, Mark::Open);
@@ -93,6 +93,7 @@ impl Projection {
     }
 
     fn grow(&mut self, growth: &Growth) {
+        self.uses_breakers |= !growth.breakers.is_empty();
         self.uses_breakers |= growth.header.as_ref().is_some_and(|header| !header.breakers.is_empty());
         let mark = |is_group| if is_group { Mark::Group } else { Mark::Open };
         self.steps.reserve(growth.steps.len());
@@ -121,7 +122,7 @@ impl Projection {
 
     fn replan(&mut self, new: &Replanned) {
         let before = std::mem::take(&mut self.steps);
-        self.ended_at = None;
+        self.reopen();
         self.counts = Counts::default();
         self.uses_breakers |= !new.plan.header.breakers.is_empty();
         new.plan.steps.iter().for_each(|step| self.add(step));
@@ -130,6 +131,14 @@ impl Projection {
                 Some(Mark::Open | Mark::Group) | None => {}
                 Some(mark) => self.mark(*id, *mark),
             }
+        }
+    }
+
+    /// A run that was at its end is no more.
+    fn reopen(&mut self) {
+        self.ended_at = None;
+        if self.status.is_final() {
+            self.status = RunStatus::Paused;
         }
     }
 

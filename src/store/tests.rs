@@ -1,6 +1,7 @@
 //! The store as the rooms above use it.
 
 mod breakers;
+mod cache;
 mod faults;
 
 use std::fs;

@@ -7,6 +7,8 @@ use crate::state::{RunState, Status};
 pub(super) struct Counts {
     pub total: usize,
     pub done: usize,
+    /// Of those that are done: with the result of an earlier run.
+    pub cached: usize,
     pub failed: usize,
     pub skipped: usize,
     pub cancelled: usize,
@@ -17,7 +19,10 @@ impl Counts {
         let mut counts = Counts::default();
         for id in state.plan.ids().filter(|id| !state.plan.step(*id).task.is_group() && state.is_listed(*id)) {
             counts.total += 1;
-            counts.add(state.step(id).status);
+            let step = state.step(id);
+            counts.add(step.status);
+            let note = step.outcome.as_ref().and_then(|outcome| outcome.cache.as_ref());
+            counts.cached += usize::from(step.status == Status::Success && note.is_some_and(|note| note.hit));
         }
         counts
     }
@@ -40,8 +45,9 @@ impl Counts {
     /// `5 done, 1 failed, 3 skipped`
     pub fn text(&self) -> String {
         let open = self.total - self.ended();
+        let done = if self.cached > 0 { format!("done ({} cached)", self.cached) } else { "done".to_owned() };
         let parts = [
-            (self.done, "done"),
+            (self.done, &*done),
             (self.failed, "failed"),
             (self.skipped, "skipped"),
             (self.cancelled, "cancelled"),

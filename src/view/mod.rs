@@ -20,6 +20,7 @@ mod runs;
 mod show;
 mod summary;
 mod table;
+mod takeup;
 pub mod time;
 mod waits;
 mod why;
@@ -34,6 +35,7 @@ pub use receipts::{EvidenceLine, receipt, receipts};
 pub use runs::{RunLine, runs};
 pub use show::show;
 pub use summary::{LogPaths, Summary};
+pub use takeup::{takeup, takeup_json};
 pub use waits::command;
 pub use why::Why;
 

@@ -1,6 +1,7 @@
 //! Why a step stands where it stands, in one line each. `why` makes chains of them.
 
 use super::look::one_line;
+use super::time::Clock;
 use super::{MASK, is_secret};
 use crate::event::{Because, Decision, Event, FailureKind, Outcome, Saw, Skip, Stop, WaitFor};
 use crate::plan::{Branch, Condition, Moment, Plan, Rule, StepId, Task};
@@ -147,6 +148,16 @@ pub(super) fn moment_name(moment: Moment) -> &'static str {
 fn own_condition(state: &RunState, flow: StepId, child: StepId) -> Option<String> {
     let (n, branch) = branches(&state.plan, flow).iter().enumerate().find(|(_, branch)| branch.step == child)?;
     Some(condition(&state.plan, branch.when.as_ref()?, decision(state, flow, n as u32)))
+}
+
+/// What the cache said about a step: which result it took, or why there was none.
+pub(super) fn cached(outcome: Option<&Outcome>, clock: Option<&Clock>) -> Option<String> {
+    let note = outcome?.cache.as_deref()?;
+    if !note.hit {
+        return (!note.why.is_empty()).then(|| format!("not cached: {}", one_line(&note.why)));
+    }
+    let ago = clock.map_or(String::new(), |clock| format!(", {}", clock.ago(note.at)));
+    Some(format!("cached (run {}{ago})", note.run))
 }
 
 /// What went wrong in an attempt, in one line.

@@ -151,6 +151,9 @@ impl Tree<'_> {
             n if step.status.is_final() => notes.push(format!("{n} attempts")),
             n => notes.push(format!("attempt {n}")),
         }
+        if step.status == Status::Success {
+            notes.extend(reason::cached(step.outcome.as_deref(), Some(self.clock)));
+        }
         match step.status {
             Status::Success if plan.task.is_group() => {
                 notes.extend(state.result(id).degraded.map(|answer| format!("degraded: `{answer}` answered")));

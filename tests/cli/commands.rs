@@ -289,3 +289,49 @@ fn completions_are_made_for_every_shell() {
         assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("resume"), "{shell}");
     }
 }
+
+const CACHED: &str = r#"let build = sh("build", "cat src/*.c > app; echo built").cache(#{ inputs: ["src/*.c"], outputs: ["app"] });
+build -> sh("size", "wc -c < app").cache(#{ inputs: ["app"] });
+settings(#{ max_parallel: 1 });
+"#;
+
+#[test]
+fn results_are_kept() {
+    let mut session = Session::new();
+    session.file("make.rhai", CACHED).file("src/a.c", "int a;\n").file("src/b.c", "int b;\n");
+    session
+        .type_in("flow script make.rhai")
+        .type_in("flow script make.rhai")
+        .type_in("flow show last")
+        .type_in("flow why last build")
+        .type_in("echo 'int bee;' > src/b.c; flow script make.rhai --quiet")
+        .type_in("flow show last")
+        .type_in("flow why last build")
+        .type_in("rm app; flow script make.rhai --json --quiet | grep -o '\"cached\":[a-z]*'");
+    session.check("cache");
+}
+
+const BREAKER: &str = r#"breaker("payments", #{ threshold: 2, window: "1m", reset: "100s" });
+let charge = sh("charge", "echo no answer >&2; exit 1").breaker("payments").retry(#{ max_attempts: 2, delay: "1ms" });
+sh("refund", "true").breaker("payments").after(charge).rule("all_done");
+"#;
+
+#[test]
+fn breakers_are_kept() {
+    let mut session = Session::new();
+    session.file("pay.rhai", BREAKER).file("other.rhai", "sh(\"a\", \"true\").breaker(\"payments\");\n");
+    session
+        .type_in("flow breakers")
+        .type_in("flow breakers reset payments")
+        .type_in("flow script pay.rhai --quiet")
+        .type_in("flow breakers")
+        .type_in("flow show last")
+        .type_in("flow why last refund")
+        .type_in("flow breakers --json | sed 's/[0-9]\\{10,\\}/MOMENT/g'")
+        .type_in("flow breakers reset payment")
+        .type_in("flow breakers reset payments")
+        .type_in("flow breakers reset payments")
+        .type_in("flow breakers")
+        .type_in("flow breakers forget payments");
+    session.check("breakers");
+}

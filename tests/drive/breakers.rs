@@ -46,7 +46,8 @@ fn start(folder: &Path, spec: Breaker, mut steps: Vec<Step>) -> Driving {
     let growth = Growth { header: Some(Box::new(header)), steps, complete: true, ..Growth::default() };
     let opened = Event::Opened { pid: 1, host: String::new(), flow: String::new() };
     let run_folder = log.folder().to_owned();
-    let keep = Keep { breakers: Some(Arc::new(Seen(store, log.run().to_owned()))), ..Keep::default() };
+    let breakers: Arc<dyn Breakers> = Arc::new(Seen(store, log.run().to_owned()));
+    let keep = Keep { breakers: Some(breakers), ..Keep::default() };
     let setup = Setup {
         state: RunState::of([log.first()]),
         opening: vec![opened, Event::Planned { of: None, growth: Box::new(growth) }],

@@ -98,6 +98,7 @@ impl Bench {
             input: Vec::new(),
             inputs: Inputs { results: Vec::new(), files: Arc::new(Folder(self.path().join("run"))) },
             site: Arc::new(Site::new(self.run_id(), self.path(), &self.path().join("run"), self.settings.clone())),
+            missed: None,
         }
     }
 

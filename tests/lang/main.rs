@@ -2,6 +2,7 @@
 
 mod calls;
 mod plans;
+mod recovery;
 mod refused;
 
 use flow::diag::Diagnostic;

@@ -219,3 +219,20 @@ fn large_plans_are_rehearsed_quickly() {
     assert_eq!(Analysis::of(&deep.plan, &durations).critical_ms, 1_000);
     assert!(begin.elapsed() < Duration::from_secs(60), "took {:?}", begin.elapsed());
 }
+
+#[test]
+fn what_runs_only_if_something_goes_wrong_is_not_counted() {
+    let plan = super::scripts::plan(
+        "recovery.rhai",
+        r#"let a = sh("a", "1").estimate("3s").fallback([sh("b", "1").estimate("1h"), chain("c", [sh("d", "1").estimate("1h")])]);
+           a.undo(sh("e", "1").estimate("1h"));
+           a -> approve("f") -> sh("g", "1").estimate("2s").finally(sh("h", "1").estimate("1s"));"#,
+    )
+    .expect("nothing is wrong with it");
+    let analysis = Analysis::of(&plan, &HashMap::new());
+    let names = |ids: &[StepId]| ids.iter().map(|id| plan.step(*id).name.to_string()).collect::<Vec<_>>();
+    let waves: Vec<_> = analysis.waves.iter().map(|wave| names(wave)).collect();
+    assert_eq!(waves, [vec!["a"], vec!["f"], vec!["g"], vec!["h"]]);
+    assert_eq!((analysis.critical_ms, analysis.total_ms), (6_000, 6_000));
+    assert_eq!(schedule(&plan, &analysis, 1).makespan_ms, 6_000);
+}

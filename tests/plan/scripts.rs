@@ -13,7 +13,7 @@ use flow::plan::schema::schema;
 
 use super::{golden, well_formed};
 
-fn plan(name: &str, source: &str) -> Result<Plan, Diagnostic> {
+pub fn plan(name: &str, source: &str) -> Result<Plan, Diagnostic> {
     let program = Program::compile(&Script::from_text(name, source))?;
     let mut plan = Plan::default();
     plan.grow(program.build(&[], None)?.growth);
@@ -52,6 +52,11 @@ fn scripts() {
                 assert!(validator.is_valid(&json), "{file} does not fit the schema");
                 well_formed(&svg(&plan).expect("small enough"));
                 assert!(mermaid(&plan).starts_with("flowchart") && dot(&plan).starts_with("digraph"));
+                if stem == "recovery" {
+                    golden("scripts/recovery.mmd", &mermaid(&plan));
+                    golden("scripts/recovery.dot", &dot(&plan));
+                    golden("scripts/recovery.svg", &svg(&plan).expect("small enough"));
+                }
                 let page = text(&plan, &Analysis::of(&plan, &HashMap::new()), &Options::default());
                 warnings(&plan).iter().fold(page, |page, warning| format!("{page}\nwarning: {warning}\n"))
             }

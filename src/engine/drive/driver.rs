@@ -65,6 +65,8 @@ pub struct Driver {
     pub(super) arming: Vec<(Timer, u64)>,
     /// Attempts that began, or will begin, after a commit and have not been reported: all that leave the process.
     pub(super) outside: HashSet<(StepId, u32)>,
+    /// Attempts whose results are being looked for in the cache. Not true: it was let go of meanwhile.
+    pub(super) lookups: HashMap<(StepId, u32), bool>,
     /// Number of pieces of work inside the process that have not been reported.
     inside: usize,
     /// Fan-outs to be evaluated, and whether one is.
@@ -129,6 +131,7 @@ impl Driver {
             timers: Timers::default(),
             arming: Vec::new(),
             outside: HashSet::new(),
+            lookups: HashMap::new(),
             inside: 0,
             expansions: VecDeque::new(),
             expanding: false,
@@ -202,10 +205,19 @@ impl Driver {
                 self.wanted.entry(step).or_default().push(reply);
                 self.handle(now, Input::Want(step));
             }
+            Message::Done(Done::Missed(job)) => {
+                if self.looked((job.step, job.attempt)) == Some(true) && self.failure.is_none() && !self.closing {
+                    self.begin(Work::Attempt(*job));
+                }
+            }
             Message::Look => self.lookout.nudge(),
             Message::Decline(step, attempt) => self.lookout.decline(step, attempt),
             Message::Done(Done::Finished { step, attempt, outcome }) => {
-                if self.is_outside(step) {
+                if let Some(wanted) = self.looked((step, attempt)) {
+                    if !wanted {
+                        return;
+                    }
+                } else if self.is_outside(step) {
                     self.outside.remove(&(step, attempt));
                 } else {
                     self.inside -= 1;
@@ -232,6 +244,13 @@ impl Driver {
             Message::Failed(diagnostic, never_begun) => self.fail(diagnostic, &never_begun),
             Message::Closed => self.over = true,
         }
+    }
+
+    /// A look at the cache is over. Nothing: there was none. Not true: nobody waits for it any more.
+    fn looked(&mut self, attempt: (StepId, u32)) -> Option<bool> {
+        let wanted = self.lookups.remove(&attempt)?;
+        self.inside -= 1;
+        Some(wanted)
     }
 
     /// Takes what has come from outside for steps that wait, and then lets the timers fire that are due: what came while
@@ -375,7 +394,7 @@ impl Driver {
 
 fn attempt_of(work: &Work) -> Option<(StepId, u32)> {
     match work {
-        Work::Attempt(job) => Some((job.step, job.attempt)),
+        Work::Attempt(job) | Work::Lookup(job) => Some((job.step, job.attempt)),
         Work::Decide { .. } | Work::Judge { .. } | Work::Expand { .. } => None,
     }
 }

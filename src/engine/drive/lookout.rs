@@ -4,6 +4,9 @@
 //! begins to, and then from time to time. What it finds goes to the machine. When there is nothing to be found, the run
 //! is let go of, unless somebody is there who will answer.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::time::Duration;
 

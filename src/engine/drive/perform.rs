@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::driver::Driver;
 use crate::engine::machine::{Effect, Input};
 use crate::event::{Failure, FailureKind, Outcome};
-use crate::exec::waits_for_commit;
+use crate::exec::{Work, waits_for_commit};
 use crate::plan::StepId;
 
 impl Driver {
@@ -26,11 +26,20 @@ impl Driver {
         }
     }
 
-    /// An attempt begins with the end of the round; one that has to wait for that, when the round is committed.
+    /// An attempt begins with the end of the round; one that has to wait for that, when the round is committed. Where there
+    /// is a cache, a look at it comes first.
     fn attempt(&mut self, step: StepId, attempt: u32) {
         let work = self.gatherer.attempt(&self.machine.state, step, attempt);
-        if work.waits_for_commit() {
-            self.outside.insert((step, attempt));
+        if matches!(work, Work::Lookup(_)) {
+            self.lookups.insert((step, attempt), true);
+        }
+        self.begin(work);
+    }
+
+    /// Puts work to where it begins.
+    pub(super) fn begin(&mut self, work: Work) {
+        if let (true, Work::Attempt(job)) = (work.waits_for_commit(), &work) {
+            self.outside.insert((job.step, job.attempt));
             self.round.outside.push(work);
         } else {
             self.round.inside.push(work);
@@ -44,15 +53,28 @@ impl Driver {
     }
 
     fn kill(&mut self, step: StepId, attempt: u32, hard: bool) {
-        if self.outside.contains(&(step, attempt)) {
+        let key = (step, attempt);
+        if let Some(wanted) = self.lookups.get_mut(&key) {
+            if !std::mem::replace(wanted, false) {
+                return;
+            }
             self.executor.kill(step, attempt, hard);
-        } else if !self.is_outside(step) {
-            // A closure cannot be ended from outside. It is let go of; what it gives is not looked at.
-            let error = Failure::new(FailureKind::Cancelled, "it was ended before it was done")
-                .help("it was cancelled, or the run was");
-            let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
-            self.round.inputs.push_back(Input::Finished { step, attempt, outcome });
+        } else if self.outside.contains(&key) {
+            return self.executor.kill(step, attempt, hard);
+        } else if self.is_outside(step) || self.finds_out(step) {
+            return;
         }
+        // A closure cannot be ended from outside, and a look at the cache need not be. It is let go of; what it gives is
+        // not looked at.
+        let error = Failure::new(FailureKind::Cancelled, "it was ended before it was done")
+            .help("it was cancelled, or the run was");
+        let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
+        self.round.inputs.push_back(Input::Finished { step, attempt, outcome });
+    }
+
+    /// A task that waits is about to say for what, and the machine knows what that means now.
+    fn finds_out(&self, step: StepId) -> bool {
+        self.machine.state.plan.step(step).task.waits()
     }
 
     /// Those who wait for a step get its result.

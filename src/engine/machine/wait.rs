@@ -61,7 +61,7 @@ impl Machine {
         self.go_on_after_wait(id, outcome);
     }
 
-    fn go_on_after_wait(&mut self, id: StepId, outcome: Outcome) {
+    pub(super) fn go_on_after_wait(&mut self, id: StepId, outcome: Outcome) {
         if !self.state.plan.step(id).policy().limits.is_empty() {
             self.limits.give_back(id);
         }
@@ -110,13 +110,11 @@ impl Machine {
 }
 
 /// What an answer makes of a step.
-fn outcome_of(what: &WaitFor, answer: &Answer) -> Outcome {
+pub(super) fn outcome_of(what: &WaitFor, answer: &Answer) -> Outcome {
     let mut fields = answer.form.clone();
     fields.insert("by".into(), answer.by.clone().into());
     fields.insert("at".into(), answer.at.into());
-    if !answer.comment.is_empty() {
-        fields.insert("comment".into(), answer.comment.clone().into());
-    }
+    fields.insert("comment".into(), answer.comment.clone().into());
     let output = match (what, answer.form.is_empty()) {
         (WaitFor::Answer { .. }, false) => {
             let mut map = answer.form.clone();

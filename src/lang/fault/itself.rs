@@ -1,6 +1,6 @@
 //! Closures about a step's own result, which name the step.
 
-use crate::diag::tokens::{Kind, closing, tokens};
+use crate::diag::tokens::{Kind, Token, closing, tokens};
 use crate::diag::{Diagnostic, Sources, Span};
 
 /// The parameter by which the closure of a policy gets what it is about, with an example.
@@ -32,21 +32,42 @@ pub fn shared(what: &str, texts: &Sources, span: Span) -> Diagnostic {
     }
 }
 
-/// The first call `x.function(…)` that names `x` among its arguments: the variable, and where the function is named.
+/// The first call `x.function(…)`, perhaps with others between, that names `x` among its arguments: the variable, and
+/// where the function is named.
 fn place(function: &str, texts: &Sources) -> Option<(String, Span)> {
     (0..).map_while(|file| texts.get(file).map(|(_, text)| (file, text))).find_map(|(file, text)| {
         let tokens = tokens(text);
-        let mut calls = tokens.windows(4).enumerate().filter(|(_, call)| {
-            call[0].kind == Kind::Word
-                && call[1].of(text) == "."
-                && call[2].of(text) == function
-                && call[3].of(text) == "("
-        });
-        calls.find_map(|(at, call)| {
-            let name = call[0].of(text);
-            let given = &tokens[at + 4..closing(&tokens, at + 3)];
+        let is_call = |at: &usize| {
+            tokens[*at].of(text) == "." && tokens[at + 1].of(text) == function && tokens[at + 2].of(text) == "("
+        };
+        let calls = (1..tokens.len().saturating_sub(2)).filter(is_call);
+        calls.filter_map(|dot| head(&tokens, text, dot).map(|name| (dot, name))).find_map(|(dot, name)| {
+            let given = &tokens[dot + 3..closing(&tokens, dot + 2)];
             let named = given.iter().any(|token| token.kind == Kind::Word && token.of(text) == name);
-            texts.span_at(file, call[2].start).filter(|_| named).map(|span| (name.to_owned(), span))
+            texts.span_at(file, tokens[dot + 1].start).filter(|_| named).map(|span| (name.to_owned(), span))
         })
     })
+}
+
+/// The word that a chain of calls begins with, seen from one of its dots: `a` of `a.retry(3).timeout("1m")`.
+fn head<'a>(tokens: &[Token], text: &'a str, mut dot: usize) -> Option<&'a str> {
+    loop {
+        let mut at = dot.checked_sub(1)?;
+        let mut depth = 0usize;
+        while tokens[at].kind == Kind::Close || depth > 0 {
+            match tokens[at].kind {
+                Kind::Close => depth += 1,
+                Kind::Open => depth -= 1,
+                _ => {}
+            }
+            at = at.checked_sub(1)?;
+        }
+        if tokens[at].kind != Kind::Word {
+            return None;
+        }
+        match at.checked_sub(1) {
+            Some(before) if tokens[before].of(text) == "." => dot = before,
+            _ => return Some(tokens[at].of(text)),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, NativeCallContext};
 use smol_str::SmolStr;
 
-use super::{change, on_error};
+use super::{change, on_error, once};
 use crate::diag::{Diagnostic, Span};
 use crate::lang::combine;
 use crate::lang::fault::{Fault, raise};
@@ -62,6 +62,8 @@ pub(super) fn set(
         }
         "checkpoint" => {
             let name = options::text(value, &what, span)?;
+            let said = ("is a checkpoint", "one name is enough: remove one of the two");
+            once(context, id, |policy| policy.checkpoint.is_some(), said)?;
             change(context, id, |policy| policy.checkpoint = Some(name.into()))
         }
         "desc" => {

@@ -63,6 +63,9 @@ const WORDS: [&str; 55] = [
     "$schema",
 ];
 
+/// What `type` can be.
+const TYPES: [&str; 7] = ["string", "number", "integer", "boolean", "object", "array", "null"];
+
 /// Words under which there is a schema, a list of them, or a map of them.
 const INNER: [&str; 13] = [
     "not",
@@ -112,6 +115,19 @@ fn misspelt(schema: &Json, span: Span) -> Result<(), Fault> {
                 Diagnostic::new("flow::lang::schema", format!("JSON Schema has no word `{word}`"))
                     .label_word(span, word.as_str(), "it would say nothing")
                     .help(help),
+            ));
+        }
+        let types = match value {
+            Json::Array(types) => types.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let wrong = types.iter().filter_map(Json::as_str).find(|given| word == "type" && !TYPES.contains(given));
+        if let Some(given) = wrong {
+            let near = did_you_mean(given, TYPES);
+            return Err(raise(
+                Diagnostic::new("flow::lang::schema", format!("JSON Schema has no type `{given}`"))
+                    .label_word(span, given, "given here")
+                    .help(near.unwrap_or_else(|| format!("one of: {}", TYPES.join(", ")))),
             ));
         }
         match value {

@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, FnPtr, Map, NativeCallContext};
 
-use super::{change, connect, schema};
+use super::{change, connect, once, schema};
 use crate::diag::{Diagnostic, Span};
 use crate::lang::convert::to_json;
 use crate::lang::fault::{Fault, itself, raise};
@@ -26,6 +26,8 @@ pub(super) fn validate(context: &NativeCallContext, id: StepId, value: &Dynamic,
     } else {
         return Err(wrong("`validate`", "a closure `|r| …`, an expression, or a JSON Schema as a map", value, span));
     };
+    let said = ("is validated", "join both: `.validate(|r| r.number > 80 && r.number <= 100)`");
+    once(context, id, |policy| policy.validate.is_some(), said)?;
     change(context, id, |policy| policy.validate = Some(Box::new(validate)))?;
     connect(context, id)
 }

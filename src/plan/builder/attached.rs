@@ -16,6 +16,7 @@ impl Builder {
         if id == other || self.contains(other, id) || self.contains(id, other) {
             return Err(self.related(id, other, span, "fallback"));
         }
+        self.unowned(id, other, span, "fallback")?;
         let waits = self.step(other).after.iter().any(|edge| edge.kind == EdgeKind::Order && edge.from == id);
         if waits {
             return Err(self.waits_for(id, other, span, "fallback"));
@@ -61,7 +62,9 @@ impl Builder {
         std::mem::swap(&mut worker.task, &mut step.task);
         worker.parent = Some(id);
         if step.policy.is_some() {
-            worker.policy = Some(Arc::new(split(step.policy_mut())));
+            let said = |policy: Policy| (policy != Policy::default()).then(|| Arc::new(policy));
+            worker.policy = said(split(step.policy_mut()));
+            step.policy = said(step.policy().clone());
         }
         self.steps.push(worker);
         if open {
@@ -78,6 +81,7 @@ impl Builder {
         if id == undo || self.contains(undo, id) || self.contains(id, undo) {
             return Err(self.related(id, undo, span, "undo"));
         }
+        self.unowned(id, undo, span, "undo")?;
         let step = self.step(undo);
         if step.when.is_some() || step.after.iter().any(|edge| edge.kind != EdgeKind::Data) {
             return Err(self.waits_for(id, undo, span, "undo"));
@@ -113,6 +117,20 @@ impl Builder {
         Diagnostic::new("flow::plan::undo", message)
             .label(span, "asked for here")
             .help("declare a step of its own for it")
+    }
+
+    fn unowned(&self, id: StepId, other: StepId, span: Span, what: &str) -> Result<()> {
+        let step = self.step(other);
+        let Some(owner) = step.parent.map(|owner| self.step(owner)) else { return Ok(()) };
+        let (name, other) = (&self.step(id).name, &step.name);
+        Err(Diagnostic::new(
+            "flow::plan::two_owners",
+            format!("`{other}` belongs to `{}` already, so it cannot be the {what} of `{name}`", owner.name),
+        )
+        .label(span, "asked for here")
+        .label(owner.span, "it belongs to this")
+        .label(step.span, "declared here")
+        .help("declare a step of its own for it"))
     }
 
     fn waits_for(&self, id: StepId, other: StepId, span: Span, what: &str) -> Diagnostic {

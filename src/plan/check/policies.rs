@@ -149,17 +149,18 @@ fn impossible(step: &Step, policy: &Policy) -> Vec<Misplaced> {
 }
 
 fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
-    let kind = step.task.kind();
+    let kind = wording::a_kind(&step.task);
     let group = step.task.is_group();
     let process = matches!(&*step.task, Task::Shell(_) | Task::Exec(_));
-    let attempts = process || matches!(&*step.task, Task::Call(_) | Task::Http(_));
+    let request = matches!(&*step.task, Task::Http(_));
+    let attempts = process || request || matches!(&*step.task, Task::Call(_));
     let mut wrong = Vec::new();
     let mut add = |policy, why: String, help| wrong.push(Misplaced { policy, why, help });
     let on_steps = "put it on the steps of the group";
     let remove = "remove it here";
     let why_once = match step.task.waits() {
-        true => format!("a `{kind}` waits once, for what comes from outside"),
-        false => format!("a `{kind}` comes out the same each time"),
+        true => format!("{kind} waits once, for what comes from outside"),
+        false => format!("{kind} comes out the same each time"),
     };
     if policy.retry.is_some() && !group && !attempts {
         let name = if policy.retry_if.is_some() { "on_failure_retry" } else { "retry" };
@@ -167,28 +168,29 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     }
     if policy.breaker.is_some() && !attempts {
         match group {
-            true => add("breaker", format!("a `{kind}` is no attempt that could be refused"), on_steps),
+            true => add("breaker", format!("{kind} is no attempt that could be refused"), on_steps),
             false => add("breaker", why_once.clone(), remove),
         }
     }
     if policy.cache.is_some() && !attempts {
         match group {
-            true => add("cache", format!("a `{kind}` is remembered by its steps"), on_steps),
+            true => add("cache", format!("{kind} is remembered by its steps"), on_steps),
             false => add("cache", format!("there is nothing to be spared: {why_once}"), remove),
         }
     }
-    let only = |what: &str| format!("only {what} `sh` and `exec` steps have one, a `{kind}` has none");
+    let only = |what: &str| format!("only {what} `sh` and `exec` steps have one, {kind} has none");
     let help = if group { on_steps } else { remove };
     if !process {
         if policy.stdin.is_some() {
-            let help = if matches!(&*step.task, Task::Call(_)) {
-                "a closure gets its input as its argument: `|input| …`"
-            } else {
-                help
+            let help = match &*step.task {
+                Task::Call(_) => "a closure gets its input as its argument: `|input| …`",
+                Task::Http(_) => "what a request sends is its `json`, `body`, `form` or `file`",
+                _ => help,
             };
             add("stdin", only("the processes of"), help);
         }
-        if policy.cwd.is_some() {
+        // That of a request is where its `file` is looked for.
+        if policy.cwd.is_some() && !request {
             add("cwd", only("the processes of"), help);
         }
         if !policy.env.is_empty() {
@@ -201,9 +203,9 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
             };
             add("output_limit", only("the processes of"), help);
         }
-        if policy.parse != Default::default() {
+        if policy.parse != Default::default() && !request {
             let help = if group { on_steps } else { "remove it: its output is a value already" };
-            add("parse", format!("only the output of a process is parsed, a `{kind}` is none"), help);
+            add("parse", format!("only the output of a process is parsed, {kind} is none"), help);
         }
     }
     wrong
@@ -221,7 +223,7 @@ pub(super) fn without_effect(plan: &Plan, found: &mut Findings) {
             if given {
                 found.add(
                     Diagnostic::new(POLICY, format!("`{name}` of `{}` has no effect", wording::name(plan, id)))
-                        .label(step.span, format!("a `{}` waits for no slot", step.task.kind()))
+                        .label(step.span, format!("{} waits for no slot", wording::a_kind(&step.task)))
                         .help("put it on the steps of the group"),
                 );
             }

@@ -51,17 +51,14 @@ pub(super) fn checkpoints(plan: &Plan, found: &mut Findings) {
                         "names hold letters, digits, `-`, `_` and `.`: they are typed in `flow rollback RUN --to NAME`",
                     ),
             );
-        } else if let Some(undo) = plan.undo_of(id) {
+        } else if plan.undo_of(id).is_some() {
+            let name = wording::name(plan, id);
             found.add(
                 Diagnostic::new(
                     CHECKPOINT,
-                    format!(
-                        "the checkpoint `{shown}` stands at `{}`, which only undoes something",
-                        wording::name(plan, id)
-                    ),
+                    format!("the checkpoint `{shown}` stands at `{name}`, which only undoes something"),
                 )
                 .label(step.span, "this step runs when the run goes back")
-                .label(plan.step(undo).span, "part of what undoes a step")
                 .help("put the checkpoint on a step of the graph"),
             );
         } else if let Some(first) = seen.insert(checkpoint, id) {

@@ -11,7 +11,7 @@ pub(super) fn looks(plan: &Plan, tree: &Hierarchy) -> Vec<u64> {
     for id in tree.preorder().iter().rev() {
         let step = plan.step(*id);
         let mut hasher = DefaultHasher::new();
-        (step.task.kind(), step.anonymous, step.key.is_some()).hash(&mut hasher);
+        (step.task.kind(), step.anonymous, step.key.is_some(), step.policy().undo.is_some()).hash(&mut hasher);
         for kind in [EdgeKind::Order, EdgeKind::Data, EdgeKind::Condition] {
             step.after.iter().any(|edge| edge.kind == kind).hash(&mut hasher);
         }
@@ -19,7 +19,7 @@ pub(super) fn looks(plan: &Plan, tree: &Hierarchy) -> Vec<u64> {
             condition.text().hash(&mut hasher);
         }
         if step.policy.is_some() {
-            let mut words = wording::policies(plan, step.policy());
+            let mut words = wording::policies(plan, step);
             words.retain(|word| !word.starts_with("estimate "));
             words.hash(&mut hasher);
         }

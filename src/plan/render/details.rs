@@ -61,7 +61,7 @@ pub(super) fn details(
     if !reads.is_empty() {
         pieces.push((Ink::Dim, format!("reads {}", names(&reads))));
     }
-    pieces.extend(wording::policies(plan, step.policy()).into_iter().map(|piece| (Ink::Dim, piece)));
+    pieces.extend(wording::policies(plan, step).into_iter().map(|piece| (Ink::Dim, piece)));
     pieces
 }
 

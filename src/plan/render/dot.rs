@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::picture::{Line, Place, Visit, arrows, hooks, lines, title, top, walk};
+use super::picture::{Line, Place, Visit, arrows, group_note, hooks, lines, title, top, walk};
 use crate::plan::analysis::is_pending;
 use crate::plan::hierarchy::Hierarchy;
 use crate::plan::{Plan, StepId, Task};
@@ -12,7 +12,7 @@ const WIDTH: usize = 48;
 
 /// A plan in the language of Graphviz. Groups are clusters; conditions are dashed.
 pub fn dot(plan: &Plan) -> String {
-    let tree = Hierarchy::of(plan);
+    let tree = Hierarchy::drawn(plan);
     let mut out = Out { plan, tree: &tree, ends: ends(plan, &tree), text: String::new() };
     out.line(0, format_args!("digraph \"{}\" {{", escape(&plan.header.name)));
     for line in [
@@ -40,6 +40,8 @@ pub fn dot(plan: &Plan) -> String {
             Line::Data => look.push("color=\"#2563eb\", fontcolor=\"#1d4ed8\"".to_owned()),
             Line::Condition => look.push("style=dashed, color=\"#b45309\", fontcolor=\"#92400e\"".to_owned()),
             Line::Branch => look.push("color=\"#b45309\", fontcolor=\"#92400e\"".to_owned()),
+            Line::Else => look.push("style=dashed, color=\"#dc2626\", fontcolor=\"#b91c1c\"".to_owned()),
+            Line::Undo => look.push("style=dotted, color=\"#7c3aed\", fontcolor=\"#6d28d9\"".to_owned()),
         }
         // Graphviz draws no edge to a cluster: it is drawn to a node within and cut off at the border.
         let (from, to) = (out.node(arrow.from, false), out.node(arrow.to, true));
@@ -116,7 +118,7 @@ impl Out<'_> {
 
     fn open(&mut self, id: StepId, depth: usize) {
         let task = &*self.plan.step(id).task;
-        let name = escape(&format!("{} ({})", title(self.plan, id), task.kind()));
+        let name = escape(&format!("{} ({})", title(self.plan, id), group_note(self.plan, id)));
         self.line(depth, format_args!("subgraph cluster_{} {{", id.0));
         let look = match task {
             Task::Flow(_) => " color=\"#d97706\"; fillcolor=\"#fffbeb\";",

@@ -4,6 +4,8 @@
 //! Boxes of a layer are ordered by the middle of their neighbours, then shifted towards them as far as the order allows.
 //! (Of the crates for this, none lays out groups within groups, and the one at hand takes exponential time on diamonds.)
 
+use std::collections::HashMap;
+
 /// Room between the boxes of a layer.
 const BETWEEN: f64 = 18.0;
 /// Room between bends.
@@ -48,18 +50,72 @@ struct Item {
     right: Vec<usize>,
 }
 
-/// Lays out boxes of the given widths and heights.
+/// Lays out boxes of the given widths and heights: those that edges connect as drawings of their own, below each other.
 pub(super) fn layout(sizes: &[(f64, f64)], edges: &[Edge]) -> Layout {
-    let mut connected = vec![false; sizes.len()];
-    for edge in edges {
-        connected[edge.from] = true;
-        connected[edge.to] = true;
+    let mut layout =
+        Layout { places: vec![(0.0, 0.0); sizes.len()], bends: vec![Vec::new(); edges.len()], ..Layout::default() };
+    let (parts, alone) = parts(sizes.len(), edges);
+    let mut part_of = vec![0; sizes.len()];
+    parts.iter().enumerate().for_each(|(part, boxes)| boxes.iter().for_each(|n| part_of[*n] = part));
+    let mut edges_of = vec![Vec::new(); parts.len()];
+    edges.iter().enumerate().for_each(|(n, edge)| edges_of[part_of[edge.from]].push(n));
+    for (part, within) in parts.into_iter().zip(edges_of) {
+        let place: HashMap<usize, usize> = part.iter().enumerate().map(|(n, of)| (*of, n)).collect();
+        let own_sizes: Vec<_> = part.iter().map(|n| sizes[*n]).collect();
+        let own_edges: Vec<Edge> = within
+            .iter()
+            .map(|n| Edge { from: place[&edges[*n].from], to: place[&edges[*n].to], ..edges[*n] })
+            .collect();
+        let own = Layered::new(&own_sizes, &own_edges).place(&own_sizes, &own_edges);
+        let top = below(&layout);
+        for (n, (x, y)) in part.iter().zip(own.places) {
+            layout.places[*n] = (x, y + top);
+        }
+        for (n, bends) in within.into_iter().zip(own.bends) {
+            layout.bends[n] = bends.into_iter().map(|(x, y)| (x, y + top)).collect();
+        }
+        layout.width = layout.width.max(own.width);
+        layout.height = top + own.height;
     }
-    let alone: Vec<usize> = (0..sizes.len()).filter(|n| !connected[*n]).collect();
-    let mut layout = Layered::new(sizes, edges, &connected).place(sizes, edges);
-    let below = if layout.height > 0.0 { layout.height + BETWEEN } else { 0.0 };
-    grid(&mut layout, sizes, &alone, below);
+    let top = below(&layout);
+    grid(&mut layout, sizes, &alone, top);
     layout
+}
+
+/// Where the next part begins.
+fn below(layout: &Layout) -> f64 {
+    if layout.height > 0.0 { layout.height + BETWEEN } else { 0.0 }
+}
+
+/// The boxes that edges connect with each other, each set in order, and those without an edge.
+fn parts(count: usize, edges: &[Edge]) -> (Vec<Vec<usize>>, Vec<usize>) {
+    let mut near = vec![Vec::new(); count];
+    for edge in edges {
+        near[edge.from].push(edge.to);
+        near[edge.to].push(edge.from);
+    }
+    let mut seen = vec![false; count];
+    let (mut parts, mut alone) = (Vec::new(), Vec::new());
+    for first in 0..count {
+        if near[first].is_empty() {
+            alone.push(first);
+        } else if !seen[first] {
+            seen[first] = true;
+            let mut part = vec![first];
+            let mut at = 0;
+            while let Some(n) = part.get(at).copied() {
+                for other in &near[n] {
+                    if !std::mem::replace(&mut seen[*other], true) {
+                        part.push(*other);
+                    }
+                }
+                at += 1;
+            }
+            part.sort_unstable();
+            parts.push(part);
+        }
+    }
+    (parts, alone)
 }
 
 /// Boxes without edges, in rows, about as wide as they are high.
@@ -90,7 +146,7 @@ struct Layered {
 }
 
 impl Layered {
-    fn new(sizes: &[(f64, f64)], edges: &[Edge], connected: &[bool]) -> Self {
+    fn new(sizes: &[(f64, f64)], edges: &[Edge]) -> Self {
         let of = rank(sizes.len(), edges);
         let mut items: Vec<Item> = sizes
             .iter()
@@ -127,9 +183,7 @@ impl Layered {
         let count = items.iter().map(|item| item.layer + 1).max().unwrap_or(0);
         let mut layers = vec![Vec::new(); count];
         for (n, item) in items.iter().enumerate() {
-            if connected.get(n).copied().unwrap_or(true) {
-                layers[item.layer].push(n);
-            }
+            layers[item.layer].push(n);
         }
         Layered { items, layers, bends }
     }

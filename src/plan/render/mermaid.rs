@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::picture::{Line, Place, Visit, arrows, hooks, lines, title, top, walk};
+use super::picture::{Place, Visit, arrows, group_note, hooks, lines, title, top, walk};
 use crate::plan::analysis::is_pending;
 use crate::plan::hierarchy::Hierarchy;
 use crate::plan::{Plan, StepId, Task};
@@ -12,7 +12,7 @@ const WIDTH: usize = 40;
 
 /// A plan as a Mermaid flowchart. Groups are subgraphs; conditions are dashed.
 pub fn mermaid(plan: &Plan) -> String {
-    let tree = Hierarchy::of(plan);
+    let tree = Hierarchy::drawn(plan);
     let mut text = String::from("flowchart LR\n");
     steps(plan, &tree, &top(plan, &tree), 1, &mut text);
     for (n, (moment, hooks)) in hooks(plan).into_iter().enumerate() {
@@ -23,7 +23,7 @@ pub fn mermaid(plan: &Plan) -> String {
     for arrow in arrows(plan) {
         let (from, to) = (place(arrow.from), place(arrow.to));
         let (plain, dashed) = ("-->", "-.->");
-        let sign = if arrow.line == Line::Condition { dashed } else { plain };
+        let sign = if arrow.line.is_broken() { dashed } else { plain };
         match arrow.label.is_empty() {
             true => line(&mut text, 1, format_args!("{from} {sign} {to}")),
             false => line(&mut text, 1, format_args!("{from} {sign}|\"{}\"| {to}", escape(&arrow.label))),
@@ -54,7 +54,7 @@ fn steps(plan: &Plan, tree: &Hierarchy, steps: &[StepId], base: usize, text: &mu
         match visit {
             Visit::Box(id) => figure(plan, id, depth, text),
             Visit::Open(id) => {
-                let name = escape(&format!("{} ({})", title(plan, id), plan.step(id).task.kind()));
+                let name = escape(&format!("{} ({})", title(plan, id), group_note(plan, id)));
                 line(text, depth, format_args!("subgraph {}[\"{name}\"]", place(Place::Step(id))));
                 if matches!(&*plan.step(id).task, Task::Flow(_)) {
                     line(text, depth + 1, format_args!("{}{{\"?\"}}:::decision", place(Place::Decision(id))));

@@ -22,6 +22,17 @@ pub(super) enum Line {
     Condition,
     /// A way that a flow can take.
     Branch,
+    /// From a step that failed to the next of its fallbacks.
+    Else,
+    /// From a step to what undoes it.
+    Undo,
+}
+
+impl Line {
+    /// Is it drawn with a broken line?
+    pub fn is_broken(self) -> bool {
+        matches!(self, Line::Condition | Line::Else | Line::Undo)
+    }
 }
 
 /// An arrow.
@@ -39,7 +50,7 @@ const LABEL: usize = 48;
 /// All arrows of a plan: between two steps one at most, that of data rather than that of order.
 pub(super) fn arrows(plan: &Plan) -> Vec<Arrow> {
     let mut arrows = Vec::new();
-    for id in plan.ids() {
+    for id in plan.ids().filter(|id| !plan.step(*id).retired) {
         let step = plan.step(id);
         let data = step.after.iter().any(|edge| edge.kind == EdgeKind::Data);
         let mut properties = if data { wording::properties(step) } else { Default::default() };
@@ -60,6 +71,18 @@ pub(super) fn arrows(plan: &Plan) -> Vec<Arrow> {
                 Some(known) if known.line == Line::Order => *known = arrow,
                 Some(_) => {}
             }
+        }
+        let aside = |from, to, line, label: &str| Arrow {
+            from: Place::Step(from),
+            to: Place::Step(to),
+            line,
+            label: label.to_owned(),
+        };
+        if let Some(undone) = step.undoes {
+            arrows.push(aside(undone, id, Line::Undo, "undo"));
+        }
+        if let Task::Fallback(children) = &*step.task {
+            arrows.extend(children.windows(2).map(|pair| aside(pair[0], pair[1], Line::Else, "else")));
         }
         let Task::Flow(branches) = &*step.task else { continue };
         let mut read = std::collections::HashSet::new();
@@ -96,7 +119,7 @@ pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
     if !command.is_empty() {
         lines.push(shorten(&command, most));
     }
-    let mut notes = wording::policies(plan, step.policy());
+    let mut notes = wording::policies(plan, step);
     notes.retain(|note| !note.starts_with("estimate ") && !note.starts_with("env ") && !note.starts_with("tags "));
     let reads_nothing = step.after.iter().all(|edge| edge.kind != EdgeKind::Condition);
     if let Some(condition) = step.when.as_ref().filter(|_| reads_nothing) {
@@ -106,6 +129,14 @@ pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
         lines.push(shorten(&notes.join(" · "), most));
     }
     lines
+}
+
+/// What stands beside the name of a group: its kind, and how it runs as a whole.
+pub(super) fn group_note(plan: &Plan, id: StepId) -> String {
+    let step = plan.step(id);
+    let mut notes = vec![step.task.kind().to_owned()];
+    notes.extend(wording::policies(plan, step).into_iter().filter(|note| !note.starts_with("tags ")));
+    shorten(&notes.join(" · "), LABEL)
 }
 
 /// What a step is called within its group.

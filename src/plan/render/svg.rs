@@ -34,7 +34,7 @@ pub fn svg(plan: &Plan) -> Result<String, Diagnostic> {
     if arrows.len() > ARROWS_MOST {
         return Err(too_large(format!("{} arrows", count(arrows.len()))));
     }
-    let tree = Hierarchy::of(plan);
+    let tree = Hierarchy::drawn(plan);
     let scene = Scene::of(plan, &tree, arrows);
     Ok(paper::draw(plan, &tree, &scene))
 }

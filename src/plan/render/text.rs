@@ -58,11 +58,15 @@ pub fn text(plan: &Plan, analysis: &Analysis, options: &Options) -> String {
 }
 
 fn header(page: &mut Page, plan: &Plan) {
-    let groups = plan.steps.iter().filter(|step| step.task.is_group()).count();
-    let tasks = plan.steps.len() - groups;
-    let mut what = plural(tasks, "task");
-    if groups > 0 {
-        what.push_str(&format!(" in {}", plural(groups, "group")));
+    let shown = plan.steps.iter().filter(|step| !step.retired && step.undoes.is_none());
+    let (groups, tasks): (Vec<_>, Vec<_>) = shown.partition(|step| step.task.is_group());
+    let mut what = plural(tasks.len(), "task");
+    if !groups.is_empty() {
+        what.push_str(&format!(" in {}", plural(groups.len(), "group")));
+    }
+    let undos = plan.steps.iter().filter(|step| step.undoes.is_some() && !step.retired).count();
+    if undos > 0 {
+        what.push_str(&format!(", {undos} can be undone"));
     }
     let file = plan.header.files.first().map(|file| format!("{} · ", clean(&file.name))).unwrap_or_default();
     page.row(&[(Ink::Bold, &clean(&plan.header.name)), (Ink::Dim, &format!("  {file}{what}"))], "");
@@ -131,14 +135,20 @@ fn settings(page: &mut Page, plan: &Plan) {
     if let Some(cwd) = &header.settings.cwd {
         words.push(format!("in {cwd}"));
     }
+    if let Some(most) = header.settings.output_limit {
+        words.push(format!("output up to {}", wording::size(most)));
+    }
+    words.extend(wording::strategies(&header.settings));
     if !header.settings.env.is_empty() {
         let names: Vec<_> = header.settings.env.iter().map(|(name, _)| name.as_str()).collect();
         words.push(format!("env {}", list(&names, LISTED)));
     }
     let limits: Vec<_> =
         header.limits.iter().map(|(name, limit)| format!("{name}: {}", wording::limit(limit))).collect();
+    let breakers: Vec<_> =
+        header.breakers.iter().map(|(name, breaker)| format!("{name}: {}", wording::breaker(breaker))).collect();
     let mut any = false;
-    for (title, words) in [("settings", words), ("limits", limits)] {
+    for (title, words) in [("settings", words), ("limits", limits), ("breakers", breakers)] {
         if !words.is_empty() {
             any = true;
             page.put(Ink::Bold, &format!("{title:<9}"));
@@ -154,10 +164,11 @@ fn settings(page: &mut Page, plan: &Plan) {
 /// What only the run will show: fan-outs, results that are used, the rest of a script that waits for one.
 fn unknown(page: &mut Page, plan: &Plan, names: &Names) {
     let most = if page.options.full { usize::MAX } else { LISTED };
-    let pending: Vec<StepId> = plan.ids().filter(|id| is_pending(&plan.step(*id).task)).collect();
+    let shown = |id: &StepId| !plan.step(*id).retired;
+    let pending: Vec<StepId> = plan.ids().filter(shown).filter(|id| is_pending(&plan.step(*id).task)).collect();
     let mut used: Vec<String> = Vec::new();
     let mut seen = std::collections::HashSet::new();
-    for step in &plan.steps {
+    for step in plan.steps.iter().filter(|step| !step.retired) {
         if used.len() > most {
             break;
         }

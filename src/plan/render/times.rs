@@ -136,8 +136,11 @@ fn estimate(page: &mut Page, plan: &Plan, analysis: &Analysis) {
     if !origins.is_empty() {
         page.row(&[(Ink::Dim, &format!("  estimates: {}", origins.join(", ")))], "");
     }
-    let waits = plan.steps.iter().any(|step| matches!(&*step.task, Task::Flow(_)));
-    if waits {
+    if plan.steps.iter().any(|step| step.task.waits() && !step.retired) {
+        page.row(&[(Ink::Dim, "  waiting for people, signals, moments and files is not counted")], "");
+    }
+    let flows = plan.steps.iter().any(|step| matches!(&*step.task, Task::Flow(_)));
+    if flows {
         page.row(&[(Ink::Dim, "  of each flow the branch with the most work is counted")], "");
     }
 }

@@ -31,6 +31,8 @@ enum Item {
         id: StepId,
         follows: Option<StepId>,
         arrow: bool,
+        /// What it is to the one above: `else`, `undone by`.
+        mark: &'static str,
     },
     Branch {
         flow: StepId,
@@ -122,7 +124,7 @@ impl<'a> Tree<'a> {
             let mut inner = match item {
                 Item::Step { id, .. } => self.inside(id),
                 Item::Branch { flow, branch } => self.branch_step(flow, branch),
-                Item::Hook { id, .. } => vec![Item::Step { id, follows: None, arrow: true }],
+                Item::Hook { id, .. } => vec![Item::Step { id, follows: None, arrow: true, mark: "" }],
                 Item::Nothing | Item::More(_) | Item::Deeper(_) => Vec::new(),
             };
             if depth >= DEEP && self.looks.is_some() && !inner.is_empty() {
@@ -146,10 +148,10 @@ impl<'a> Tree<'a> {
     fn frame(&self, items: Vec<Item>, prefix: usize) -> Frame {
         let mut columns = (0, 0);
         for item in &items {
-            if let Item::Step { id, .. } = item
+            if let Item::Step { id, mark, .. } = item
                 && !is_nameless(self.plan.step(*id))
             {
-                columns.0 = width(&self.name(*id)).clamp(columns.0, NAME_WIDTH.max(columns.0));
+                columns.0 = (width(mark) + width(&self.name(*id))).clamp(columns.0, NAME_WIDTH.max(columns.0));
                 columns.1 = columns.1.max(self.plan.step(*id).task.kind().len());
             }
         }
@@ -176,7 +178,7 @@ impl<'a> Tree<'a> {
                 }
                 let above = (at + n).checked_sub(1).map(|above| steps[above]);
                 let follows = above.filter(|above| self.follows(*id, *above, chain));
-                items.push(Item::Step { id: *id, follows, arrow: follows.is_some() });
+                items.push(Item::Step { id: *id, follows, arrow: follows.is_some(), mark: "" });
             }
             at = end;
         }
@@ -197,6 +199,14 @@ impl<'a> Tree<'a> {
     }
 
     fn inside(&self, id: StepId) -> Vec<Item> {
+        let mut items = self.children(id);
+        if let Some(undo) = self.plan.step(id).policy().undo {
+            items.push(Item::Step { id: undo, follows: None, arrow: false, mark: "undone by " });
+        }
+        items
+    }
+
+    fn children(&self, id: StepId) -> Vec<Item> {
         let children = self.tree.children(id);
         match &*self.plan.step(id).task {
             Task::Flow(branches) => {
@@ -210,13 +220,20 @@ impl<'a> Tree<'a> {
                 items
             }
             Task::Chain(_) => self.items(children, true),
+            Task::Fallback(_) => {
+                let marks = std::iter::once("").chain(std::iter::repeat("else "));
+                let marked = children.iter().zip(marks);
+                marked.map(|(id, mark)| Item::Step { id: *id, follows: None, arrow: false, mark }).collect()
+            }
             _ => self.items(children, false),
         }
     }
 
     fn branch_step(&self, flow: StepId, branch: usize) -> Vec<Item> {
         match &*self.plan.step(flow).task {
-            Task::Flow(branches) => vec![Item::Step { id: branches[branch].step, follows: None, arrow: true }],
+            Task::Flow(branches) => {
+                vec![Item::Step { id: branches[branch].step, follows: None, arrow: true, mark: "" }]
+            }
             _ => Vec::new(),
         }
     }
@@ -241,8 +258,8 @@ impl<'a> Tree<'a> {
         };
         let lead = format!("{prefix}{sign}");
         match item {
-            Item::Step { id, follows, .. } => {
-                self.step(page, *id, *follows, &lead, &format!("{prefix}{below}"), columns)
+            Item::Step { id, follows, mark, .. } => {
+                self.step(page, (*id, *follows, mark), &lead, &format!("{prefix}{below}"), columns)
             }
             Item::Branch { flow, branch } => self.branch(page, *flow, *branch, &lead),
             Item::Nothing => {
@@ -278,8 +295,7 @@ impl<'a> Tree<'a> {
     fn step(
         &self,
         page: &mut Page,
-        id: StepId,
-        follows: Option<StepId>,
+        (id, follows, mark): (StepId, Option<StepId>, &str),
         lead: &str,
         below: &str,
         (names, kinds): (usize, usize),
@@ -288,7 +304,7 @@ impl<'a> Tree<'a> {
         let kind = step.task.kind();
         // A group without a name is called by its kind.
         let name = if is_nameless(step) { String::new() } else { shorten(&self.name(id), NAME_WIDTH * 2) };
-        let gap = if is_nameless(step) { 0 } else { names.saturating_sub(width(&name)) + 2 };
+        let gap = if is_nameless(step) { 0 } else { names.saturating_sub(width(mark) + width(&name)) + 2 };
         let gap = " ".repeat(gap);
         let after_kind = " ".repeat(kinds.saturating_sub(kind.len()) + 2);
         let what = what(self.plan, &self.tree, id);
@@ -302,6 +318,7 @@ impl<'a> Tree<'a> {
         };
         let parts = [
             (Ink::Dim, lead),
+            (Ink::Condition, mark),
             (Ink::Name, name.as_str()),
             (Ink::Plain, gap.as_str()),
             (Ink::Dim, kind),
@@ -310,7 +327,7 @@ impl<'a> Tree<'a> {
         ];
         page.row(&parts, &place);
         let signs = page.signs;
-        let grows = step.task.is_group() && !self.tree.children(id).is_empty();
+        let grows = !self.tree.children(id).is_empty() || step.policy().undo.is_some();
         let margin = format!("{below}{}", if grows { signs.bar } else { signs.blank });
         page.pieces(&margin, &details(self.plan, self.names, id, follows, page.options.full));
     }

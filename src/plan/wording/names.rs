@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{clean, name};
-use crate::plan::{Plan, StepId};
+use crate::plan::{Plan, StepId, Task};
 
 /// Groups that a path shows at most.
 const PARTS: usize = 4;
@@ -19,7 +19,13 @@ impl<'a> Names<'a> {
     /// The names of a plan.
     pub fn of(plan: &'a Plan) -> Self {
         let mut seen = HashSet::with_capacity(plan.steps.len());
-        let named = plan.steps.iter().filter(|step| step.key.is_none());
+        // A step with fallbacks is called as what is tried first.
+        let first = |id: StepId| {
+            let group = plan.step(id).parent.map(|group| &*plan.step(group).task);
+            matches!(group, Some(Task::Fallback(children)) if children.first() == Some(&id))
+        };
+        let named = plan.ids().filter(|id| !plan.step(*id).retired && !first(*id)).map(|id| plan.step(id));
+        let named = named.filter(|step| step.key.is_none());
         let shared = named.map(|step| step.name.as_str()).filter(|name| !seen.insert(*name)).collect();
         Names { plan, shared }
     }

@@ -1,30 +1,48 @@
 //! Policies and limits in a few words each.
 
-use super::{clean, duration, list, shorten, value};
-use crate::plan::{Backoff, Limit, OnError, Parse, Plan, Policy};
+use super::value::closure_text;
+use super::{clean, duration, list, shorten, size, value};
+use crate::plan::{
+    Backoff, Breaker, Cache, Limit, OnError, OnTimeout, Parse, Plan, Retry, Rule, Settings, Step, Strategy, Task,
+    UndoScope, Validate,
+};
+
+/// Longest condition, pattern or value that is shown.
+const SHOWN: usize = 40;
 
 /// The policies of a step, each as a few words: `retry 3×`, `timeout 20m`.
-pub fn policies(plan: &Plan, policy: &Policy) -> Vec<String> {
+pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
+    let policy = step.policy();
     let mut words = Vec::new();
-    if policy.rule != Default::default() {
-        words.push(format!("rule {}", policy.rule.name()));
+    match policy.finally {
+        true => words.push("cleans up".to_owned()),
+        false if policy.rule != Rule::default() => words.push(format!("rule {}", policy.rule.name())),
+        false => {}
+    }
+    if let Some(checkpoint) = &policy.checkpoint {
+        words.push(format!("checkpoint {checkpoint}"));
     }
     if let Some(retry) = &policy.retry {
-        let mut text = format!("retry {}×", retry.max_attempts);
-        let wait = duration(retry.delay_ms);
-        text.push_str(&match retry.backoff {
-            _ if retry.delay_ms == 0 => " at once".to_owned(),
-            Backoff::Fixed => format!(" every {wait}"),
-            Backoff::Linear => format!(" linear from {wait}"),
-            Backoff::Exponential => format!(" exponential from {wait}"),
-        });
-        if retry.jitter > 0.0 {
-            text.push_str(&format!(", jitter {}%", (retry.jitter * 100.0).round()));
-        }
-        words.push(text);
+        words.push(self::retry(retry));
+    }
+    if let Some(closure) = &policy.retry_if {
+        words.push(format!("retried {}", asked(&closure.text)));
+    }
+    if let Some(breaker) = &policy.breaker {
+        words.push(format!("breaker {breaker}"));
     }
     if let Some(ms) = policy.timeout_ms {
-        words.push(format!("timeout {}", duration(ms)));
+        words.push(format!("timeout {}{}", duration(ms), in_vain(step)));
+    }
+    if let Some(validate) = &policy.validate {
+        words.push(match &**validate {
+            Validate::Closure(closure) => format!("valid {}", asked(&closure.text)),
+            Validate::Expr(expression) => format!("valid if {}", shorten(&expression.text, SHOWN)),
+            Validate::Schema(_) => "valid by a schema".to_owned(),
+        });
+    }
+    if let Some(cache) = &policy.cache {
+        words.push(self::cache(plan, cache));
     }
     if let Some(on_error) = policy.on_error {
         words.push(format!("on error {}", on_error_name(on_error)));
@@ -50,10 +68,10 @@ pub fn policies(plan: &Plan, policy: &Policy) -> Vec<String> {
         words.push(format!("env {}", list(&names, 6)));
     }
     if let Some(cwd) = &policy.cwd {
-        words.push(format!("in {}", shorten(&value(plan, cwd), 40)));
+        words.push(format!("in {}", shorten(&value(plan, cwd), SHOWN)));
     }
     if let Some(stdin) = &policy.stdin {
-        words.push(format!("stdin {}", shorten(&value(plan, stdin), 40)));
+        words.push(format!("stdin {}", shorten(&value(plan, stdin), SHOWN)));
     }
     match policy.parse {
         Parse::Auto => {}
@@ -61,6 +79,9 @@ pub fn policies(plan: &Plan, policy: &Policy) -> Vec<String> {
         Parse::Text => words.push("parse text".to_owned()),
         Parse::Lines => words.push("parse lines".to_owned()),
         Parse::Ndjson => words.push("parse ndjson".to_owned()),
+    }
+    if let Some(most) = policy.output_limit {
+        words.push(format!("output up to {}", size(most)));
     }
     if policy.secret {
         words.push("secret".to_owned());
@@ -70,6 +91,97 @@ pub fn policies(plan: &Plan, policy: &Policy) -> Vec<String> {
         words.push(format!("tags {}", list(&tags, 8)));
     }
     words.iter().map(|text| clean(text)).collect()
+}
+
+/// What a closure asks, without its parameters: `if r.number > 80`; of one that does more, its beginning.
+fn asked(text: &str) -> String {
+    let inner = text.trim().strip_prefix('|').and_then(|rest| rest.split_once('|')).map(|(_, body)| body.trim());
+    match inner.filter(|body| !body.is_empty()) {
+        Some(body) if body.starts_with(['{', '`']) || body.starts_with("if ") || body.starts_with("switch ") => {
+            format!("by {}", shorten(body, SHOWN))
+        }
+        body => format!("if {}", shorten(body.unwrap_or_else(|| closure_text(text)), SHOWN)),
+    }
+}
+
+/// `retry 3× exponential from 1s, jitter 50%`
+fn retry(retry: &Retry) -> String {
+    let wait = duration(retry.delay_ms);
+    let mut text = format!("retry {}×", retry.max_attempts);
+    text.push_str(&match retry.backoff {
+        _ if retry.delay_ms == 0 => " at once".to_owned(),
+        Backoff::Fixed => format!(" every {wait}"),
+        Backoff::Linear => format!(" linear from {wait}"),
+        Backoff::Exponential => format!(" exponential from {wait}"),
+    });
+    if retry.jitter > 0.0 {
+        text.push_str(&format!(", jitter {}%", (retry.jitter * 100.0).round()));
+    }
+    text
+}
+
+/// `cached for 7d by src/**, Makefile and build.output, writes build/app`
+fn cache(plan: &Plan, cache: &Cache) -> String {
+    let mut text = "cached".to_owned();
+    if let Some(ms) = cache.ttl_ms {
+        text.push_str(&format!(" for {}", duration(ms)));
+    }
+    let mut by: Vec<String> = cache.inputs.clone();
+    by.extend(cache.key.as_ref().map(|key| shorten(&value(plan, key), SHOWN)));
+    if !by.is_empty() {
+        text.push_str(&format!(" by {}", list(&by, 4)));
+    }
+    if !cache.outputs.is_empty() {
+        text.push_str(&format!(", writes {}", list(&cache.outputs, 4)));
+    }
+    text
+}
+
+/// What a step that waits does when nothing has come in time: `, then skipped`.
+fn in_vain(step: &Step) -> String {
+    let on_timeout = match &*step.task {
+        Task::Approve(approve) => &approve.on_timeout,
+        Task::Signal(wait) => &wait.on_timeout,
+        Task::WaitFor(wait) => &wait.on_timeout,
+        _ => return String::new(),
+    };
+    match on_timeout {
+        OnTimeout::Fail => String::new(),
+        OnTimeout::Skip => ", then skipped".to_owned(),
+        OnTimeout::Answer(answer) => {
+            let answer = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
+            format!(", then {}", shorten(&answer, SHOWN))
+        }
+    }
+}
+
+/// `opens after 5 failures within 1m, for 30s`
+pub fn breaker(breaker: &Breaker) -> String {
+    let failures = super::plural(breaker.threshold as usize, "failure");
+    format!("opens after {failures} within {}, for {}", duration(breaker.window_ms), duration(breaker.reset_ms))
+}
+
+/// What settings say about failures: rules, strategies, what is undone.
+pub fn strategies(settings: &Settings) -> Vec<String> {
+    let mut words = Vec::new();
+    if !settings.classes.is_empty() {
+        words.push(format!("{} about failures", super::plural(settings.classes.len(), "rule")));
+    }
+    for (class, strategy) in &settings.strategies {
+        let said = match strategy {
+            Strategy::Retry(Some(retry)) => self::retry(retry),
+            Strategy::Retry(None) => "retry".to_owned(),
+            Strategy::Wait(Some(ms)) => format!("wait {}", duration(*ms)),
+            Strategy::Wait(None) => "wait".to_owned(),
+            Strategy::Fail => "fail".to_owned(),
+        };
+        words.push(format!("{}: {said}", class.name()));
+    }
+    if settings.undo != UndoScope::default() {
+        let name = UndoScope::ALL.iter().find(|(_, scope)| *scope == settings.undo).map_or("", |(name, _)| name);
+        words.push(format!("undo {name}"));
+    }
+    words
 }
 
 /// Its name in scripts.

@@ -76,6 +76,16 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// A size as it was probably written: `100MB`, `2GiB`, `1.5KiB`.
+pub fn size(bytes: u64) -> String {
+    for (unit, factor) in [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)] {
+        if bytes >= factor && bytes.is_multiple_of(factor) {
+            return format!("{}{unit}", bytes / factor);
+        }
+    }
+    crate::plan::unit::show_bytes(bytes)
+}
+
 /// A whole number with its thousands apart: `9,950`.
 pub fn count(number: usize) -> String {
     let digits = number.to_string();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{ENOUGH, clean, count, duration};
-use crate::plan::{Key, Plan, Reference, Shell, Step, StepId, Task, Value};
+use crate::plan::{Approve, Key, Plan, Reference, Shell, Step, StepId, Task, Value};
 
 /// What a step is called in a sentence: its name, an iteration with its group's: `lint[src/a.rs]`.
 pub fn name(plan: &Plan, id: StepId) -> String {
@@ -88,6 +88,13 @@ pub(super) fn closure_text(text: &str) -> &str {
     if text.trim().is_empty() { "a closure" } else { text }
 }
 
+/// The word for a task in a sentence: `an `each``, `a `chain``.
+pub fn a_kind(task: &Task) -> String {
+    let kind = task.kind();
+    let article = if kind.starts_with(['a', 'e', 'i', 'o']) || kind == "sh" { "an" } else { "a" };
+    format!("{article} `{kind}`")
+}
+
 /// What a step runs.
 pub fn command(plan: &Plan, step: &Step) -> String {
     match &*step.task {
@@ -101,7 +108,7 @@ pub fn command(plan: &Plan, step: &Step) -> String {
         Task::Fail(message) => value(plan, message),
         Task::Wait(ms) => duration(*ms),
         Task::Http(http) => clean(&format!("{} {}", http.method, value(plan, &http.url))),
-        Task::Approve(approve) => approve.prompt.as_ref().map(|prompt| value(plan, prompt)).unwrap_or_default(),
+        Task::Approve(approve) => question(plan, approve),
         Task::Signal(wait) => clean(&wait.signal),
         Task::WaitUntil(until) => value(plan, until),
         Task::WaitFor(wait) => value(plan, &wait.file),
@@ -128,6 +135,20 @@ pub fn command(plan: &Plan, step: &Step) -> String {
             clean(&text)
         }
     }
+}
+
+/// What a person is asked, and the answers: `Ship it? [now, never] version`.
+fn question(plan: &Plan, approve: &Approve) -> String {
+    let mut parts: Vec<String> = approve.prompt.iter().map(|prompt| value(plan, prompt)).collect();
+    match approve.choices.is_empty() {
+        true => parts.push("[yes, no]".to_owned()),
+        false => parts.push(format!("[{}]", approve.choices.join(", "))),
+    }
+    let fields: Vec<&str> = approve.form.iter().map(|field| field.name.as_str()).collect();
+    if !fields.is_empty() {
+        parts.push(format!("with {}", super::list(&fields, 6)));
+    }
+    clean(&parts.join(" "))
 }
 
 /// A single reference without its `${` and `}`.

@@ -39,6 +39,14 @@ impl Board {
         self.learn(&state.plan);
     }
 
+    /// Steps are as if they had never begun, or are others.
+    fn look_anew(&mut self, state: &RunState) {
+        self.active.clear();
+        self.take_up(state);
+        let runs = |id: &StepId| state.step(*id).status == Status::Running && !state.plan.step(*id).task.is_group();
+        self.active.extend(state.plan.ids().filter(runs).map(|id| (state.step(id).started_at, id)));
+    }
+
     /// What is expected of steps that are new.
     fn learn(&mut self, plan: &Plan) {
         for id in (self.expected.len()..plan.steps.len()).map(|n| StepId(n as u32)) {
@@ -60,6 +68,14 @@ impl Board {
             | Event::Cancelled { step } => Some(*step),
             _ => None,
         };
+        match &*record.event {
+            Event::Replanned(_) => {
+                self.expected.clear();
+                self.look_anew(state);
+            }
+            Event::Reset { .. } => self.look_anew(state),
+            _ => {}
+        }
         if let Event::Planned { growth, .. } = &*record.event {
             self.counts.total +=
                 growth.steps.iter().filter(|step| !step.task.is_group() && step.undoes.is_none()).count();

@@ -39,7 +39,7 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
             one(*step, Status::Waiting, &format!("waits {said}"), *what != WaitFor::Time)
         }
         Event::Answered { step, answer } => {
-            let said = waits::answered(&state.plan.step(*step).task, answer);
+            let said = waits::answered(&state.plan, *step, answer);
             one(*step, Status::Waiting, &said, true)
         }
         Event::RollingBack(back) => {
@@ -52,7 +52,11 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
         Event::Finished { step, outcome, .. } => {
             let took = took(state, *step, outcome);
             match outcome.error {
-                None => one(*step, Status::Success, &format!("done in {took}"), true),
+                None => {
+                    let cached = reason::cached(Some(outcome), None);
+                    let cached = cached.map_or(String::new(), |said| format!(", {said}"));
+                    one(*step, Status::Success, &format!("done in {took}{cached}"), true)
+                }
                 Some(_) => {
                     let said = reason::failed(Some(outcome));
                     // One whose condition could not be evaluated never began.

@@ -5,7 +5,7 @@ use crate::event::{Because, Decision, Event, Log, Outcome, Skip};
 use crate::plan::unit;
 use crate::plan::wording::list;
 use crate::plan::{Condition, EdgeKind, Repeat, Rule, StepId, Task};
-use crate::state::Status;
+use crate::state::{Lineage, Status};
 use crate::view::look::one_line;
 use crate::view::summary::shell_word;
 use crate::view::{is_secret, reason, time};
@@ -172,9 +172,11 @@ impl Story<'_> {
     pub(super) fn attempts(&mut self, id: StepId) {
         let why = self.why;
         let mut begun = 0;
+        let lineage = Lineage::of(why.records, id);
         for record in why.records {
+            let is_it = |step: &StepId| lineage.is(record.seq, *step);
             match &*record.event {
-                Event::Started { step, attempt } if *step == id => {
+                Event::Started { step, attempt } if is_it(step) => {
                     begun = record.at;
                     let state = why.state.step(id);
                     if state.status == Status::Running && state.attempt == *attempt {
@@ -187,16 +189,16 @@ impl Story<'_> {
                         });
                     }
                 }
-                Event::Retrying { step, attempt, outcome, delay_ms } if *step == id => {
+                Event::Retrying { step, attempt, outcome, delay_ms } if is_it(step) => {
                     self.attempt(id, *attempt, begun, record.at, outcome);
                     self.line(&format!("The next attempt followed {} later.", time::duration(*delay_ms)));
                 }
-                Event::Finished { step, attempt, outcome } if *step == id => {
+                Event::Finished { step, attempt, outcome } if is_it(step) => {
                     self.attempt(id, *attempt, begun, record.at, outcome);
                 }
-                Event::Waiting { step, what, .. } if *step == id => self.asked(id, record, what),
-                Event::Answered { step, answer } if *step == id => self.answered(id, answer),
-                Event::Interrupted { step, attempt } if *step == id => {
+                Event::Waiting { step, what, .. } if is_it(step) => self.asked(id, record, what),
+                Event::Answered { step, answer } if is_it(step) => self.answered(id, answer),
+                Event::Interrupted { step, attempt } if is_it(step) => {
                     let at = why.clock.time(record.at);
                     self.line(&format!(
                         "Attempt {attempt} was interrupted (noticed at {at}): its process was gone. It is made again."
@@ -222,6 +224,21 @@ impl Story<'_> {
             0 => time::duration(ended.saturating_sub(begun)),
             ms => time::duration(ms),
         };
+        match outcome.cache.as_deref() {
+            Some(note) if note.hit => {
+                let (run, ago) = (&note.run, self.why.clock.ago(note.at));
+                self.line(&format!(
+                    "It did not run: nothing that it depends on has changed since run {run} ({ago}), whose result it has."
+                ));
+                if outcome.error.is_none() {
+                    return;
+                }
+            }
+            Some(note) if !note.why.is_empty() => {
+                self.line(&format!("No earlier result could be used: {}.", one_line(&note.why)));
+            }
+            _ => {}
+        }
         match &outcome.error {
             None => self.line(&format!("{name}{began} took {took} and succeeded.")),
             Some(error) => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::picture::{Line, title};
+use super::super::picture::{Line, group_note, title};
 use super::scene::{LINE, MARGIN, Rect, Scene, Way, text_width};
 use super::ways::label;
 use crate::plan::analysis::is_pending;
@@ -30,6 +30,8 @@ path{fill:none}
 .data{stroke:#2563eb}
 .condition{stroke:#b45309;stroke-dasharray:5 4}
 .branch{stroke:#b45309}
+.else{stroke:#dc2626;stroke-dasharray:5 4}
+.undo{stroke:#7c3aed;stroke-dasharray:2 4}
 ";
 
 /// The whole drawing.
@@ -44,7 +46,7 @@ pub fn draw(plan: &Plan, tree: &Hierarchy, scene: &Scene) -> String {
     paper.put(format_args!("<style>{STYLE}</style>"));
     paper.heads();
     paper.put(format_args!("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>"));
-    let tasks = plan.steps.iter().filter(|step| !step.task.is_group()).count();
+    let tasks = plan.steps.iter().filter(|step| !step.task.is_group() && !step.retired).count();
     let name = clean(&plan.header.name);
     paper.words(MARGIN, 32.0, "plan", &name);
     paper.words(MARGIN + text_width(&name, 10.4) + 12.0, 32.0, "note", &plural(tasks, "task"));
@@ -90,9 +92,14 @@ impl Paper<'_> {
     /// The arrow heads, one of each colour: not every reader knows how to take it from the line.
     fn heads(&mut self) {
         self.put(format_args!("<defs>"));
-        for (name, color) in
-            [("order", "#64748b"), ("data", "#2563eb"), ("condition", "#b45309"), ("branch", "#b45309")]
-        {
+        for (name, color) in [
+            ("order", "#64748b"),
+            ("data", "#2563eb"),
+            ("condition", "#b45309"),
+            ("branch", "#b45309"),
+            ("else", "#dc2626"),
+            ("undo", "#7c3aed"),
+        ] {
             self.put(format_args!(
                 "<marker id=\"{name}\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0.5 8 4 0 7.5z\" style=\"fill:{color};stroke:none\"/></marker>"
             ));
@@ -118,9 +125,12 @@ impl Paper<'_> {
         self.rect(rect, 10.0, if flow { "flow" } else { "frame" });
         let name = title(plan, id);
         self.words(rect.x + 12.0, rect.y + 17.0, "group", &name);
+        let note = group_note(plan, id);
         // A group without a name is called by its kind already.
-        if name != step.task.kind() {
-            self.words(rect.x + 18.0 + text_width(&name, 7.2), rect.y + 17.0, "kind", step.task.kind());
+        let nameless = step.anonymous && step.key.is_none();
+        let note = if nameless { note[name.len()..].trim_start_matches(" · ") } else { note.as_str() };
+        if !note.is_empty() {
+            self.words(rect.x + 18.0 + text_width(&name, 7.2), rect.y + 17.0, "kind", note);
         }
     }
 
@@ -212,7 +222,12 @@ impl Paper<'_> {
         if text.is_empty() || way.arrow.line == Line::Branch {
             return;
         }
-        let color = if way.arrow.line == Line::Data { "#1d4ed8" } else { "#92400e" };
+        let color = match way.arrow.line {
+            Line::Data => "#1d4ed8",
+            Line::Else => "#b91c1c",
+            Line::Undo => "#6d28d9",
+            _ => "#92400e",
+        };
         let (Some(start), Some(end)) = (way.points.first(), way.points.last()) else { return };
         let ((x, y), anchor) = match way.label_at_start {
             true => ((start.0 + 7.0, start.1 - 4.0), "start"),
@@ -232,6 +247,8 @@ impl Paper<'_> {
             (Line::Data, "uses a result"),
             (Line::Condition, "a condition reads it"),
             (Line::Branch, "a way that may be taken"),
+            (Line::Else, "tried if it failed"),
+            (Line::Undo, "undoes it"),
         ]
         .into_iter()
         .filter(|(line, _)| known(*line))
@@ -254,6 +271,8 @@ fn class(line: Line) -> &'static str {
         Line::Data => "data",
         Line::Condition => "condition",
         Line::Branch => "branch",
+        Line::Else => "else",
+        Line::Undo => "undo",
     }
 }
 

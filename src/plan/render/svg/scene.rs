@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::layout::{Edge, Layout, layout};
-use super::super::picture::{Arrow, Line, Place, hooks, lines, title, top};
+use super::super::picture::{Arrow, Line, Place, group_note, hooks, lines, title, top};
 use super::ways::{Key, Meeting, label, meeting, ports, sides};
 use crate::plan::hierarchy::Hierarchy;
 use crate::plan::{Plan, StepId, Task, wording};
@@ -128,7 +128,7 @@ impl Scene {
                     parts.insert(0, Part::Decision(*id));
                 }
                 let frame = self.frame(parts, within.remove(&Key::Group(*id)).unwrap_or_default(), arrows);
-                let name = format!("{} {}", title(plan, *id), plan.step(*id).task.kind());
+                let name = format!("{} {}", title(plan, *id), group_note(plan, *id));
                 let size = (
                     (frame.layout.width + 2.0 * PADDING).max(text_width(&name, 7.4) + 2.0 * PADDING),
                     frame.layout.height + PADDING + TITLE,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::picture::{Arrow, Line, Place};
 use super::scene::{PADDING, Part, Rect, TITLE};
+use crate::plan::hierarchy::Hierarchy;
 use crate::plan::{Plan, StepId, wording};
 
 /// Heights at which arrows begin and end: spread over the side of a box, in the order of where they come from; at a
@@ -71,7 +72,7 @@ pub fn meeting(plan: &Plan, hooked: &[(&'static str, Vec<StepId>)], n: usize, ar
             Place::Step(id) => (vec![Part::Step(id)], id),
             Place::Decision(id) => (vec![Part::Decision(id), Part::Step(id)], id),
         };
-        while let Some(parent) = plan.step(at).parent {
+        while let Some(parent) = Hierarchy::drawn_in(plan, at) {
             chain.push(Part::Step(parent));
             at = parent;
         }

@@ -1,0 +1,149 @@
+//! Steps that are as if they had never begun, and runs that go on with another plan.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{RunState, Status, StepState};
+use crate::event::{Because, Replanned, RunStatus, Skip};
+use crate::plan::{StepId, Task};
+
+impl RunState {
+    /// As if they had never begun, but for the numbers of their attempts.
+    pub(super) fn reset(&mut self, steps: &[StepId]) {
+        let mut again = vec![false; self.steps.len()];
+        for id in steps {
+            again[id.index()] = true;
+            let step = &mut self.steps[id.index()];
+            // A fan-out over nothing has no children that could be retired; it is asked again all the same.
+            let empty = matches!(&*self.plan.step(*id).task, Task::Each(each) if each.items.is_some() && each.children.is_empty());
+            let expansions = if empty { 0 } else { step.expansions };
+            *step = StepState { attempt: step.attempt, expansions, ..StepState::default() };
+        }
+        self.decisions.retain(|decided| !again[decided.step.index()]);
+    }
+
+    /// A run that was at its end is no more.
+    pub(super) fn reopen(&mut self) {
+        if self.status.is_final() {
+            self.status = RunStatus::Paused;
+        }
+    }
+
+    /// Which failures were looked at, by the decisions that still hold.
+    pub(super) fn judge_handled(&mut self) {
+        self.steps.iter_mut().for_each(|step| step.handled = false);
+        let looked_at = self.plan.header.looked_at.iter().copied();
+        let read = self.decisions.iter().flat_map(|decided| decided.saw.iter().filter(|saw| saw.handles));
+        for step in looked_at.chain(read.map(|saw| saw.step)) {
+            self.steps[step.index()].handled = true;
+        }
+    }
+
+    /// Steps that were in the plan once count on their attempts.
+    pub(super) fn count_on(&mut self, new: Range<usize>) {
+        if self.gone.is_empty() {
+            return;
+        }
+        for id in new.map(|id| StepId(id as u32)) {
+            let before = self.gone.get(&self.plan.path(id)).copied().unwrap_or(0);
+            let step = &mut self.steps[id.index()];
+            step.attempt = step.attempt.max(before);
+        }
+    }
+
+    /// They belong to the plan no more; their groups make others.
+    pub(super) fn retire(&mut self, retired: &[StepId]) {
+        if retired.is_empty() {
+            return;
+        }
+        Arc::make_mut(&mut self.plan).retire(retired);
+        for id in retired {
+            let step = &mut self.steps[id.index()];
+            step.status = Status::Skipped;
+            step.skip = Some(Box::new(Skip::NotTaken(Because::Retired)));
+            let Some(parent) = self.plan.step(*id).parent else { continue };
+            self.steps[parent.index()].expansions = match &*self.plan.step(parent).task {
+                Task::Repeat(repeat) => repeat.children.len() as u32,
+                Task::Each(_) | Task::Workflow(_) => 0,
+                _ => continue,
+            };
+        }
+    }
+
+    /// Another plan; what is known of the steps that are kept moves to it.
+    pub(super) fn replan(&mut self, new: &Replanned) {
+        let before = std::mem::take(&mut self.steps);
+        let mut steps = vec![StepState::default(); new.plan.steps.len()];
+        let mut moved = HashMap::new();
+        for (id, old) in &new.kept {
+            steps[id.index()] = before[old.index()].clone();
+            moved.insert(*old, *id);
+        }
+        let mut known: Vec<bool> = vec![false; before.len()];
+        for (id, old) in new.kept.iter().chain(&new.again) {
+            let step = &mut steps[id.index()];
+            step.attempt = step.attempt.max(before[old.index()].attempt);
+            known[old.index()] = true;
+        }
+        for (id, step) in before.iter().enumerate().filter(|(id, step)| step.attempt > 0 && !known[*id]) {
+            let attempts = self.gone.entry(self.plan.path(StepId(id as u32))).or_default();
+            *attempts = step.attempt.max(*attempts);
+        }
+        self.steps = steps;
+        self.plan = Arc::new((*new.plan).clone());
+        self.count_on(0..self.steps.len());
+        self.rename_reasons(&new.kept.iter().chain(&new.again).map(|(id, old)| (*old, *id)).collect());
+        for (step, plan) in self.steps.iter_mut().zip(&self.plan.steps) {
+            step.expansions = match &*plan.task {
+                Task::Repeat(repeat) => repeat.children.len() as u32,
+                Task::Each(each) => u32::from(each.items.is_some() && !each.children.is_empty()),
+                Task::Workflow(workflow) => u32::from(workflow.expanded && !workflow.is_known()),
+                _ => 0,
+            };
+        }
+        self.created.sources = new.sources.clone();
+        self.created.file = new.file.clone();
+        self.stopping = None;
+        self.rolling_back = None;
+        self.reopen();
+        // The new script has printed anew.
+        self.printed.clear();
+        let decisions = std::mem::take(&mut self.decisions);
+        self.decisions = decisions
+            .into_iter()
+            .filter_map(|mut decided| {
+                decided.step = *moved.get(&decided.step)?;
+                decided.saw.retain_mut(|saw| match moved.get(&saw.step) {
+                    Some(id) => {
+                        saw.step = *id;
+                        true
+                    }
+                    None => false,
+                });
+                Some(decided)
+            })
+            .collect();
+        self.judge_handled();
+    }
+
+    /// Reasons of skips name steps. `now`: from those of the plan before to those of this one.
+    fn rename_reasons(&mut self, now: &HashMap<StepId, StepId>) {
+        for id in 0..self.steps.len() {
+            let Some(skip) = self.steps[id].skip.as_deref_mut() else { continue };
+            let (Skip::NotTaken(because) | Skip::UpstreamFailed(because)) = skip;
+            match because {
+                Because::Branch(step)
+                | Because::NotNeeded(step)
+                | Because::NotBegun(step)
+                | Because::Group(step)
+                | Because::Child(step)
+                | Because::Predecessor(step) => {
+                    // One that is gone was one of several in a group, of which the others say the same.
+                    *step = now.get(step).copied().unwrap_or(StepId(id as u32));
+                }
+                Because::Condition | Because::Unanswered | Because::Retired | Because::Moment => {}
+            }
+        }
+    }
+}
