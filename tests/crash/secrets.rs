@@ -1,6 +1,8 @@
 //! Secrets: steps print them in every way, fail with them, crash with them; afterwards they are searched for in every
 //! file below `.flow` and in all that was ever shown.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 
 use base64::Engine;
@@ -294,6 +296,60 @@ fn a_secret_of_a_fan_out_is_known_before_the_first_process() {
     run(&bench, 0);
     assert_eq!(log(&bench, "all[2]"), b"2 ***\n");
     assert_eq!(String::from_utf8(log(&bench, "later")).unwrap(), "9 ***\n");
+}
+
+/// A server that sends back what it is sent: headers as headers, all of it as the body. Gives its address.
+fn echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut head, mut length) = (String::new(), 0);
+            while !head.ends_with("\r\n\r\n") {
+                let mut line = String::new();
+                if stream.read_line(&mut line).unwrap() == 0 {
+                    break;
+                }
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                head.push_str(&line);
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let status = if head.starts_with("GET /fail") { "500 Wrong" } else { "200 OK" };
+            let value = head.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
+            let long = if head.starts_with("GET /long") { head.repeat(1_000) } else { String::new() };
+            let body = [head.as_bytes(), &body, long.as_bytes()].concat();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nx-echo: {value}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.get_mut().write_all(&[answer.as_bytes(), &body].concat()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn what_a_server_sends_back_is_masked() {
+    let url = format!("http://{}", echo());
+    let script = r#"
+        let auth = #{ Authorization: secret("PASSWORD").prefix("Bearer ") };
+        let get = http("get", #{ url: "URL/", headers: auth });
+        http("long", #{ url: "URL/long", headers: auth });
+        http("fail", #{ url: "URL/fail", headers: auth }).on_error("continue");
+        http("json", #{ url: "URL/", json: #{ key: secret("KEY"), n: 1 } });
+        http("form", #{ url: "URL/", form: #{ token: secret("PASSWORD") } });
+        http("body", #{ url: "URL/", method: "PUT", body: secret("KEY") });
+        sh("behind", `printf '%s\n' ${get.text}`);
+    "#;
+    let bench = bench(&script.replace("URL", &url));
+    run(&bench, 0);
+    assert!(String::from_utf8(log(&bench, "get")).unwrap().contains("authorization: Bearer ***\r\n"));
+    assert!(String::from_utf8(log(&bench, "form")).unwrap().ends_with("token=***"));
+    assert!(String::from_utf8(log(&bench, "json")).unwrap().ends_with(r#"{"key":"***","n":1}"#));
 }
 
 #[test]
