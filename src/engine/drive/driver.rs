@@ -25,7 +25,7 @@ use crate::engine::bus::Bus;
 use crate::engine::machine::{Input, Machine, Output, Timer};
 use crate::engine::numbering::Numbering;
 use crate::engine::work::Gatherer;
-use crate::event::{Event, Record};
+use crate::event::{Event, Record, Stop};
 use crate::exec::{Done, Executor, Hidden, Site, Work};
 use crate::plan::{Growth, Settings, StepId};
 use crate::state::{RunState, StepResult};
@@ -186,6 +186,7 @@ impl Driver {
         if let (Some(failure), false) = (self.failure, self.over) {
             return Err(failure);
         }
+        self.executor.over(matches!(self.machine.state.stopping, Some(Stop::Cancelled | Stop::Timeout)));
         (self.at_end)(&self.machine.state);
         Ok(self.machine.state)
     }
