@@ -14,13 +14,25 @@ impl RunState {
         let mut again = vec![false; self.steps.len()];
         for id in steps {
             again[id.index()] = true;
+            let expansions = if self.has_empty_fan_out(*id) { 0 } else { self.step(*id).expansions };
             let step = &mut self.steps[id.index()];
-            // A fan-out over nothing has no children that could be retired; it is asked again all the same.
-            let empty = matches!(&*self.plan.step(*id).task, Task::Each(each) if each.items.is_some() && each.children.is_empty());
-            let expansions = if empty { 0 } else { step.expansions };
             *step = StepState { attempt: step.attempt, expansions, ..StepState::default() };
         }
         self.decisions.retain(|decided| !again[decided.step.index()]);
+    }
+
+    /// A group is tried again: what it has asked for its children does not hold any more. (Its own condition comes first.)
+    pub(super) fn ask_again(&mut self, group: StepId) {
+        let mut own = self.plan.step(group).when.is_some();
+        self.decisions.retain(|decided| decided.step != group || std::mem::take(&mut own));
+        if self.has_empty_fan_out(group) {
+            self.steps[group.index()].expansions = 0;
+        }
+    }
+
+    /// A fan-out over nothing has no children that could be retired; it is asked again all the same.
+    fn has_empty_fan_out(&self, id: StepId) -> bool {
+        matches!(&*self.plan.step(id).task, Task::Each(each) if each.items.is_some() && each.children.is_empty())
     }
 
     /// A run that was at its end is no more.
