@@ -165,6 +165,10 @@ impl Driver {
 
     /// When there will be something to do, if nothing comes before: time since the driver began.
     pub fn next_moment(&self) -> Option<Duration> {
+        if self.failure.is_some() {
+            // Nothing is decided any more; what runs is waited for.
+            return None;
+        }
         let held_until = self.held_since.map(|since| since + HOLD);
         self.timers.next().into_iter().chain(held_until).chain(self.lookout.next()).min()
     }
