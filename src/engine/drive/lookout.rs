@@ -146,7 +146,7 @@ impl Lookout {
     /// Looks, if it is time to: what has come for whom. `wall`: the time, in milliseconds since 1970.
     pub(super) fn look(&mut self, passed: Duration, wall: u64, state: &RunState) -> Vec<(StepId, Answer)> {
         let timely = self.due || self.next.is_some_and(|next| next <= passed);
-        if self.waiting.is_empty() || !(timely || !self.fresh.is_empty()) {
+        if self.waiting.is_empty() || !timely && self.fresh.is_empty() {
             return Vec::new();
         }
         let fresh = std::mem::take(&mut self.fresh);
