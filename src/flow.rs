@@ -20,6 +20,7 @@ mod answer;
 mod cancel;
 mod closures;
 mod config;
+mod export;
 mod form;
 mod home;
 mod keep;
@@ -44,8 +45,9 @@ pub use crate::state::Waits;
 pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{
-    Addressee, Durability, Found, Kept, Letter, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Store,
-    Verified,
+    Addressee, Difference, Durability, ExportOptions, Exported, Fault, Found, Halt, Kept, Letter, PublicKey,
+    ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store, Unverified, Verified,
+    VerifiedExport, verify_export,
 };
 pub use answer::{Answering, Posted};
 pub use config::{Config, Receipts, Retention};

@@ -272,6 +272,9 @@ impl RunState {
             Event::Reset { steps, retired, why } => {
                 self.reset(steps);
                 self.retire(retired);
+                if let ResetWhy::Retry(group) = why {
+                    self.ask_again(*group);
+                }
                 if let ResetWhy::Rollback(_) | ResetWhy::From(_) = why {
                     self.rolled_back = match why {
                         ResetWhy::Rollback(name) => Some(name.clone()),

@@ -69,6 +69,8 @@ pub struct Job {
     pub site: Arc<Site>,
     /// Its result was looked for in the cache, and not found.
     pub missed: Option<Box<Miss>>,
+    /// It undoes what gave these results (by their keys in the cache): they hold no longer when it begins.
+    pub undone: Vec<String>,
 }
 
 impl fmt::Debug for Job {
@@ -118,6 +120,8 @@ pub enum Work {
         step: StepId,
         /// Given back unchanged.
         branch: u32,
+        /// Given back unchanged: which time this is asked.
+        asked: u64,
         /// What to evaluate.
         question: Question,
         /// The results it reads.
@@ -202,6 +206,8 @@ pub enum Done {
         step: StepId,
         /// As it was given.
         branch: u32,
+        /// As it was given.
+        asked: u64,
         /// What came out.
         result: Decision,
         /// What was read.

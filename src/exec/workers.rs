@@ -139,10 +139,10 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, keep: &Keep, wo
                 .unwrap_or_else(|failure| (Arc::new(Outcome { error: Some(failure), ..(*outcome).clone() }), None));
             Done::Judged { step, attempt, outcome, again }
         }
-        Work::Decide { step, branch, question, inputs } => {
+        Work::Decide { step, branch, asked, question, inputs } => {
             let decide = || Ok(script::decide(closures, &question, &inputs));
             let (result, saw) = caught(decide).unwrap_or_else(|failure| (Decision::Failed(failure), Vec::new()));
-            Done::Decided { step, branch, result, saw }
+            Done::Decided { step, branch, asked, result, saw }
         }
         Work::Expand { step, iteration, plan, last, inputs } => {
             Done::Expanded { step, result: caught(|| script::expand(closures, plan, step, iteration, last, &inputs)) }
@@ -169,6 +169,9 @@ fn looked(closures: &dyn Closures, running: &Running, keep: &Keep, mut job: Job)
 
 fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
     let begun = Instant::now();
+    if let (Some(results), false) = (&keep.results, job.undone.is_empty()) {
+        results.forget(&job.undone);
+    }
     let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
     let attempt = || caught(|| attempt(job)).unwrap_or_else(failed);
     let mut outcome = passed(keep.breakers.as_ref(), job, attempt).unwrap_or_else(failed);

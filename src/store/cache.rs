@@ -101,6 +101,14 @@ impl Store {
         }
     }
 
+    /// Forgets results by their keys. Does not wait for it. Their long files stay until nobody has used them for long.
+    pub fn forget_keys(&self, keys: Vec<String>) {
+        self.in_passing(move |connection| {
+            let mut delete = connection.prepare_cached("DELETE FROM results WHERE key = ?1")?;
+            keys.iter().try_for_each(|key| delete.execute([key]).map(|_| ()))
+        });
+    }
+
     /// The hashes of those of these files that are as they were when they were hashed.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod breakers;
 mod cache;
+mod export;
 mod faults;
 
 use std::fs;

@@ -64,6 +64,8 @@ pub struct Lookout {
     begun: u64,
     /// Letters that nobody has taken.
     letters: Vec<Letter>,
+    /// Letters that were found for somebody, who may have taken them or not.
+    handed: Vec<Letter>,
     /// The number of the latest letter that was read.
     read: u64,
     /// Letters that were taken by an earlier process.
@@ -97,6 +99,11 @@ impl Lookout {
                 self.places.insert(*step, self.begun);
                 self.fresh.push(*step);
             }
+            Event::Answered { step, answer } => {
+                self.handed.retain(|letter| letter.answer.letter != answer.letter);
+                // What follows from it may take a while.
+                self.forget(*step);
+            }
             Event::Finished { step, .. }
             | Event::Skipped { step, .. }
             | Event::Cancelled { step }
@@ -125,6 +132,14 @@ impl Lookout {
         }
         if let Some(place) = self.places.remove(&step) {
             self.waiting.remove(&place);
+        }
+    }
+
+    /// What was found has been given to those it was for. Letters that nobody has taken after all are kept for others.
+    pub(super) fn given(&mut self) {
+        if !self.handed.is_empty() {
+            self.letters.append(&mut self.handed);
+            self.letters.sort_by_key(|letter| letter.answer.letter);
         }
     }
 
@@ -235,7 +250,9 @@ impl Lookout {
             }
             _ => None,
         };
-        place.map(|place| self.letters.remove(place).answer)
+        let letter = self.letters.remove(place?);
+        self.handed.push(letter.clone());
+        Some(letter.answer)
     }
 
     fn file(&mut self, path: &str, wall: u64) -> Option<Answer> {

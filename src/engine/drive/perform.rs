@@ -13,12 +13,16 @@ impl Driver {
         let state = &self.machine.state;
         match effect {
             Effect::Attempt { step, attempt } => self.attempt(step, attempt),
-            Effect::Decide { step, branch } => self.round.inside.extend(self.gatherer.decide(state, step, branch)),
+            Effect::Decide { step, branch } => self.decide(step, branch),
             Effect::Judge { step, attempt, outcome } => {
                 self.round.inside.push(self.gatherer.judge(state, step, attempt, outcome));
             }
             Effect::Watch(_) => self.lookout.nudge(),
-            Effect::Expand { step, iteration } => self.expansions.push_back((step, iteration)),
+            Effect::Expand { step, iteration } => {
+                // Only the latest question counts.
+                self.expansions.retain(|(other, _)| *other != step);
+                self.expansions.push_back((step, iteration));
+            }
             Effect::Arm { timer, delay_ms } => self.arming.push((timer, delay_ms)),
             Effect::Kill { step, attempt, hard } => self.kill(step, attempt, hard),
             Effect::Ready(step) => self.ready(step),
@@ -42,6 +46,17 @@ impl Driver {
             self.outside.insert((job.step, job.attempt));
             self.round.outside.push(work);
         } else {
+            self.round.inside.push(work);
+        }
+    }
+
+    /// A condition may be asked for again while it is still being evaluated, if its group is tried again. Then only the
+    /// latest answer counts.
+    fn decide(&mut self, step: StepId, branch: u32) {
+        self.questions += 1;
+        let work = self.gatherer.decide(&self.machine.state, step, branch, self.questions);
+        if let Some(work) = work {
+            self.asked.insert((step, branch), self.questions);
             self.round.inside.push(work);
         }
     }

@@ -53,7 +53,9 @@ impl Machine {
     pub(super) fn answered(&mut self, id: StepId, answer: Answer) {
         let waits = self.state.steps.get(id.index()).filter(|step| step.status == Status::Waiting);
         let Some(what) = waits.and_then(|step| step.waits_for.clone()) else { return };
-        if *what == WaitFor::Time || self.state.stopping == Some(Stop::Interrupted) || !self.started {
+        // One answer is taken; it may be about to be judged.
+        let taken = self.nodes[id.index()].has(node::JUDGING);
+        if taken || *what == WaitFor::Time || self.state.stopping == Some(Stop::Interrupted) || !self.started {
             return;
         }
         let outcome = outcome_of(&what, &answer);

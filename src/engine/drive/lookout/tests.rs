@@ -61,8 +61,9 @@ enum Happens {
     Reset(u32),
     /// Somebody answers it, or sends its signal.
     Said(u32),
-    /// What was found is written down. It looks everywhere, or only for those who have just begun to wait.
-    Looks(bool),
+    /// What was found is written down, or nobody wants to hear it. It looks everywhere, or only for those who have just
+    /// begun to wait.
+    Looks { everywhere: bool, heard: bool },
     /// What was found is lost, and another process goes on.
     Dies,
 }
@@ -72,7 +73,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         4 => (0..STEPS).prop_map(Happens::Waits),
         1 => (0..STEPS).prop_map(Happens::Reset),
         4 => (0..STEPS).prop_map(Happens::Said),
-        3 => any::<bool>().prop_map(Happens::Looks),
+        3 => any::<(bool, bool)>().prop_map(|(everywhere, heard)| Happens::Looks { everywhere, heard }),
         1 => Just(Happens::Dies),
     ]
 }
@@ -126,17 +127,21 @@ fn lookout(shelf: &Shelf, log: &Log) -> Lookout {
 }
 
 /// Looks, and writes down what it finds, as the machine would.
-fn looks(lookout: &mut Lookout, log: &mut Log, everywhere: bool) {
+fn looks(lookout: &mut Lookout, log: &mut Log, everywhere: bool, heard: bool) {
     if everywhere {
         lookout.nudge();
     }
     for (step, answer) in lookout.look(Duration::ZERO, 1, &log.state) {
         assert_eq!(log.state.step(step).status, Status::Waiting, "only who waits is answered");
+        if !heard {
+            continue;
+        }
         let answered = Event::Answered { step, answer: Box::new(answer) };
         log.tell(lookout, answered);
         let (attempt, outcome) = (log.attempt(step.0), Arc::new(Outcome::default()));
         log.tell(lookout, Event::Finished { step, attempt, outcome });
     }
+    lookout.given();
 }
 
 proptest! {
@@ -163,7 +168,7 @@ proptest! {
                 }
                 Happens::Said(n) => shelf.post(Addressee::Signal(name(n).into())),
                 Happens::Waits(_) => {}
-                Happens::Looks(everywhere) => looks(&mut lookout, &mut log, everywhere),
+                Happens::Looks { everywhere, heard } => looks(&mut lookout, &mut log, everywhere, heard),
                 Happens::Dies => {
                     lookout.nudge();
                     lookout.look(Duration::ZERO, 1, &log.state);
@@ -171,7 +176,7 @@ proptest! {
                 }
             }
         }
-        looks(&mut lookout, &mut log, true);
+        looks(&mut lookout, &mut log, true, true);
         let (taken, letters) = (log.taken(), shelf.0.lock().expect("no panic").clone());
         let mut numbers: Vec<u64> = taken.iter().map(|(letter, _)| *letter).collect();
         for signal in ["a", "b"] {
