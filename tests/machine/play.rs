@@ -52,7 +52,7 @@ pub struct Play {
     minute: Option<u32>,
     /// May timeouts of groups and of the run fire?
     late: bool,
-    /// Does the plan come in pieces? Then a start hook may come after others have begun.
+    /// Does the plan come in pieces, or was it edited? Then a start hook may come after others have begun.
     in_pieces: bool,
     /// Steps that the script waits or waited for.
     wanted: Vec<StepId>,
@@ -134,6 +134,7 @@ impl Play {
     /// Another process takes the run up, with these events before anything else.
     pub fn take_up(&mut self, events: Vec<Event>) {
         self.record(events);
+        self.in_pieces = true;
         self.crash(self.records.len());
     }
 

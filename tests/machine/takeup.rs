@@ -37,7 +37,7 @@ fn compared(before: &RunState, plan: &mut Plan, world: World, wish: &Wish) -> Co
                     if same && last_holds && is == was {
                         known.insert(id);
                     }
-                    (last_holds && is < was && (same || is == 0)).then_some(is as u32 + 1)
+                    (last_holds && is < was && (same || is == 0) && is < now.max as usize).then_some(is as u32 + 1)
                 }
                 _ => Some(1),
             };
@@ -309,14 +309,14 @@ fn is_asked_again(state: &RunState, group: StepId, child: StepId, ends: &BTreeSe
     match &*state.plan.step(group).task {
         Task::Fallback(children) => before(children),
         Task::Repeat(repeat) => before(&repeat.children),
-        Task::Flow(branches) if state.step(group).status != Status::Skipped => {
+        Task::Flow(branches) if state.step(group).status != Status::Skipped || state.step(group).attempt > 0 => {
             for branch in branches {
                 let reads = branch.when.as_ref().map(|when| when.steps()).unwrap_or_default();
                 if reads.iter().any(|read| ends.contains(read)) {
                     return true;
                 }
                 // What comes after the chosen one was never asked.
-                if branch.step == child || state.seen_chosen(group) == Some(branch.step) {
+                if state.seen_chosen(group) == Some(branch.step) {
                     return false;
                 }
             }
@@ -335,13 +335,12 @@ impl Chosen for RunState {
     fn seen_chosen(&self, flow: StepId) -> Option<StepId> {
         let Task::Flow(branches) = &*self.plan.step(flow).task else { return None };
         let yes = |n: usize| {
-            let decided = |d: &&flow::state::Decided| {
-                (d.step, d.branch) == (flow, n as u32) && d.result == flow::event::Decision::Is(true)
-            };
+            // The latest: a flow may have a condition of its own.
+            let said = self.decisions.iter().rev().find(|d| (d.step, d.branch) == (flow, n as u32));
             match &branches[n].when {
                 None => true,
                 Some(flow::plan::Condition::Known(value)) => *value,
-                Some(_) => self.decisions.iter().any(|d| decided(&d)),
+                Some(_) => said.is_some_and(|said| said.result == flow::event::Decision::Is(true)),
             }
         };
         (0..branches.len()).find(|n| yes(*n)).map(|n| branches[n].step)
