@@ -334,6 +334,7 @@ impl Play {
             Seen::UpstreamFailed => Some(End::Upstream),
             Seen::Open | Seen::Failed => panic!("`{}` is not final\n{}", self.path(id), self.story()),
         };
-        self.state().plan.ids().filter_map(|id| Some((self.path(id), end(id)?))).collect()
+        let plan = &self.state().plan;
+        plan.ids().filter(|id| !plan.step(*id).retired).filter_map(|id| Some((self.path(id), end(id)?))).collect()
     }
 }

@@ -90,10 +90,17 @@ impl Comparer<'_> {
             let Some(fan_out) = now[old.index()] else { continue };
             let all = self.found.start[fan_out.index()].is_some();
             let unfinished = self.side.unfinished.contains(&fan_out);
-            let mut found: Vec<StepId> = graph.children(old).to_vec();
-            found.retain(|child| {
-                let later = |id: StepId| matches!(self.found.start[id.index()], Some(Reason::Before(_)));
-                all || now[child.index()].map_or(unfinished, |id| self.same && later(id))
+            // Of a loop, what comes after an iteration that does not hold.
+            let repeat = self.same && matches!(*plan.step(old).task, Task::Repeat(_));
+            let mut before = true;
+            let mut found: Vec<StepId> = plan.members(old);
+            found.retain(|child| match now[child.index()] {
+                None => unfinished || all,
+                Some(now) => {
+                    let later = repeat && !before;
+                    before &= self.found.end[now.index()].is_none();
+                    all || later
+                }
             });
             while let Some(step) = found.pop() {
                 anew.entry(step).or_insert(fan_out);
