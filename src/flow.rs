@@ -20,6 +20,7 @@ mod answer;
 mod cancel;
 mod closures;
 mod config;
+mod export;
 mod form;
 mod home;
 mod keep;
@@ -44,8 +45,9 @@ pub use crate::state::Waits;
 pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{
-    Addressee, Durability, Found, Kept, Letter, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Store,
-    Verified,
+    Addressee, Difference, Durability, ExportOptions, Exported, Fault, Found, Halt, Kept, Letter, PublicKey,
+    ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store, Unverified, Verified,
+    VerifiedExport, verify_export,
 };
 pub use answer::{Answering, Posted};
 pub use config::{Config, Receipts, Retention};
@@ -71,11 +73,24 @@ pub struct Options {
     pub grace: Duration,
     /// Functions of the embedding program that scripts can call.
     pub host: Option<SharedHost>,
+    /// Adopt the processes that steps leave without a parent, as long as a run has any, so that they can be found and ended
+    /// even if they left their session and emptied their environment.
+    ///
+    /// This makes the whole process a child subreaper (prctl(2)) meanwhile: orphans of other children of it are adopted, too,
+    /// and every child that has ended is reaped which is neither in the process group of this process nor started by flow. So
+    /// it is not the default; the `flow` command, which has no other children, does it.
+    pub adopts: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { home: None, durability: Durability::default(), grace: Duration::from_secs(5), host: None }
+        Options {
+            home: None,
+            durability: Durability::default(),
+            grace: Duration::from_secs(5),
+            host: None,
+            adopts: false,
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Because, Created, Decision, Event, FailureKind, Outcome, Record, ResetWhy, RollBack, RunStatus, Saw, Skip, Stop,
-    WaitFor,
+    Answer, Because, Created, Decision, Event, FailureKind, Outcome, Record, ResetWhy, RollBack, RunStatus, Saw, Skip,
+    Stop, WaitFor,
 };
 use crate::plan::{OnError, Plan, StepId, Task};
 
@@ -128,6 +128,8 @@ pub struct StepState {
     pub ended: u64,
     /// While waiting: for what.
     pub waits_for: Option<Arc<WaitFor>>,
+    /// What came for it, when it waited.
+    pub answer: Option<Box<Answer>>,
     /// How the latest attempt ended.
     pub outcome: Option<Arc<Outcome>>,
     /// Why it does not run.
@@ -235,6 +237,7 @@ impl RunState {
                 step.status = Status::Waiting;
                 step.until = if *delay_ms == Event::FOREVER { 0 } else { at.saturating_add(*delay_ms) };
                 step.waits_for = Some(Arc::new(what.clone()));
+                step.answer = None;
                 if step.started_at == 0 {
                     step.started_at = at;
                 }
@@ -264,11 +267,14 @@ impl RunState {
                 step.ended = self.events;
                 step.waits_for = None;
             }
-            // Its `Finished` or `Skipped` follows.
-            Event::Answered { .. } => {}
+            // Its `Finished` follows.
+            Event::Answered { step, answer } => self.steps[step.index()].answer = Some(answer.clone()),
             Event::Reset { steps, retired, why } => {
                 self.reset(steps);
                 self.retire(retired);
+                if let ResetWhy::Retry(group) = why {
+                    self.ask_again(*group);
+                }
                 if let ResetWhy::Rollback(_) | ResetWhy::From(_) = why {
                     self.rolled_back = match why {
                         ResetWhy::Rollback(name) => Some(name.clone()),

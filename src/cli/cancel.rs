@@ -1,7 +1,7 @@
 //! `flow cancel RUN`
 
 use super::options::look;
-use super::{Done, out};
+use super::{Done, out, report};
 
 /// Cancel a run: what runs is ended, nothing new starts, and it cannot be resumed
 ///
@@ -21,7 +21,9 @@ impl Args {
     pub fn run(self) -> Done {
         let flow = look()?;
         let run = flow.find(&self.run)?;
-        flow.cancel(&run)?;
+        if let Some(warning) = flow.cancel(&run)? {
+            out::tell(&report::text(&warning));
+        }
         // Its process ends what runs, and then the run.
         for record in flow.watch(&run)? {
             record?;

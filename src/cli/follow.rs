@@ -152,9 +152,10 @@ fn to_its_end(
         tell(&mut progress, &end, "the last of them are missing");
     }
     let (run_id, problem) = (run.id().to_owned(), run.problem());
-    let state = run.wait()?;
-    if let Some(problem) = &problem {
-        out::tell(&report::text(problem));
+    let (state, warnings) = run.warnings_at_end();
+    let state = state?;
+    for said in problem.iter().chain(&warnings) {
+        out::tell(&report::text(said));
     }
     ended(flow, &run_id, &state, options)
 }

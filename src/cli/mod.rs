@@ -13,6 +13,7 @@ mod checkpoints;
 mod completions;
 mod deliver;
 mod docs;
+mod export;
 mod follow;
 mod input;
 mod logs;
@@ -107,6 +108,7 @@ enum Command {
     Rollback(rollback::Args),
     Breakers(breakers::Args),
     Receipts(receipts::Args),
+    Export(export::Args),
     Verify(verify::Args),
     Docs(docs::Args),
     Completions(completions::Args),
@@ -148,6 +150,7 @@ impl Command {
             Command::Rollback(args) => args.run(),
             Command::Breakers(args) => args.run(),
             Command::Receipts(args) => args.run(),
+            Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
@@ -171,9 +174,12 @@ impl Command {
             Command::Receipts(args) => args.json,
             Command::Verify(args) => args.json,
             Command::Breakers(args) => args.json,
-            Command::Logs(_) | Command::Why(_) | Command::Cancel(_) | Command::Docs(_) | Command::Completions(_) => {
-                false
-            }
+            Command::Logs(_)
+            | Command::Why(_)
+            | Command::Cancel(_)
+            | Command::Export(_)
+            | Command::Docs(_)
+            | Command::Completions(_) => false,
         }
     }
 }

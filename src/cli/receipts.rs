@@ -87,6 +87,8 @@ impl Args {
 fn data(flow: &Flow, receipt: &Receipt) -> Result<serde_json::Value, Diagnostic> {
     let mut data = json!(receipt);
     data["evidence"] = json!(flow.evidence(receipt)?);
+    let signed = flow.signatures(&receipt.run)?.into_iter().filter(|signed| signed.events > receipt.event);
+    data["signed"] = signed.map(|signed| json!(signed)).collect();
     Ok(data)
 }
 
@@ -105,7 +107,9 @@ fn full(flow: &Flow, receipt: &Receipt, clock: &Clock) -> Result<String, Diagnos
             },
         })
         .collect();
-    Ok(view::receipt(receipt, &evidence, clock, out::results_look()))
+    let signed = flow.signatures(&receipt.run)?.into_iter().filter(|signed| signed.events > receipt.event);
+    let signed: Vec<_> = signed.map(|signed| (signed.key.fingerprint(), signed.at)).collect();
+    Ok(view::receipt(receipt, &evidence, &signed, clock, out::results_look()))
 }
 
 fn moment(text: &str, clock: &Clock) -> Result<u64, Diagnostic> {

@@ -151,6 +151,17 @@ pub const CODES: &[Code] = &[
     failure("flow::store::corrupt", "The database or a log in it is damaged."),
     failure("flow::store::write", "Nothing more can be written: the disk is full or the folder read-only."),
     failure("flow::store::tampered", "An event's hash does not fit its content or the event before it."),
+    // Receipts.
+    usage(
+        "flow::key::unreadable",
+        "A key that signs receipts, or that checks signatures, is missing or no Ed25519 key in PEM.",
+        None,
+    ),
+    failure("flow::key::other", "A run or an export is not signed with the key that was asked for."),
+    failure(
+        "flow::export::changed",
+        "An exported run is not what was written: a line was changed, moved or taken out.",
+    ),
     // Parameters.
     usage("flow::param::missing", "A parameter without a default was not given.", Some("let v = param(\"version\");")),
     usage("flow::param::unknown", "A parameter was given that the script does not declare.", None),
@@ -213,6 +224,11 @@ pub const CODES: &[Code] = &[
         "flow::lang::choice",
         "A word is none of those that can stand there.",
         Some("sh(\"a\", \"true\").rule(\"all_sucess\");"),
+    ),
+    usage(
+        "flow::lang::url",
+        "A URL is not one, or not one of `http` or `https`.",
+        Some("http(\"health\", \"example.org/health\");"),
     ),
     usage("flow::lang::type", "A value is of another kind than is needed.", Some("let x = 5;\nif x { }")),
     usage("flow::lang::nothing", "`()` is compared by size.", Some("() > 3;")),

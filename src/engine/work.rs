@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::machine::{Asked, asked};
+use super::machine::{self, Asked};
 use crate::event::Outcome;
 use crate::exec::{Job, Question, Site, Work, has_cache};
 use crate::plan::{StepId, Task, Value};
@@ -30,7 +30,9 @@ impl Gatherer {
     /// An attempt of a task; where it may be found in the cache, the look at that.
     pub fn attempt(&mut self, state: &RunState, step: StepId, attempt: u32) -> Work {
         let plan = state.plan.step(step);
-        let cached = has_cache(&plan.task, plan.policy.as_deref());
+        // What undoes something is done whatever was done in earlier runs.
+        let undo = state.plan.undo_of(step);
+        let cached = undo.is_none() && has_cache(&plan.task, plan.policy.as_deref());
         let leaves = plan.task.leaves_process() || cached;
         let mut needed = plan.input.clone();
         let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
@@ -52,13 +54,14 @@ impl Gatherer {
             inputs: self.inputs(state, needed),
             site: self.site.clone(),
             missed: None,
+            undone: undo.map(|undo| kept(state, undo)).unwrap_or_default(),
         };
         if cached { Work::Lookup(job) } else { Work::Attempt(job) }
     }
 
-    /// A condition.
-    pub fn decide(&mut self, state: &RunState, step: StepId, branch: u32) -> Option<Work> {
-        let question = match (asked(state, step, branch)?, &*state.plan.step(step).task) {
+    /// A condition. `asked`: which time this is asked.
+    pub fn decide(&mut self, state: &RunState, step: StepId, branch: u32, asked: u64) -> Option<Work> {
+        let question = match (machine::asked(state, step, branch)?, &*state.plan.step(step).task) {
             (Asked::Condition(condition), _) => Question::When(condition.clone()),
             (Asked::Until(closure), Task::Repeat(repeat)) => {
                 Question::Until(closure.clone(), *repeat.children.get(branch as usize)?)
@@ -73,7 +76,7 @@ impl Gatherer {
                 needed
             }
         };
-        Some(Work::Decide { step, branch, question, inputs: self.inputs(state, needed) })
+        Some(Work::Decide { step, branch, asked, question, inputs: self.inputs(state, needed) })
     }
 
     /// The judgement on how an attempt, or a group, ended.
@@ -131,4 +134,16 @@ impl Gatherer {
         }
         self.groups.entry(step).or_insert_with(|| Arc::new(state.result(step))).clone()
     }
+}
+
+/// The keys of all results that are kept of what this step undoes.
+fn kept(state: &RunState, undo: StepId) -> Vec<String> {
+    let mut open: Vec<StepId> = state.plan.step(undo).undoes.into_iter().collect();
+    let mut keys = Vec::new();
+    while let Some(id) = open.pop() {
+        open.extend(state.plan.members(id));
+        let note = state.step(id).outcome.as_ref().and_then(|outcome| outcome.cache.as_ref());
+        keys.extend(note.map(|note| note.key.clone()).filter(|key| !key.is_empty()));
+    }
+    keys
 }

@@ -11,11 +11,11 @@ mod key;
 mod parts;
 mod place;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use self::files::Found;
 use self::key::Parts;
 use super::{Closures, Job};
 use crate::event::{CacheNote, Failure, Outcome};
@@ -34,10 +34,13 @@ pub trait Results: Send + Sync {
     fn latest(&self, step: &str) -> Option<Vec<(String, String)>>;
 
     /// The hashes of files that are as they were when they were hashed.
-    fn hashes(&self, files: &[Stamp]) -> Vec<Option<String>>;
+    fn hashes(&self, files: &[&Stamp]) -> Vec<Option<String>>;
 
     /// Files have been hashed.
     fn hashed(&self, files: Vec<(Stamp, String)>);
+
+    /// These results hold no longer.
+    fn forget(&self, keys: &[String]);
 
     /// A result is used.
     fn used(&self, entry: &Entry);
@@ -115,7 +118,7 @@ fn read(results: &dyn Results, job: &Job, named: &[PathBuf], stop: &AtomicBool) 
     let mut found = files::matching(&cwd, patterns)?;
     for file in named {
         let path = cwd.join(file);
-        found.insert(file.display().to_string(), path.exists().then_some(path));
+        found.insert(file.display().to_string(), files::stamp(&path).ok());
     }
     let mut parts = Parts::default();
     for (name, hash) in hashed(results, &found, stop)? {
@@ -131,12 +134,12 @@ fn read(results: &dyn Results, job: &Job, named: &[PathBuf], stop: &AtomicBool) 
 /// Names of files with the hashes of those that are there.
 fn hashed<'a>(
     results: &dyn Results,
-    found: &'a BTreeMap<String, Option<PathBuf>>,
+    found: &'a Found,
     stop: &AtomicBool,
 ) -> Result<impl Iterator<Item = (&'a String, Option<String>)> + use<'a>, String> {
-    let there: Vec<&Path> = found.values().flatten().map(PathBuf::as_path).collect();
+    let there: Vec<&Stamp> = found.values().flatten().collect();
     let mut hashes = files::hashes(results, &there, stop)?.into_iter();
-    Ok(found.iter().map(move |(name, path)| (name, path.as_ref().and_then(|_| hashes.next()))))
+    Ok(found.iter().map(move |(name, stamp)| (name, stamp.as_ref().and_then(|_| hashes.next()))))
 }
 
 fn cwd(job: &Job) -> Result<PathBuf, Failure> {
@@ -152,19 +155,19 @@ fn taken(results: &dyn Results, job: &Job, entry: &Entry, stop: &AtomicBool) -> 
     if let Some(over) = ttl.and_then(|ttl| now().checked_sub(entry.at.saturating_add(ttl))) {
         return Err(if over < 1_000 { "expired just now".into() } else { format!("expired {} ago", roughly(over)) });
     }
-    let shown = |path: &str| {
-        let path = Path::new(path);
-        cwd(job).ok().and_then(|cwd| path.strip_prefix(cwd).ok()).unwrap_or(path).display().to_string()
-    };
-    for (path, hash) in &entry.result.outputs {
-        let now = match Path::new(path).exists() {
-            true => files::hashes(results, &[Path::new(path)], stop)?.pop(),
-            false => None,
-        };
-        match now {
-            Some(now) if hash.as_ref() == Some(&now) => {}
-            Some(_) => return Err(format!("output `{}` changed", shown(path))),
-            None => return Err(format!("output `{}` is missing", shown(path))),
+    if !entry.result.outputs.is_empty() {
+        let stamps = entry.result.outputs.iter().map(|(path, _)| files::stamp(Path::new(path)).ok());
+        let stamps: Vec<Option<Stamp>> = stamps.collect();
+        let there: Vec<&Stamp> = stamps.iter().flatten().collect();
+        let mut hashes = files::hashes(results, &there, stop)?.into_iter();
+        let cwd = cwd(job).map_err(|failure| failure.message)?;
+        for ((path, before), stamp) in entry.result.outputs.iter().zip(&stamps) {
+            let shown = files::shown(&cwd, Path::new(path));
+            match stamp.as_ref().and_then(|_| hashes.next()) {
+                Some(now) if before.as_ref() == Some(&now) => {}
+                Some(_) => return Err(format!("output `{shown}` changed")),
+                None => return Err(format!("output `{shown}` is missing")),
+            }
         }
     }
     place::bring(job, entry, &results.folder(&entry.key), stop)

@@ -49,11 +49,7 @@ impl Program {
         for word in &words {
             check(word, "an argument")?;
         }
-        let cwd = match job.policy.as_ref().and_then(|policy| policy.cwd.as_ref()) {
-            Some(cwd) => job.site.cwd.join(text(cwd, &job.inputs)?),
-            None => job.site.cwd.clone(),
-        };
-        Ok(Program { words, shown, cwd })
+        Ok(Program { words, shown, cwd: job.cwd()? })
     }
 
     /// The command, ready but for its three streams.
@@ -79,7 +75,7 @@ impl Program {
         command.env("FLOW_RUN", &job.site.run);
         command.env("FLOW_STEP", &job.path);
         command.env("FLOW_ATTEMPT", job.attempt.to_string());
-        command.env("FLOW_STEP_KEY", format!("{}/{}", job.site.run, job.path));
+        command.env("FLOW_STEP_KEY", job.key());
         command.env("FLOW_OUTPUT", fields.path());
         Ok(command)
     }

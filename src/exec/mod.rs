@@ -10,11 +10,14 @@ use std::sync::{Arc, OnceLock};
 
 use crate::event::{Again, Decision, Failure, FailureKind, Outcome, Saw, WaitFor};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Task};
-use crate::state::Inputs;
+use crate::state::result::plain_text;
+use crate::state::{Inputs, resolve};
 
+mod birth;
 mod blank;
 mod cache;
 mod capture;
+mod children;
 mod command;
 mod constant;
 mod copy;
@@ -22,6 +25,7 @@ mod exit;
 mod fake;
 mod fields;
 mod gate;
+mod http;
 mod judge;
 mod mask;
 mod memory;
@@ -44,7 +48,7 @@ pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
 pub use secrets::{Hidden, Provider, Secrets};
-pub use tree::end_marked;
+pub use tree::{end_marked, end_run};
 pub use workers::{Executors, Keep};
 
 /// One attempt of a task.
@@ -67,6 +71,8 @@ pub struct Job {
     pub site: Arc<Site>,
     /// Its result was looked for in the cache, and not found.
     pub missed: Option<Box<Miss>>,
+    /// It undoes what gave these results (by their keys in the cache): they hold no longer when it begins.
+    pub undone: Vec<String>,
 }
 
 impl fmt::Debug for Job {
@@ -76,6 +82,19 @@ impl fmt::Debug for Job {
 }
 
 impl Job {
+    /// The step's working directory.
+    fn cwd(&self) -> Result<PathBuf, Failure> {
+        match self.policy.as_ref().and_then(|policy| policy.cwd.as_ref()) {
+            Some(cwd) => Ok(self.site.cwd.join(plain_text(&resolve(cwd, &self.inputs)?))),
+            None => Ok(self.site.cwd.clone()),
+        }
+    }
+
+    /// What is the same in all attempts of the step, and belongs to no other: `FLOW_STEP_KEY`.
+    fn key(&self) -> String {
+        format!("{}/{}", self.site.run, self.path)
+    }
+
     /// The chain's input: nothing without predecessors in the chain, one output, or an array of several.
     fn input(&self) -> Result<Option<Json>, Failure> {
         let results = &self.inputs.results;
@@ -103,6 +122,8 @@ pub enum Work {
         step: StepId,
         /// Given back unchanged.
         branch: u32,
+        /// Given back unchanged: which time this is asked.
+        asked: u64,
         /// What to evaluate.
         question: Question,
         /// The results it reads.
@@ -187,6 +208,8 @@ pub enum Done {
         step: StepId,
         /// As it was given.
         branch: u32,
+        /// As it was given.
+        asked: u64,
         /// What came out.
         result: Decision,
         /// What was read.
@@ -233,6 +256,10 @@ pub trait Executor: Send + Sync {
 
     /// Ends an attempt, also one that is still to be started. `hard`: without grace.
     fn kill(&self, step: StepId, attempt: u32, hard: bool);
+
+    /// The run is over. `forced`: it was cancelled or took too long, so what finished attempts have left behind goes too.
+    /// Blocks until it is gone.
+    fn over(&self, _forced: bool) {}
 }
 
 /// Where a run takes place: what its processes have in common.

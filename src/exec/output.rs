@@ -108,6 +108,20 @@ impl Captured {
     }
 }
 
+/// The output of which there is nothing.
+pub(super) fn empty(parse: Parse, keep: &mut impl FnMut(Failure)) -> Output {
+    match parse {
+        Parse::Auto | Parse::Text => Output::Value("".into()),
+        Parse::Lines | Parse::Ndjson => Output::Value(Json::Array(Vec::new())),
+        Parse::Json => {
+            keep(Failure::new(FailureKind::Output, "the output is not JSON: it is empty").help(
+                "`parse(\"json\")` needs one JSON value on standard output; leave `parse` out if there may be none",
+            ));
+            Output::None
+        }
+    }
+}
+
 /// The value of a text that is exactly one JSON object or array.
 fn one_document(text: &str) -> Option<Json> {
     let inner = text.trim();

@@ -1,8 +1,8 @@
-//! The executors of a run: threads for processes, threads for closures, and who does what.
+//! The executors of a run: threads for processes and requests, threads for closures, and who does what.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,16 @@ use crate::event::{Decision, Failure, FailureKind, Outcome};
 use crate::plan::{StepId, Task};
 
 use super::gate::{Breakers, passed};
+use super::http::Requests;
 use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
 use super::secrets::Secrets;
 use super::{Closures, Done, Executor, Job, Report, Results, Work, cache, judge, process, script, wait};
 
-/// Most processes that wait at the same time, each with a thread of its own. The machine starts no more than
+/// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
 /// `max_parallel`; this only bounds a mistake.
-const MOST_PROCESSES: usize = 4096;
+const MOST_OUTSIDE: usize = 4096;
 
 /// Stack of a thread that calls closures, in bytes: they may recurse deeply. Only what is used takes memory.
 const SCRIPT_STACK: usize = 64 << 20;
@@ -35,15 +36,21 @@ pub struct Keep {
     pub results: Option<Arc<dyn Results>>,
     /// Secrets, and where they come from.
     pub secrets: Arc<Secrets>,
+    /// Adopt processes whose parents have ended. This concerns the whole process.
+    pub adopts: bool,
 }
 
 /// The real executors.
 pub struct Executors {
-    processes: Pool<Job>,
+    /// Attempts that leave the process.
+    outside: Pool<Job>,
     scripts: Pool<Work>,
     lookups: Pool<Job>,
     running: Arc<Running>,
     room: Arc<Room>,
+    /// Somebody did not want to wait.
+    hurry: AtomicBool,
+    requests: Arc<Requests>,
 }
 
 impl Executors {
@@ -54,11 +61,16 @@ impl Executors {
 
     /// As [`Executors::new`], with what is kept from run to run.
     pub fn keeping(keep: Keep, closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
-        let running = Running::new(grace);
-        let room = Arc::new(Room::with(keep.secrets.clone()));
+        let running = Running::new(grace, keep.adopts);
+        let room = Arc::new(Room::with(keep.secrets.clone(), keep.adopts));
         let (table, tell, shared, kept) = (running.clone(), report.clone(), room.clone(), keep.clone());
-        let processes = Pool::new("flow-process", 2 << 20, MOST_PROCESSES, Duration::ZERO, move |job: Job| {
-            tell(finished(&kept, &job, |job| process::run(job, &table, &shared)));
+        let requests = Arc::new(Requests::with(keep.secrets.clone()));
+        let asks = requests.clone();
+        let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |job: Job| {
+            tell(finished(&kept, &job, |job| match &*job.task {
+                Task::Http(http) => asks.make(http, job, &table),
+                _ => process::run(job, &table, &shared),
+            }));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let (table, tell, kept, script) = (running.clone(), report.clone(), keep.clone(), closures.clone());
@@ -69,7 +81,7 @@ impl Executors {
         let scripts = Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| {
             report(inside(&*closures, &table, &keep, work));
         });
-        Executors { processes, scripts, lookups, running, room }
+        Executors { outside, scripts, lookups, running, room, requests, hurry: AtomicBool::new(false) }
     }
 }
 
@@ -86,13 +98,21 @@ impl Executor for Executors {
                 work => within.push(work),
             }
         }
-        self.processes.start(outside);
+        self.outside.start(outside);
         self.lookups.start(lookups);
         self.scripts.start(within);
     }
 
     fn kill(&self, step: StepId, attempt: u32, hard: bool) {
+        self.hurry.fetch_or(hard, Ordering::Relaxed);
         self.running.kill((step, attempt), hard);
+    }
+
+    fn over(&self, forced: bool) {
+        let hurry = self.hurry.load(Ordering::Relaxed);
+        if forced || hurry {
+            self.room.sweep(&self.running, hurry);
+        }
     }
 }
 
@@ -100,6 +120,7 @@ impl Drop for Executors {
     fn drop(&mut self) {
         self.running.close();
         self.room.close();
+        self.requests.close();
     }
 }
 
@@ -130,10 +151,10 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, keep: &Keep, wo
                 .unwrap_or_else(|failure| (Arc::new(Outcome { error: Some(failure), ..(*outcome).clone() }), None));
             Done::Judged { step, attempt, outcome, again }
         }
-        Work::Decide { step, branch, question, inputs } => {
+        Work::Decide { step, branch, asked, question, inputs } => {
             let decide = || Ok(script::decide(closures, &question, &inputs));
             let (result, saw) = caught(decide).unwrap_or_else(|failure| (Decision::Failed(failure), Vec::new()));
-            Done::Decided { step, branch, result, saw }
+            Done::Decided { step, branch, asked, result, saw }
         }
         Work::Expand { step, iteration, plan, last, inputs } => {
             Done::Expanded { step, result: caught(|| script::expand(closures, plan, step, iteration, last, &inputs)) }
@@ -160,6 +181,9 @@ fn looked(closures: &dyn Closures, running: &Running, keep: &Keep, mut job: Job)
 
 fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
     let begun = Instant::now();
+    if let (Some(results), false) = (&keep.results, job.undone.is_empty()) {
+        results.forget(&job.undone);
+    }
     let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
     let attempt = || caught(|| attempt(job)).unwrap_or_else(failed);
     let mut outcome = passed(keep.breakers.as_ref(), job, attempt).unwrap_or_else(failed);

@@ -6,7 +6,7 @@
 use serde_json::Map;
 
 use super::{Flow, form, resume, who};
-use crate::diag::{Diagnostic, Result, did_you_mean, nearest};
+use crate::diag::{Diagnostic, Result, nearest};
 use crate::engine::drive::now;
 use crate::engine::waiting::{Waiting, waiting_for};
 use crate::event::{Answer, Event, Record, WaitFor};
@@ -68,7 +68,7 @@ impl Flow {
             let answered = step.and_then(|step| answer_of(&records, self.find_step(&state, step).ok()?));
             return Err(match (step, answered) {
                 (Some(step), Some(answer)) => answered_already(step, answer),
-                _ => resume::over(&run, state.status),
+                _ => resume::over(&run, state.status).help("`flow show` shows what it did"),
             });
         }
         let asked = self.asked(&state, &records, step)?;
@@ -167,10 +167,12 @@ fn not_asking(state: &RunState, records: &[Record], id: StepId) -> Diagnostic {
             }
             let approvals = state.plan.ids().filter(|id| matches!(*state.plan.step(*id).task, Task::Approve(_)));
             let approvals: Vec<_> = approvals.map(|id| state.plan.path(id)).collect();
-            return problem.help(match approvals.len() {
-                0 => "no step of this run does".to_owned(),
-                _ => did_you_mean(&path, approvals.iter().map(String::as_str))
-                    .unwrap_or_else(|| format!("`flow why {run}` says who asks")),
+            let near = nearest(&path, approvals.iter().map(String::as_str));
+            let names: Vec<_> = approvals.iter().map(|path| format!("`{path}`")).collect();
+            return problem.help(match (near, names.is_empty()) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, true) => "no step of this run does".to_owned(),
+                (None, false) => format!("these do: {}", list(&names, LISTED)),
             });
         }
     }

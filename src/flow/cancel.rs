@@ -5,30 +5,32 @@ use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::receipts::sign_end;
 use super::start::opened;
 use super::{Flow, Stop, resume};
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Event, Record, RunStatus};
+use crate::exec::end_run;
 use crate::state::RunState;
 
 impl Flow {
     /// Cancels a run. One that a process works on is told to end itself, which this does not wait for; one that nobody
-    /// works on is over at once.
+    /// works on is over at once; gives what else there is to be told of its end.
     ///
     /// # Errors
     /// `flow::run::over` if it is at its end already; `flow::run::unknown`.
-    pub fn cancel(&self, run: &str) -> Result<()> {
+    pub fn cancel(&self, run: &str) -> Result<Option<Diagnostic>> {
         let run = self.find(run)?;
         let store = self.store()?.clone();
         if store.is_alive(&run) {
-            return ask(&run, &store.run_folder(&run));
+            return ask(&run, &store.run_folder(&run)).map(|()| None);
         }
         let (log, records) = store.reopen(&run)?;
         let mut state = RunState::of(&records);
         if state.status.is_final() {
             return Err(resume::over(&run, state.status).help("`flow show` shows what it did"));
         }
-        resume::end_leftovers(&state);
+        end_run(&run);
         // What undoes a step is not part of the run until it is asked for.
         let open = |id: &crate::plan::StepId| !state.step(*id).status.is_final() && state.plan.undo_of(*id).is_none();
         let open = state.plan.ids().filter(open);
@@ -40,7 +42,12 @@ impl Flow {
         events.iter().for_each(|event| state.apply(at, event));
         let records = (first..).zip(events).map(|(seq, event)| Record { seq, at, event: Arc::new(event) }).collect();
         log.append(records, |_| {});
-        log.flush()
+        log.flush()?;
+        let key = self.config().map(|config| config.receipts.key.as_deref());
+        Ok(match key {
+            Ok(key) => sign_end(&store, key, &run),
+            Err(problem) => Some(problem.as_warning()),
+        })
     }
 }
 

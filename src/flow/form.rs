@@ -43,7 +43,7 @@ pub(super) fn filled(
         let value = match given.get(&*field.name) {
             Some(value) => read_field(field, value).map_err(|expected| {
                 let value = plain_text(value);
-                wrong(format!("`{}` of the form of `{path}` cannot be `{value}`", field.name))
+                wrong(format!("in the form of `{path}`, `{}` cannot be `{value}`", field.name))
                     .help(format!("it is {expected}"))
             })?,
             None if whole => field.default.clone().unwrap_or_default(),
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(unknown.help_text(), Some("did you mean `f-string`?"));
         let wrong = given(&[("f-string", json!("x")), ("f-int", json!("many"))]);
         let wrong = filled("gate", &fields, &wrong, true).expect_err("wrong");
-        assert_eq!(wrong.message(), "`f-int` of the form of `gate` cannot be `many`");
+        assert_eq!(wrong.message(), "in the form of `gate`, `f-int` cannot be `many`");
         assert_eq!(wrong.help_text(), Some("it is a whole number such as 3"));
     }
 }

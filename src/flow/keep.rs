@@ -72,15 +72,16 @@ impl Results for Shared {
         self.store.latest_cached(&self.workflow, step).ok().flatten()
     }
 
-    fn hashes(&self, files: &[Stamp]) -> Vec<Option<String>> {
-        if files.is_empty() {
-            return Vec::new();
-        }
+    fn hashes(&self, files: &[&Stamp]) -> Vec<Option<String>> {
         self.store.file_hashes(files).unwrap_or_else(|_| vec![None; files.len()])
     }
 
     fn hashed(&self, files: Vec<(Stamp, String)>) {
         self.store.keep_hashes(files);
+    }
+
+    fn forget(&self, keys: &[String]) {
+        self.store.forget_keys(keys.to_vec());
     }
 
     fn used(&self, entry: &Entry) {

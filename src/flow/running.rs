@@ -20,6 +20,8 @@ pub struct Running {
     pub(super) files: Arc<Folder>,
     /// What the script said when it failed after it had waited for a result.
     pub(super) problem: Arc<Mutex<Option<Diagnostic>>>,
+    /// What went wrong at its end, though the run itself did not.
+    pub(super) warnings: Arc<Mutex<Vec<Diagnostic>>>,
     pub(super) script_has_changed: bool,
 }
 
@@ -89,6 +91,14 @@ impl Running {
         let state = self.driving.wait();
         let problem = problem.lock().unwrap_or_else(PoisonError::into_inner).take();
         (state, problem)
+    }
+
+    /// As [`Running::wait`], and gives what else there is to be told then: the run is not worth less for it.
+    pub fn warnings_at_end(self) -> (Result<RunState>, Vec<Diagnostic>) {
+        let warnings = self.warnings.clone();
+        let state = self.driving.wait();
+        let warnings = std::mem::take(&mut *warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        (state, warnings)
     }
 
     /// Waits until it is at its end, or let go of (interrupted). Gives its state then.

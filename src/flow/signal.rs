@@ -21,7 +21,7 @@ impl Flow {
         let records = self.records(&run, 0)?;
         let state = RunState::of(&records);
         if state.status.is_final() {
-            return Err(resume::over(&run, state.status));
+            return Err(resume::over(&run, state.status).help("`flow show` shows what it did"));
         }
         let early = check(&state, &records, name)?;
         let by = by.filter(|by| !by.trim().is_empty()).unwrap_or_else(who::who);

@@ -2,11 +2,12 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 use super::closures::Kept;
 use super::keep::{Keeping, Shared};
+use super::receipts::sign_end;
 use super::running::{Events, Folder, Running};
 use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
@@ -120,7 +121,15 @@ impl Flow {
         let shared = Arc::new(Shared::new(store.clone(), &run, &state.created.workflow));
         // What is kept in memory alone cannot be found by another run.
         let results: Option<Arc<dyn Results>> = if self.is_kept() { Some(shared.clone()) } else { None };
-        let keep = Keep { breakers: Some(shared.clone()), results, secrets: self.secrets()? };
+        let keep = Keep {
+            breakers: Some(shared.clone()),
+            results,
+            secrets: self.secrets()?,
+            adopts: self.inner.options.adopts,
+        };
+        let key = self.config()?.receipts.key.clone().filter(|_| self.is_kept());
+        let warnings: Arc<Mutex<Vec<_>>> = Arc::default();
+        let told = warnings.clone();
         let driving = Driving::start(Setup {
             state,
             opening,
@@ -134,11 +143,17 @@ impl Flow {
                 Box::new(move || if cancel::is_asked(&asked) { Stop::Cancelled } else { Stop::Interrupted })
             }),
             lookout: Lookout::new(Box::new(Outlook { store: store.clone(), run: run.clone() }), attended, &past),
-            at_end: Box::new(move |state| note_durations(&ends, state, known)),
+            at_end: Box::new(move |state| {
+                note_durations(&ends, state, known);
+                if state.status.is_final() {
+                    let warning = sign_end(&ends, key.as_deref(), &state.created.run);
+                    told.lock().unwrap_or_else(PoisonError::into_inner).extend(warning);
+                }
+            }),
         })?;
         let (_, live) = driving.bus().subscribe();
         let problem = Arc::default();
-        let running = Running { run, folder, driving, store, files, problem, script_has_changed: false };
+        let running = Running { run, folder, driving, store, files, problem, warnings, script_has_changed: false };
         Ok((running, Events::new(past, live)))
     }
 }

@@ -142,7 +142,6 @@ impl Program {
             let mut session = Session::new(self, Purpose::Build);
             let task = plan.step(step).task.clone();
             let span = plan.step(step).span;
-            let known = plan.header.secrets.clone();
             session.builder = Some(Builder::on(plan));
             session.known = Some(inputs.clone());
             // Two frames: this is not the script itself, so `run` and hooks are refused.
@@ -172,10 +171,8 @@ impl Program {
             if let Some(problem) = as_one(builder.check()) {
                 return Err(as_failure(problem, span));
             }
-            let mut secrets = std::mem::take(&mut builder.header.secrets);
-            secrets.extend(self.secrets());
-            secrets.retain(|name| !known.contains(name));
-            Ok(Growth { header: None, secrets, ..builder.growth() })
+            builder.header.add_secrets(self.secrets());
+            Ok(builder.fan_out())
         })
     }
 }

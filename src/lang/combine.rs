@@ -303,6 +303,8 @@ fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(
         "exec",
         "call",
         "task",
+        "http",
+        "fail",
         "command",
         "workflow",
         "step",

@@ -24,6 +24,7 @@ mod origin;
 mod policies;
 mod program;
 mod reference;
+mod requests;
 mod script;
 mod secret;
 mod session;

@@ -310,6 +310,21 @@ impl Builder {
         self.grown(base, steps, false)
     }
 
+    /// What a fan-out has added. The header is that of the script: only names that it does not know come to it.
+    pub fn fan_out(&mut self) -> Growth {
+        let mut growth = self.growth();
+        let known = &self.base.header;
+        if let Some(header) = growth.header.take() {
+            growth.secrets = header.secrets;
+            growth.limits = header.limits;
+            growth.breakers = header.breakers;
+        }
+        growth.secrets.retain(|name| !known.secrets.contains(name));
+        growth.limits.retain(|name, _| !known.limits.contains_key(name));
+        growth.breakers.retain(|name, _| !known.breakers.contains_key(name));
+        growth
+    }
+
     /// The last growth: nothing can be added afterwards.
     pub fn last_growth(mut self) -> Growth {
         let base = self.base.steps.len() + self.sent;
@@ -340,6 +355,8 @@ impl Builder {
             complete,
             files: Vec::new(),
             secrets: Vec::new(),
+            limits: Default::default(),
+            breakers: Default::default(),
         }
     }
 

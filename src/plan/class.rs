@@ -40,6 +40,18 @@ impl Class {
         Self::ALL.iter().find(|(_, class)| *class == self).map_or("agent", |(name, _)| name)
     }
 
+    /// What it means, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Class::Transient => "it may well go next time: a timeout, a connection, a server that is busy for a moment",
+            Class::Resource => "something is used up: memory, disk, a quota",
+            Class::Configuration => "the script or its surroundings are wrong: a missing program, no permission",
+            Class::Agent => "whoever did the work failed by itself: a program, an AI agent",
+            Class::Validation => "the work was done, but what came out is not what was asked for",
+            Class::Cancelled => "somebody ended it",
+        }
+    }
+
     /// What is done about it where the script says nothing else.
     pub fn strategy(self) -> Strategy {
         match self {

@@ -39,7 +39,7 @@ pub use builder::{Builder, Sequence};
 pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;
 pub use hierarchy::Hierarchy;
-pub use http::{Http, HttpBody};
+pub use http::{Http, HttpBody, METHODS, check_url};
 pub use policy::{
     Backoff, Breaker, Cache, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings, UndoScope, Validate,
 };
@@ -168,6 +168,14 @@ pub struct Growth {
     #[schemars(with = "Vec<String>")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SmolStr>,
+    /// Further limits and locks, if a fan-out names any.
+    #[schemars(with = "BTreeMap<String, Limit>")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<SmolStr, Limit>,
+    /// Further breakers, if a fan-out declares any.
+    #[schemars(with = "BTreeMap<String, Breaker>")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub breakers: BTreeMap<SmolStr, Breaker>,
 }
 
 impl Header {
@@ -199,8 +207,13 @@ impl Plan {
         let known = std::mem::take(&mut self.header.files);
         let secrets = std::mem::take(&mut self.header.secrets);
         if let Some(header) = growth.header {
-            self.header = *header;
+            // The script does not know what fan-outs have named meanwhile.
+            let before = std::mem::replace(&mut self.header, *header);
+            add(&mut self.header.limits, before.limits);
+            add(&mut self.header.breakers, before.breakers);
         }
+        add(&mut self.header.limits, growth.limits);
+        add(&mut self.header.breakers, growth.breakers);
         let files = &mut self.header.files;
         for longer in [known, growth.files] {
             if longer.len() > files.len() {
@@ -347,6 +360,13 @@ impl Plan {
     /// The hook moment of a top-level step, if it is a hook.
     pub fn hook(&self, id: StepId) -> Option<Moment> {
         self.header.hooks.iter().find(|(_, step)| *step == id).map(|(moment, _)| *moment)
+    }
+}
+
+/// Adds what is not known by its name.
+fn add<T>(known: &mut BTreeMap<SmolStr, T>, more: BTreeMap<SmolStr, T>) {
+    for (name, one) in more {
+        known.entry(name).or_insert(one);
     }
 }
 

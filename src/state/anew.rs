@@ -14,13 +14,25 @@ impl RunState {
         let mut again = vec![false; self.steps.len()];
         for id in steps {
             again[id.index()] = true;
+            let expansions = if self.has_empty_fan_out(*id) { 0 } else { self.step(*id).expansions };
             let step = &mut self.steps[id.index()];
-            // A fan-out over nothing has no children that could be retired; it is asked again all the same.
-            let empty = matches!(&*self.plan.step(*id).task, Task::Each(each) if each.items.is_some() && each.children.is_empty());
-            let expansions = if empty { 0 } else { step.expansions };
             *step = StepState { attempt: step.attempt, expansions, ..StepState::default() };
         }
         self.decisions.retain(|decided| !again[decided.step.index()]);
+    }
+
+    /// A group is tried again: what it has asked for its children does not hold any more. (Its own condition comes first.)
+    pub(super) fn ask_again(&mut self, group: StepId) {
+        let mut own = self.plan.step(group).when.is_some();
+        self.decisions.retain(|decided| decided.step != group || std::mem::take(&mut own));
+        if self.has_empty_fan_out(group) {
+            self.steps[group.index()].expansions = 0;
+        }
+    }
+
+    /// A fan-out over nothing has no children that could be retired; it is asked again all the same.
+    fn has_empty_fan_out(&self, id: StepId) -> bool {
+        matches!(&*self.plan.step(id).task, Task::Each(each) if each.items.is_some() && each.children.is_empty())
     }
 
     /// A run that was at its end is no more.
@@ -59,6 +71,7 @@ impl RunState {
         }
         Arc::make_mut(&mut self.plan).retire(retired);
         for id in retired {
+            self.remember_attempts(*id, self.step(*id).attempt);
             let step = &mut self.steps[id.index()];
             step.status = Status::Skipped;
             step.skip = Some(Box::new(Skip::NotTaken(Because::Retired)));
@@ -68,6 +81,14 @@ impl RunState {
                 Task::Each(_) | Task::Workflow(_) => 0,
                 _ => continue,
             };
+        }
+    }
+
+    /// A step is gone. Should there be one at its path again, its attempts are counted on.
+    fn remember_attempts(&mut self, id: StepId, attempt: u32) {
+        if attempt > 0 {
+            let attempts = self.gone.entry(self.plan.path(id)).or_default();
+            *attempts = attempt.max(*attempts);
         }
     }
 
@@ -86,9 +107,8 @@ impl RunState {
             step.attempt = step.attempt.max(before[old.index()].attempt);
             known[old.index()] = true;
         }
-        for (id, step) in before.iter().enumerate().filter(|(id, step)| step.attempt > 0 && !known[*id]) {
-            let attempts = self.gone.entry(self.plan.path(StepId(id as u32))).or_default();
-            *attempts = step.attempt.max(*attempts);
+        for (id, step) in before.iter().enumerate().filter(|(id, _)| !known[*id]) {
+            self.remember_attempts(StepId(id as u32), step.attempt);
         }
         self.steps = steps;
         self.plan = Arc::new((*new.plan).clone());

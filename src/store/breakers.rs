@@ -30,7 +30,11 @@ pub(super) fn changes(run: &str, uses: bool, records: &[Record]) -> Vec<Change> 
     let mut gone = Vec::new();
     for record in records {
         let header = match &*record.event {
-            Event::Planned { growth, .. } => growth.header.as_deref(),
+            Event::Planned { growth, .. } => {
+                let declared = growth.breakers.iter().map(|(name, spec)| Change::Declared(name.clone(), *spec));
+                changes.extend(declared);
+                growth.header.as_deref()
+            }
             Event::Replanned(new) => Some(&new.plan.header),
             Event::Finished { step, attempt, outcome } | Event::Retrying { step, attempt, outcome, .. } => {
                 if let Some(name) = &outcome.breaker {

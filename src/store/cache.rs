@@ -101,11 +101,19 @@ impl Store {
         }
     }
 
+    /// Forgets results by their keys. Does not wait for it. Their long files stay until nobody has used them for long.
+    pub fn forget_keys(&self, keys: Vec<String>) {
+        self.in_passing(move |connection| {
+            let mut delete = connection.prepare_cached("DELETE FROM results WHERE key = ?1")?;
+            keys.iter().try_for_each(|key| delete.execute([key]).map(|_| ()))
+        });
+    }
+
     /// The hashes of those of these files that are as they were when they were hashed.
     ///
     /// # Errors
     /// See [`Store::cached`].
-    pub fn file_hashes(&self, files: &[Stamp]) -> Result<Vec<Option<String>>> {
+    pub fn file_hashes(&self, files: &[&Stamp]) -> Result<Vec<Option<String>>> {
         self.inner.read(|connection| {
             // One look at the database, not one for each file.
             let reading = connection.unchecked_transaction()?;
@@ -113,7 +121,7 @@ impl Store {
                 "SELECT sha256 FROM files
                  WHERE path = ?1 AND bytes = ?2 AND inode = ?3 AND changed_ns = ?4 AND touched_ns = ?5",
             )?;
-            let mut hash = |file: &Stamp| {
+            let mut hash = |file: &&Stamp| {
                 let (bytes, inode) = (file.bytes as i64, file.inode as i64);
                 statement
                     .query_row(params![file.path, bytes, inode, file.changed_ns, file.touched_ns], |row| row.get(0))

@@ -40,9 +40,14 @@ fn prefix(buffer: &mut [u8; 42], seq: u64, at: u64) -> &[u8] {
     &buffer[start..]
 }
 
+/// SHA-256 of some bytes.
+pub(super) fn of_bytes(bytes: &[u8]) -> Hash {
+    Sha256::digest(bytes).into()
+}
+
 /// SHA-256 of a text, in hexadecimal.
 pub(super) fn of_text(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+    hex(&of_bytes(text.as_bytes()))
 }
 
 /// In hexadecimal, lower case.

@@ -11,8 +11,13 @@ use super::{Durability, failure};
 use crate::diag::{Diagnostic, Result};
 
 /// From one version of the schema to the next: the first makes version 1 of nothing. Never change one, add one.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("breakers.sql"), include_str!("inbox.sql"), include_str!("cache.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("breakers.sql"),
+    include_str!("inbox.sql"),
+    include_str!("cache.sql"),
+    include_str!("proof.sql"),
+];
 
 /// The version this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -11,10 +11,12 @@ mod cache;
 mod chain;
 mod connect;
 mod durations;
+mod export;
 mod failure;
 mod folder;
 mod id;
 mod inbox;
+mod key;
 mod lock;
 mod log;
 mod projection;
@@ -22,6 +24,7 @@ mod read;
 mod receipts;
 mod rows;
 mod runs;
+mod signatures;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -35,12 +38,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 pub use breakers::no_breaker;
+pub use export::{
+    Difference, ExportOptions, Exported, Fault, Halt, Unverified, VerifiedExport, verify as verify_export,
+};
 pub use id::new_run_id;
 pub use inbox::{Addressee, Letter};
+pub use key::{Key, PublicKey};
 pub use log::RunLog;
 pub use projection::Counts;
 pub use receipts::{ReceiptFilter, Receipts};
 pub use runs::{RunFilter, RunSummary};
+pub use signatures::Signature;
 pub use verify::{Found, Kept, Verified};
 
 use crate::diag::{Diagnostic, Result};
@@ -283,7 +291,7 @@ impl Inner {
 }
 
 /// The key of an event: one integer for the run's number and the event's.
-fn key(run: i64, seq: u64) -> i64 {
+fn key_of(run: i64, seq: u64) -> i64 {
     (run << 32) | (seq.min(u64::from(u32::MAX)) as i64)
 }
 

@@ -93,6 +93,7 @@ impl Projection {
     }
 
     fn grow(&mut self, growth: &Growth) {
+        self.uses_breakers |= !growth.breakers.is_empty();
         self.uses_breakers |= growth.header.as_ref().is_some_and(|header| !header.breakers.is_empty());
         let mark = |is_group| if is_group { Mark::Group } else { Mark::Open };
         self.steps.reserve(growth.steps.len());

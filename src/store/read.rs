@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::projection::Projection;
 use super::runs::RunRow;
-use super::{Inner, chain, failure, key, runs};
+use super::{Durability, Inner, chain, connect, failure, key_of, runs};
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Event, Record};
 
@@ -80,6 +80,18 @@ impl Inner {
                 connection.unchecked_transaction().map_err(|error| failure::sql(&error, "cannot read", &self.path))?;
             ask(&transaction)
         })
+    }
+
+    /// The same through a connection of its own, for what takes long: others can go on reading.
+    pub(super) fn read_alone<T>(&self, ask: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        if self.durability == Durability::None {
+            return self.read_once(ask);
+        }
+        let connection = connect::reader(&self.path, self.patience)?
+            .ok_or_else(|| failure::damaged(&self.path, "it was removed"))?;
+        let transaction =
+            connection.unchecked_transaction().map_err(|error| failure::sql(&error, "cannot read", &self.path))?;
+        ask(&transaction)
     }
 
     /// The row of a run, within what is read at one moment.
@@ -161,7 +173,8 @@ impl Inner {
         let mut statement = connection
             .prepare_cached("SELECT key, at, event, hash FROM events WHERE key >= ?1 AND key < ?2 ORDER BY key")
             .map_err(sql)?;
-        let mut rows = statement.query(params![key(run.number, from_seq), key(run.number + 1, 0)]).map_err(sql)?;
+        let mut rows =
+            statement.query(params![key_of(run.number, from_seq), key_of(run.number + 1, 0)]).map_err(sql)?;
         while let Some(row) = rows.next().map_err(sql)? {
             let seq = row.get::<_, i64>(0).map_err(sql)? as u64 & u64::from(u32::MAX);
             see(Stored {
@@ -214,7 +227,7 @@ impl Checked {
 }
 
 /// An event of its JSON.
-fn parse(json: &str) -> std::result::Result<Event, String> {
+pub(super) fn parse(json: &str) -> std::result::Result<Event, String> {
     match serde_json::from_str(json) {
         Ok(event) => Ok(event),
         Err(_) if is_deep(json) => {
@@ -247,7 +260,7 @@ fn is_deep(json: &str) -> bool {
 }
 
 /// The type of an event, as far as its JSON can be read.
-fn kind_of(json: &str) -> String {
+pub(super) fn kind_of(json: &str) -> String {
     #[derive(serde::Deserialize)]
     struct Typed {
         r#type: String,

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::read::Link;
 use super::runs::RunRow;
-use super::{Inner, Store, chain, failure, key, runs};
+use super::{Inner, Store, chain, failure, key_of, runs};
 use crate::diag::{Diagnostic, Result, did_you_mean, nearest};
 use crate::state::receipt::{Ledger, Receipt, is_meant};
 
@@ -99,7 +99,7 @@ impl Inner {
         let (first, last) = match &filter.run {
             Some(run) => {
                 let number = self.row(connection, run)?.number;
-                (key(number, 0), key(number + 1, 0))
+                (key_of(number, 0), key_of(number + 1, 0))
             }
             None => (0, i64::MAX),
         };

@@ -113,7 +113,7 @@ impl Rows {
         for (row, n) in rows.iter().zip((0..).step_by(4)) {
             // What serde_json writes is UTF-8.
             let json = std::str::from_utf8(&self.json[row.json.clone()]).unwrap_or_default();
-            insert.raw_bind_parameter(n + 1, super::key(row.run, row.seq))?;
+            insert.raw_bind_parameter(n + 1, super::key_of(row.run, row.seq))?;
             insert.raw_bind_parameter(n + 2, row.at as i64)?;
             insert.raw_bind_parameter(n + 3, json)?;
             insert.raw_bind_parameter(n + 4, row.hash.as_slice())?;

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::writer::{Done, Job};
-use super::{Store, chain, failure, locked};
+use super::{Store, chain, failure, locked, now_ms};
 use crate::diag::Result;
+
+/// A text is safe from being removed for this long after it was kept, in milliseconds: soon a run refers to it.
+pub(super) const SAFE_MS: u64 = 600_000;
+
+/// How late the time at which a text was kept may be, in milliseconds: so it need not be written with every run.
+const AGAIN_MS: u64 = SAFE_MS / 10;
 
 impl Store {
     /// Keeps a text and gives its SHA-256 in hexadecimal. It is on disk at the latest when the next run is.
@@ -20,8 +26,11 @@ impl Store {
         self.inner.writer()?.send(Job::Do {
             work: Box::new(move |connection| {
                 connection
-                    .prepare_cached("INSERT OR IGNORE INTO sources (sha256, text) VALUES (?1, ?2)")?
-                    .execute([&hash, &text])
+                    .prepare_cached(
+                        "INSERT INTO sources (sha256, text, kept_at) VALUES (?1, ?2, ?3)
+                         ON CONFLICT DO UPDATE SET kept_at = ?3 WHERE kept_at < ?3 - ?4",
+                    )?
+                    .execute(params![hash, text, now_ms() as i64, AGAIN_MS as i64])
                     .map(|_| ())
             }),
             done: Done::new(move |result| {
@@ -53,11 +62,14 @@ impl Store {
     }
 
     fn stored_text(&self, sha256: &str) -> Result<Option<Arc<str>>> {
-        self.inner.read(|connection| {
-            connection
-                .prepare_cached("SELECT text FROM sources WHERE sha256 = ?1")?
-                .query_row([sha256], |row| row.get(0))
-                .optional()
-        })
+        self.inner.read(|connection| text(connection, sha256))
     }
+}
+
+/// The text that is kept under a hash.
+pub(super) fn text(connection: &Connection, sha256: &str) -> rusqlite::Result<Option<Arc<str>>> {
+    connection
+        .prepare_cached("SELECT text FROM sources WHERE sha256 = ?1")?
+        .query_row([sha256], |row| row.get(0))
+        .optional()
 }

@@ -1,6 +1,8 @@
 //! The store as the rooms above use it.
 
 mod breakers;
+mod cache;
+mod export;
 mod faults;
 
 use std::fs;

@@ -8,8 +8,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::read::tampered;
+use super::signatures::{self, Signature};
 use super::{Store, chain};
-use crate::diag::Result;
+use crate::diag::{Diagnostic, Result};
 use crate::event::{Event, Log};
 use crate::state::receipt::{Evidence, Receipt, files};
 
@@ -24,6 +25,8 @@ pub struct Verified {
     pub files: u64,
     /// Files that are no longer there (below the run's folder).
     pub missing: Vec<String>,
+    /// What was signed of it, with whatever keys, the latest first: each of them is one of this log.
+    pub signatures: Vec<Signature>,
     /// Hashes and names of the texts that the events name.
     sources: BTreeSet<(String, String)>,
 }
@@ -38,10 +41,20 @@ impl Store {
         let mut verified = Verified::default();
         let checked = self.inner.read_once(|connection| {
             let row = self.inner.row(connection, run)?;
-            self.inner.check(connection, &row, |link, _| {
+            let mut unmet = signatures::of_run(connection, run)
+                .map_err(|_| tampered(run, format!("what was signed of run `{run}` is not readable")))?;
+            let checked = self.inner.check(connection, &row, |link, _| {
+                let (now, later) = unmet.drain(..).partition(|signed| signed.events == link.record.seq + 1);
+                unmet = later;
+                for signed in now {
+                    match signed.is_of(run, &link.hash) {
+                        true => verified.signatures.push(signed),
+                        false => return Err(not_signed(run, &signed)),
+                    }
+                }
                 match &*link.record.event {
                     Event::Finished { outcome, .. } | Event::Retrying { outcome, .. } => {
-                        for log in files(outcome).filter(|log| !log.sha256.is_empty()) {
+                        for log in files(outcome) {
                             verified.file(&folder, log, run, link.record.seq)?;
                         }
                     }
@@ -50,8 +63,10 @@ impl Store {
                     }),
                 }
                 Ok(())
-            })
+            })?;
+            unmet.first().map_or(Ok(checked), |signed| Err(not_signed(run, signed)))
         })?;
+        verified.signatures.reverse();
         // Asked after the events, since there is but one connection to read with.
         for (sha256, name) in std::mem::take(&mut verified.sources) {
             self.source(&sha256).map_err(|error| {
@@ -115,16 +130,49 @@ impl Store {
 
 impl Verified {
     fn file(&mut self, folder: &Path, log: &Log, run: &str, seq: u64) -> Result<()> {
-        match hash_file(&folder.join(&log.file)) {
-            Some(sha256) if sha256 == log.sha256 => self.files += 1,
-            Some(_) => {
-                let message = format!("the file `{}` of run `{run}` is not what event {seq} says", log.file);
-                return Err(tampered(run, message));
-            }
+        let path = folder.join(&log.file);
+        if log.sha256.is_empty() {
+            // Of a short file the log holds no hash, but what is made of it.
+            return match path.metadata() {
+                Ok(file) if file.len() != log.bytes => Err(other_file(log, run, seq)),
+                Ok(_) => Ok(()),
+                Err(_) => {
+                    self.missing.push(log.file.clone());
+                    Ok(())
+                }
+            };
+        }
+        match file_as_logged(&path, log, run, seq)? {
+            Some(_) => self.files += 1,
             None => self.missing.push(log.file.clone()),
         }
         Ok(())
     }
+}
+
+/// The hash of a file that an event names; nothing if it is gone.
+///
+/// # Errors
+/// `flow::store::tampered` if it is not what the event says.
+pub(super) fn file_as_logged(path: &Path, log: &Log, run: &str, seq: u64) -> Result<Option<String>> {
+    let Some(sha256) = hash_file(path) else { return Ok(None) };
+    let same_length = path.metadata().is_ok_and(|file| file.len() == log.bytes);
+    match same_length && (log.sha256.is_empty() || log.sha256 == sha256) {
+        true => Ok(Some(sha256)),
+        false => Err(other_file(log, run, seq)),
+    }
+}
+
+fn not_signed(run: &str, signed: &Signature) -> Diagnostic {
+    let (events, key) = (signed.events, signed.key.fingerprint());
+    tampered(
+        run,
+        format!("what was signed of run `{run}` with the key {key}, its first {events} events, is not this log"),
+    )
+}
+
+fn other_file(log: &Log, run: &str, seq: u64) -> Diagnostic {
+    tampered(run, format!("the file `{}` of run `{run}` is not what event {seq} says", log.file))
 }
 
 /// The texts that an event names: name and hash.

@@ -50,6 +50,9 @@ fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {
         "duration_ms": result.duration_ms,
         "error": outcome.and_then(|outcome| outcome.error.as_ref()).map(|error| &error.message),
     });
+    if let Some(error) = outcome.and_then(|outcome| outcome.error.as_ref()) {
+        object["class"] = error.class.name().into();
+    }
     if let (Some(note), Json::Object(object)) = (outcome.and_then(|outcome| outcome.cache.as_deref()), &mut object) {
         object.insert("cached".into(), note.hit.into());
     }
@@ -117,6 +120,12 @@ pub fn event(run: &str, plan: &Plan, record: &Record) -> Json {
         }
         Event::Stopping { reason: Stop::Failure(step) } => {
             line.insert("reason".into(), json!({ "failure": plan.path(*step) }));
+        }
+        Event::Answered { step, .. } if is_secret(plan, *step) => {
+            if let Some(Json::Object(answer)) = line.get_mut("answer") {
+                answer.insert("value".into(), MASK.into());
+                answer.shift_remove("form");
+            }
         }
         Event::Finished { step, .. } | Event::Retrying { step, .. } if is_secret(plan, *step) => {
             if let Some(Json::Object(outcome)) = line.get_mut("outcome") {

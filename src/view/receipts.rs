@@ -47,8 +47,14 @@ pub fn receipts(all: &[Receipt], clock: &Clock, look: Look) -> String {
     table(&rows, look, |row, column| (column == 3).then(|| tone(&all[row])))
 }
 
-/// One in full.
-pub fn receipt(receipt: &Receipt, evidence: &[EvidenceLine<'_>], clock: &Clock, look: Look) -> String {
+/// One in full. `signed`: with which keys its run was signed after it, and when.
+pub fn receipt(
+    receipt: &Receipt,
+    evidence: &[EvidenceLine<'_>],
+    signed: &[(String, u64)],
+    clock: &Clock,
+    look: Look,
+) -> String {
     let mut text = format!("receipt {}\n", look.paint(Tone::Strong, &receipt.hash));
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {}{value}", look.paint(Tone::Faint, &format!("{name:<11}")));
@@ -87,6 +93,9 @@ pub fn receipt(receipt: &Receipt, evidence: &[EvidenceLine<'_>], clock: &Clock, 
     }
     if let Some(note) = &receipt.cached {
         line("cached", &format!("from run {}, {}", note.run, clock.full(note.at)));
+    }
+    for (n, (key, at)) in signed.iter().enumerate() {
+        line(if n == 0 { "signed" } else { "" }, &format!("with the key {key}, at {}", clock.full(*at)));
     }
     line("made by", &format!("flow {} on {}", receipt.flow, one_line(&receipt.host)));
     text
@@ -170,7 +179,7 @@ RECEIPT       RUN  STEP             STATUS              OUTPUT        FINISHED
         let gone =
             EvidenceLine { path: "logs/3-push.2.err".into(), bytes: 9, sha256: None, state: Some("no longer there") };
         assert_eq!(
-            receipt(&one, &[file, gone], &Clock::utc(NOW), Look::PLAIN),
+            receipt(&one, &[file, gone], &[("k1".into(), NOW)], &Clock::utc(NOW), Look::PLAIN),
             "\
 receipt 3f2a91c07b1e44
   step       to-staging/push, attempt 2
@@ -187,6 +196,7 @@ receipt 3f2a91c07b1e44
              no hash  logs/3-push.2.err, 9 B, no longer there
   answered   yes, by ann, at 2026-08-01 12:00:00
              go
+  signed     with the key k1, at 2026-08-01 12:00:00
   made by    flow 0.1.0 on here
 "
         );

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::look::one_line;
-use super::reason;
 use super::summary::shell_word;
 use super::time::Clock;
+use super::{MASK, is_secret, reason};
 use crate::event::{Answer, WaitFor};
-use crate::plan::{Json, OnTimeout, StepId, Task};
+use crate::plan::{Json, OnTimeout, Plan, StepId, Task};
 use crate::state::result::{plain_text, shorten};
 use crate::state::{RunState, Waits};
 
@@ -33,9 +33,12 @@ pub(super) fn in_short(what: &WaitFor) -> String {
 }
 
 /// What came for a step, as a sentence without a full stop.
-pub(super) fn answered(task: &Task, answer: &Answer) -> String {
-    let value = one_line(&plain_text(&answer.value));
-    let said = match (task, answer.by.is_empty()) {
+pub(super) fn answered(plan: &Plan, id: StepId, answer: &Answer) -> String {
+    let value = match is_secret(plan, id) {
+        true => MASK.to_owned(),
+        false => one_line(&plain_text(&answer.value)),
+    };
+    let said = match (&*plan.step(id).task, answer.by.is_empty()) {
         (Task::WaitFor(_), true) => return format!("`{value}` is there"),
         (_, true) => return format!("nobody answered in time: it goes on with `{value}`"),
         (Task::Signal(_), false) if value.is_empty() => format!("{} sent the signal", one_line(&answer.by)),
@@ -52,11 +55,8 @@ pub(super) fn answered(task: &Task, answer: &Answer) -> String {
 
 /// Who answered a step, if somebody did.
 pub(super) fn answered_by(state: &RunState, id: StepId) -> Option<String> {
-    if !state.plan.step(id).task.waits() {
-        return None;
-    }
-    let by = state.step(id).outcome.as_ref()?.fields.get("by")?.as_str()?;
-    (!by.is_empty()).then(|| one_line(by))
+    let answer = state.step(id).answer.as_ref()?;
+    Some(one_line(&answer.by)).filter(|by| !by.is_empty())
 }
 
 /// What becomes of a step when nobody answers in time, as the rest of a sentence.

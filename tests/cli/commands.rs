@@ -74,6 +74,7 @@ fn help_shows_examples() {
         "cancel",
         "breakers",
         "receipts",
+        "export",
         "verify",
         "docs",
         "completions",

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use flow::diag::{Result, Sources};
-use flow::event::{Created, Event, Output, Record, RunStatus, Stop};
-use flow::flow::{Durability, Flow, Options, ResumeOptions, RunOptions, Script, Store};
+use flow::event::{Answer, Created, Event, Output, Record, RunStatus, Stop};
+use flow::flow::{Addressee, Attended, Durability, Flow, Letter, Options, ResumeOptions, RunOptions, Script, Store};
 use flow::lang::{Host, SharedHost};
 use flow::plan::{StepId, Task};
 use flow::state::RunState;
@@ -44,6 +44,8 @@ pub struct Log {
     sources: Sources,
     results: BTreeMap<String, (String, String)>,
     calls: BTreeMap<String, usize>,
+    /// What was said to it, by whom it concerns.
+    letters: Vec<Addressee>,
     bench: Bench,
 }
 
@@ -66,13 +68,38 @@ fn options(bench: &Bench) -> RunOptions {
     RunOptions { cwd: Some(bench.path("")), max_parallel: Some(3), ..RunOptions::default() }
 }
 
+/// Keeps letters for a run, all of which say `yes`.
+fn post(bench: &Bench, run: &str, letters: &[Addressee]) {
+    if letters.is_empty() {
+        return;
+    }
+    let store = Store::open(&bench.path("home"), Durability::Normal).unwrap();
+    for (n, to) in (1..).zip(letters) {
+        let answer = match to {
+            Addressee::Signal(_) => Answer { value: "yes".into(), by: format!("person {n}"), ..Answer::default() },
+            Addressee::Step { .. } => {
+                let form = [("hosts".to_owned(), 3.into())].into_iter().collect();
+                Answer { value: "yes".into(), by: "ann".into(), form, ..Answer::default() }
+            }
+        };
+        store.post(run, Letter { to: to.clone(), answer }).unwrap().unwrap();
+    }
+}
+
 /// Runs a script to its end; or says why it is refused.
 pub fn undisturbed(script: &str, files: &[(&str, &str)]) -> Result<Log> {
+    answered_by(script, files, Vec::new())
+}
+
+/// The same, with letters that come while it runs.
+pub fn answered_by(script: &str, files: &[(&str, &str)], letters: Vec<Addressee>) -> Result<Log> {
     let (bench, calls) = (Bench::with(script), Calls::default());
     files.iter().for_each(|(name, text)| bench.write(name, text));
     let flow = open(&bench, &calls);
-    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options(&bench))?;
+    let options = RunOptions { attended: Attended::Always, ..options(&bench) };
+    let running = flow.run(&Script::read(&bench.path("test.rhai")).unwrap(), options)?;
     let run = running.id().to_owned();
+    post(&bench, &run, &letters);
     let state = running.wait().unwrap();
     assert!(state.status.is_final(), "{:?}", state.status);
     Ok(Log {
@@ -80,6 +107,7 @@ pub fn undisturbed(script: &str, files: &[(&str, &str)]) -> Result<Log> {
         sources: flow.sources(&state).unwrap(),
         results: results(&flow, &state),
         calls: calls.take(),
+        letters,
         run,
         bench,
     })
@@ -108,6 +136,7 @@ impl Log {
             copy_files(&record.event, &from, log.folder());
         }
         drop(log);
+        post(&bench, &run, &self.letters);
         (bench, run)
     }
 
@@ -148,7 +177,8 @@ impl Log {
         due.retain(|_, times| *times > 0);
         assert!(asked == due || !same, "closures were called: {asked:#?}, due were {due:#?}");
         let sources = flow.sources(&state).unwrap();
-        Log { run, records, sources, results: found, calls: self.calls.clone(), bench }
+        let (calls, letters) = (self.calls.clone(), self.letters.clone());
+        Log { run, records, sources, results: found, calls, letters, bench }
     }
 
     /// Runs the script again and interrupts it again and again, each time after so many milliseconds.
@@ -252,7 +282,10 @@ fn answered(records: &[Record], state: &RunState) -> BTreeMap<String, usize> {
 
 /// Cuts a run everywhere; and some of the resumed runs once more.
 fn cut_everywhere(script: &str, files: &[(&str, &str)], calls: usize) -> usize {
-    let log = undisturbed(script, files).unwrap();
+    everywhere(undisturbed(script, files).unwrap(), calls)
+}
+
+fn everywhere(log: Log, calls: usize) -> usize {
     assert_eq!(log.calls.values().sum::<usize>(), calls, "{:?}", log.calls);
     let next = AtomicUsize::new(1);
     std::thread::scope(|scope| {
@@ -281,6 +314,53 @@ pub const RAN: &str = r#"echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran;"#;
 
 fn script(text: &str) -> String {
     text.replace("RAN", RAN)
+}
+
+#[test]
+fn a_run_that_asks_is_cut_after_every_event() {
+    // An attempt that was going to ask when it was cut off is made again, with the next number.
+    let step = |path: &'static str| (1..=5).map(move |attempt| Addressee::Step { path: path.into(), attempt });
+    let signals = [Addressee::Signal("deployed".into()), Addressee::Signal("deployed".into())];
+    let log = answered_by(
+        &script(
+            r#"
+            let build = sh("build", "RAN echo v1");
+            let gate = approve("gate", #{ prompt: `Ship ${build.output}?`, form: #{ hosts: 3 } });
+            build -> gate -> sh("ship", `RAN echo ${gate.by} ${gate.hosts}`);
+            let one = signal("one", "deployed");
+            let two = signal("two", "deployed").after(one);
+            sh("check", `RAN echo ${one.by}, ${two.by}`);
+            repeat("again", #{ max: 2 }, |i, last| approve("asked", #{ choices: ["yes", "maybe"] }));
+            
+            let never = approve("never", #{ timeout: "1ms", on_timeout: "skip" });
+            sh("not", "RAN true").after(never);
+            wait_for("file", "/dev/null") -> sh("there", "RAN true");
+            wait_until("past", "2000-01-01 00:00") -> sh("then", "RAN true");
+            "#,
+        ),
+        &[],
+        signals.into_iter().chain(step("gate")).chain(step("again[1]")).chain(step("again[2]")).collect(),
+    );
+    let log = log.unwrap();
+    let taken = |records: &[Record]| {
+        let letter = |record: &Record| match &*record.event {
+            Event::Answered { answer, .. } if answer.letter > 0 => Some(answer.letter),
+            _ => None,
+        };
+        let letters: Vec<u64> = records.iter().filter_map(letter).collect();
+        let signals: Vec<u64> = letters.iter().copied().filter(|letter| *letter <= 2).collect();
+        assert_eq!(signals, [1, 2]);
+        let once: std::collections::BTreeSet<u64> = letters.iter().copied().collect();
+        assert_eq!(once.len(), letters.len(), "{letters:?}");
+        letters.len()
+    };
+    assert_eq!(taken(&log.records), 5);
+    assert_eq!(log.results["ship"].1, "\"ann 3\"");
+    assert_eq!(log.results["check"].1, "\"person 1, person 2\"");
+    let calls = Calls::default();
+    for events in 1..=log.records.len() {
+        assert_eq!(taken(&log.check(events, &calls, true).records), 5, "cut after {events}");
+    }
 }
 
 #[test]

@@ -130,6 +130,8 @@ fn title(room: &str) -> &str {
         "param" => "Parameters",
         "lang" => "Language",
         "exec" => "Processes",
+        "key" => "Keys",
+        "export" => "Exports",
         "config" => "Settings of a project",
         other => other,
     }

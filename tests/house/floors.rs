@@ -18,13 +18,15 @@ const FLOORS: [(&str, u32); 11] = [
 ];
 
 /// What only some rooms may name.
-const OUTSIDE: [(&str, &[&str]); 6] = [
+const OUTSIDE: [(&str, &[&str]); 8] = [
     ("rhai", &["lang"]),
     ("rusqlite", &["store"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("tokio", &["exec", "engine", "flow", "cli"]),
     ("indicatif", &["view"]),
+    ("reqwest", &["exec"]),
+    ("rustls", &["exec"]),
 ];
 
 fn floor(room: &str) -> Option<u32> {

@@ -4,6 +4,7 @@ mod broken;
 mod embed;
 mod errors;
 mod examples;
+mod failures;
 mod floors;
 mod reference;
 mod refused;

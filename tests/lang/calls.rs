@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flow::event::{Decision, Log, Outcome, Output};
-use flow::plan::{Condition, Json, StepId, Task};
+use flow::plan::{Condition, Growth, Json, StepId, Task};
 use flow::state::{Body, Files, Inputs, Status, StepResult};
 use serde_json::json;
 
@@ -176,4 +176,31 @@ fn an_item_cannot_become_a_command() {
         .expect("children");
     let Task::Shell(shell) = &*growth.steps[1].task else { panic!("a shell step") };
     assert_eq!(shell.script, "echo '$(touch hacked)'");
+}
+
+#[test]
+fn a_fan_out_adds_its_limits_and_breakers_and_recovery_to_the_plan() {
+    let (program, plan) = plan_of(
+        r#"limit("known", 3); let files = sh("files", "ls");
+           each("e", files.lines, |f| {
+               let a = sh("a", "1").lock("new").limit("known").breaker(#{ name: `b-${f}`, threshold: 2 }).finally(sh("tidy", "1"));
+               a.fallback(sh("other", `echo ${a.error}`)).undo(sh("back", `echo ${a.output}`))
+           });"#,
+    )
+    .expect("a plan");
+    let mut plan = Arc::new(plan);
+    let given = inputs(vec![result("files", Status::Success, json!("x\ny"))]);
+    let growth = program.expand(plan.clone(), StepId(1), 1, Json::Null, &given).expect("children");
+    assert!(growth.header.is_none());
+    assert_eq!(growth.limits.keys().collect::<Vec<_>>(), ["new"]);
+    assert_eq!(growth.breakers.keys().collect::<Vec<_>>(), ["b-x", "b-y"]);
+    // The script itself goes on with a header that does not know them.
+    let header = Some(Box::new(plan.header.clone()));
+    Arc::make_mut(&mut plan).grow(growth);
+    let base = plan.steps.len() as u32;
+    Arc::make_mut(&mut plan).grow(Growth { header, base, complete: true, ..Growth::default() });
+    assert_eq!(plan.header.limits.keys().collect::<Vec<_>>(), ["known", "new"]);
+    assert_eq!(plan.header.breakers.len(), 2);
+    let paths: Vec<_> = plan.ids().map(|id| plan.path(id)).filter(|path| path.starts_with("e[x]")).collect();
+    assert_eq!(paths, ["e[x]/tidy", "e[x]/a", "e[x]/a/other", "e[x]/a/back", "e[x]/a/a", "e[x]"]);
 }

@@ -25,7 +25,7 @@ use crate::engine::bus::Bus;
 use crate::engine::machine::{Input, Machine, Output, Timer};
 use crate::engine::numbering::Numbering;
 use crate::engine::work::Gatherer;
-use crate::event::{Event, Record};
+use crate::event::{Event, Record, Stop};
 use crate::exec::{Done, Executor, Hidden, Site, Work};
 use crate::plan::{Growth, Settings, StepId};
 use crate::state::{RunState, StepResult};
@@ -69,6 +69,9 @@ pub struct Driver {
     pub(super) lookups: HashMap<(StepId, u32), bool>,
     /// Number of pieces of work inside the process that have not been reported.
     inside: usize,
+    /// Conditions that are being evaluated: which question is the latest, and how many there were.
+    pub(super) asked: HashMap<(StepId, u32), u64>,
+    pub(super) questions: u64,
     /// Fan-outs to be evaluated, and whether one is.
     pub(super) expansions: VecDeque<(StepId, u32)>,
     expanding: bool,
@@ -133,6 +136,8 @@ impl Driver {
             outside: HashSet::new(),
             lookups: HashMap::new(),
             inside: 0,
+            asked: HashMap::new(),
+            questions: 0,
             expansions: VecDeque::new(),
             expanding: false,
             wanted: HashMap::new(),
@@ -148,6 +153,11 @@ impl Driver {
         &self.machine.state
     }
 
+    /// Are there events that have not been given to the log yet?
+    pub fn holds_back(&self) -> bool {
+        !self.held.is_empty() || !self.round.events.is_empty()
+    }
+
     /// Is a closure being called? Its result is to be expected within microseconds.
     pub fn waits_for_closures(&self) -> bool {
         self.inside > 0
@@ -155,6 +165,10 @@ impl Driver {
 
     /// When there will be something to do, if nothing comes before: time since the driver began.
     pub fn next_moment(&self) -> Option<Duration> {
+        if self.failure.is_some() {
+            // Nothing is decided any more; what runs is waited for.
+            return None;
+        }
         let held_until = self.held_since.map(|since| since + HOLD);
         self.timers.next().into_iter().chain(held_until).chain(self.lookout.next()).min()
     }
@@ -172,6 +186,7 @@ impl Driver {
         if let (Some(failure), false) = (self.failure, self.over) {
             return Err(failure);
         }
+        self.executor.over(matches!(self.machine.state.stopping, Some(Stop::Cancelled | Stop::Timeout)));
         (self.at_end)(&self.machine.state);
         Ok(self.machine.state)
     }
@@ -195,6 +210,8 @@ impl Driver {
                 self.handle(now, Input::Grow(Box::new(growth)));
             }
             Message::Stop(reason) => self.handle(now, Input::Stop(reason)),
+            // A run's last event stays the last one.
+            Message::Note(_) if self.closing || self.round.close || self.failure.is_some() => {}
             Message::Note(event) => {
                 self.machine.state.apply(now, &event);
                 self.round.events.push(event);
@@ -223,9 +240,12 @@ impl Driver {
                 }
                 self.handle(now, Input::Finished { step, attempt, outcome });
             }
-            Message::Done(Done::Decided { step, branch, result, saw }) => {
+            Message::Done(Done::Decided { step, branch, asked, result, saw }) => {
                 self.inside -= 1;
-                self.handle(now, Input::Decided { step, branch, result, saw });
+                if self.asked.get(&(step, branch)) == Some(&asked) {
+                    self.asked.remove(&(step, branch));
+                    self.handle(now, Input::Decided { step, branch, result, saw });
+                }
             }
             Message::Done(Done::Waits { step, attempt, what, delay_ms }) => {
                 self.inside -= 1;
@@ -238,7 +258,10 @@ impl Driver {
             Message::Done(Done::Expanded { step, result }) => {
                 self.inside -= 1;
                 self.expanding = false;
-                self.handle(now, Input::Expanded { step, result: result.map(Box::new) });
+                let asked_again = self.expansions.iter().any(|(other, _)| *other == step);
+                if !asked_again {
+                    self.handle(now, Input::Expanded { step, result: result.map(Box::new) });
+                }
             }
             Message::Failed(diagnostic, never_begun) => self.fail(diagnostic, &never_begun),
             Message::Closed => self.over = true,
@@ -284,7 +307,7 @@ impl Driver {
             tracing::trace!(?event, "decided");
             match event {
                 Event::Planned { .. } => self.settle(),
-                Event::Reset { .. } => self.gatherer.forget(),
+                Event::Reset { steps, .. } => self.made_again(steps),
                 Event::Waiting { .. } => self.lookout.note(event),
                 _ => {}
             }
@@ -294,6 +317,15 @@ impl Driver {
             tracing::debug!(?effect, "to be done");
             self.perform(effect);
         }
+    }
+
+    /// Steps are as if they had never begun: what is known of their results, and waits of before, no longer hold.
+    fn made_again(&mut self, steps: &[StepId]) {
+        self.gatherer.forget();
+        let steps: HashSet<StepId> = steps.iter().copied().collect();
+        let of_before = |timer: &Timer| matches!(timer, Timer::Wait(step, _) if steps.contains(step));
+        self.timers.call_off(of_before);
+        self.arming.retain(|(timer, _)| !of_before(timer));
     }
 
     /// The plan has grown: have its settings changed?

@@ -4,13 +4,16 @@
 //! begins to, and then from time to time. What it finds goes to the machine. When there is nothing to be found, the run
 //! is let go of, unless somebody is there who will answer.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::diag::Result;
 use crate::event::{Answer, Event, Record, WaitFor};
 use crate::plan::StepId;
-use crate::state::{RunState, Status};
+use crate::state::{RunState, Status, StepState};
 use crate::store::{Addressee, Letter};
 
 /// How often letters are looked for, and how often files.
@@ -111,7 +114,8 @@ impl Lookout {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        self.waiting.retain(|id| state.steps.get(id.index()).is_some_and(|step| step.status == Status::Waiting));
+        let asks = |step: &StepState| step.status == Status::Waiting && step.answer.is_none();
+        self.waiting.retain(|id| state.steps.get(id.index()).is_some_and(asks));
         if !(self.due || self.next.is_some_and(|next| next <= passed)) {
             return Vec::new();
         }

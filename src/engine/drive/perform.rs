@@ -13,12 +13,16 @@ impl Driver {
         let state = &self.machine.state;
         match effect {
             Effect::Attempt { step, attempt } => self.attempt(step, attempt),
-            Effect::Decide { step, branch } => self.round.inside.extend(self.gatherer.decide(state, step, branch)),
+            Effect::Decide { step, branch } => self.decide(step, branch),
             Effect::Judge { step, attempt, outcome } => {
                 self.round.inside.push(self.gatherer.judge(state, step, attempt, outcome));
             }
             Effect::Watch(_) => self.lookout.nudge(),
-            Effect::Expand { step, iteration } => self.expansions.push_back((step, iteration)),
+            Effect::Expand { step, iteration } => {
+                // Only the latest question counts.
+                self.expansions.retain(|(other, _)| *other != step);
+                self.expansions.push_back((step, iteration));
+            }
             Effect::Arm { timer, delay_ms } => self.arming.push((timer, delay_ms)),
             Effect::Kill { step, attempt, hard } => self.kill(step, attempt, hard),
             Effect::Ready(step) => self.ready(step),
@@ -46,6 +50,17 @@ impl Driver {
         }
     }
 
+    /// A condition may be asked for again while it is still being evaluated, if its group is tried again. Then only the
+    /// latest answer counts.
+    fn decide(&mut self, step: StepId, branch: u32) {
+        self.questions += 1;
+        let work = self.gatherer.decide(&self.machine.state, step, branch, self.questions);
+        if let Some(work) = work {
+            self.asked.insert((step, branch), self.questions);
+            self.round.inside.push(work);
+        }
+    }
+
     /// Do attempts of this step begin only after a commit?
     pub(super) fn is_outside(&self, step: StepId) -> bool {
         let step = self.machine.state.plan.step(step);
@@ -61,7 +76,7 @@ impl Driver {
             self.executor.kill(step, attempt, hard);
         } else if self.outside.contains(&key) {
             return self.executor.kill(step, attempt, hard);
-        } else if self.is_outside(step) {
+        } else if self.is_outside(step) || self.finds_out(step) {
             return;
         }
         // A closure cannot be ended from outside, and a look at the cache need not be. It is let go of; what it gives is
@@ -70,6 +85,11 @@ impl Driver {
             .help("it was cancelled, or the run was");
         let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
         self.round.inputs.push_back(Input::Finished { step, attempt, outcome });
+    }
+
+    /// A task that waits is about to say for what, and the machine knows what that means now.
+    fn finds_out(&self, step: StepId) -> bool {
+        self.machine.state.plan.step(step).task.waits()
     }
 
     /// Those who wait for a step get its result.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::engine::machine::Timer;
 
-/// See the module's page. A timer is never called off: the machine knows which of them still mean something.
+/// See the module's page. The machine knows which timers still mean something; waits of steps that are made again are
+/// called off, because they look like those of the new attempt.
 #[derive(Default)]
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<Armed>>,
@@ -26,6 +27,11 @@ impl Timers {
         self.count += 1;
         let at = now.saturating_add(Duration::from_millis(delay_ms));
         self.heap.push(Reverse(Armed { at, number: self.count, timer }));
+    }
+
+    /// Takes away those that are meant.
+    pub fn call_off(&mut self, meant: impl Fn(&Timer) -> bool) {
+        self.heap.retain(|Reverse(armed)| !meant(&armed.timer));
     }
 
     /// When the next one fires.

@@ -10,7 +10,9 @@ use crate::state::Status;
 impl Machine {
     pub(super) fn attempt_ended(&mut self, id: StepId, attempt: u32, mut outcome: Arc<Outcome>) {
         let Some(state) = self.state.steps.get(id.index()) else { return };
-        if state.status != Status::Running || state.attempt != attempt || self.is_group(id) || !self.started {
+        // What is being judged has ended already: a closure that was let go of is still to be heard of.
+        let over = state.status != Status::Running || self.nodes[id.index()].has(node::JUDGING);
+        if over || state.attempt != attempt || self.is_group(id) || !self.started {
             return;
         }
         self.running -= 1;
@@ -74,6 +76,10 @@ impl Machine {
     }
 
     fn timed_out(&mut self, id: StepId, attempt: u32) {
+        // What is being judged came in time.
+        if self.nodes.get(id.index()).is_none_or(|node| node.has(node::JUDGING)) {
+            return;
+        }
         if self.is(id, Status::Waiting) {
             if attempt == self.state.step(id).attempt {
                 self.nobody_came(id, attempt);

@@ -13,7 +13,7 @@ impl Machine {
         let base = self.state.plan.steps.len() as u32;
         growth.rebase(base);
         let total = base as usize + growth.steps.len();
-        let header_came = growth.header.is_some();
+        let header_came = growth.header.is_some() || !growth.limits.is_empty();
         let hooks_differ = growth.header.as_ref().is_some_and(|new| new.hooks != self.state.plan.header.hooks);
         let was_complete = self.state.plan.complete;
         let changed: Vec<StepId> = growth.changed.iter().map(|(id, _)| *id).collect();

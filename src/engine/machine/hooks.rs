@@ -43,6 +43,10 @@ impl Machine {
         if self.result == Some(RunStatus::Failed) && self.undo_next() {
             return true;
         }
+        if self.undoing.is_some_and(|undo| self.state.step(undo).status.is_final()) {
+            // A cancellation came in between: nothing more is undone.
+            self.undoing = None;
+        }
         match self.result {
             None => {
                 let result = self.judge();

@@ -103,9 +103,9 @@ pub struct Node {
 }
 
 impl Node {
-    /// Of a step that has not begun.
-    pub fn of(part: Part) -> Self {
-        Node { part, ..Node::default() }
+    /// As if nothing had happened to it. That `run(step)` needs it holds all the same.
+    pub fn anew(&self) -> Self {
+        Node { part: self.part, flags: self.flags & (NEEDED | WHOLE | WANTED), ..Node::default() }
     }
 
     pub fn has(&self, flags: u32) -> bool {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::node::{Node, Part};
-use super::{Machine, node};
+use super::node::Part;
+use super::{Effect, Machine, node};
 use crate::event::{Event, ResetWhy};
 use crate::plan::{StepId, Task};
+use crate::state::Status;
 
 impl Machine {
     /// A group is tried again, with everything in it. It is `Retrying` already.
@@ -17,8 +18,7 @@ impl Machine {
         let with_undos: Vec<StepId> = steps.iter().flat_map(|step| self.undo_of(*step)).collect();
         steps.extend(with_undos);
         self.reset(steps, retired, ResetWhy::Retry(group));
-        let part = self.nodes[group.index()].part;
-        self.nodes[group.index()] = Node::of(part);
+        self.nodes[group.index()] = self.nodes[group.index()].anew();
         self.count_waits(group);
         let children = self.graph.children(group).len();
         self.nodes[group.index()].open = children as u32;
@@ -77,8 +77,7 @@ impl Machine {
             self.open[self.nodes[id.index()].part as usize] += 1;
         }
         for id in &steps {
-            let part = self.nodes[id.index()].part;
-            self.nodes[id.index()] = Node::of(part);
+            self.nodes[id.index()] = self.nodes[id.index()].anew();
         }
         for id in &steps {
             let parent = self.state.plan.step(*id).parent;
@@ -90,11 +89,24 @@ impl Machine {
         for id in steps {
             for n in 0..self.graph.successors(id).len() {
                 let next = self.graph.successors(id)[n].from;
-                if !again.contains(&next) && !self.state.step(next).status.is_final() {
-                    self.count_waits(next);
-                    self.nodes[next.index()].clear(node::RULE_MET);
+                if !again.contains(&next) {
+                    self.waits_again(next);
                 }
             }
+        }
+    }
+
+    /// A step before this one is made again. If this one has ended it will hear of that end, too; if it only waited for a
+    /// slot, a limit or the answer of its condition, it goes back to waiting for that step.
+    fn waits_again(&mut self, id: StepId) {
+        self.count_waits(id);
+        let node = &mut self.nodes[id.index()];
+        node.clear(node::RULE_MET);
+        if self.state.step(id).status == Status::Pending {
+            node.clear(node::QUEUED | node::PARKED);
+            self.stop_asking(id);
+            let asks = |effect: &Effect| matches!(effect, Effect::Decide { step, .. } if *step == id);
+            self.out.effects.retain(|effect| !asks(effect));
         }
     }
 

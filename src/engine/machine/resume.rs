@@ -1,6 +1,7 @@
 //! Beginning, and beginning again: everything the machine keeps follows from the state.
 
 use super::node::{self, Node, Part};
+use super::wait::outcome_of;
 use super::{Effect, Machine, Timer};
 use crate::engine::limits::MINUTE;
 use crate::event::{Event, Stop, WaitFor};
@@ -60,6 +61,7 @@ impl Machine {
                 self.abort_below(id);
             }
         }
+        self.conclude_answered();
         self.arm_run();
         let hard = self.state.plan.ids().find(|id| self.stops_run(*id));
         match (self.state.stopping, hard) {
@@ -68,6 +70,19 @@ impl Machine {
             (None, None) => {}
         }
         self.wake_all();
+    }
+
+    /// Steps whose answer is written down, but not yet what follows from it.
+    fn conclude_answered(&mut self) {
+        for id in self.state.plan.ids() {
+            let step = self.state.step(id);
+            if step.status == Status::Waiting
+                && let Some(answer) = step.answer.clone()
+            {
+                let what = step.waits_for.clone().unwrap_or_default();
+                self.go_on_after_wait(id, outcome_of(&what, &answer));
+            }
+        }
     }
 
     /// Goes on with what an earlier process left.

@@ -53,7 +53,9 @@ impl Machine {
     pub(super) fn answered(&mut self, id: StepId, answer: Answer) {
         let waits = self.state.steps.get(id.index()).filter(|step| step.status == Status::Waiting);
         let Some(what) = waits.and_then(|step| step.waits_for.clone()) else { return };
-        if *what == WaitFor::Time || self.state.stopping == Some(Stop::Interrupted) || !self.started {
+        // One answer is taken; it may be about to be judged.
+        let taken = self.nodes[id.index()].has(node::JUDGING);
+        if taken || *what == WaitFor::Time || self.state.stopping == Some(Stop::Interrupted) || !self.started {
             return;
         }
         let outcome = outcome_of(&what, &answer);
@@ -61,7 +63,7 @@ impl Machine {
         self.go_on_after_wait(id, outcome);
     }
 
-    fn go_on_after_wait(&mut self, id: StepId, outcome: Outcome) {
+    pub(super) fn go_on_after_wait(&mut self, id: StepId, outcome: Outcome) {
         if !self.state.plan.step(id).policy().limits.is_empty() {
             self.limits.give_back(id);
         }
@@ -110,13 +112,11 @@ impl Machine {
 }
 
 /// What an answer makes of a step.
-fn outcome_of(what: &WaitFor, answer: &Answer) -> Outcome {
+pub(super) fn outcome_of(what: &WaitFor, answer: &Answer) -> Outcome {
     let mut fields = answer.form.clone();
     fields.insert("by".into(), answer.by.clone().into());
     fields.insert("at".into(), answer.at.into());
-    if !answer.comment.is_empty() {
-        fields.insert("comment".into(), answer.comment.clone().into());
-    }
+    fields.insert("comment".into(), answer.comment.clone().into());
     let output = match (what, answer.form.is_empty()) {
         (WaitFor::Answer { .. }, false) => {
             let mut map = answer.form.clone();

@@ -24,47 +24,49 @@ const YOUNG_NS: i64 = 2_000_000_000;
 /// Longest piece that is read between two looks at whether it is still wanted, in bytes.
 const PIECE: usize = 256 * 1024;
 
-/// The files that patterns mean, each once, in the order of their names: the name to show, and the path. A name without
-/// wildcards that is not there is in it without a path; a folder stands for all files in it.
-pub(super) fn matching(cwd: &Path, patterns: &[String]) -> Result<BTreeMap<String, Option<PathBuf>>, String> {
-    let mut found = BTreeMap::new();
-    let shown = |path: &Path| path.strip_prefix(cwd).unwrap_or(path).display().to_string();
-    let mut take = |path: PathBuf, is_folder: bool| -> Result<(), String> {
-        if !is_folder {
-            found.insert(shown(&path), Some(path));
-            return Ok(());
-        }
-        below(&path, &mut |path| drop(found.insert(shown(&path), Some(path))))
-            .map_err(|error| format!("the folder `{}` cannot be read: {error}", shown(&path)))
-    };
-    let mut absent = Vec::new();
+/// Files by the names to show: each with what it looks like from outside, or nothing if it is not there.
+pub(super) type Found = BTreeMap<String, Option<Stamp>>;
+
+/// The files that patterns mean, each once. A name without wildcards that is not there is among them; a folder stands
+/// for all files in it.
+pub(super) fn matching(cwd: &Path, patterns: &[String]) -> Result<Found, String> {
+    let mut found = Found::new();
     for pattern in patterns {
-        if !pattern.contains(['*', '?', '[']) {
-            let path = cwd.join(pattern);
-            match fs::metadata(&path) {
-                // To read a pipe or a device may take for ever, and says nothing about the next time.
-                Ok(metadata) if !metadata.is_dir() && !metadata.is_file() => {
-                    return Err(format!("`{pattern}` is neither a file nor a folder"));
-                }
-                Ok(metadata) => take(path, metadata.is_dir())?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => absent.push(pattern.clone()),
-                Err(error) => return Err(format!("`{pattern}` cannot be looked at: {error}")),
+        if pattern.contains(['*', '?', '[']) {
+            for (path, metadata) in wild(cwd, pattern)? {
+                found.insert(shown(cwd, &path), Some(stamp_of(&path, &metadata)));
             }
             continue;
         }
-        for path in wild(cwd, pattern)? {
-            take(path, false)?;
+        let path = cwd.join(pattern);
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => {
+                found.insert(shown(cwd, &path), Some(stamp_of(&path, &metadata)));
+            }
+            Ok(metadata) if metadata.is_dir() => {
+                let mut take = |path: PathBuf, metadata: &fs::Metadata| {
+                    found.insert(shown(cwd, &path), Some(stamp_of(&path, metadata)));
+                };
+                below(&path, &mut take)
+                    .map_err(|error| format!("the folder `{}` cannot be read: {error}", shown(cwd, &path)))?;
+            }
+            // To read a pipe or a device may take for ever, and says nothing about the next time.
+            Ok(_) => return Err(format!("`{pattern}` is neither a file nor a folder")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => drop(found.insert(pattern.clone(), None)),
+            Err(error) => return Err(format!("`{pattern}` cannot be looked at: {error}")),
         }
-    }
-    for name in absent {
-        found.insert(name, None);
     }
     Ok(found)
 }
 
+/// A path as one would write it in the folder.
+pub(super) fn shown(cwd: &Path, path: &Path) -> String {
+    path.strip_prefix(cwd).unwrap_or(path).display().to_string()
+}
+
 /// The files that match a pattern. Where it reaches into folders at any depth (`**`), links to folders are not followed:
 /// they may lead around in a circle.
-fn wild(cwd: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+fn wild(cwd: &Path, pattern: &str) -> Result<Vec<(PathBuf, fs::Metadata)>, String> {
     let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let plain = parts.iter().take_while(|part| !part.contains(['*', '?', '['])).count();
     let mut base = if pattern.starts_with('/') { PathBuf::from("/") } else { cwd.to_owned() };
@@ -87,21 +89,17 @@ fn wild(cwd: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
                 continue;
             }
             let path = folder.join(name);
-            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            let is_folder = match entry.file_type() {
-                Ok(kind) if !is_link => kind.is_dir(),
-                _ => fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()),
-            };
-            if is_folder {
+            // A link to nowhere is no file.
+            let Ok(metadata) = fs::metadata(entry.path()) else { continue };
+            if metadata.is_dir() {
+                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
                 if anywhere && !is_link {
                     open.push((path, depth));
                 } else if !anywhere && depth > 1 {
                     open.push((path, depth - 1));
                 }
-            } else if compiled.matches_path_with(&path, MATCH)
-                && fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file())
-            {
-                found.push(base.join(path));
+            } else if metadata.is_file() && compiled.matches_path_with(&path, MATCH) {
+                found.push((base.join(path), metadata));
             }
         }
     }
@@ -109,14 +107,13 @@ fn wild(cwd: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
 }
 
 /// All files below a folder. Links to folders are not followed: they may lead around in a circle.
-fn below(folder: &Path, take: &mut dyn FnMut(PathBuf)) -> io::Result<()> {
+fn below(folder: &Path, take: &mut dyn FnMut(PathBuf, &fs::Metadata)) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
+        if entry.file_type()?.is_dir() {
             below(&entry.path(), take)?;
-        } else if fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file()) {
-            take(entry.path());
+        } else if let Some(metadata) = fs::metadata(entry.path()).ok().filter(fs::Metadata::is_file) {
+            take(entry.path(), &metadata);
         }
     }
     Ok(())
@@ -124,26 +121,26 @@ fn below(folder: &Path, take: &mut dyn FnMut(PathBuf)) -> io::Result<()> {
 
 /// The SHA-256 of each of these files. What is known of unchanged files is not read again. Ends early, with nothing,
 /// when `stop` becomes true.
-pub(super) fn hashes(results: &dyn Results, paths: &[&Path], stop: &AtomicBool) -> Result<Vec<String>, String> {
-    let failed = |path: &Path, error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => format!("`{}` went away", path.display()),
-        _ => format!("`{}` cannot be read: {error}", path.display()),
-    };
-    let stamp = |path: &&Path| stamp(path).map_err(|error| failed(path, error));
-    let stamps: Vec<Stamp> = paths.iter().map(stamp).collect::<Result<_, _>>()?;
-    let known = results.hashes(&stamps);
+pub(super) fn hashes(results: &dyn Results, files: &[&Stamp], stop: &AtomicBool) -> Result<Vec<String>, String> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = results.hashes(files);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64);
-    let (mut all, mut new) = (Vec::with_capacity(paths.len()), Vec::new());
-    for (stamp, known) in stamps.into_iter().zip(known) {
+    let (mut all, mut new) = (Vec::with_capacity(files.len()), Vec::new());
+    for (stamp, known) in files.iter().zip(known) {
         if let Some(hash) = known {
             all.push(hash);
             continue;
         }
         let path = Path::new(&stamp.path);
-        let hash = content(path, stop).map_err(|error| failed(path, error))?;
+        let hash = content(path, stop).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => format!("`{}` went away", path.display()),
+            _ => format!("`{}` cannot be read: {error}", path.display()),
+        })?;
         all.push(hash.clone());
         if now - stamp.changed_ns.max(stamp.touched_ns) > YOUNG_NS {
-            new.push((stamp, hash));
+            new.push(((*stamp).clone(), hash));
         }
     }
     if !new.is_empty() {
@@ -154,14 +151,17 @@ pub(super) fn hashes(results: &dyn Results, paths: &[&Path], stop: &AtomicBool) 
 
 /// What a file looks like from outside.
 pub(super) fn stamp(path: &Path) -> io::Result<Stamp> {
-    let metadata = fs::metadata(path)?;
-    Ok(Stamp {
+    Ok(stamp_of(path, &fs::metadata(path)?))
+}
+
+fn stamp_of(path: &Path, metadata: &fs::Metadata) -> Stamp {
+    Stamp {
         path: path.to_string_lossy().into_owned(),
         bytes: metadata.len(),
         inode: metadata.ino(),
         changed_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
         touched_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-    })
+    }
 }
 
 fn nanoseconds(seconds: i64, rest: i64) -> i64 {
@@ -193,7 +193,7 @@ mod tests {
     fn names(cwd: &Path, patterns: &[&str]) -> Vec<String> {
         let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
         let found = matching(cwd, &patterns).expect("files");
-        let name = |(name, path): (String, Option<PathBuf>)| if path.is_some() { name } else { format!("{name}?") };
+        let name = |(name, stamp): (String, Option<Stamp>)| if stamp.is_some() { name } else { format!("{name}?") };
         found.into_iter().map(name).collect()
     }
 

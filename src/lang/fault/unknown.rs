@@ -9,8 +9,7 @@ use crate::diag::tokens::{Kind, Token, closing, tokens};
 use crate::diag::{Diagnostic, Sources, Span, nearest};
 
 /// What the language will have, and what can be used until then.
-const LATER: [(&str, &str); 4] = [
-    ("http", "run a program for it: `sh(\"get\", \"curl -fsS https://…\")`"),
+const LATER: [(&str, &str); 3] = [
     ("agent", "run a program such as `claude` or `codex` as a step: `sh(\"plan\", \"claude -p …\")`"),
     ("race", "`parallel([…])`, and `.rule(\"one_success\")` on the step after it"),
     ("quorum", "`parallel([…])`, and a closure that counts: `.when(|| …)`"),

@@ -113,8 +113,8 @@ pub mod functions {
         session::build(&context, |builder, span| Ok(Step::One(builder.chain(name.into(), sequence, span))))
     }
 
-    /// A chain as data. `steps`: maps with `name` and one of `sh`, `exec`, `call`, `command`, `task`, with `params` for a
-    /// command, `depends_on`, and any policy. `options`: `error_strategy` ("stop", "continue", "skip"),
+    /// A chain as data. `steps`: maps with `name` and one of `sh`, `exec`, `call`, `http`, `task`, `fail`, `workflow`, `approve`,
+    /// `signal`, `wait`, `wait_until`, `wait_for`, `step` or `command`, with `params` for a command or a workflow, `depends_on`, and any policy. `options`: `error_strategy` ("stop", "continue", "skip"),
     /// `parallel_where_possible` (order only by `depends_on` and use), `save_state` (always true). `name`.
     ///
     /// ```rhai

@@ -5,6 +5,7 @@
 
 mod fanout;
 mod groups;
+mod http;
 mod policy;
 mod recovery;
 mod script;
@@ -35,6 +36,7 @@ pub const CALL: &str = "call_step";
 pub fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(tasks::functions).into());
     engine.register_global_module(exported_module!(waits::functions).into());
+    engine.register_global_module(exported_module!(http::functions).into());
     engine.register_global_module(exported_module!(groups::functions).into());
     engine.register_global_module(exported_module!(fanout::functions).into());
     engine.register_global_module(exported_module!(policy::functions).into());

@@ -37,6 +37,9 @@ pub mod functions {
     /// Further attempts after a failure. A number is the attempts in all; a map has `max_attempts` (3), `delay` ("1s"), `backoff`
     /// ("exponential", "linear", "fixed"), `max_delay` ("5m") and `jitter` (0 to 1: the share of the delay that is drawn anew).
     ///
+    /// A group begins again with everything in it. Failures of some classes are not tried again, such as a program that is
+    /// not there: see `.on_failure_retry`, and `strategies` in `settings`.
+    ///
     /// While it waits, the step holds no slot. A process finds the attempt's number in `FLOW_ATTEMPT`, and in `FLOW_STEP_KEY` a key
     /// that is the same in all attempts.
     ///

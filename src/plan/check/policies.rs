@@ -152,7 +152,8 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     let kind = wording::a_kind(&step.task);
     let group = step.task.is_group();
     let process = matches!(&*step.task, Task::Shell(_) | Task::Exec(_));
-    let attempts = process || matches!(&*step.task, Task::Call(_) | Task::Http(_));
+    let request = matches!(&*step.task, Task::Http(_));
+    let attempts = process || request || matches!(&*step.task, Task::Call(_));
     let mut wrong = Vec::new();
     let mut add = |policy, why: String, help| wrong.push(Misplaced { policy, why, help });
     let on_steps = "put it on the steps of the group";
@@ -181,14 +182,15 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     let help = if group { on_steps } else { remove };
     if !process {
         if policy.stdin.is_some() {
-            let help = if matches!(&*step.task, Task::Call(_)) {
-                "a closure gets its input as its argument: `|input| …`"
-            } else {
-                help
+            let help = match &*step.task {
+                Task::Call(_) => "a closure gets its input as its argument: `|input| …`",
+                Task::Http(_) => "what a request sends is its `json`, `body`, `form` or `file`",
+                _ => help,
             };
             add("stdin", only("the processes of"), help);
         }
-        if policy.cwd.is_some() {
+        // That of a request is where its `file` is looked for.
+        if policy.cwd.is_some() && !request {
             add("cwd", only("the processes of"), help);
         }
         if !policy.env.is_empty() {
@@ -201,7 +203,7 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
             };
             add("output_limit", only("the processes of"), help);
         }
-        if policy.parse != Default::default() {
+        if policy.parse != Default::default() && !request {
             let help = if group { on_steps } else { "remove it: its output is a value already" };
             add("parse", format!("only the output of a process is parsed, {kind} is none"), help);
         }

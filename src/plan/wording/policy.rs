@@ -26,7 +26,7 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
         words.push(self::retry(retry));
     }
     if let Some(closure) = &policy.retry_if {
-        words.push(format!("retried if {}", shorten(body(&closure.text), SHOWN)));
+        words.push(format!("retried {}", asked(&closure.text)));
     }
     if let Some(breaker) = &policy.breaker {
         words.push(format!("breaker {breaker}"));
@@ -36,7 +36,7 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
     }
     if let Some(validate) = &policy.validate {
         words.push(match &**validate {
-            Validate::Closure(closure) => format!("valid if {}", shorten(body(&closure.text), SHOWN)),
+            Validate::Closure(closure) => format!("valid {}", asked(&closure.text)),
             Validate::Expr(expression) => format!("valid if {}", shorten(&expression.text, SHOWN)),
             Validate::Schema(_) => "valid by a schema".to_owned(),
         });
@@ -93,10 +93,15 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
     words.iter().map(|text| clean(text)).collect()
 }
 
-/// What a closure computes, without its parameters.
-fn body(text: &str) -> &str {
+/// What a closure asks, without its parameters: `if r.number > 80`; of one that does more, its beginning.
+fn asked(text: &str) -> String {
     let inner = text.trim().strip_prefix('|').and_then(|rest| rest.split_once('|')).map(|(_, body)| body.trim());
-    inner.filter(|body| !body.is_empty()).unwrap_or_else(|| closure_text(text))
+    match inner.filter(|body| !body.is_empty()) {
+        Some(body) if body.starts_with(['{', '`']) || body.starts_with("if ") || body.starts_with("switch ") => {
+            format!("by {}", shorten(body, SHOWN))
+        }
+        body => format!("if {}", shorten(body.unwrap_or_else(|| closure_text(text)), SHOWN)),
+    }
 }
 
 /// `retry 3× exponential from 1s, jitter 50%`

@@ -39,7 +39,7 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
             one(*step, Status::Waiting, &format!("waits {said}"), *what != WaitFor::Time)
         }
         Event::Answered { step, answer } => {
-            let said = waits::answered(&state.plan.step(*step).task, answer);
+            let said = waits::answered(&state.plan, *step, answer);
             one(*step, Status::Waiting, &said, true)
         }
         Event::RollingBack(back) => {

@@ -5,7 +5,7 @@ use crate::event::{Answer, Event, Record, WaitFor};
 use crate::plan::{StepId, Task};
 use crate::state::result::{plain_text, shorten};
 use crate::view::look::one_line;
-use crate::view::{reason, waits};
+use crate::view::{MASK, is_secret, reason, waits};
 
 /// Longest value of a form that is shown.
 const VALUE: usize = 60;
@@ -23,10 +23,11 @@ impl Story<'_> {
 
     /// What came for it.
     pub(super) fn answered(&mut self, id: StepId, answer: &Answer) {
-        let said = waits::answered(&self.why.state.plan.step(id).task, answer);
+        let said = waits::answered(&self.why.state.plan, id, answer);
         self.line(&format!("At {} {said}.", self.why.clock.time(answer.at)));
         if !answer.form.is_empty() {
-            let value = |value| shorten(&one_line(&plain_text(value)), VALUE);
+            let hidden = is_secret(&self.why.state.plan, id);
+            let value = |value| if hidden { MASK.to_owned() } else { shorten(&one_line(&plain_text(value)), VALUE) };
             let form: Vec<_> = answer.form.iter().map(|(key, v)| format!("{key}: {}", value(v))).collect();
             self.within(|story| story.line(&form.join(", ")));
         }
