@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use flow::event::{Because, Event, Replanned, Skip, Stop};
+use flow::engine::machine::Input;
+use flow::event::{Because, Event, Replanned, RunStatus, Skip, Stop};
 use flow::plan::{Graph, Json, Moment, Plan, StepId, Task, Value};
 use flow::state::takeup::{Comparison, Side, Wish, compare};
 use flow::state::{RunState, Status};
@@ -37,7 +38,7 @@ fn compared(before: &RunState, plan: &mut Plan, world: World, wish: &Wish) -> Co
                     if same && last_holds && is == was {
                         known.insert(id);
                     }
-                    (last_holds && is < was && (same || is == 0)).then_some(is as u32 + 1)
+                    (last_holds && is < was && (same || is == 0) && is < now.max as usize).then_some(is as u32 + 1)
                 }
                 _ => Some(1),
             };
@@ -57,9 +58,14 @@ fn compared(before: &RunState, plan: &mut Plan, world: World, wish: &Wish) -> Co
 
 /// A run of a plan, up to some moment: its end, or its process dies, or somebody stops it.
 fn some_of(plan: &Plan, world: World, dice: u64) -> Play {
-    let mut lot = Dice(dice ^ 0x5eed);
     let mut play = Play::of(plan, world, dice, false);
-    play.give(flow::engine::machine::Input::Start);
+    play.give(Input::Start);
+    go_on(&mut play, &mut Dice(dice ^ 0x5eed));
+    play
+}
+
+/// As [`some_of`], of a run that goes on.
+fn go_on(play: &mut Play, lot: &mut Dice) {
     let most = if lot.below(2) == 0 { usize::MAX } else { lot.below(30) };
     let mut steps = 0;
     while !play.closed && steps < most {
@@ -67,18 +73,17 @@ fn some_of(plan: &Plan, world: World, dice: u64) -> Play {
         steps += 1;
     }
     // Clean-up runs also in a run that is being stopped, which other tests look at.
-    let cleans_up = plan.steps.iter().any(|step| step.policy().finally);
+    let cleans_up = play.state().plan.steps.iter().any(|step| step.policy().finally);
     if !play.closed && !cleans_up {
         match lot.below(4) {
-            0 => play.give(flow::engine::machine::Input::Stop(Stop::Cancelled)),
-            1 => play.give(flow::engine::machine::Input::Stop(Stop::Interrupted)),
-            _ => return play,
+            0 => play.give(Input::Stop(Stop::Cancelled)),
+            1 => play.give(Input::Stop(Stop::Interrupted)),
+            _ => return,
         }
         if lot.below(2) == 0 {
             play.finish();
         }
     }
-    play
 }
 
 /// Other bytes for some of the steps; now and then one step fewer, or one more.
@@ -162,29 +167,88 @@ fn picture(state: &RunState) -> String {
 proptest! {
     #![proptest_config(cases(6_000))]
 
-    /// A run that goes on with an edited plan ends as a run of that plan from the beginning.
+    /// A run that goes on with an edited plan, or is edited several times, ends as a run of the last plan from the
+    /// beginning.
     #[test]
     fn an_edited_run_ends_as_a_new_one((raw, header, world, dice) in any_case(14)) {
         let may = May { reversed: dice % 2 == 0, ..May::default() };
         let mut play = some_of(&spec::plan(&raw, header, may), world, dice);
-        let mut plan = spec::plan(&edited(&raw, dice), header, May { reversed: dice % 3 == 0, ..May::default() });
-        with_other_commands(&mut plan, dice);
-        let script = plan.clone();
-        let wish = Wish { edited: true, ..Wish::default() };
-        let before = picture(play.state());
-        let found = compared(play.state(), &mut plan, world, &wish);
-        let holds: Vec<String> = plan.ids().filter(|id| found.holds(*id)).map(|id| plan.path(id)).collect();
-        go_on_with(&mut play, plan, &found);
-        play.finish();
-        let expected = interpret(&script, world);
-        let ends = play.ends();
-        let wrong: Vec<&String> = expected.steps.keys().filter(|path| ends.get(*path) != expected.steps.get(*path)).collect();
-        prop_assert!(
-            wrong.is_empty() && ends.len() == expected.steps.len() && play.state().status == expected.run,
-            "{wrong:?}\nbefore:\n{before}\nkept: {holds:?}\nafter:\n{}\nexpected: {expected:?}",
-            picture(play.state())
-        );
+        let mut lot = Dice(dice ^ 0x7e57);
+        let mut raw = raw;
+        let edits = 1 + lot.below(3);
+        for n in 1..=edits {
+            raw = edited(&raw, dice ^ n as u64);
+            let mut plan = spec::plan(&raw, header, May { reversed: lot.below(3) == 0, ..May::default() });
+            with_other_commands(&mut plan, dice ^ n as u64);
+            let script = plan.clone();
+            let before = picture(play.state());
+            let found = compared(play.state(), &mut plan, world, &Wish { edited: true, ..Wish::default() });
+            let holds: Vec<String> = plan.ids().filter(|id| found.holds(*id)).map(|id| plan.path(id)).collect();
+            let new = Replanned { plan: Box::new(plan), ..Replanned::default() };
+            let events = found.replan(play.state(), new);
+            play.take_up(events);
+            if n < edits {
+                go_on(&mut play, &mut lot);
+                continue;
+            }
+            play.finish();
+            let wrong = unlike(&play, &script, world);
+            prop_assert!(
+                wrong.is_empty(),
+                "{wrong}\nbefore:\n{before}\nkept: {holds:?}\nafter:\n{}",
+                picture(play.state())
+            );
+        }
     }
+}
+
+proptest! {
+    #![proptest_config(cases(3_000))]
+
+    /// A run that is taken up at an earlier step, or where it failed, ends as it would have ended from the beginning.
+    #[test]
+    fn a_run_taken_up_at_a_step_ends_as_a_new_one((raw, header, world, dice) in any_case(14)) {
+        let plan = spec::plan(&raw, header, May { reversed: dice % 2 == 0, ..May::default() });
+        let mut play = some_of(&plan, world, dice);
+        let mut lot = Dice(dice ^ 0xf407);
+        for _ in 0..1 + lot.below(2) {
+            let before = play.state().clone();
+            let steps: Vec<StepId> = before.plan.ids().filter(|id| !before.plan.step(*id).retired).collect();
+            let from = before.plan.path(steps[lot.below(steps.len())]);
+            let failed = lot.below(4) == 0;
+            let wish = Wish { from: BTreeSet::from([from.clone()]), failed, ..Wish::default() };
+            let same = |_: &flow::plan::Closure| String::new();
+            let side =
+                Side { plan: &before.plan, closure: &same, closure_before: &same, unfinished: &HashSet::new() };
+            let found = compare(&before, &side, &wish);
+            let events = found.reset(&before, &wish);
+            let story = format!("{from}\n{}{:?}", picture(&before), events.last());
+            play.take_up(events);
+            go_on(&mut play, &mut lot);
+            if !play.closed || play.state().status == RunStatus::Paused {
+                play.take_up(Vec::new());
+                play.finish();
+            }
+            if play.state().status != RunStatus::Cancelled {
+                let wrong = unlike(&play, &plan, world);
+                prop_assert!(wrong.is_empty(), "{wrong}\n{story}\nafter:\n{}", picture(play.state()));
+            }
+        }
+    }
+}
+
+/// In what a run has ended otherwise than the page says; nothing, if it has not.
+fn unlike(play: &Play, plan: &Plan, world: World) -> String {
+    let (expected, ends) = (interpret(plan, world), play.ends());
+    let paths: BTreeSet<&String> = expected.steps.keys().chain(ends.keys()).collect();
+    let other = paths.into_iter().filter(|path| expected.steps.get(*path) != ends.get(*path));
+    let mut wrong: String = other
+        .map(|path| format!("`{path}`: {:?}, expected {:?}\n", ends.get(path), expected.steps.get(path)))
+        .collect();
+    if play.state().status != expected.run {
+        wrong.push_str(&format!("{:?}, expected {:?}", play.state().status, expected.run));
+    }
+    wrong
 }
 
 proptest! {
@@ -195,7 +259,7 @@ proptest! {
     fn an_unchanged_plan_keeps_everything((raw, header, world, dice) in any_case(14)) {
         let plan = spec::plan(&raw, header, May::default());
         let mut play = Play::of(&plan, world, dice, false);
-        play.give(flow::engine::machine::Input::Start);
+        play.give(Input::Start);
         play.finish();
         let state = play.state().clone();
         let mut same = plan.clone();
@@ -225,7 +289,7 @@ proptest! {
     fn one_change_spreads_as_far_as_it_reaches((raw, header, world, dice) in any_case(14)) {
         let plan = spec::plan(&raw, header, May::default());
         let mut play = Play::of(&plan, world, dice, false);
-        play.give(flow::engine::machine::Input::Start);
+        play.give(Input::Start);
         play.finish();
         let state = play.state().clone();
         let mut lot = Dice(dice ^ 0xabc);
@@ -309,14 +373,14 @@ fn is_asked_again(state: &RunState, group: StepId, child: StepId, ends: &BTreeSe
     match &*state.plan.step(group).task {
         Task::Fallback(children) => before(children),
         Task::Repeat(repeat) => before(&repeat.children),
-        Task::Flow(branches) if state.step(group).status != Status::Skipped => {
+        Task::Flow(branches) if state.step(group).status != Status::Skipped || state.step(group).attempt > 0 => {
             for branch in branches {
                 let reads = branch.when.as_ref().map(|when| when.steps()).unwrap_or_default();
                 if reads.iter().any(|read| ends.contains(read)) {
                     return true;
                 }
                 // What comes after the chosen one was never asked.
-                if branch.step == child || state.seen_chosen(group) == Some(branch.step) {
+                if state.seen_chosen(group) == Some(branch.step) {
                     return false;
                 }
             }
@@ -335,13 +399,12 @@ impl Chosen for RunState {
     fn seen_chosen(&self, flow: StepId) -> Option<StepId> {
         let Task::Flow(branches) = &*self.plan.step(flow).task else { return None };
         let yes = |n: usize| {
-            let decided = |d: &&flow::state::Decided| {
-                (d.step, d.branch) == (flow, n as u32) && d.result == flow::event::Decision::Is(true)
-            };
+            // The latest: a flow may have a condition of its own.
+            let said = self.decisions.iter().rev().find(|d| (d.step, d.branch) == (flow, n as u32));
             match &branches[n].when {
                 None => true,
                 Some(flow::plan::Condition::Known(value)) => *value,
-                Some(_) => self.decisions.iter().any(|d| decided(&d)),
+                Some(_) => said.is_some_and(|said| said.result == flow::event::Decision::Is(true)),
             }
         };
         (0..branches.len()).find(|n| yes(*n)).map(|n| branches[n].step)

@@ -1,8 +1,9 @@
 //! Groups that choose among their children: which choices still hold.
 
 use super::Reason;
-use super::compare::{Comparer, opened};
-use crate::event::{Because, Decision, Skip};
+use super::compare::Comparer;
+use super::own::opened;
+use crate::event::{Because, Decision, FailureKind, Skip};
 use crate::plan::fingerprint::{self, Part};
 use crate::plan::{Branch, Condition, StepId, Task};
 use crate::state::Status;
@@ -13,8 +14,8 @@ impl Comparer<'_> {
         matches!(*self.side.plan.step(id).task, Task::Flow(_) | Task::Fallback(_))
     }
 
-    /// Is each choice asked as it was? From the first that is not, nothing holds. What comes after the one that was
-    /// chosen was never asked, and is not asked now.
+    /// Is each choice asked as it was? If not, what was chosen does not hold. What comes after it was never asked, and is
+    /// not asked now.
     pub(super) fn own_choices(&mut self, id: StepId, old: StepId) {
         match (&*self.before.plan.step(old).task, &*self.side.plan.step(id).task) {
             (Task::Flow(before), Task::Flow(after)) => {
@@ -30,7 +31,8 @@ impl Comparer<'_> {
                     _ => Part::Steps,
                 };
                 self.ends(id, Reason::Changed(part));
-                for branch in after.iter().skip(other) {
+                // Also those before it: how they are skipped follows from what is chosen in the end.
+                for branch in after {
                     self.starts(branch.step, Reason::Chosen(id));
                 }
             }
@@ -54,14 +56,22 @@ impl Comparer<'_> {
         if was.status == Status::Pending || !opened(was.skip.as_deref()) {
             return 0;
         }
-        let chosen = branches.iter().enumerate().position(|(n, branch)| match &branch.when {
-            None | Some(Condition::Known(true)) => true,
-            Some(_) => self.before.decisions.iter().any(|decided| {
-                (decided.step, decided.branch) == (flow, n as u32) && decided.result == Decision::Is(true)
-            }),
-        });
+        // The latest: before its first branch a flow may have been asked for a condition of its own.
+        let said = |n: usize| {
+            let decisions = self.before.decisions.iter().rev();
+            decisions.into_iter().find(|decided| (decided.step, decided.branch) == (flow, n as u32))
+        };
+        for (n, branch) in branches.iter().enumerate() {
+            match (&branch.when, said(n).map(|decided| &decided.result)) {
+                (None | Some(Condition::Known(true)), _)
+                | (Some(_), Some(Decision::Is(true) | Decision::Failed(_))) => {
+                    return n + 1;
+                }
+                (Some(_), Some(Decision::Is(false)) | None) => {}
+            }
+        }
         // With none chosen, a further branch would be asked as well.
-        chosen.map_or(usize::MAX, |n| n + 1)
+        usize::MAX
     }
 
     /// How many alternatives were tried, at the most.
@@ -89,7 +99,8 @@ impl Comparer<'_> {
 
     /// The conditions of a flow's branches read a step that does not hold.
     pub(super) fn branch_reads(&mut self, flow: StepId, read: StepId) {
-        let Task::Flow(branches) = &*self.side.plan.step(flow).task else { return };
+        let plan = self.side.plan;
+        let Task::Flow(branches) = &*plan.step(flow).task else { return };
         let reads = |branch: &Branch| branch.when.as_ref().is_some_and(|when| when.steps().contains(&read));
         let Some(first) = branches.iter().position(reads) else { return };
         let Some(old) = self.found.matched[flow.index()] else { return };
@@ -98,8 +109,8 @@ impl Comparer<'_> {
             return;
         }
         self.ends(flow, Reason::Reads(read));
-        for branch in branches.iter().skip(first).map(|branch| branch.step).collect::<Vec<_>>() {
-            self.starts(branch, Reason::Chosen(flow));
+        for branch in branches {
+            self.starts(branch.step, Reason::Chosen(flow));
         }
     }
 
@@ -173,7 +184,13 @@ impl Comparer<'_> {
     /// As [`Comparer::not_asked`], now that it is known whether the group stays as it is: why the step does not run.
     pub(super) fn still_not_taken(&self, id: StepId) -> Option<Skip> {
         let (group, child) = self.not_asked(id).filter(|(group, _)| self.found.holds(*group))?;
-        let was = self.found.matched[group.index()].and_then(|old| self.before.step(old).skip.as_deref());
+        let old = self.found.matched[group.index()]?;
+        // Of a group that did not even begin.
+        let was = self.before.step(old).skip.as_deref().filter(|skip| !opened(Some(skip)));
+        if self.before.failure_kind(old).is_some_and(|kind| kind != FailureKind::Child) {
+            let group = self.side.plan.step(id).parent.unwrap_or(group);
+            return Some(Skip::UpstreamFailed(Because::Group(group)));
+        }
         let because = match (&*self.side.plan.step(group).task, was) {
             _ if child != id => Because::Group(self.side.plan.step(id).parent.unwrap_or(group)),
             (_, Some(_)) => Because::Group(group),
