@@ -123,9 +123,7 @@ impl Machine {
             (Some(Again::No), _) | (None, Strategy::Fail) => return None,
             (Some(Again::After(ms)), _) => return Some(ms),
             // Who is asked for more knows best how long it takes.
-            (_, Strategy::Wait(least)) => {
-                delay.max(least.or(error.retry_after_ms).unwrap_or(Strategy::WAIT_MS))
-            }
+            (_, Strategy::Wait(least)) => delay.max(least.or(error.retry_after_ms).unwrap_or(Strategy::WAIT_MS)),
             _ => delay,
         };
         Some(delay.max(error.retry_after_ms.unwrap_or(0)))
