@@ -75,11 +75,24 @@ pub struct Options {
     pub grace: Duration,
     /// Functions of the embedding program that scripts can call.
     pub host: Option<SharedHost>,
+    /// Adopt the processes that steps leave without a parent, as long as a run has any, so that they can be found and ended
+    /// even if they left their session and emptied their environment.
+    ///
+    /// This makes the whole process a child subreaper (prctl(2)) meanwhile: orphans of other children of it are adopted, too,
+    /// and every child that has ended is reaped which is neither in the process group of this process nor started by flow. So
+    /// it is not the default; the `flow` command, which has no other children, does it.
+    pub adopts: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { home: None, durability: Durability::default(), grace: Duration::from_secs(5), host: None }
+        Options {
+            home: None,
+            durability: Durability::default(),
+            grace: Duration::from_secs(5),
+            host: None,
+            adopts: false,
+        }
     }
 }
 

@@ -61,13 +61,13 @@ impl Safety {
             Durability::Normal => flow::Durability::Normal,
             Durability::Full => flow::Durability::Full,
         };
-        Flow::open(flow::Options { durability, ..flow::Options::default() })
+        Flow::open(flow::Options { durability, adopts: true, ..flow::Options::default() })
     }
 }
 
 /// Opens the folder of the runs, to ask about them.
 pub fn look() -> Result<Flow> {
-    Flow::open(flow::Options::default())
+    Flow::open(flow::Options { adopts: true, ..flow::Options::default() })
 }
 
 /// The time, in milliseconds since 1970.

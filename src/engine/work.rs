@@ -30,7 +30,9 @@ impl Gatherer {
     /// An attempt of a task; where it may be found in the cache, the look at that.
     pub fn attempt(&mut self, state: &RunState, step: StepId, attempt: u32) -> Work {
         let plan = state.plan.step(step);
-        let cached = has_cache(&plan.task, plan.policy.as_deref());
+        // What undoes something is done whatever was done in earlier runs.
+        let undo = state.plan.undo_of(step);
+        let cached = undo.is_none() && has_cache(&plan.task, plan.policy.as_deref());
         let leaves = plan.task.leaves_process() || cached;
         let mut needed = plan.input.clone();
         let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
@@ -52,6 +54,7 @@ impl Gatherer {
             inputs: self.inputs(state, needed),
             site: self.site.clone(),
             missed: None,
+            undone: undo.map(|undo| kept(state, undo)).unwrap_or_default(),
         };
         if cached { Work::Lookup(job) } else { Work::Attempt(job) }
     }
@@ -131,4 +134,16 @@ impl Gatherer {
         }
         self.groups.entry(step).or_insert_with(|| Arc::new(state.result(step))).clone()
     }
+}
+
+/// The keys of all results that are kept of what this step undoes.
+fn kept(state: &RunState, undo: StepId) -> Vec<String> {
+    let mut open: Vec<StepId> = state.plan.step(undo).undoes.into_iter().collect();
+    let mut keys = Vec::new();
+    while let Some(id) = open.pop() {
+        open.extend(state.plan.members(id));
+        let note = state.step(id).outcome.as_ref().and_then(|outcome| outcome.cache.as_ref());
+        keys.extend(note.map(|note| note.key.clone()).filter(|key| !key.is_empty()));
+    }
+    keys
 }

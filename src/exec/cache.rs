@@ -39,6 +39,9 @@ pub trait Results: Send + Sync {
     /// Files have been hashed.
     fn hashed(&self, files: Vec<(Stamp, String)>);
 
+    /// These results hold no longer.
+    fn forget(&self, keys: &[String]);
+
     /// A result is used.
     fn used(&self, entry: &Entry);
 

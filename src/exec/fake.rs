@@ -30,7 +30,7 @@ struct State {
 impl Fake {
     /// A fake whose processes all succeed at once, without output.
     pub fn new(closures: Arc<dyn Closures>, report: Report) -> Self {
-        Fake { closures, report, running: Running::new(Duration::ZERO), state: Mutex::default() }
+        Fake { closures, report, running: Running::new(Duration::ZERO, false), state: Mutex::default() }
     }
 
     /// The outcomes of a step's attempts, by its path; the last one is also that of all further attempts.

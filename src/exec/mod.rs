@@ -13,9 +13,11 @@ use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, Step
 use crate::state::result::plain_text;
 use crate::state::{Inputs, resolve};
 
+mod birth;
 mod blank;
 mod cache;
 mod capture;
+mod children;
 mod command;
 mod constant;
 mod copy;
@@ -46,7 +48,7 @@ pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
 pub use secrets::{Hidden, Provider, Secrets};
-pub use tree::end_marked;
+pub use tree::{end_marked, end_run};
 pub use workers::{Executors, Keep};
 
 /// One attempt of a task.
@@ -69,6 +71,8 @@ pub struct Job {
     pub site: Arc<Site>,
     /// Its result was looked for in the cache, and not found.
     pub missed: Option<Box<Miss>>,
+    /// It undoes what gave these results (by their keys in the cache): they hold no longer when it begins.
+    pub undone: Vec<String>,
 }
 
 impl fmt::Debug for Job {
@@ -252,6 +256,10 @@ pub trait Executor: Send + Sync {
 
     /// Ends an attempt, also one that is still to be started. `hard`: without grace.
     fn kill(&self, step: StepId, attempt: u32, hard: bool);
+
+    /// The run is over. `forced`: it was cancelled or took too long, so what finished attempts have left behind goes too.
+    /// Blocks until it is gone.
+    fn over(&self, _forced: bool) {}
 }
 
 /// Where a run takes place: what its processes have in common.

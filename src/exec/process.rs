@@ -2,18 +2,19 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Pid;
-use wait4::Wait4;
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use crate::event::{Failure, FailureKind, Outcome, Output};
 use crate::plan::{Parse, unit};
 
+use super::birth::ticks;
 use super::blank::Blanks;
 use super::capture::{Captured, Logs};
+use super::children::{self, Adoption, pid_of};
 use super::command::Program;
 use super::fields::Place;
 use super::running::Running;
@@ -26,23 +27,74 @@ use super::{Job, exit, memory, output, stdin};
 /// How much of standard error a message may quote, in bytes.
 const QUOTED: u64 = 2048;
 
+/// How often the adopted children are looked at: those that have ended are reaped, the watchdog is told of the others.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// What the processes of a run share.
 #[derive(Default)]
 pub(super) struct Room {
     blanks: Blanks,
-    watchdog: Watchdog,
+    watchdog: Arc<Watchdog>,
     pub secrets: Arc<Secrets>,
+    /// Are orphans to be adopted?
+    adopts: bool,
+    begun: OnceLock<Begun>,
+}
+
+/// A run has had its first process.
+struct Begun {
+    run: String,
+    tick: u64,
+    /// As long as flow adopts for this run, and the thread that cares for it.
+    adoption: Mutex<Option<(Adoption, Sender<()>)>>,
 }
 
 impl Room {
-    /// A room for a run with these secrets.
-    pub fn with(secrets: Arc<Secrets>) -> Self {
-        Room { secrets, ..Room::default() }
+    /// A room for a run with these secrets. `adopts`: are orphans to be adopted?
+    pub fn with(secrets: Arc<Secrets>, adopts: bool) -> Self {
+        Room { secrets, adopts, ..Room::default() }
+    }
+
+    /// Before each process: the first time, what outlives us is set up.
+    fn begin(&self, run: &str, running: &Running) {
+        self.begun.get_or_init(|| {
+            let tick = ticks();
+            self.watchdog.begin(run, running.grace());
+            let adoption = if self.adopts { children::adopt().map(|adoption| (adoption, self.tend())) } else { None };
+            Begun { run: run.to_owned(), tick, adoption: Mutex::new(adoption) }
+        });
+    }
+
+    /// A thread that cares for adopted children, until what it gives is dropped.
+    fn tend(&self) -> Sender<()> {
+        let (stop, stopped) = bounded::<()>(0);
+        let watchdog = self.watchdog.clone();
+        let tend = move || {
+            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                watchdog.adopted(&children::adopted());
+            }
+        };
+        // Without it they are reaped when flow ends.
+        let _ = thread::Builder::new().name("flow-tend".into()).stack_size(128 * 1024).spawn(tend);
+        stop
+    }
+
+    /// Ends all that the run has left behind. Blocks.
+    pub fn sweep(&self, running: &Running, hard: bool) {
+        if let Some(begun) = self.begun.get() {
+            let adoption = begun.adoption.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another run of this process may have started what has no mark.
+            let alone = adoption.as_ref().is_some_and(|(adoption, _)| adoption.is_alone());
+            running.sweep(&begun.run, alone.then_some(begun.tick), hard);
+        }
     }
 
     /// The run is over: nothing more is to be watched, and no empty files are needed.
     pub fn close(&self) {
         self.watchdog.call_off();
+        if let Some(begun) = self.begun.get() {
+            drop(begun.adoption.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
         self.blanks.remove();
     }
 }
@@ -62,6 +114,8 @@ pub(super) fn run(job: &Job, running: &Arc<Running>, room: &Room) -> Result<Outc
     }
     let limit = job.policy.as_ref().and_then(|policy| policy.output_limit).or(job.site.settings.output_limit);
     let mut streams = Streams::open(&mut command, &room.blanks, &logs, masked, limit)?;
+    room.begin(&job.site.run, running);
+    let tick = ticks();
     let spawned = spawn(&mut command);
     // Our copies of its streams.
     drop(command);
@@ -73,22 +127,24 @@ pub(super) fn run(job: &Job, running: &Arc<Running>, room: &Room) -> Result<Outc
             return Err(exit::not_started(&program, &error));
         }
     };
-    let mark = || Mark { run: job.site.run.clone(), step: job.path.clone(), attempt: job.attempt };
-    let leader = Pid::from_raw(child.id() as i32)
+    let mark = || Mark { run: job.site.run.clone(), attempt: Some((job.path.clone(), job.attempt)) };
+    let leader = pid_of(&child)
         .ok_or_else(|| Failure::new(FailureKind::Spawn, format!("`{}` has no process number", program.shown)))?;
-    running.begun(key, leader, mark);
-    room.watchdog.begin(&job.site.run, running.grace());
+    running.begun(key, leader, tick, mark);
+    let told = room.watchdog.tell(leader);
     let mut hard = false;
     streams.until_end(leader, || {
         running.kill(key, hard);
         hard = true;
     });
     let killed = running.ended(key);
-    let used = child.wait4().map_err(|error| {
+    room.watchdog.forget(told);
+    let used = children::reap(child).map_err(|error| {
         Failure::new(FailureKind::Spawn, format!("the end of `{}` is not known: {error}", program.shown))
     })?;
-    if let Some(killed) = &killed {
-        running.finish(leader, &mark(), killed);
+    let was_killed = killed.is_some();
+    if let Some(killed) = killed {
+        running.finish(key, leader, &mark(), killed);
     }
     let mut outcome = Outcome {
         code: used.status.code(),
@@ -98,10 +154,10 @@ pub(super) fn run(job: &Job, running: &Arc<Running>, room: &Room) -> Result<Outc
         ..Outcome::default()
     };
     let taken = streams.take();
-    outcome.error = match (taken.over.zip(limit), killed) {
+    outcome.error = match (taken.over.zip(limit), was_killed) {
         (Some((stream, limit)), _) => Some(too_much(&program, stream, limit)),
-        (None, Some(_)) => Some(exit::by_us(&program)),
-        (None, None) => None,
+        (None, true) => Some(exit::by_us(&program)),
+        (None, false) => None,
     };
     let mut left = Left { job, program: &program, logs: &logs, outcome };
     left.streams(taken.stdout, taken.stderr);
@@ -110,8 +166,10 @@ pub(super) fn run(job: &Job, running: &Arc<Running>, room: &Room) -> Result<Outc
 }
 
 fn too_much(program: &Program, stream: &str, limit: u64) -> Failure {
-    let message =
-        format!("`{}` wrote more than its output limit of {} to {stream}", program.shown, unit::show_bytes(limit));
+    // As it was probably written.
+    let fits = unit::SIZES.iter().filter(|(_, size)| limit.is_multiple_of(*size)).min_by_key(|(_, size)| limit / size);
+    let limit = fits.map_or_else(|| format!("{limit} B"), |(unit, size)| format!("{} {unit}", limit / size));
+    let message = format!("`{}` wrote more than its output limit of {limit} to {stream}", program.shown);
     Failure::new(FailureKind::TooMuch, message)
         .help("it was ended; `.output_limit(\"…\")` on the step, or in settings, says how much it may write")
 }
@@ -120,7 +178,7 @@ fn spawn(command: &mut Command) -> std::io::Result<Child> {
     tracing::debug!(program = ?command.get_program(), "starts");
     let mut pause = Duration::from_millis(1);
     loop {
-        match command.spawn() {
+        match children::spawn(command) {
             Err(error) if exit::passes(&error) && pause < Duration::from_millis(300) => {
                 thread::sleep(pause);
                 pause *= 2;

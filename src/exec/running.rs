@@ -3,6 +3,7 @@
 //! A process is signalled only while it stands in the table, and it is taken out before it is reaped: its number
 //! cannot belong to somebody else meanwhile.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rustix::process::{Pid, Signal};
 use tokio::sync::oneshot;
 
-use super::tree::{self, Mark, Process};
+use super::birth::{Began, Spans, ticks};
+use super::children;
+use super::tree::{Kin, Mark, Process};
 use crate::plan::StepId;
 
 type Key = (StepId, u32);
@@ -22,6 +25,8 @@ type Key = (StepId, u32);
 pub(super) struct Running {
     table: Mutex<Table>,
     grace: Duration,
+    /// Are orphans adopted?
+    adopts: bool,
 }
 
 #[derive(Default)]
@@ -29,23 +34,29 @@ struct Table {
     entries: HashMap<Key, Entry>,
     /// Closures that are being called, with what tells them to end.
     calls: HashMap<Key, Arc<AtomicBool>>,
+    /// Attempts whose first process has ended and whose others are being ended, with what makes that quick.
+    finishing: HashMap<Key, Arc<AtomicBool>>,
     /// Requests that are being made, with what tells them to end, once.
     requests: HashMap<Key, Option<oneshot::Sender<()>>>,
     /// To be ended before they have begun.
     doomed: HashSet<Key>,
     /// The way to the thread that ends processes. It begins with the first kill.
     end: Option<Sender<(Key, bool)>>,
+    /// When attempts ran that ended by themselves, in clock ticks, while others go on: what has come into being then
+    /// may have been left behind on purpose. In order, without overlaps.
+    by_themselves: Spans,
 }
 
 struct Entry {
     leader: Pid,
     mark: Mark,
+    began: Began,
     killed: Option<Killed>,
 }
 
 /// An attempt was ended by us.
-#[derive(Default)]
 pub(super) struct Killed {
+    began: Began,
     /// When the grace time is over.
     deadline: Option<Instant>,
     /// The processes that it had then.
@@ -53,9 +64,9 @@ pub(super) struct Killed {
 }
 
 impl Running {
-    /// `grace`: between SIGTERM and SIGKILL.
-    pub fn new(grace: Duration) -> Arc<Self> {
-        Arc::new(Running { table: Mutex::default(), grace })
+    /// `grace`: between SIGTERM and SIGKILL; `adopts`: are orphans adopted (see `children`)?
+    pub fn new(grace: Duration, adopts: bool) -> Arc<Self> {
+        Arc::new(Running { table: Mutex::default(), grace, adopts })
     }
 
     /// Between SIGTERM and SIGKILL.
@@ -72,10 +83,11 @@ impl Running {
         !self.table().doomed.remove(&key)
     }
 
-    /// It has begun.
-    pub fn begun(self: &Arc<Self>, key: Key, leader: Pid, mark: impl FnOnce() -> Mark) {
+    /// It has begun, not before `tick`.
+    pub fn begun(self: &Arc<Self>, key: Key, leader: Pid, tick: u64, mark: impl FnOnce() -> Mark) {
         let mut table = self.table();
-        table.entries.insert(key, Entry { leader, mark: mark(), killed: None });
+        let began = Began { tick, leader };
+        table.entries.insert(key, Entry { leader, mark: mark(), began, killed: None });
         if table.doomed.remove(&key) {
             self.order(&mut table, key, false);
         }
@@ -83,7 +95,32 @@ impl Running {
 
     /// Its first process has ended, but is not reaped yet. Was it ended by us?
     pub fn ended(&self, key: Key) -> Option<Killed> {
-        self.table().entries.remove(&key).and_then(|entry| entry.killed)
+        let mut table = self.table();
+        let entry = table.entries.remove(&key)?;
+        if entry.killed.is_some() {
+            table.finishing.insert(key, Arc::default());
+        }
+        if table.entries.is_empty() {
+            table.by_themselves.clear();
+        } else if entry.killed.is_none() {
+            table.by_themselves.add(entry.began.tick, ticks());
+        }
+        entry.killed
+    }
+
+    /// Adopted processes that only attempts which were ended by us can have started, this one (which began then) among
+    /// them. What another one may have left behind that ended by itself, or still goes on, stays.
+    fn orphans(&self, table: &Table, began: Began) -> Vec<Process> {
+        if !self.adopts {
+            return Vec::new();
+        }
+        let belongs = |process: &Process| {
+            let other = |entry: &Entry| entry.killed.is_none() && entry.began.may_have(*process);
+            began.may_have(*process)
+                && !table.by_themselves.contain(process.began)
+                && !table.entries.values().any(other)
+        };
+        children::adopted().into_iter().filter(belongs).collect()
     }
 
     /// A closure is being called. What is given becomes true when it should end.
@@ -125,6 +162,8 @@ impl Running {
             end_request(request);
         } else if table.entries.contains_key(&key) {
             self.order(&mut table, key, hard);
+        } else if let Some(hurry) = table.finishing.get(&key) {
+            hurry.fetch_or(hard, Ordering::Relaxed);
         } else {
             table.doomed.insert(key);
         }
@@ -133,7 +172,7 @@ impl Running {
     /// Marks an attempt as ended by us and has the thread do it, which may take a while: it walks `/proc`.
     fn order(self: &Arc<Self>, table: &mut Table, key: Key, hard: bool) {
         if let Some(entry) = table.entries.get_mut(&key) {
-            entry.killed.get_or_insert_default();
+            entry.killed.get_or_insert(Killed { began: entry.began, deadline: None, known: Vec::new() });
         }
         let end = table.end.get_or_insert_with(|| {
             let (send, receive) = unbounded();
@@ -190,19 +229,39 @@ impl Running {
 
     /// Signals the tree of an attempt, if its first process is still there.
     fn signal(&self, key: Key, signal: Signal, deadline: Instant) {
-        let mut table = self.table();
-        let Some(entry) = table.entries.get_mut(&key) else { return };
-        let killed = entry.killed.get_or_insert_default();
-        killed.deadline = Some(killed.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
         // Under the lock, so that the first process cannot be reaped meanwhile.
-        let found = tree::signal(Some(entry.leader), &entry.mark, signal);
-        killed.known.extend(found);
+        let mut table = self.table();
+        let Some(entry) = table.entries.get(&key) else { return };
+        let orphans = || self.orphans(&table, entry.began);
+        let kin = Kin { leader: Cell::new(Some(entry.leader)), mark: &entry.mark, orphans: &orphans };
+        let found = kin.signal(signal);
+        if let Some(killed) = table.entries.get_mut(&key).and_then(|entry| entry.killed.as_mut()) {
+            killed.deadline = Some(killed.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+            killed.known.extend(found);
+        }
     }
 
     /// After the first process of an attempt that we ended is gone: sees to it that the others go too.
-    pub fn finish(&self, leader: Pid, mark: &Mark, killed: &Killed) {
+    pub fn finish(&self, key: Key, leader: Pid, mark: &Mark, killed: Killed) {
         let deadline = killed.deadline.unwrap_or_else(|| Instant::now() + self.grace);
-        tree::finish(leader, mark, &killed.known, deadline);
+        let orphans = || self.orphans(&self.table(), killed.began);
+        let kin = Kin { leader: Cell::new(Some(leader)), mark, orphans: &orphans };
+        let hurry = self.table().finishing.get(&key).cloned().unwrap_or_default();
+        kin.finish(killed.known, deadline, &hurry);
+        self.table().finishing.remove(&key);
+    }
+
+    /// Ends all that the run has left behind, also what finished attempts have: those that bear the mark, and adopted ones
+    /// that came into being since `since`.
+    pub fn sweep(&self, run: &str, since: Option<u64>, hard: bool) {
+        let mark = Mark { run: run.to_owned(), attempt: None };
+        let orphans = || match since.filter(|_| self.adopts) {
+            Some(since) => children::adopted().into_iter().filter(|process| process.began >= since).collect(),
+            None => Vec::new(),
+        };
+        let kin = Kin { leader: Cell::new(None), mark: &mark, orphans: &orphans };
+        let found = if hard { Vec::new() } else { kin.signal(Signal::TERM) };
+        kin.finish(found, Instant::now() + self.grace, &AtomicBool::new(hard));
     }
 }
 

@@ -48,6 +48,10 @@ pub trait Closures: Send + Sync {
 }
 
 impl Closures for Program {
+    fn source(&self, closure: &Closure) -> String {
+        self.origins().of(closure)
+    }
+
     fn decide(&self, condition: &Condition, inputs: &Inputs) -> (Decision, Vec<Saw>) {
         Program::decide(self, condition, inputs)
     }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use smol_str::SmolStr;
 
+use super::children;
 use super::mask::{Mask, SHORTEST};
 use crate::event::{Failure, FailureKind};
 use crate::plan::{Json, SecretRef, Value};
@@ -243,7 +244,8 @@ fn shown(words: &[String]) -> String {
 /// What a program writes to its standard output, or what went wrong. It stays in flow's process group, so that Ctrl-C
 /// reaches it while it asks for a password.
 fn output(command: &mut Command) -> Result<Vec<u8>, String> {
-    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cannot be started: {error}"))?;
+    let mut child =
+        children::spawn(command.stdout(Stdio::piped())).map_err(|error| format!("cannot be started: {error}"))?;
     let read = child.stdout.take().map_or_else(
         || Ok(Vec::new()),
         |mut stdout| {
@@ -272,7 +274,7 @@ fn output(command: &mut Command) -> Result<Vec<u8>, String> {
         // It may have ended by itself meanwhile.
         let _ = child.kill();
     }
-    let status = child.wait().map_err(|error| format!("cannot be waited for: {error}"))?;
+    let status = children::reap(child).map_err(|error| format!("cannot be waited for: {error}"))?.status;
     let bytes = read?;
     match status.code() {
         Some(0) => Ok(bytes),

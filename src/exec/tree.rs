@@ -1,44 +1,42 @@
 //! Process trees, found by walking `/proc`: by process group, by descent, and by the marks in the environment, which also
 //! find children that left the group or the session.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// What the environment of every process of an attempt holds.
+/// What the environment of every process of an attempt, or of a run, holds.
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     /// The run's id.
     pub run: String,
-    /// The step's path.
-    pub step: String,
-    /// The attempt.
-    pub attempt: u32,
+    /// The step's path and the attempt; nothing: those of the whole run are meant.
+    pub attempt: Option<(String, u32)>,
 }
 
 impl Mark {
     fn is_on(&self, environment: &[u8]) -> bool {
-        let attempt = self.attempt.to_string();
-        let mut found = 0;
-        for entry in environment.split(|byte| *byte == 0) {
-            for (name, value) in [("FLOW_RUN=", &self.run), ("FLOW_STEP=", &self.step), ("FLOW_ATTEMPT=", &attempt)] {
-                if entry.strip_prefix(name.as_bytes()) == Some(value.as_bytes()) {
-                    found += 1;
-                }
-            }
+        let mut wanted = vec![format!("FLOW_RUN={}", self.run)];
+        if let Some((step, attempt)) = &self.attempt {
+            wanted.extend([format!("FLOW_STEP={step}"), format!("FLOW_ATTEMPT={attempt}")]);
         }
-        found == 3
+        let entries = environment.split(|byte| *byte == 0);
+        entries.filter(|entry| wanted.iter().any(|wanted| wanted.as_bytes() == *entry)).count() == wanted.len()
     }
 }
 
 /// A process, told apart from a later one with the same number by the time it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Process {
-    pid: Pid,
-    began: u64,
+    /// Its number.
+    pub pid: Pid,
+    /// When it began, in clock ticks since the system did.
+    pub began: u64,
 }
 
 impl Process {
@@ -54,15 +52,15 @@ impl Process {
     }
 }
 
-struct Stat {
-    parent: i32,
-    group: i32,
-    began: u64,
-    is_dead: bool,
+pub(super) struct Stat {
+    pub parent: i32,
+    pub group: i32,
+    pub began: u64,
+    pub is_dead: bool,
 }
 
 /// The fields of `/proc/PID/stat` that matter here (proc_pid_stat(5): 3 state, 4 ppid, 5 pgrp, 22 starttime).
-fn stat(pid: Pid) -> Option<Stat> {
+pub(super) fn stat(pid: Pid) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses, which may hold anything.
     let fields: Vec<&str> = text.get(text.rfind(')')? + 2..)?.split(' ').collect();
@@ -74,41 +72,119 @@ fn stat(pid: Pid) -> Option<Stat> {
     })
 }
 
-/// All living processes of an attempt: those of the group, those that descend from its first process, and those that
-/// bear the mark.
-pub(super) fn members(leader: Option<Pid>, mark: &Mark) -> Vec<Process> {
+/// All processes there are.
+pub(super) fn all() -> Vec<(Pid, Stat)> {
     let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
-    let all: Vec<(Pid, Stat)> = folder
+    folder
         .filter_map(|entry| {
             let pid = Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?)?;
             Some((pid, stat(pid)?))
         })
-        .collect();
-    let own = std::process::id();
-    let mut found: Vec<Pid> = Vec::new();
-    for (pid, stat) in &all {
-        let in_group = leader.is_some_and(|leader| stat.group == leader.as_raw_nonzero().get());
-        if in_group || pid.as_raw_nonzero().get() as u32 != own && bears(*pid, mark) {
-            found.push(*pid);
-        }
+        .collect()
+}
+
+/// What belongs together.
+pub(super) struct Kin<'a> {
+    /// The first process of an attempt, whose group and descendants belong to it. Nothing any more when that group is
+    /// empty: its number may then be given to others.
+    pub leader: Cell<Option<Pid>>,
+    /// Whoever bears it belongs to it.
+    pub mark: &'a Mark,
+    /// Further processes that belong to it, as they are when this is called: those whose parents have ended.
+    pub orphans: &'a dyn Fn() -> Vec<Process>,
+}
+
+impl Kin<'_> {
+    /// Those that bear the mark.
+    pub fn marked(mark: &Mark) -> Kin<'_> {
+        Kin { leader: Cell::new(None), mark, orphans: &Vec::new }
     }
-    // Descendants, generation by generation.
-    let mut at = 0;
-    found.extend(leader.filter(|leader| !found.contains(leader)));
-    while at < found.len() {
-        let parent = found[at].as_raw_nonzero().get();
+
+    /// All its living processes.
+    pub fn members(&self) -> Vec<Process> {
+        let orphans = (self.orphans)();
+        let all = all();
+        let own = std::process::id();
+        let in_group =
+            |stat: &Stat| self.leader.get().is_some_and(|leader| stat.group == leader.as_raw_nonzero().get());
+        if !all.iter().any(|(_, stat)| in_group(stat)) {
+            self.leader.set(None);
+        }
+        let mut found: Vec<Pid> = orphans.iter().map(|process| process.pid).collect();
         for (pid, stat) in &all {
-            if stat.parent == parent && !found.contains(pid) {
+            if in_group(stat) || pid.as_raw_nonzero().get() as u32 != own && bears(*pid, self.mark) {
                 found.push(*pid);
             }
         }
-        at += 1;
+        // Descendants, generation by generation.
+        let mut at = 0;
+        found.extend(self.leader.get().filter(|leader| !found.contains(leader)));
+        while at < found.len() {
+            let parent = found[at].as_raw_nonzero().get();
+            for (pid, stat) in &all {
+                if stat.parent == parent && !found.contains(pid) {
+                    found.push(*pid);
+                }
+            }
+            at += 1;
+        }
+        all.iter()
+            .filter(|(pid, stat)| !stat.is_dead && found.contains(pid))
+            .map(|(pid, stat)| Process { pid: *pid, began: stat.began })
+            .collect()
     }
-    all.iter()
-        .filter(|(pid, stat)| !stat.is_dead && found.contains(pid))
-        .map(|(pid, stat)| Process { pid: *pid, began: stat.began })
-        .collect()
+
+    /// Asks them all to end, or makes them end. Gives the processes that were found.
+    pub fn signal(&self, signal: Signal) -> Vec<Process> {
+        if let Some(leader) = self.leader.get() {
+            // All at once, so that none is missed that is just being born. Without members the group is gone.
+            let _ = kill_process_group(leader, signal);
+        }
+        // Those that live only for a moment are gone before all others have been looked at.
+        (self.orphans)().into_iter().for_each(|orphan| orphan.signal(signal));
+        let members = self.members();
+        for member in &members {
+            member.signal(signal);
+        }
+        if signal == Signal::TERM {
+            // Only who is not stopped can react.
+            members.iter().for_each(|member| member.signal(Signal::CONT));
+        }
+        members
+    }
+
+    /// Waits until all are gone, `known` ones among them, and ends what remains at the deadline.
+    ///
+    /// There is no way to be told of the end of processes that are not our children, so this looks again and again; it
+    /// happens only after a kill whose first process has ended before the others. What is born meanwhile is seen with the
+    /// next look.
+    /// `hurry`: the deadline is now.
+    pub fn finish(&self, mut left: Vec<Process>, deadline: Instant, hurry: &AtomicBool) {
+        let mut pause = Duration::from_millis(1);
+        while Instant::now() < deadline && !hurry.load(Ordering::Relaxed) {
+            left.extend(self.members());
+            left.retain(|process| process.is_alive());
+            if left.is_empty() {
+                return;
+            }
+            thread::sleep(pause.min(deadline.saturating_duration_since(Instant::now())));
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+        // Two looks that find nobody: a chain of processes, each of which begins the next and ends, may slip through one.
+        let mut clean = 0;
+        let patience = Instant::now() + STUBBORN;
+        while clean < 2 && Instant::now() < patience {
+            left.iter().for_each(|process| process.signal(Signal::KILL));
+            left.retain(|process| process.is_alive());
+            let found = self.signal(Signal::KILL);
+            clean = if found.is_empty() && left.is_empty() { clean + 1 } else { 0 };
+            left.extend(found);
+        }
+    }
 }
+
+/// How long one tries to end what has been killed: a process within the kernel may take a while, or for ever.
+const STUBBORN: Duration = Duration::from_secs(3);
 
 fn bears(pid: Pid, mark: &Mark) -> bool {
     let mut environment = Vec::new();
@@ -117,53 +193,16 @@ fn bears(pid: Pid, mark: &Mark) -> bool {
         .is_ok_and(|_| mark.is_on(&environment))
 }
 
-/// Asks a whole tree to end, or makes it end. Gives the processes that were found.
-pub(super) fn signal(leader: Option<Pid>, mark: &Mark, signal: Signal) -> Vec<Process> {
-    if let Some(leader) = leader {
-        // Without members the group is gone: nothing to do.
-        let _ = kill_process_group(leader, signal);
-    }
-    let members = members(leader, mark);
-    for member in &members {
-        member.signal(signal);
-    }
-    members
-}
-
-/// Waits until what is left of a tree is gone, and ends what remains at the deadline.
-///
-/// There is no way to be told of the end of processes that are not our children, so this looks again and again; it
-/// happens only after a kill whose first process has ended before the others.
-pub(super) fn finish(leader: Pid, mark: &Mark, known: &[Process], deadline: Instant) {
-    let mut left = members(Some(leader), mark);
-    left.extend(known.iter().filter(|known| !left.contains(known)).copied().collect::<Vec<_>>());
-    let mut pause = Duration::from_millis(1);
-    let mut hard = false;
-    loop {
-        left.retain(|process| process.is_alive());
-        if left.is_empty() || hard && Instant::now() > deadline + Duration::from_secs(2) {
-            return;
-        }
-        if !hard && Instant::now() >= deadline {
-            hard = true;
-            left.extend(signal(None, mark, Signal::KILL));
-            left.iter().for_each(|process| process.signal(Signal::KILL));
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
-    }
-}
-
 /// Ends, at once, what an attempt has left behind whose flow process is gone: before it is made again.
 pub fn end_marked(run: &str, path: &str, attempt: u32) {
-    let mark = Mark { run: run.to_owned(), step: path.to_owned(), attempt };
-    let left = signal(None, &mark, Signal::KILL);
-    for _ in 0..100 {
-        if !left.iter().any(|process| process.is_alive()) {
-            break;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
+    let mark = Mark { run: run.to_owned(), attempt: Some((path.to_owned(), attempt)) };
+    Kin::marked(&mark).finish(Vec::new(), Instant::now(), &AtomicBool::new(true));
+}
+
+/// Ends, at once, all that a run has left behind whose flow process is gone.
+pub fn end_run(run: &str) {
+    let mark = Mark { run: run.to_owned(), attempt: None };
+    Kin::marked(&mark).finish(Vec::new(), Instant::now(), &AtomicBool::new(true));
 }
 
 #[cfg(test)]
@@ -172,10 +211,12 @@ mod tests {
 
     #[test]
     fn a_mark_is_all_three_variables() {
-        let mark = Mark { run: "r1".into(), step: "a/b".into(), attempt: 2 };
+        let mark = Mark { run: "r1".into(), attempt: Some(("a/b".into(), 2)) };
         assert!(mark.is_on(b"HOME=/\0FLOW_RUN=r1\0FLOW_STEP=a/b\0FLOW_ATTEMPT=2\0"));
         assert!(!mark.is_on(b"FLOW_RUN=r1\0FLOW_STEP=a/b\0FLOW_ATTEMPT=1\0"));
         assert!(!mark.is_on(b"FLOW_RUN=r10\0FLOW_STEP=a/b\0FLOW_ATTEMPT=2\0"));
+        let mark = Mark { run: "r1".into(), attempt: None };
+        assert!(mark.is_on(b"FLOW_RUN=r1\0FLOW_STEP=c\0FLOW_ATTEMPT=7\0") && !mark.is_on(b"FLOW_RUN=r2\0"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ pub struct Keep {
     pub results: Option<Arc<dyn Results>>,
     /// Secrets, and where they come from.
     pub secrets: Arc<Secrets>,
+    /// Adopt processes whose parents have ended. This concerns the whole process.
+    pub adopts: bool,
 }
 
 /// The real executors.
@@ -46,6 +48,8 @@ pub struct Executors {
     lookups: Pool<Job>,
     running: Arc<Running>,
     room: Arc<Room>,
+    /// Somebody did not want to wait.
+    hurry: AtomicBool,
     requests: Arc<Requests>,
 }
 
@@ -57,8 +61,8 @@ impl Executors {
 
     /// As [`Executors::new`], with what is kept from run to run.
     pub fn keeping(keep: Keep, closures: Arc<dyn Closures>, grace: Duration, report: Report) -> Self {
-        let running = Running::new(grace);
-        let room = Arc::new(Room::with(keep.secrets.clone()));
+        let running = Running::new(grace, keep.adopts);
+        let room = Arc::new(Room::with(keep.secrets.clone(), keep.adopts));
         let (table, tell, shared, kept) = (running.clone(), report.clone(), room.clone(), keep.clone());
         let requests = Arc::new(Requests::with(keep.secrets.clone()));
         let asks = requests.clone();
@@ -77,7 +81,7 @@ impl Executors {
         let scripts = Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| {
             report(inside(&*closures, &table, &keep, work));
         });
-        Executors { outside, scripts, lookups, running, room, requests }
+        Executors { outside, scripts, lookups, running, room, requests, hurry: AtomicBool::new(false) }
     }
 }
 
@@ -100,7 +104,15 @@ impl Executor for Executors {
     }
 
     fn kill(&self, step: StepId, attempt: u32, hard: bool) {
+        self.hurry.fetch_or(hard, Ordering::Relaxed);
         self.running.kill((step, attempt), hard);
+    }
+
+    fn over(&self, forced: bool) {
+        let hurry = self.hurry.load(Ordering::Relaxed);
+        if forced || hurry {
+            self.room.sweep(&self.running, hurry);
+        }
     }
 }
 
@@ -169,6 +181,9 @@ fn looked(closures: &dyn Closures, running: &Running, keep: &Keep, mut job: Job)
 
 fn finished(keep: &Keep, job: &Job, attempt: impl FnOnce(&Job) -> Result<Outcome, Failure>) -> Done {
     let begun = Instant::now();
+    if let (Some(results), false) = (&keep.results, job.undone.is_empty()) {
+        results.forget(&job.undone);
+    }
     let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
     let attempt = || caught(|| attempt(job)).unwrap_or_else(failed);
     let mut outcome = passed(keep.breakers.as_ref(), job, attempt).unwrap_or_else(failed);

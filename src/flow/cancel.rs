@@ -10,6 +10,7 @@ use super::start::opened;
 use super::{Flow, Stop, resume};
 use crate::diag::{Diagnostic, Result};
 use crate::event::{Event, Record, RunStatus};
+use crate::exec::end_run;
 use crate::state::RunState;
 
 impl Flow {
@@ -29,7 +30,7 @@ impl Flow {
         if state.status.is_final() {
             return Err(resume::over(&run, state.status).help("`flow show` shows what it did"));
         }
-        resume::end_leftovers(&state);
+        end_run(&run);
         // What undoes a step is not part of the run until it is asked for.
         let open = |id: &crate::plan::StepId| !state.step(*id).status.is_final() && state.plan.undo_of(*id).is_none();
         let open = state.plan.ids().filter(open);

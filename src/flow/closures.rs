@@ -1,12 +1,12 @@
 //! The script's closures, as a run needs them: what they read of further files is kept with the run.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::diag::Result;
 use crate::event::{Decision, Failure, FailureKind, Saw};
 use crate::exec::Closures;
-use crate::lang::Program;
+use crate::lang::{Origins, Program};
 use crate::plan::{Closure, Condition, File, Growth, Json, Plan, StepId};
 use crate::state::Inputs;
 use crate::store::Store;
@@ -15,11 +15,13 @@ use crate::store::Store;
 pub(super) struct Kept {
     program: Program,
     store: Store,
+    /// The sources of its closures, and of how many files they were gathered.
+    origins: Mutex<Option<(usize, Origins)>>,
 }
 
 impl Kept {
     pub fn new(program: Program, store: Store) -> Self {
-        Kept { program, store }
+        Kept { program, store, origins: Mutex::default() }
     }
 
     /// Keeps the files that have been loaded; gives name and hash of all.
@@ -29,6 +31,16 @@ impl Kept {
 }
 
 impl Closures for Kept {
+    fn source(&self, closure: &Closure) -> String {
+        let files = self.program.sources().len();
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, origins) = match origins.take() {
+            Some(known) if known.0 == files => origins.insert(known),
+            _ => origins.insert((files, self.program.origins())),
+        };
+        origins.of(closure)
+    }
+
     fn decide(&self, condition: &Condition, inputs: &Inputs) -> (Decision, Vec<Saw>) {
         self.program.decide(condition, inputs)
     }

@@ -80,6 +80,10 @@ impl Results for Shared {
         self.store.keep_hashes(files);
     }
 
+    fn forget(&self, keys: &[String]) {
+        self.store.forget_keys(keys.to_vec());
+    }
+
     fn used(&self, entry: &Entry) {
         self.store.used_result(entry);
     }

@@ -121,7 +121,12 @@ impl Flow {
         let shared = Arc::new(Shared::new(store.clone(), &run, &state.created.workflow));
         // What is kept in memory alone cannot be found by another run.
         let results: Option<Arc<dyn Results>> = if self.is_kept() { Some(shared.clone()) } else { None };
-        let keep = Keep { breakers: Some(shared.clone()), results, secrets: self.secrets()? };
+        let keep = Keep {
+            breakers: Some(shared.clone()),
+            results,
+            secrets: self.secrets()?,
+            adopts: self.inner.options.adopts,
+        };
         let key = self.config()?.receipts.key.clone().filter(|_| self.is_kept());
         let warnings: Arc<Mutex<Vec<_>>> = Arc::default();
         let told = warnings.clone();

@@ -71,6 +71,7 @@ impl RunState {
         }
         Arc::make_mut(&mut self.plan).retire(retired);
         for id in retired {
+            self.remember_attempts(*id, self.step(*id).attempt);
             let step = &mut self.steps[id.index()];
             step.status = Status::Skipped;
             step.skip = Some(Box::new(Skip::NotTaken(Because::Retired)));
@@ -80,6 +81,14 @@ impl RunState {
                 Task::Each(_) | Task::Workflow(_) => 0,
                 _ => continue,
             };
+        }
+    }
+
+    /// A step is gone. Should there be one at its path again, its attempts are counted on.
+    fn remember_attempts(&mut self, id: StepId, attempt: u32) {
+        if attempt > 0 {
+            let attempts = self.gone.entry(self.plan.path(id)).or_default();
+            *attempts = attempt.max(*attempts);
         }
     }
 
@@ -98,9 +107,8 @@ impl RunState {
             step.attempt = step.attempt.max(before[old.index()].attempt);
             known[old.index()] = true;
         }
-        for (id, step) in before.iter().enumerate().filter(|(id, step)| step.attempt > 0 && !known[*id]) {
-            let attempts = self.gone.entry(self.plan.path(StepId(id as u32))).or_default();
-            *attempts = step.attempt.max(*attempts);
+        for (id, step) in before.iter().enumerate().filter(|(id, _)| !known[*id]) {
+            self.remember_attempts(StepId(id as u32), step.attempt);
         }
         self.steps = steps;
         self.plan = Arc::new((*new.plan).clone());

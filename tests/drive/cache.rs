@@ -308,6 +308,13 @@ fn closures_and_programs_have_results_too() {
     let other = script.replace("n.number + 1", "if n.number > 0 { 6 } else { 7 }");
     // The result of another closure is the same: what follows from it need not be made again.
     assert_eq!(seen(&other), ([false, true, true], json!("got 6 and 6")));
+    // Where a closure stands does not matter, nor how it is spelled; what it calls does.
+    let moved = format!("// A new line.\n\n{}", script.replace("n.number + 1", "n.number+1 /* more */"));
+    assert_eq!(seen(&moved), ([true, true, true], json!("got 6 and 6")));
+    let calls = script.replace("n.number + 1", "more(n.number)");
+    assert_eq!(seen(&format!("fn more(n) {{ n + 1 }}\n{calls}")).0, [false, true, true]);
+    assert_eq!(seen(&format!("fn more(n) {{ 1 + n }}\n{calls}")).0, [false, true, true]);
+    assert_eq!(seen(&format!("fn other() {{ 0 }}\nfn more(n) {{ n + 1 }}\n{calls}")).0, [true, true, true]);
 }
 
 #[test]
@@ -412,4 +419,26 @@ fn of_a_secret_only_the_name_counts_and_nothing_of_it_is_kept() {
     for value in ["hunter2-is-long", "another-long-value"] {
         assert_eq!(holding(&bench.path("home"), value), Vec::<PathBuf>::new());
     }
+}
+
+#[test]
+fn what_was_undone_is_done_again() {
+    let bench = Bench::new();
+    let script = r#"
+        let make = sh("make", "echo x >> ran; touch made").cache();
+        let unmake = sh("unmake", "echo x >> unran; rm made").cache();
+        make.undo(unmake);
+        sh("next", "[ ! -e fail ]").after(make);
+    "#;
+    let unran = || fs::read_to_string(bench.path("unran")).unwrap_or_default().lines().count();
+    bench.run(script);
+    assert_eq!(bench.why(script), None);
+    bench.write("fail", "");
+    for round in 1..3 {
+        let (state, status) = bench.try_run(script);
+        assert_eq!((status, note(&state, 0).hit, unran()), (RunStatus::Failed, round == 1, round));
+    }
+    fs::remove_file(bench.path("fail")).expect("it is there");
+    assert_eq!(bench.why(script).as_deref(), Some("first time"));
+    assert_eq!((bench.ran(), bench.path("made").exists()), (3, true));
 }

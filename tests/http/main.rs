@@ -2,6 +2,7 @@
 
 mod answers;
 mod bench;
+mod keep;
 mod redirects;
 mod refused;
 mod requests;

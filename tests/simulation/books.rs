@@ -208,7 +208,8 @@ impl Books {
         for (id, result) in &job.inputs.results {
             let path = self.committed.plan.path(*id);
             let now = self.committed.step(*id);
-            if early && !now.status.is_final() {
+            let both = now.status.is_final() && result.status.is_final();
+            if early && !both || made_again(&self.committed, *id, step) {
                 continue;
             }
             hold!(now.status.is_final(), Committed, "`{}` reads `{path}`, which has not ended", job.path);
@@ -322,16 +323,16 @@ impl Books {
     }
 }
 
-/// Does a rule let it start before all that it reads has ended? The first of some alternatives reads what these wait for.
-fn starts_early(state: &RunState, mut id: StepId) -> bool {
-    loop {
-        let step = state.plan.step(id);
-        match step.parent {
-            _ if matches!(step.policy().rule, Rule::OneSuccess | Rule::OneFailed) => return true,
-            Some(group) if matches!(*state.plan.step(group).task, Task::Fallback(_)) => id = group,
-            _ => return false,
-        }
-    }
+/// Does a rule let it start before all that it reads has ended? It may read what a group above it reads.
+pub fn starts_early(state: &RunState, id: StepId) -> bool {
+    let mut above = std::iter::successors(Some(id), |id| state.plan.step(*id).parent);
+    above.any(|id| matches!(state.plan.step(id).policy().rule, Rule::OneSuccess | Rule::OneFailed))
+}
+
+/// Is a step made again with a group that the one who reads it does not belong to? Then that one has seen its end before.
+pub fn made_again(state: &RunState, id: StepId, reader: StepId) -> bool {
+    let groups = |id: StepId| std::iter::successors(state.plan.step(id).parent, |id| state.plan.step(*id).parent);
+    groups(id).any(|group| state.step(group).failures > 0 && !groups(reader).any(|above| above == group))
 }
 
 /// Does a step undo something, or belong to what does?

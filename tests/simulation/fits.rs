@@ -4,7 +4,7 @@ use flow::event::{Because, Decision, Event, Outcome, ResetWhy, RunStatus, Skip, 
 use flow::plan::{EdgeKind, Moment, Plan, Rule, StepId, Strategy, Task, UndoScope};
 use flow::state::{RunState, Seen, Status};
 
-use super::books::is_in_undo;
+use super::books::{is_in_undo, made_again, starts_early};
 use super::invariants::{Broken, Invariant, hold};
 
 /// Checks an event against the state before it.
@@ -68,7 +68,9 @@ pub fn check(state: &RunState, event: &Event) -> Result<(), Broken> {
                 path(*step),
                 status(*step)
             );
-            let early = saw.iter().find(|saw| !status(saw.step).is_final());
+            let early = saw.iter().find(|saw| {
+                !status(saw.step).is_final() && !made_again(state, saw.step, *step) && !starts_early(state, *step)
+            });
             hold!(early.is_none(), Fits, "`{}` has read what has not ended: {early:?}", path(*step));
             let handles = moment(&state.plan, *step).is_some() && saw.iter().any(|saw| saw.handles);
             hold!(!handles, Fits, "the hook `{}` handles a failure", path(*step));
@@ -330,7 +332,12 @@ fn ended(state: &RunState, status: RunStatus) -> Result<(), Broken> {
         let done = state.step(undo).status;
         hold!(!due || done.is_final(), Undo, "the run ends, and `{}` was not undone", plan.path(id));
         let cut = status == RunStatus::Cancelled;
-        hold!(due || cut || state.step(undo).attempt == 0, Undo, "`{}` was undone, but should not be", plan.path(id));
+        hold!(
+            due || cut || state.step(undo).started_at == 0,
+            Undo,
+            "`{}` was undone, but should not be",
+            plan.path(id)
+        );
     }
     Ok(())
 }

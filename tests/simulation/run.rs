@@ -18,7 +18,7 @@ use flow::plan::{Json, StepId, Task};
 use flow::state::{RunState, Status};
 use flow::store::Addressee;
 
-use super::books::{Books, is_in_undo};
+use super::books::{Books, is_in_undo, made_again, starts_early};
 use super::dice::Dice;
 use super::draft::Script;
 use super::invariants::{Broken, Invariant, hold};
@@ -413,7 +413,9 @@ impl<'a> Run<'a> {
                 let mut saw = Vec::new();
                 for (id, result) in &inputs.results {
                     let path = state.plan.path(*id);
-                    hold!(result.status.is_final(), Committed, "a condition reads `{path}`, which has not ended");
+                    let early = made_again(state, *id, step) || starts_early(state, step);
+                    let ended = result.status.is_final() || early;
+                    hold!(ended, Committed, "a condition reads `{path}`, which has not ended");
                     read.push(result.status);
                     saw.push(Saw { step: *id, what: "passed".into(), value: Json::Null, handles: false });
                 }

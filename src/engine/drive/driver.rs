@@ -25,7 +25,7 @@ use crate::engine::bus::Bus;
 use crate::engine::machine::{Input, Machine, Output, Timer};
 use crate::engine::numbering::Numbering;
 use crate::engine::work::Gatherer;
-use crate::event::{Event, Record};
+use crate::event::{Event, Record, Stop};
 use crate::exec::{Done, Executor, Hidden, Site, Work};
 use crate::plan::{Growth, Settings, StepId};
 use crate::state::{RunState, StepResult};
@@ -165,6 +165,10 @@ impl Driver {
 
     /// When there will be something to do, if nothing comes before: time since the driver began.
     pub fn next_moment(&self) -> Option<Duration> {
+        if self.failure.is_some() {
+            // Nothing is decided any more; what runs is waited for.
+            return None;
+        }
         let held_until = self.held_since.map(|since| since + HOLD);
         self.timers.next().into_iter().chain(held_until).chain(self.lookout.next()).min()
     }
@@ -182,6 +186,7 @@ impl Driver {
         if let (Some(failure), false) = (self.failure, self.over) {
             return Err(failure);
         }
+        self.executor.over(matches!(self.machine.state.stopping, Some(Stop::Cancelled | Stop::Timeout)));
         (self.at_end)(&self.machine.state);
         Ok(self.machine.state)
     }
@@ -276,6 +281,7 @@ impl Driver {
         for (step, answer) in self.lookout.look(now.passed, now.wall, &self.machine.state) {
             self.handle(now.wall, Input::Answered { step, answer: Box::new(answer) });
         }
+        self.lookout.given();
         while !self.over
             && let Some(timer) = self.timers.due(now.passed)
         {
@@ -300,10 +306,10 @@ impl Driver {
     fn carry_out(&mut self, Output { events, effects }: Output) {
         for event in &events {
             tracing::trace!(?event, "decided");
+            self.lookout.note(event);
             match event {
                 Event::Planned { .. } => self.settle(),
                 Event::Reset { steps, .. } => self.made_again(steps),
-                Event::Waiting { .. } => self.lookout.note(event),
                 _ => {}
             }
         }
@@ -339,7 +345,10 @@ impl Driver {
         if self.over || self.failure.is_some() {
             return;
         }
-        if self.lookout.may_let_go(now.wall, &self.machine.state) && !self.closing {
+        // While something is going on, that need not even be asked.
+        let going_on = self.inside + self.outside.len() + self.round.inside.len() + self.round.outside.len();
+        let is_quiet = going_on == 0 && !self.closing;
+        if is_quiet && self.lookout.may_let_go(now.wall, &self.machine.state) {
             let output = self.machine.rest(now.wall);
             self.carry_out(output);
         }

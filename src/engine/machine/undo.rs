@@ -17,7 +17,15 @@ impl Machine {
             UndoScope::All => 0,
             UndoScope::Checkpoint => self.latest_checkpoint(),
         };
-        self.undo = Some(self.to_undo(after));
+        let mut undo = self.to_undo(after);
+        undo.retain(|undo| self.state.plan.step(*undo).undoes.is_some_and(|undone| self.comes_before_undoing(undone)));
+        self.undo = Some(undo);
+    }
+
+    /// Hooks at the end hear of the failure after all undoing. They may have done something already if the process before
+    /// this one came so far.
+    fn comes_before_undoing(&self, id: StepId) -> bool {
+        matches!(self.nodes[id.index()].part, Part::Main | Part::Start)
     }
 
     /// Is nothing more to be undone?
@@ -56,7 +64,10 @@ impl Machine {
     /// The end of the latest step with a named checkpoint, as `StepState::ended`; 0: there is none.
     fn latest_checkpoint(&self) -> u64 {
         let plan = &self.state.plan;
-        let reached = |id: &StepId| plan.step(*id).policy().checkpoint.is_some() && self.is(*id, Status::Success);
+        let reached = |id: &StepId| {
+            let named = plan.step(*id).policy().checkpoint.is_some();
+            named && self.is(*id, Status::Success) && self.comes_before_undoing(*id)
+        };
         plan.ids().filter(reached).map(|id| self.state.step(id).ended).max().unwrap_or(0)
     }
 

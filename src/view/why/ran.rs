@@ -2,12 +2,28 @@
 
 use super::{NAMES, Story, cause};
 use crate::event::{Because, Decision, Event, Log, Outcome, Skip};
+use crate::plan::unit;
 use crate::plan::wording::list;
 use crate::plan::{Condition, EdgeKind, Repeat, Rule, StepId, Task};
 use crate::state::{Lineage, Status};
 use crate::view::look::one_line;
 use crate::view::summary::shell_word;
 use crate::view::{is_secret, reason, time};
+
+/// Less processor time than this, in milliseconds, is not worth a line.
+const WORTH_TELLING_MS: u64 = 50;
+
+/// What an attempt has used, if that is known and worth a line.
+fn used(outcome: &Outcome) -> Option<String> {
+    let time =
+        (outcome.cpu_ms >= WORTH_TELLING_MS).then(|| format!("{} of processor time", time::duration(outcome.cpu_ms)));
+    let memory =
+        (outcome.memory_kib > 0).then(|| format!("up to {} of memory", unit::show_bytes(outcome.memory_kib * 1024)));
+    match (time, memory) {
+        (Some(time), Some(memory)) => Some(format!("{time} and {memory}")),
+        (one, other) => one.or(other),
+    }
+}
 
 impl Story<'_> {
     /// What let it start.
@@ -233,6 +249,9 @@ impl Story<'_> {
                 self.help(elsewhere, reason::help(&self.why.state.plan, id, outcome));
             }
         }
+        if let Some(used) = used(outcome) {
+            self.line(&format!("It used {used}."));
+        }
     }
 
     /// What its end meant for the run and for others.
@@ -301,5 +320,19 @@ impl Story<'_> {
         }
         hit.retain(|other| !state.plan.step(*other).task.is_group());
         hit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_is_told_if_it_is_much() {
+        let of = |cpu_ms, memory_kib| used(&Outcome { cpu_ms, memory_kib, ..Outcome::default() });
+        assert_eq!(of(3, 0), None);
+        assert_eq!(of(1_500, 0).as_deref(), Some("1.5s of processor time"));
+        assert_eq!(of(0, 40 * 1024).as_deref(), Some("up to 40MiB of memory"));
+        assert_eq!(of(70, 2048).as_deref(), Some("70ms of processor time and up to 2MiB of memory"));
     }
 }
