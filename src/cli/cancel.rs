@@ -3,7 +3,7 @@
 use super::options::look;
 use super::{Done, out, report};
 
-/// Cancel a run: what runs is ended, nothing new starts, and it cannot be resumed
+/// Cancel a run: what runs is ended, nothing new starts, and it is over
 ///
 /// Works for a run of another process too, and for one that was interrupted.
 #[derive(clap::Args)]

@@ -11,8 +11,6 @@ mod matching;
 mod moves;
 mod own;
 mod spread;
-#[cfg(test)]
-mod tests;
 
 pub use compare::{Comparison, Side, Wish, compare};
 pub use fate::{Fate, Takeup, Verdict};

@@ -11,6 +11,7 @@ mod people;
 mod proof;
 mod readme;
 mod sample;
+mod takeup;
 mod terminal;
 mod transcript;
 mod view;
