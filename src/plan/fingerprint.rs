@@ -91,9 +91,12 @@ impl Fingerprint {
         let mut found = Fingerprint::default();
         found.put(Part::Kind, step.task.kind());
         found.task(&plan.header.settings, &step, &plain);
-        if let Task::Workflow(_) = &*step.task {
+        if let Task::Workflow(workflow) = &*step.task {
             let members: Vec<StepId> = plan.members(id).into_iter().map(naming.step).collect();
             found.put(Part::Steps, members);
+            let name = format!("{}.rhai", workflow.file.trim_start_matches("./").trim_end_matches(".rhai"));
+            let file = plan.header.files.iter().find(|file| file.name == name);
+            found.put(Part::Command, (&workflow.file, &workflow.args, file.map(|file| &file.sha256)));
         }
         if let Task::Shell(shell) = &*plan.step(id).task
             && let Some(name) = shell.shell.as_deref().or(plan.header.settings.shell.as_deref())
@@ -146,8 +149,16 @@ impl Fingerprint {
     fn task(&mut self, settings: &Settings, step: &Step, plain: &Plain) {
         match &*step.task {
             Task::Chain(children) | Task::Parallel(children) => self.put(Part::Steps, children),
-            Task::Each(each) => self.put(Part::Steps, &each.children),
-            Task::Repeat(repeat) => self.put(Part::Steps, &repeat.children),
+            Task::Each(each) => {
+                self.put(Part::Steps, &each.children);
+                if each.items.is_some() {
+                    self.put(Part::Command, (&each.items, &each.body));
+                }
+            }
+            Task::Repeat(repeat) => {
+                self.put(Part::Steps, &repeat.children);
+                self.put(Part::Command, (repeat.max, &repeat.until, &repeat.body));
+            }
             // Choices are looked at one by one.
             Task::Flow(_) | Task::Fallback(_) => {}
             Task::Workflow(workflow) => self.put(Part::Steps, &workflow.returns),

@@ -3,11 +3,14 @@
 //! Pure: from the state of a run and the plan with which it is to go on, to what becomes of each step and why.
 //! `docs/semantics.md` says in words what is valid.
 
+mod choice;
 mod compare;
 mod fate;
-mod flow;
+mod hooks;
 mod matching;
 mod moves;
+mod own;
+mod spread;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +29,7 @@ pub(crate) enum Reason {
     New,
     /// Its definition changed.
     Changed(Part),
-    /// It is in another group.
+    /// It is in another group, or another kind of hook.
     Moved,
     /// It failed, and nothing dealt with that.
     Failed,

@@ -3,6 +3,7 @@
 //! Nothing depends on it. What cannot be read is not there; what cannot be written is not kept.
 
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -159,26 +160,32 @@ impl Store {
         self.inner.home.join("cache").join(key)
     }
 
-    /// Forgets the results that nobody has used since a moment (in milliseconds since 1970), with their files. Gives
-    /// how many they were.
+    /// Forgets the results that nobody has used since a moment (in milliseconds since 1970), and the files of all that
+    /// are forgotten. Gives how many they were.
     ///
     /// # Errors
     /// If the database cannot be written.
     pub fn forget_results(&self, unused_since: u64) -> Result<usize> {
         let since = unused_since as i64;
-        let keys: Vec<String> = self.inner.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT key FROM results WHERE used_at < ?1")?;
-            statement.query_map([since], |row| row.get(0))?.collect()
-        })?;
+        let sql = "SELECT count(*) FROM results WHERE used_at < ?1";
+        let count: i64 = self.inner.read(|connection| connection.query_row(sql, [since], |row| row.get(0)))?;
         self.write(move |connection| {
             connection.execute("DELETE FROM results WHERE used_at < ?1", [since])?;
             connection.execute("DELETE FROM files WHERE hashed_at < ?1", [since]).map(|_| ())
         })?;
-        for key in &keys {
-            // Most have none. One that stays does no harm.
-            let _ = std::fs::remove_dir_all(self.result_folder(key));
+        let folders = std::fs::read_dir(self.inner.home.join("cache"));
+        for folder in folders.into_iter().flatten().flatten() {
+            let name = folder.file_name();
+            let changed = folder.metadata().and_then(|metadata| metadata.modified());
+            let changed = changed.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            // The files of a result are there before it is.
+            let is_new = changed.is_none_or(|since| since.as_millis() as u64 >= unused_since);
+            if !is_new && name.to_str().is_some_and(|key| matches!(self.cached(key), Ok(None))) {
+                // One that stays does no harm.
+                let _ = std::fs::remove_dir_all(folder.path());
+            }
         }
-        Ok(keys.len())
+        Ok(count.max(0) as usize)
     }
 
     /// Does something inside the writer's next transaction. Nobody waits for it, or is told how it went.

@@ -50,9 +50,6 @@ fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {
         "duration_ms": result.duration_ms,
         "error": outcome.and_then(|outcome| outcome.error.as_ref()).map(|error| &error.message),
     });
-    if let Some(error) = outcome.and_then(|outcome| outcome.error.as_ref()) {
-        object["class"] = error.class.name().into();
-    }
     if let (Some(note), Json::Object(object)) = (outcome.and_then(|outcome| outcome.cache.as_deref()), &mut object) {
         object.insert("cached".into(), note.hit.into());
     }

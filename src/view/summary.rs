@@ -14,7 +14,7 @@ use crate::state::{Files, RunState, Status};
 const TAIL_LINES: usize = 20;
 /// Bytes of it that are read for them.
 const TAIL_BYTES: usize = 16 * 1024;
-/// Failed steps that are shown in full.
+/// Failed steps that are shown in full, and steps that wait.
 const SHOWN: usize = 10;
 
 /// Where a person finds the log files of a run.
@@ -64,8 +64,12 @@ impl Summary<'_> {
             let _ = writeln!(text, "{} {line}", self.look.paint(Tone::Warn, "!"));
         }
         if !self.status.is_final() {
-            for waits in self.state.waits() {
-                let _ = writeln!(text, "  {} waits {}", one_line(&waits.path), waits::waits_for(&waits, self.clock));
+            let waits = self.state.waits();
+            for waits in waits.iter().take(SHOWN) {
+                let _ = writeln!(text, "  {} waits {}", one_line(&waits.path), waits::waits_for(waits, self.clock));
+            }
+            if waits.len() > SHOWN {
+                let _ = writeln!(text, "  and {} more", waits.len() - SHOWN);
             }
         }
         self.way_on(&mut text, unhandled.first().copied());

@@ -8,7 +8,7 @@ use flow::state::{RunState, Status};
 
 use crate::bench::{Bench, Ended, Going, Random, is_alive, steps, until};
 
-/// Kills of a living process.
+/// Kills of a living process, where FLOW_KILLS says nothing (`scripts/kill.rhai` says 200).
 const KILLS: usize = 20;
 
 /// Chains, branches, fan-outs and loops whose processes say first that they run, and take a while.
@@ -30,6 +30,11 @@ let sum = run(call("sum", || { let items = all.output; items.len() }));
 if sum.output == 4 {
     chain([wait("rest", "20ms"), sh("last", "echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran; sleep 0.01; echo last")]);
 }
+let rate = sh("rate", "echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran; exit 75")
+    .fallback(sh("fixed", "echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran; sleep 0.01; echo 7").validate("number == 7"));
+let used = sh("used", `echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran; echo ${rate.output}`).checkpoint("rated");
+used.finally(sh("tidy", "echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran; sleep 0.01"));
+sh("away", "echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran; (setsid sleep 0.03 &) ; sleep 0.02");
 on("start", sh("begin", "echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran"));
 on("complete", sh("end", "echo $FLOW_STEP_KEY $FLOW_ATTEMPT >> ran"));
 "#;
@@ -89,6 +94,15 @@ fn every_line_is_explained(bench: &Bench, left: &Left) {
     }
 }
 
+/// Walks `/proc`: is there a process of this run?
+fn orphans(run: &str) -> Vec<String> {
+    let mark = format!("FLOW_RUN={run}");
+    let bears = |environment: &[u8]| environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let marked = |path: &std::path::Path| std::fs::read(path.join("environ")).is_ok_and(|found| bears(&found));
+    processes.map(|entry| entry.path()).filter(|path| marked(path)).map(|path| path.display().to_string()).collect()
+}
+
 fn resume(bench: &Bench, random: &mut Random) -> Going {
     match random.below(2) {
         0 if look(bench).is_some() => bench.start(&["resume", "last", "--json", "--quiet"]),
@@ -104,15 +118,16 @@ fn killed_at_random_moments_a_run_ends_as_if_it_had_not_been() {
     let due = steps(&undisturbed.flow(&["script", "test.rhai", "--json", "--quiet"]).ok().json());
     let whole = begun.elapsed().as_millis() as u64;
 
+    let wanted = std::env::var("FLOW_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number of kills"));
     let mut kills = 0;
-    while kills < KILLS {
+    while kills < wanted {
         let bench = Bench::with(SCRIPT);
         let mut before: Option<Left> = None;
         let ended = loop {
             let mut going = resume(&bench, &mut random);
             // The last kills come at moments of a whole run: those before leave less and less of it.
             std::thread::sleep(Duration::from_micros(random.below(whole * 700)));
-            if kills >= KILLS || going.is_over() {
+            if kills >= wanted || going.is_over() {
                 break going.end();
             }
             going.kill();
@@ -123,6 +138,8 @@ fn killed_at_random_moments_a_run_ends_as_if_it_had_not_been() {
             }
             // A child that it was just starting may hold its lock for a moment.
             until("an interrupted run", || (bench.status() == "interrupted").then_some(()));
+            // The watchdog has ended whatever went on.
+            until("the end of all its processes", || orphans(&left.state.created.run).is_empty().then_some(()));
             if let Some(before) = &before {
                 compare(before, &left);
             }

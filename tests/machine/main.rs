@@ -5,6 +5,7 @@ mod naive;
 mod play;
 mod script;
 mod spec;
+mod takeup;
 mod world;
 
 use flow::engine::machine::Input;

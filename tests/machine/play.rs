@@ -52,7 +52,7 @@ pub struct Play {
     minute: Option<u32>,
     /// May timeouts of groups and of the run fire?
     late: bool,
-    /// Does the plan come in pieces? Then a start hook may come after others have begun.
+    /// Does the plan come in pieces, or was it edited? Then a start hook may come after others have begun.
     in_pieces: bool,
     /// Steps that the script waits or waited for.
     wanted: Vec<StepId>,
@@ -129,6 +129,13 @@ impl Play {
             }
         }
         self.give(Input::Start);
+    }
+
+    /// Another process takes the run up, with these events before anything else.
+    pub fn take_up(&mut self, events: Vec<Event>) {
+        self.record(events);
+        self.in_pieces = true;
+        self.crash(self.records.len());
     }
 
     pub fn state(&self) -> &RunState {
@@ -327,6 +334,7 @@ impl Play {
             Seen::UpstreamFailed => Some(End::Upstream),
             Seen::Open | Seen::Failed => panic!("`{}` is not final\n{}", self.path(id), self.story()),
         };
-        self.state().plan.ids().filter_map(|id| Some((self.path(id), end(id)?))).collect()
+        let plan = &self.state().plan;
+        plan.ids().filter(|id| !plan.step(*id).retired).filter_map(|id| Some((self.path(id), end(id)?))).collect()
     }
 }

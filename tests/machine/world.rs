@@ -40,7 +40,12 @@ impl World {
 
     /// An attempt of a task, after so many failed ones.
     pub fn attempt(self, step: &Step, path: &str, failures: u32) -> Fate {
-        match self.draw(path, 100 + u64::from(failures)) % 16 {
+        // Another command is another chance.
+        let command = match &*step.task {
+            Task::Const(flow::plan::Value::Plain(value)) if !value.is_null() => value.to_string(),
+            _ => String::new(),
+        };
+        match self.draw(&format!("{path}{command}"), 100 + u64::from(failures)) % 16 {
             0..=4 => Fate::Fails,
             5 => Fate::Cancelled,
             6 | 7 if step.policy().timeout_ms.is_some() => Fate::Hangs,

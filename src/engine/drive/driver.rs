@@ -281,6 +281,7 @@ impl Driver {
         for (step, answer) in self.lookout.look(now.passed, now.wall, &self.machine.state) {
             self.handle(now.wall, Input::Answered { step, answer: Box::new(answer) });
         }
+        self.lookout.given();
         while !self.over
             && let Some(timer) = self.timers.due(now.passed)
         {
@@ -305,10 +306,10 @@ impl Driver {
     fn carry_out(&mut self, Output { events, effects }: Output) {
         for event in &events {
             tracing::trace!(?event, "decided");
+            self.lookout.note(event);
             match event {
                 Event::Planned { .. } => self.settle(),
                 Event::Reset { steps, .. } => self.made_again(steps),
-                Event::Waiting { .. } => self.lookout.note(event),
                 _ => {}
             }
         }
@@ -344,7 +345,10 @@ impl Driver {
         if self.over || self.failure.is_some() {
             return;
         }
-        if self.lookout.may_let_go(now.wall, &self.machine.state) && !self.closing {
+        // While something is going on, that need not even be asked.
+        let going_on = self.inside + self.outside.len() + self.round.inside.len() + self.round.outside.len();
+        let is_quiet = going_on == 0 && !self.closing;
+        if is_quiet && self.lookout.may_let_go(now.wall, &self.machine.state) {
             let output = self.machine.rest(now.wall);
             self.carry_out(output);
         }

@@ -7,13 +7,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::diag::Result;
 use crate::event::{Answer, Event, Record, WaitFor};
 use crate::plan::StepId;
-use crate::state::{RunState, Status, StepState};
+use crate::state::RunState;
 use crate::store::{Addressee, Letter};
 
 /// How often letters are looked for, and how often files.
@@ -55,10 +55,17 @@ pub struct Lookout {
     attended: Attended,
     /// Attempts that will not be answered now.
     declined: HashSet<(StepId, u32)>,
-    /// Steps that wait, in the order in which they began to.
-    waiting: Vec<StepId>,
+    /// Steps that wait, in the order in which they began to, and the place of each in it.
+    waiting: BTreeMap<u64, StepId>,
+    places: HashMap<StepId, u64>,
+    /// Those who have begun to wait since the latest look.
+    fresh: Vec<StepId>,
+    /// Number of steps that began to wait.
+    begun: u64,
     /// Letters that nobody has taken.
     letters: Vec<Letter>,
+    /// Letters that were found for somebody, who may have taken them or not.
+    handed: Vec<Letter>,
     /// The number of the latest letter that was read.
     read: u64,
     /// Letters that were taken by an earlier process.
@@ -73,7 +80,12 @@ impl Lookout {
     /// A lookout for a run with these events.
     pub fn new<'a>(outside: Box<dyn Outside>, attended: Attended, past: impl IntoIterator<Item = &'a Record>) -> Self {
         let mut lookout = Lookout { outside: Some(outside), attended, ..Lookout::default() };
-        past.into_iter().for_each(|record| lookout.note(&record.event));
+        for record in past {
+            if let Event::Answered { answer, .. } = &*record.event {
+                lookout.taken.insert(answer.letter);
+            }
+            lookout.note(&record.event);
+        }
         lookout
     }
 
@@ -81,16 +93,53 @@ impl Lookout {
     pub(super) fn note(&mut self, event: &Event) {
         match event {
             Event::Waiting { step, .. } => {
-                self.waiting.retain(|known| known != step);
-                self.waiting.push(*step);
-                self.due = true;
+                self.forget(*step);
+                self.begun += 1;
+                self.waiting.insert(self.begun, *step);
+                self.places.insert(*step, self.begun);
+                self.fresh.push(*step);
             }
-            Event::Answered { answer, .. } if answer.letter > 0 => drop(self.taken.insert(answer.letter)),
+            Event::Answered { step, answer } => {
+                self.handed.retain(|letter| letter.answer.letter != answer.letter);
+                // What follows from it may take a while.
+                self.forget(*step);
+            }
+            Event::Finished { step, .. }
+            | Event::Skipped { step, .. }
+            | Event::Cancelled { step }
+            | Event::Retrying { step, .. }
+            | Event::Interrupted { step, .. } => self.forget(*step),
+            Event::Reset { steps, retired, .. } => steps.iter().chain(retired).for_each(|step| self.forget(*step)),
             Event::Replanned(new) => {
-                let moved = |old: &StepId| new.kept.iter().find(|(_, before)| before == old).map(|(id, _)| *id);
-                self.waiting = self.waiting.iter().filter_map(moved).collect();
+                let before = std::mem::take(&mut self.places);
+                self.waiting.clear();
+                for (id, old) in &new.kept {
+                    if let Some(place) = before.get(old) {
+                        self.waiting.insert(*place, *id);
+                        self.places.insert(*id, *place);
+                    }
+                }
+                self.fresh = self.waiting.values().copied().collect();
             }
             _ => {}
+        }
+    }
+
+    /// It does not wait, or no longer.
+    fn forget(&mut self, step: StepId) {
+        if self.places.is_empty() {
+            return;
+        }
+        if let Some(place) = self.places.remove(&step) {
+            self.waiting.remove(&place);
+        }
+    }
+
+    /// What was found has been given to those it was for. Letters that nobody has taken after all are kept for others.
+    pub(super) fn given(&mut self) {
+        if !self.handed.is_empty() {
+            self.letters.append(&mut self.handed);
+            self.letters.sort_by_key(|letter| letter.answer.letter);
         }
     }
 
@@ -111,69 +160,79 @@ impl Lookout {
 
     /// Looks, if it is time to: what has come for whom. `wall`: the time, in milliseconds since 1970.
     pub(super) fn look(&mut self, passed: Duration, wall: u64, state: &RunState) -> Vec<(StepId, Answer)> {
-        if self.waiting.is_empty() {
+        let timely = self.due || self.next.is_some_and(|next| next <= passed);
+        if self.waiting.is_empty() || !timely && self.fresh.is_empty() {
             return Vec::new();
         }
-        let asks = |step: &StepState| step.status == Status::Waiting && step.answer.is_none();
-        self.waiting.retain(|id| state.steps.get(id.index()).is_some_and(asks));
-        if !(self.due || self.next.is_some_and(|next| next <= passed)) {
-            return Vec::new();
-        }
-        let waits = |id: &StepId| state.step(*id).waits_for.as_deref();
-        let letters = self.waiting.iter().filter_map(waits).any(WaitFor::by_letter);
-        let files = self.waiting.iter().filter_map(waits).any(|what| matches!(what, WaitFor::File { .. }));
-        let again = if letters { Some(LETTERS) } else { files.then_some(FILES) };
-        self.next = again.map(|again| passed + again);
-        self.due = letters && !self.read();
+        let fresh = std::mem::take(&mut self.fresh);
+        let what = |id: &StepId| state.step(*id).waits_for.as_deref();
+        let new_letters = match timely || fresh.iter().filter_map(what).any(WaitFor::by_letter) {
+            true => self.read(),
+            false => Some(false),
+        };
+        // Whoever was looked at before has what there was: only new letters and new files can be found for them.
+        let all = timely || new_letters == Some(true);
+        let mut steps = if all { self.waiting.values().copied().collect() } else { fresh };
+        steps.retain(|id| self.places.contains_key(id));
         let mut come = Vec::new();
-        for id in self.waiting.clone() {
-            let found = match waits(&id) {
-                Some(WaitFor::File { path, .. }) => self.file(path, wall),
-                Some(what) => self.letter(state, id, what),
-                None => None,
+        let (mut letters, mut files) = (false, false);
+        for id in steps {
+            let found = match what(&id) {
+                Some(WaitFor::File { path, .. }) => {
+                    files = true;
+                    self.file(path, wall)
+                }
+                Some(what) if what.by_letter() => {
+                    letters = true;
+                    self.letter(state, id, what)
+                }
+                _ => None,
             };
             come.extend(found.map(|answer| (id, answer)));
         }
+        let again = if letters { Some(LETTERS) } else { files.then_some(FILES) }.map(|again| passed + again);
+        self.next = if all { again } else { again.into_iter().chain(self.next).min() };
+        self.due = new_letters.is_none();
         come
     }
 
     /// Is nobody there for whom the run should be kept, now that everything was looked at, and is no deadline near?
     /// `wall`: the time, in milliseconds since 1970.
     pub(super) fn may_let_go(&self, wall: u64, state: &RunState) -> bool {
-        if self.waiting.is_empty() || self.due {
+        if self.waiting.is_empty() || self.due || !self.fresh.is_empty() {
             return false;
         }
         let asked = |id: &StepId| {
             let step = state.step(*id);
             matches!(step.waits_for.as_deref(), Some(WaitFor::Answer { .. }))
-                && step.status == Status::Waiting
                 && !self.declined.contains(&(*id, step.attempt))
         };
         let attended = match self.attended {
             Attended::No => false,
-            Attended::ByAPerson => self.waiting.iter().any(asked),
+            Attended::ByAPerson => self.waiting.values().any(asked),
             Attended::Always => true,
         };
         let soon = |id: &StepId| (1..=wall + SOON).contains(&state.step(*id).until);
-        !attended && !self.waiting.iter().any(soon)
+        !attended && !self.waiting.values().any(soon)
     }
 
-    /// Reads what is new. Says whether that was possible.
-    fn read(&mut self) -> bool {
-        let Some(outside) = &mut self.outside else { return true };
+    /// Reads what is new, and says whether there was anything. Nothing: it could not be read.
+    fn read(&mut self) -> Option<bool> {
+        let Some(outside) = &mut self.outside else { return Some(false) };
         match outside.letters(self.read) {
-            Ok(letters) => {
-                for letter in letters {
+            Ok(new) => {
+                let any = !new.is_empty();
+                for letter in new {
                     self.read = letter.answer.letter;
                     if !self.taken.contains(&letter.answer.letter) {
                         self.letters.push(letter);
                     }
                 }
-                true
+                Some(any)
             }
             Err(problem) => {
                 tracing::warn!(%problem, "answers and signals cannot be read; trying again");
-                false
+                None
             }
         }
     }
@@ -191,7 +250,9 @@ impl Lookout {
             }
             _ => None,
         };
-        place.map(|place| self.letters.remove(place).answer)
+        let letter = self.letters.remove(place?);
+        self.handed.push(letter.clone());
+        Some(letter.answer)
     }
 
     fn file(&mut self, path: &str, wall: u64) -> Option<Answer> {

@@ -194,7 +194,9 @@ impl Work {
     fn next_iteration(&mut self, id: StepId, repeat: &Repeat, old: StepId) -> bool {
         let Task::Repeat(before) = &*self.before.plan.step(old).task.clone() else { return false };
         let (is, was) = (repeat.children.len(), before.children.len());
-        let Some(last) = repeat.children.last().copied() else { return self.evaluate(id, 1, None) };
+        let Some(last) = repeat.children.last().copied() else {
+            return repeat.max > 0 && self.evaluate(id, 1, None);
+        };
         let ended = match self.found.as_ref().and_then(|found| found.matched[last.index()]) {
             Some(old) if self.holds(last) => self.before.step(old).status,
             _ => return false,

@@ -31,6 +31,11 @@ impl Plain<'_> {
         match task {
             Task::Shell(shell) => (shell.shell, shell.direct) = (None, None),
             Task::Call(closure) => self.closure(closure),
+            Task::Each(each) => self.closure(&mut each.body),
+            Task::Repeat(repeat) => {
+                self.closure(&mut repeat.body);
+                repeat.until.iter_mut().for_each(|until| self.closure(until));
+            }
             Task::Http(http) => {
                 // Times and sizes that an attempt may take.
                 let Http { max_body, connect_ms, read_ms, total_ms, .. } = Http::default();

@@ -11,12 +11,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use super::{Reason, matching};
-use crate::event::{Because, FailureKind, Skip, Stop};
+use crate::event::Skip;
 use crate::plan::fingerprint::{Fingerprint, Naming, Part};
-use crate::plan::{Closure, EdgeKind, Graph, Moment, OnError, Plan, Rule, StepId, Task};
-use crate::state::{RunState, Seen, Status};
+use crate::plan::{Closure, Graph, Plan, StepId};
+use crate::state::RunState;
 
-/// How closures are compared: their sources, by the script of each side.
+/// What a run is compared with.
 pub struct Side<'a> {
     /// The plan with which the run is to go on.
     pub plan: &'a Plan,
@@ -91,12 +91,12 @@ pub fn compare(before: &RunState, side: &Side, wish: &Wish) -> Comparison {
 pub(super) struct Comparer<'a> {
     pub(super) before: &'a RunState,
     pub(super) side: &'a Side<'a>,
-    wish: &'a Wish,
-    same: bool,
+    pub(super) wish: &'a Wish,
+    pub(super) same: bool,
     pub(super) graph: Graph,
     pub(super) found: Comparison,
     /// Steps whose end does not hold, and of which others are to be told.
-    queue: VecDeque<StepId>,
+    pub(super) queue: VecDeque<StepId>,
 }
 
 impl Comparer<'_> {
@@ -111,7 +111,7 @@ impl Comparer<'_> {
         self.spread();
         // Other predecessors are the reason only where none of them is.
         for (id, found) in ids.iter().zip(differences) {
-            if found.contains(&Part::Order) && !self.starts_all_the_same(*id) {
+            if found.contains(&Part::Order) && !self.goes_with_group(*id) && !self.starts_all_the_same(*id) {
                 self.starts(*id, Reason::Changed(Part::Order));
             }
         }
@@ -127,7 +127,7 @@ impl Comparer<'_> {
         self.side.plan.step(id).retired || self.side.plan.undo_of(id).is_some()
     }
 
-    fn common(&self, id: StepId) -> StepId {
+    pub(super) fn common(&self, id: StepId) -> StepId {
         self.found.matched[id.index()].unwrap_or(StepId(self.before.plan.steps.len() as u32 + id.0))
     }
 
@@ -165,224 +165,10 @@ impl Comparer<'_> {
     }
 
     /// A task begins again, a group only ends otherwise.
-    fn runs_again(&mut self, id: StepId, reason: Reason) {
+    pub(super) fn runs_again(&mut self, id: StepId, reason: Reason) {
         match self.side.plan.step(id).task.is_group() {
             true => self.ends(id, reason),
             false => self.starts(id, reason),
-        }
-    }
-
-    /// Reasons of its own.
-    fn own(&mut self, id: StepId, differences: &[Part]) {
-        let plan = self.side.plan;
-        let Some(old) = self.found.matched[id.index()] else {
-            if self.not_asked(id).is_some() {
-                return;
-            }
-            self.ends(id, Reason::New);
-            // A group around steps that were there already changes nothing for them.
-            if self.chooses(id) || !self.starts_all_the_same(id) {
-                self.starts(id, Reason::New);
-            }
-            return;
-        };
-        if !self.wish.from.is_empty() && self.wish.from.contains(&plan.path(id)) {
-            return self.starts(id, Reason::Asked);
-        }
-        if let Some(part) = differences.iter().find(|part| matches!(part, Part::Kind | Part::Condition | Part::Rule)) {
-            return self.starts(id, Reason::Changed(*part));
-        }
-        if self.moved(id, old) {
-            return self.starts(id, Reason::Moved);
-        }
-        self.own_choices(id, old);
-        let was = self.before.step(old);
-        if was.status == Status::Pending || was.status == Status::Skipped {
-            if self.wish.failed && matches!(was.skip.as_deref(), Some(Skip::UpstreamFailed(_))) {
-                self.starts(id, Reason::Upstream);
-            }
-            return;
-        }
-        let undo = self.before.plan.step(old).policy().undo;
-        if undo.is_some_and(|undo| !matches!(self.before.step(undo).status, Status::Pending | Status::Skipped)) {
-            return self.starts(id, Reason::Undone);
-        }
-        let of_end = |part: &&Part| !matches!(part, Part::Order | Part::OnError);
-        if let Some(part) = differences.iter().find(of_end) {
-            return self.runs_again(id, Reason::Changed(*part));
-        }
-        match was.status {
-            Status::Cancelled => self.runs_again(id, Reason::Cancelled),
-            Status::Failed => {
-                if self.is_to_be_tried_again(old) {
-                    self.runs_again(id, Reason::Failed);
-                } else if self.on_errors(&self.before.plan, old) != self.on_errors(plan, id) {
-                    self.runs_again(id, Reason::Changed(Part::OnError));
-                }
-            }
-            _ => {}
-        }
-        if self.side.unfinished.contains(&id) {
-            self.ends(id, Reason::Unfinished);
-        }
-    }
-
-    fn is_to_be_tried_again(&self, old: StepId) -> bool {
-        let before = self.before;
-        // What stopped the run would stop it again.
-        if before.stopping == Some(Stop::Failure(old)) {
-            return true;
-        }
-        let is_own = before.failure_kind(old) != Some(FailureKind::Child);
-        (self.wish.failed && is_own) || (self.wish.edited && before.fails_run(old))
-    }
-
-    /// What its failure means, for others and for the groups it is in.
-    fn on_errors(&self, plan: &Plan, id: StepId) -> Vec<Option<OnError>> {
-        let groups = std::iter::successors(Some(id), |id| plan.step(*id).parent);
-        groups.map(|id| plan.step(id).policy().on_error).collect()
-    }
-
-    /// Would it start as well with the predecessors that it has now? Only where that is plain: no rule that looks at
-    /// failures, and nothing before it but successes.
-    fn starts_all_the_same(&self, id: StepId) -> bool {
-        let step = self.side.plan.step(id);
-        let was_skipped =
-            self.found.matched[id.index()].is_some_and(|old| self.before.step(old).status == Status::Skipped);
-        let plain = matches!(step.policy().rule, Rule::AllSuccess | Rule::NoneFailed | Rule::AllDone);
-        let before = step.after.iter().filter(|edge| edge.kind != EdgeKind::Condition).map(|edge| edge.from);
-        plain
-            && !was_skipped
-            && (self.found.matched[id.index()].is_some() || step.when.is_none())
-            && before
-                .into_iter()
-                .all(|from| self.found.matched[from.index()].is_some_and(|old| self.before.seen(old) == Seen::Success))
-    }
-
-    /// Tells others of the steps that do not hold, until nobody new hears of it.
-    fn spread(&mut self) {
-        while let Some(id) = self.queue.pop_front() {
-            if self.is_apart(id) {
-                continue;
-            }
-            self.tell_successors(id);
-            self.tell_inside(id);
-            self.tell_group(id);
-        }
-    }
-
-    fn tell_successors(&mut self, id: StepId) {
-        for n in 0..self.graph.successors(id).len() {
-            let edge = self.graph.successors(id)[n];
-            let next = edge.from;
-            if self.is_apart(next) {
-                continue;
-            }
-            let own = |kind| self.side.plan.step(next).after.iter().any(|e| e.from == id && e.kind == kind);
-            match edge.kind {
-                EdgeKind::Data => self.starts(next, Reason::Uses(id)),
-                EdgeKind::Order if self.side.plan.step(next).input.contains(&id) => {
-                    self.starts(next, Reason::Uses(id));
-                }
-                EdgeKind::Order => self.starts(next, Reason::After(id)),
-                EdgeKind::Condition if own(EdgeKind::Condition) => self.starts(next, Reason::Reads(id)),
-                EdgeKind::Condition => self.branch_reads(next, id),
-            }
-        }
-    }
-
-    fn tell_inside(&mut self, id: StepId) {
-        let anew = self.found.start[id.index()].is_some();
-        let group = self.found.matched[id.index()];
-        for n in 0..self.graph.children(id).len() {
-            let child = self.graph.children(id)[n];
-            let went_with = self.found.matched[child.index()].is_some_and(|old| {
-                let because = match self.before.step(old).skip.as_deref() {
-                    Some(Skip::NotTaken(because) | Skip::UpstreamFailed(because)) => because,
-                    None => return false,
-                };
-                matches!(because, Because::Group(by) if Some(*by) == group)
-            });
-            if anew || went_with {
-                self.starts(child, Reason::Group(id));
-            }
-        }
-    }
-
-    fn tell_group(&mut self, id: StepId) {
-        let plan = self.side.plan;
-        let Some(group) = plan.step(id).parent else { return };
-        self.ends(group, Reason::Child(id));
-        let children = match &*plan.step(group).task {
-            Task::Repeat(repeat) => &repeat.children,
-            Task::Fallback(children) => children,
-            _ => return,
-        };
-        if let Some(at) = children.iter().position(|child| *child == id) {
-            for later in &children[at + 1..] {
-                self.starts(*later, Reason::Before(id));
-            }
-        }
-    }
-
-    /// What fan-outs had got while the run went on and get anew: all, if they begin anew; of a loop, what comes after an
-    /// iteration that does not hold.
-    fn made_anew(&self) -> BTreeMap<StepId, StepId> {
-        let plan = &self.before.plan;
-        let graph = Graph::of(plan);
-        let mut now = vec![None; plan.steps.len()];
-        for (id, old) in self.found.matched.iter().enumerate() {
-            if let Some(old) = old {
-                now[old.index()] = Some(StepId(id as u32));
-            }
-        }
-        let mut anew = BTreeMap::new();
-        for old in plan.ids().filter(|id| plan.gets_steps_at_run_time(*id)) {
-            let Some(fan_out) = now[old.index()] else { continue };
-            let all = self.found.start[fan_out.index()].is_some();
-            let unfinished = self.side.unfinished.contains(&fan_out);
-            let mut found: Vec<StepId> = graph.children(old).to_vec();
-            found.retain(|child| {
-                let later = |id: StepId| matches!(self.found.start[id.index()], Some(Reason::Before(_)));
-                all || now[child.index()].map_or(unfinished, |id| self.same && later(id))
-            });
-            while let Some(step) = found.pop() {
-                anew.entry(step).or_insert(fan_out);
-                found.extend_from_slice(graph.children(step));
-            }
-        }
-        anew
-    }
-
-    /// Hooks at the end do not hold if anything before them does not, or if the run comes to another end.
-    fn hooks(&mut self) {
-        let plan = self.side.plan;
-        let hooks: Vec<(Moment, StepId)> = plan.header.hooks.clone();
-        let mut is_hook = vec![false; plan.steps.len()];
-        for (_, hook) in &hooks {
-            is_hook[hook.index()] = true;
-        }
-        let in_hook =
-            |id: StepId| std::iter::successors(Some(id), |id| plan.step(*id).parent).any(|id| is_hook[id.index()]);
-        let goes_on = plan.ids().any(|id| {
-            let open = match self.found.matched[id.index()] {
-                Some(old) => !self.before.step(old).status.is_final(),
-                None => self.not_asked(id).is_none(),
-            };
-            (open || self.found.end[id.index()].is_some()) && !self.is_apart(id) && !in_hook(id)
-        });
-        let looked_at = |plan: &Plan, number: &dyn Fn(StepId) -> StepId| -> BTreeSet<StepId> {
-            plan.header.looked_at.iter().map(|id| number(*id)).collect()
-        };
-        let other_end = self.before.status.is_final()
-            && (self.before.stopping.is_some()
-                || looked_at(&self.before.plan, &|id| id) != looked_at(plan, &|id| self.common(id)));
-        for (moment, hook) in hooks {
-            let before = self.found.matched[hook.index()].and_then(|old| self.before.plan.hook(old));
-            let another = before != Some(moment);
-            if another || (moment != Moment::Start && (goes_on || other_end)) {
-                self.starts(hook, Reason::Hook);
-            }
         }
     }
 }

@@ -165,7 +165,7 @@ impl Teller<'_> {
                 Some(place) => format!("{} changed at {place}", part.name()),
                 None => format!("{} changed", part.name()),
             },
-            Reason::Moved => "it is in another group now".to_owned(),
+            Reason::Moved => "it stands in another place now".to_owned(),
             Reason::Failed => "it failed".to_owned(),
             Reason::Upstream => "it was skipped because of a failure".to_owned(),
             Reason::Cancelled => "it was cancelled".to_owned(),

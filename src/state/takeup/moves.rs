@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::fate::Teller;
 use super::{Comparison, Fate, Reason};
 use crate::event::{Event, Replanned, ResetWhy, Skip};
-use crate::plan::{Graph, Plan, StepId};
+use crate::plan::{Graph, Plan, StepId, Task};
 use crate::state::{RunState, Status};
 
 impl Comparison {
@@ -20,6 +20,7 @@ impl Comparison {
         let is_retired = |id: &StepId| self.made_anew.contains_key(id);
         let mut steps: BTreeSet<StepId> =
             plan.ids().filter(|id| self.end[id.index()].is_some() && !is_retired(id)).collect();
+        steps.retain(|id| !self.stays_open(before, plan, *id));
         let graph = Graph::of(plan);
         for undo in steps.iter().filter_map(|id| plan.step(*id).policy().undo).collect::<Vec<_>>() {
             steps.extend(whole(&graph, undo).into_iter().filter(|id| before.step(*id).status != Status::Pending));
@@ -37,13 +38,32 @@ impl Comparison {
         events
     }
 
+    /// Is it a group that was open, and goes on although something in it begins again?
+    fn stays_open(&self, before: &RunState, plan: &Plan, id: StepId) -> bool {
+        let Some(old) = self.matched[id.index()] else { return false };
+        if before.step(old).status != Status::Running || self.start[id.index()].is_some() {
+            return false;
+        }
+        let chosen_again = |child: &StepId| self.start[child.index()] == Some(Reason::Chosen(id));
+        match &*plan.step(id).task {
+            Task::Flow(branches) => !branches.iter().any(|branch| chosen_again(&branch.step)),
+            Task::Fallback(children) => !children.iter().any(chosen_again),
+            // What its condition came to holds as long as no iteration that has ended begins again.
+            Task::Repeat(repeat) => repeat.children.last().is_some_and(|last| {
+                let last = self.matched[last.index()];
+                last.is_some_and(|last| !before.step(last).status.is_final())
+            }),
+            task => task.is_group(),
+        }
+    }
+
     /// The events by which the run goes on with another plan. `new` says which, and where it comes from.
     pub fn replan(&self, before: &RunState, mut new: Replanned) -> Vec<Event> {
         for id in new.plan.ids() {
             let Some(old) = self.matched[id.index()] else { continue };
             // What undoes a step goes with it.
             let undone = new.plan.undo_of(id).and_then(|undo| new.plan.step(undo).undoes);
-            let holds = self.holds(undone.unwrap_or(id));
+            let holds = self.holds(undone.unwrap_or(id)) || self.stays_open(before, &new.plan, id);
             match holds {
                 true => new.kept.push((id, old)),
                 false => new.again.push((id, old)),

@@ -47,11 +47,16 @@ fn what_nobody_uses_is_forgotten_with_its_files() {
     for key in ["old", "used"] {
         fs::create_dir_all(store.result_folder(key)).unwrap();
         fs::write(store.result_folder(key).join("file"), "x").unwrap();
+        let folder = fs::File::open(store.result_folder(key)).unwrap();
+        folder.set_modified(std::time::UNIX_EPOCH).unwrap();
     }
+    // One whose result is about to be kept.
+    fs::create_dir_all(store.result_folder("new")).unwrap();
     store.flush().unwrap();
     assert_eq!(store.forget_results(1_000).unwrap(), 1);
     assert!(store.cached("old").unwrap().is_none() && !store.result_folder("old").exists());
     assert!(store.cached("used").unwrap().is_some() && store.result_folder("used").exists());
+    assert!(store.result_folder("new").exists());
     assert_eq!(store.file_hashes(&[&stamp("/a", 1)]).unwrap(), [Some("h".to_owned())]);
     assert_eq!(store.forget_results(now_ms() + 1).unwrap(), 1);
     assert_eq!(store.file_hashes(&[&stamp("/a", 1)]).unwrap(), [None]);

@@ -8,6 +8,7 @@ use super::*;
 use crate::diag::Span;
 use crate::event::Outcome;
 use crate::plan::{Growth, OnTimeout, SignalWait, Step, Task};
+use crate::state::Status;
 
 /// Steps 0 to 2 wait for answers, 3 to 5 for the signal `a`, 6 and 7 for `b`.
 const STEPS: u32 = 8;
@@ -60,8 +61,9 @@ enum Happens {
     Reset(u32),
     /// Somebody answers it, or sends its signal.
     Said(u32),
-    /// What was found is written down.
-    Looks,
+    /// What was found is written down, or nobody wants to hear it. It looks everywhere, or only for those who have just
+    /// begun to wait.
+    Looks { everywhere: bool, heard: bool },
     /// What was found is lost, and another process goes on.
     Dies,
 }
@@ -71,7 +73,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         4 => (0..STEPS).prop_map(Happens::Waits),
         1 => (0..STEPS).prop_map(Happens::Reset),
         4 => (0..STEPS).prop_map(Happens::Said),
-        3 => Just(Happens::Looks),
+        3 => any::<(bool, bool)>().prop_map(|(everywhere, heard)| Happens::Looks { everywhere, heard }),
         1 => Just(Happens::Dies),
     ]
 }
@@ -100,6 +102,12 @@ impl Log {
         self.records.push(Record { seq: self.records.len() as u64, at: 1, event: Arc::new(event) });
     }
 
+    /// Writes it down, and tells the lookout.
+    fn tell(&mut self, lookout: &mut Lookout, event: Event) {
+        lookout.note(&event);
+        self.write(event);
+    }
+
     fn attempt(&self, step: u32) -> u32 {
         self.state.step(StepId(step)).attempt
     }
@@ -119,16 +127,21 @@ fn lookout(shelf: &Shelf, log: &Log) -> Lookout {
 }
 
 /// Looks, and writes down what it finds, as the machine would.
-fn looks(lookout: &mut Lookout, log: &mut Log) {
-    lookout.nudge();
+fn looks(lookout: &mut Lookout, log: &mut Log, everywhere: bool, heard: bool) {
+    if everywhere {
+        lookout.nudge();
+    }
     for (step, answer) in lookout.look(Duration::ZERO, 1, &log.state) {
         assert_eq!(log.state.step(step).status, Status::Waiting, "only who waits is answered");
+        if !heard {
+            continue;
+        }
         let answered = Event::Answered { step, answer: Box::new(answer) };
-        lookout.note(&answered);
-        log.write(answered);
+        log.tell(lookout, answered);
         let (attempt, outcome) = (log.attempt(step.0), Arc::new(Outcome::default()));
-        log.write(Event::Finished { step, attempt, outcome });
+        log.tell(lookout, Event::Finished { step, attempt, outcome });
     }
+    lookout.given();
 }
 
 proptest! {
@@ -142,12 +155,11 @@ proptest! {
                     let attempt = log.attempt(n) + 1;
                     log.write(Event::Started { step: StepId(n), attempt });
                     let waiting = Event::Waiting { step: StepId(n), delay_ms: Event::FOREVER, what: what(n) };
-                    lookout.note(&waiting);
-                    log.write(waiting);
+                    log.tell(&mut lookout, waiting);
                 }
                 Happens::Reset(n) => {
                     let why = crate::event::ResetWhy::Undo;
-                    log.write(Event::Reset { steps: vec![StepId(n)], retired: Vec::new(), why });
+                    log.tell(&mut lookout, Event::Reset { steps: vec![StepId(n)], retired: Vec::new(), why });
                 }
                 Happens::Said(n) if n < 3 => {
                     if log.state.step(StepId(n)).status == Status::Waiting {
@@ -156,7 +168,7 @@ proptest! {
                 }
                 Happens::Said(n) => shelf.post(Addressee::Signal(name(n).into())),
                 Happens::Waits(_) => {}
-                Happens::Looks => looks(&mut lookout, &mut log),
+                Happens::Looks { everywhere, heard } => looks(&mut lookout, &mut log, everywhere, heard),
                 Happens::Dies => {
                     lookout.nudge();
                     lookout.look(Duration::ZERO, 1, &log.state);
@@ -164,7 +176,7 @@ proptest! {
                 }
             }
         }
-        looks(&mut lookout, &mut log);
+        looks(&mut lookout, &mut log, true, true);
         let (taken, letters) = (log.taken(), shelf.0.lock().expect("no panic").clone());
         let mut numbers: Vec<u64> = taken.iter().map(|(letter, _)| *letter).collect();
         for signal in ["a", "b"] {

@@ -189,7 +189,7 @@ fn what_a_fan_out_made_is_made_anew() {
     assert_eq!(run.expanded(1, grown(2)), "planned 1; g/each[k] starts | do g/each[k]");
     assert!(run.bad(2).contains("retired: [StepId(2)]"));
     assert_eq!(run.fired(Timer::Retry(id(0), 1)), "g starts 2; g/each starts 2 | expand g/each 1");
-    assert_eq!(run.expanded(1, grown(3)), "planned 1; g/each[k] starts | do g/each[k]");
+    assert_eq!(run.expanded(1, grown(3)), "planned 1; g/each[k] starts 2 | do g/each[k]");
     assert_eq!(run.ok(3), "g/each[k] ok; g/each ok; g ok; run success | close");
     assert_eq!(run.machine.state.plan.find("g/each[k]"), [id(3)]);
 }

@@ -2,7 +2,8 @@
 
 use super::Reason;
 use super::compare::Comparer;
-use crate::event::{Because, Decision, Skip};
+use super::own::opened;
+use crate::event::{Because, Decision, FailureKind, Skip};
 use crate::plan::fingerprint::{self, Part};
 use crate::plan::{Branch, Condition, StepId, Task};
 use crate::state::Status;
@@ -13,8 +14,8 @@ impl Comparer<'_> {
         matches!(*self.side.plan.step(id).task, Task::Flow(_) | Task::Fallback(_))
     }
 
-    /// Is each choice asked as it was? From the first that is not, nothing holds. What comes after the one that was
-    /// chosen was never asked, and is not asked now.
+    /// Is each choice asked as it was? If not, what was chosen does not hold. What comes after it was never asked, and is
+    /// not asked now.
     pub(super) fn own_choices(&mut self, id: StepId, old: StepId) {
         match (&*self.before.plan.step(old).task, &*self.side.plan.step(id).task) {
             (Task::Flow(before), Task::Flow(after)) => {
@@ -30,13 +31,17 @@ impl Comparer<'_> {
                     _ => Part::Steps,
                 };
                 self.ends(id, Reason::Changed(part));
-                for branch in after.iter().skip(other) {
+                // Also those before it: how they are skipped follows from what is chosen in the end.
+                for branch in after {
                     self.starts(branch.step, Reason::Chosen(id));
                 }
             }
             (Task::Fallback(before), Task::Fallback(after)) => {
-                let known = |n: usize| self.found.matched[after[n].index()];
-                let Some(other) = (0..after.len()).find(|n| known(*n) != before.get(*n).copied()) else { return };
+                let known = |n: usize| after.get(n).and_then(|step| self.found.matched[step.index()]);
+                let same = |n: usize| after.len() > n && known(n) == before.get(n).copied();
+                let tried = self.tried(old, before).min(before.len().max(after.len()));
+                let Some(other) = (0..tried).find(|n| !same(*n)) else { return };
+                self.ends(id, Reason::Changed(Part::Steps));
                 for step in after.iter().skip(other) {
                     self.starts(*step, Reason::Chosen(id));
                 }
@@ -47,17 +52,37 @@ impl Comparer<'_> {
 
     /// How many branches of a flow were asked, at the most.
     fn asked(&self, flow: StepId, branches: &[Branch]) -> usize {
-        if matches!(self.before.step(flow).status, Status::Skipped | Status::Pending) {
+        let was = self.before.step(flow);
+        if was.status == Status::Pending || !opened(was.skip.as_deref()) {
             return 0;
         }
-        let chosen = branches.iter().enumerate().position(|(n, branch)| match &branch.when {
-            None | Some(Condition::Known(true)) => true,
-            Some(_) => self.before.decisions.iter().any(|decided| {
-                (decided.step, decided.branch) == (flow, n as u32) && decided.result == Decision::Is(true)
-            }),
-        });
+        // The latest: before its first branch a flow may have been asked for a condition of its own.
+        let said = |n: usize| {
+            let decisions = self.before.decisions.iter().rev();
+            decisions.into_iter().find(|decided| (decided.step, decided.branch) == (flow, n as u32))
+        };
+        for (n, branch) in branches.iter().enumerate() {
+            match (&branch.when, said(n).map(|decided| &decided.result)) {
+                (None | Some(Condition::Known(true)), _)
+                | (Some(_), Some(Decision::Is(true) | Decision::Failed(_))) => {
+                    return n + 1;
+                }
+                (Some(_), Some(Decision::Is(false)) | None) => {}
+            }
+        }
         // With none chosen, a further branch would be asked as well.
-        chosen.map_or(usize::MAX, |n| n + 1)
+        usize::MAX
+    }
+
+    /// How many alternatives were tried, at the most.
+    fn tried(&self, fallback: StepId, children: &[StepId]) -> usize {
+        let was = self.before.step(fallback);
+        if was.status == Status::Pending || !opened(was.skip.as_deref()) {
+            return 0;
+        }
+        // With none that answered, a further one would be tried as well.
+        let answered = |step: &StepId| !matches!(self.before.step(*step).status, Status::Failed);
+        children.iter().position(answered).map_or(usize::MAX, |n| n + 1)
     }
 
     fn is_same_branch(&self, before: &Branch, after: &Branch) -> bool {
@@ -74,7 +99,8 @@ impl Comparer<'_> {
 
     /// The conditions of a flow's branches read a step that does not hold.
     pub(super) fn branch_reads(&mut self, flow: StepId, read: StepId) {
-        let Task::Flow(branches) = &*self.side.plan.step(flow).task else { return };
+        let plan = self.side.plan;
+        let Task::Flow(branches) = &*plan.step(flow).task else { return };
         let reads = |branch: &Branch| branch.when.as_ref().is_some_and(|when| when.steps().contains(&read));
         let Some(first) = branches.iter().position(reads) else { return };
         let Some(old) = self.found.matched[flow.index()] else { return };
@@ -83,8 +109,8 @@ impl Comparer<'_> {
             return;
         }
         self.ends(flow, Reason::Reads(read));
-        for branch in branches.iter().skip(first).map(|branch| branch.step).collect::<Vec<_>>() {
-            self.starts(branch, Reason::Chosen(flow));
+        for branch in branches {
+            self.starts(branch.step, Reason::Chosen(flow));
         }
     }
 
@@ -106,6 +132,21 @@ impl Comparer<'_> {
         before.is_some_and(chose) || went_with
     }
 
+    /// Was it skipped with its group, or because of what that chose, so that nothing else matters to it?
+    pub(super) fn goes_with_group(&self, id: StepId) -> bool {
+        let old = self.found.matched[id.index()];
+        let skip = old.and_then(|old| self.before.step(old).skip.as_deref());
+        let (Some(Skip::NotTaken(because) | Skip::UpstreamFailed(because)), Some(old)) = (skip, old) else {
+            return false;
+        };
+        let group = self.before.plan.step(old).parent;
+        match because {
+            Because::Group(by) | Because::Branch(by) | Because::NotNeeded(by) => Some(*by) == group,
+            Because::Moment => group.is_none(),
+            _ => false,
+        }
+    }
+
     /// A new step to which it does not come: its group was skipped, or stands behind what was chosen. Gives the group,
     /// and the child of it which the step is or is in.
     pub(super) fn not_asked(&self, id: StepId) -> Option<(StepId, StepId)> {
@@ -122,11 +163,7 @@ impl Comparer<'_> {
             }
         };
         let was = self.before.step(old);
-        let opened = matches!(
-            was.skip.as_deref(),
-            None | Some(Skip::NotTaken(Because::Child(_)) | Skip::UpstreamFailed(Because::Child(_)))
-        );
-        if was.status == Status::Skipped && !opened {
+        if was.status == Status::Skipped && !opened(was.skip.as_deref()) {
             return Some((group, child));
         }
         if !was.status.is_final() {
@@ -137,8 +174,7 @@ impl Comparer<'_> {
                 (after.iter().position(|branch| branch.step == child)?, self.asked(old, before))
             }
             (Task::Fallback(after), Task::Fallback(before)) => {
-                let answered = before.iter().position(|step| self.before.step(*step).status == Status::Success)?;
-                (after.iter().position(|step| *step == child)?, answered + 1)
+                (after.iter().position(|step| *step == child)?, self.tried(old, before))
             }
             _ => return None,
         };
@@ -148,7 +184,13 @@ impl Comparer<'_> {
     /// As [`Comparer::not_asked`], now that it is known whether the group stays as it is: why the step does not run.
     pub(super) fn still_not_taken(&self, id: StepId) -> Option<Skip> {
         let (group, child) = self.not_asked(id).filter(|(group, _)| self.found.holds(*group))?;
-        let was = self.found.matched[group.index()].and_then(|old| self.before.step(old).skip.as_deref());
+        let old = self.found.matched[group.index()]?;
+        // Of a group that did not even begin.
+        let was = self.before.step(old).skip.as_deref().filter(|skip| !opened(Some(skip)));
+        if self.before.failure_kind(old).is_some_and(|kind| kind != FailureKind::Child) {
+            let group = self.side.plan.step(id).parent.unwrap_or(group);
+            return Some(Skip::UpstreamFailed(Because::Group(group)));
+        }
         let because = match (&*self.side.plan.step(group).task, was) {
             _ if child != id => Because::Group(self.side.plan.step(id).parent.unwrap_or(group)),
             (_, Some(_)) => Because::Group(group),
