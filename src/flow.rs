@@ -22,6 +22,7 @@ mod closures;
 mod config;
 mod export;
 mod form;
+mod gc;
 mod home;
 mod keep;
 mod receipts;
@@ -45,13 +46,14 @@ pub use crate::state::Waits;
 pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{
-    Addressee, Difference, Durability, ExportOptions, Exported, Fault, Found, Halt, Kept, Letter, PublicKey,
-    ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store, Unverified, Verified,
-    VerifiedExport, verify_export,
+    Addressee, Collected, CollectedRun, Difference, Durability, ExportOptions, Exported, Fault, Found, Halt, Kept,
+    Letter, PublicKey, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store, Unverified,
+    Verified, VerifiedExport, verify_export,
 };
 pub use answer::{Answering, Posted};
 pub use config::{Config, Receipts, Retention};
 pub use form::{expected, read_field};
+pub use gc::Gc;
 pub use home::home_for;
 pub use resume::ResumeOptions;
 pub use rollback::WayBack;

@@ -157,7 +157,10 @@ fn to_its_end(
     for said in problem.iter().chain(&warnings) {
         out::tell(&report::text(said));
     }
-    ended(flow, &run_id, &state, options)
+    let done = ended(flow, &run_id, &state, options);
+    // Last of all: whoever waits for the result has it.
+    flow.tidy();
+    done
 }
 
 fn progress(options: &Options) -> Progress {

@@ -15,6 +15,7 @@ mod deliver;
 mod docs;
 mod export;
 mod follow;
+mod gc;
 mod input;
 mod logs;
 mod options;
@@ -110,6 +111,7 @@ enum Command {
     Receipts(receipts::Args),
     Export(export::Args),
     Verify(verify::Args),
+    Gc(gc::Args),
     Docs(docs::Args),
     Completions(completions::Args),
 }
@@ -152,6 +154,7 @@ impl Command {
             Command::Receipts(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
+            Command::Gc(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -173,6 +176,7 @@ impl Command {
             Command::Show(args) => args.json,
             Command::Receipts(args) => args.json,
             Command::Verify(args) => args.json,
+            Command::Gc(args) => args.json,
             Command::Breakers(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)

@@ -299,7 +299,7 @@ impl Plan {
             Task::Workflow(_) => {
                 let is_child = |child: &StepId| {
                     let step = self.step(*child);
-                    step.parent == Some(id) && !step.retired
+                    step.parent == Some(id) && !step.retired && step.undoes.is_none()
                 };
                 self.ids().filter(is_child).collect()
             }

@@ -14,6 +14,7 @@ mod durations;
 mod export;
 mod failure;
 mod folder;
+mod gc;
 mod id;
 mod inbox;
 mod key;
@@ -41,6 +42,7 @@ pub use breakers::no_breaker;
 pub use export::{
     Difference, ExportOptions, Exported, Fault, Halt, Unverified, VerifiedExport, verify as verify_export,
 };
+pub use gc::{Collected, CollectedRun, GcOptions, InPassing};
 pub use id::new_run_id;
 pub use inbox::{Addressee, Letter};
 pub use key::{Key, PublicKey};

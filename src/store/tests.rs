@@ -4,6 +4,7 @@ mod breakers;
 mod cache;
 mod export;
 mod faults;
+mod gc;
 
 use std::fs;
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 
 mod breakers;
 mod checkpoints;
+mod collected;
 mod counts;
 mod diagnostic;
 pub mod docs;
@@ -27,6 +28,7 @@ mod why;
 
 pub use breakers::{breakers, not_closed};
 pub use checkpoints::{checkpoints, way_back};
+pub use collected::{CollectedLine, Outcome, collected};
 pub use diagnostic::{diagnostic, printed};
 pub use look::{Look, Tone, lines};
 pub use params::parameters;

@@ -76,6 +76,7 @@ fn help_shows_examples() {
         "receipts",
         "export",
         "verify",
+        "gc",
         "docs",
         "completions",
     ] {

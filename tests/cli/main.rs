@@ -4,6 +4,7 @@
 
 mod commands;
 mod examples;
+mod gc;
 mod golden;
 mod interrupt;
 mod people;

@@ -9,6 +9,7 @@ mod bench;
 mod contract;
 mod cut;
 mod demanding;
+mod gc;
 mod keep;
 mod kill;
 mod orphans;

@@ -156,7 +156,19 @@ impl Machine {
                 self.need(id, marks & node::WHOLE != 0);
             }
         }
-        for id in new.map(StepId) {
+        self.need_inside(new.map(StepId));
+    }
+
+    /// After a reset: these may have been final when it was said what is needed.
+    pub(super) fn need_again(&mut self, steps: &[StepId]) {
+        if !self.state.plan.complete {
+            self.need_inside(steps.iter().copied());
+        }
+    }
+
+    /// Whatever stands in a group that is needed with everything in it is needed.
+    fn need_inside(&mut self, steps: impl Iterator<Item = StepId>) {
+        for id in steps {
             if self.groups_of(id).any(|group| self.nodes[group.index()].has(node::WHOLE)) {
                 self.need(id, true);
             }

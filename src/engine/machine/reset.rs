@@ -86,6 +86,7 @@ impl Machine {
             }
             self.count_waits(*id);
         }
+        self.need_again(&steps);
         for id in steps {
             for n in 0..self.graph.successors(id).len() {
                 let next = self.graph.successors(id)[n].from;
