@@ -60,18 +60,21 @@ impl Room {
         self.begun.get_or_init(|| {
             let tick = ticks();
             self.watchdog.begin(run, running.grace());
-            let adoption = if self.adopts { children::adopt().map(|adoption| (adoption, self.tend())) } else { None };
+            let adoption =
+                if self.adopts { children::adopt().map(|adoption| (adoption, self.tend(tick))) } else { None };
             Begun { run: run.to_owned(), tick, adoption: Mutex::new(adoption) }
         });
     }
 
-    /// A thread that cares for adopted children, until what it gives is dropped.
-    fn tend(&self) -> Sender<()> {
+    /// A thread that cares for adopted children, until what it gives is dropped. Those that began before `since` are none
+    /// of the run's: who started flow may have left it children.
+    fn tend(&self, since: u64) -> Sender<()> {
         let (stop, stopped) = bounded::<()>(0);
         let watchdog = self.watchdog.clone();
         let tend = move || {
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                watchdog.adopted(&children::adopted());
+                let living = children::adopted().into_iter().filter(|process| process.began >= since);
+                watchdog.adopted(&living.collect::<Vec<_>>());
             }
         };
         // Without it they are reaped when flow ends.

@@ -153,17 +153,22 @@ impl Kin<'_> {
         members
     }
 
-    /// Waits until all are gone, `known` ones among them, and ends what remains at the deadline.
+    /// Waits until all are gone, `left` among them, and ends what remains at the deadline. `hurry`: that is now.
     ///
     /// There is no way to be told of the end of processes that are not our children, so this looks again and again; it
-    /// happens only after a kill whose first process has ended before the others. What is born meanwhile is seen with the
-    /// next look.
-    /// `hurry`: the deadline is now.
+    /// happens only after a kill whose first process has ended before the others. What is born meanwhile is seen with one
+    /// of the next looks.
     pub fn finish(&self, mut left: Vec<Process>, deadline: Instant, hurry: &AtomicBool) {
         let mut pause = Duration::from_millis(1);
+        let mut next_look = Instant::now();
         while Instant::now() < deadline && !hurry.load(Ordering::Relaxed) {
-            left.extend(self.members());
             left.retain(|process| process.is_alive());
+            if left.is_empty() || Instant::now() >= next_look {
+                // Others stay known, even if nothing tells any more that they belong here.
+                let found = self.members();
+                left.extend(found.into_iter().filter(|process| !left.contains(process)).collect::<Vec<_>>());
+                next_look = Instant::now() + LOOK;
+            }
             if left.is_empty() {
                 return;
             }
@@ -182,6 +187,9 @@ impl Kin<'_> {
         }
     }
 }
+
+/// How often all processes are looked at, while some are known to live.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How long one tries to end what has been killed: a process within the kernel may take a while, or for ever.
 const STUBBORN: Duration = Duration::from_secs(3);

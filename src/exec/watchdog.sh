@@ -72,10 +72,12 @@ end() {
 }
 
 end TERM
-tenths=$((grace * 10))
+tenths=$((grace * 10)) pause=1
 while [ -n "$left" ] && [ "$tenths" -gt 0 ]; do
-    sleep 0.1
-    tenths=$((tenths - 1))
+    sleep "0.$pause"
+    tenths=$((tenths - pause))
+    # Most end soon, and each look costs something.
+    [ "$pause" = 5 ] || pause=$((pause + 1))
     look
 done
 # What is born while others are being ended is seen with the next look.
