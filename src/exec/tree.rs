@@ -128,10 +128,11 @@ impl Kin<'_> {
             }
             at += 1;
         }
-        all.iter()
-            .filter(|(pid, stat)| !stat.is_dead && found.contains(pid))
-            .map(|(pid, stat)| Process { pid: *pid, began: stat.began })
-            .collect()
+        let living = all.iter().filter(|(pid, stat)| !stat.is_dead && found.contains(pid));
+        let mut members: Vec<Process> = living.map(|(pid, stat)| Process { pid: *pid, began: stat.began }).collect();
+        // An orphan that was gone when the others were looked at may have left another one: somebody was there.
+        members.extend(orphans.into_iter().filter(|orphan| !all.iter().any(|(pid, _)| *pid == orphan.pid)));
+        members
     }
 
     /// Asks them all to end, or makes them end. Gives the processes that were found.
@@ -170,29 +171,55 @@ impl Kin<'_> {
                 next_look = Instant::now() + LOOK;
             }
             if left.is_empty() {
-                return;
+                break;
             }
             thread::sleep(pause.min(deadline.saturating_duration_since(Instant::now())));
             pause = (pause * 2).min(Duration::from_millis(50));
         }
-        // Two looks that find nobody: a chain of processes, each of which begins the next and ends, may slip through one.
+        // Several looks that find nobody: a chain of processes, each of which begins the next and ends, may slip through
+        // one of them.
         let mut clean = 0;
         let patience = Instant::now() + STUBBORN;
-        while clean < 2 && Instant::now() < patience {
+        while clean < CLEAN && Instant::now() < patience {
             left.iter().for_each(|process| process.signal(Signal::KILL));
             left.retain(|process| process.is_alive());
+            let chased = self.chase();
             let found = self.signal(Signal::KILL);
-            clean = if found.is_empty() && left.is_empty() { clean + 1 } else { 0 };
+            clean = if !chased && found.is_empty() && left.is_empty() { clean + 1 } else { 0 };
             left.extend(found);
         }
     }
+
+    /// Kills orphans as fast as they come, until several looks in a row find none. Were there any?
+    ///
+    /// To look at the own children takes far less time than a process needs to begin another one, to look at all
+    /// processes takes more: so this catches those that live only for a moment.
+    fn chase(&self) -> bool {
+        let (mut any, mut quiet) = (false, 0);
+        for _ in 0..CHASE {
+            let orphans = (self.orphans)();
+            quiet = if orphans.is_empty() { quiet + 1 } else { 0 };
+            if quiet == CLEAN {
+                break;
+            }
+            any |= !orphans.is_empty();
+            orphans.into_iter().for_each(|orphan| orphan.signal(Signal::KILL));
+        }
+        any
+    }
 }
+
+/// How many looks in a row must find nobody.
+const CLEAN: u32 = 3;
+
+/// How often orphans are looked for before all others are looked at again.
+const CHASE: u32 = 200;
 
 /// How often all processes are looked at, while some are known to live.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// How long one tries to end what has been killed: a process within the kernel may take a while, or for ever.
-const STUBBORN: Duration = Duration::from_secs(3);
+const STUBBORN: Duration = Duration::from_secs(10);
 
 fn bears(pid: Pid, mark: &Mark) -> bool {
     let mut environment = Vec::new();
