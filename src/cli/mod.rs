@@ -5,7 +5,6 @@
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
 mod approve;
-mod ask;
 mod breakers;
 mod cancel;
 mod check;
@@ -21,8 +20,8 @@ mod logs;
 mod options;
 mod out;
 mod plan;
-mod question;
 mod receipts;
+mod repl;
 mod report;
 mod resume;
 mod rollback;
@@ -97,6 +96,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Plan(plan::Args),
+    Repl(repl::Args),
     Runs(runs::Args),
     Show(show::Args),
     Logs(logs::Args),
@@ -140,6 +140,7 @@ impl Command {
             Command::Run(args) => args.run(),
             Command::Check(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Repl(args) => args.run(),
             Command::Runs(args) => args.run(),
             Command::Show(args) => args.run(),
             Command::Logs(args) => args.run(),
@@ -172,6 +173,7 @@ impl Command {
             Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
+            Command::Repl(args) => args.json,
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
             Command::Receipts(args) => args.json,

@@ -36,6 +36,9 @@ pub const CODES: &[Code] = &[
     usage("flow::file::too_large", "A script is larger than 1 MiB.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
+    usage("flow::repl::command", "A command of the prompt is not there, or something is missing in it or too much.", None),
+    usage("flow::repl::empty", "There is nothing to undo, save, show or explain in the session.", None),
+    failure("flow::repl::panic", "An entry has brought flow itself down; the session goes on without it."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
     usage(

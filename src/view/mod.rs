@@ -23,6 +23,7 @@ mod summary;
 mod table;
 mod takeup;
 pub mod time;
+mod value;
 mod waits;
 mod why;
 
@@ -38,6 +39,7 @@ pub use runs::{RunLine, runs};
 pub use show::show;
 pub use summary::{LogPaths, Summary};
 pub use takeup::{takeup, takeup_json};
+pub use value::value;
 pub use waits::command;
 pub use why::Why;
 
