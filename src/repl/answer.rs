@@ -74,8 +74,8 @@ impl Answer {
         self.plain = plain;
     }
 
-    /// What came of a run.
-    pub fn run(&mut self, flow: &Flow, run: &str, state: &RunState) -> Result<()> {
+    /// What came of a run. `all`: everything was to be run.
+    pub fn run(&mut self, flow: &Flow, run: &str, state: &RunState, all: bool) -> Result<()> {
         let files = flow.files(run)?;
         let folder = flow.run_folder(run)?;
         let paths = |log: &Log| term::log_path(&folder, log);
@@ -97,6 +97,8 @@ impl Answer {
                     self.notes.push(format!("{} waits{how}", waits.path));
                 }
             }
+            // A step that was run alone is told by its value, or by its failure.
+            RunStatus::Success | RunStatus::Failed if !all => {}
             _ => self.notes.push(summary.headline().trim_end().to_owned()),
         }
         self.run = Some(view::json::run(state, state.status, &*files));

@@ -70,6 +70,11 @@ pub(crate) enum Read {
 /// The session cannot begin.
 pub fn run(setup: Setup) -> Result<u8> {
     let at_terminal = io::stdin().is_terminal() && io::stdout().is_terminal() && !setup.json;
+    // First: the line editor catches Ctrl-C as well, and must not have the last word.
+    let source = match at_terminal {
+        true => Source::Terminal(Box::new(Terminal::open())),
+        false => Source::Lines(Lines::default()),
+    };
     let interrupts = Interrupts::listen(at_terminal)?;
     let session = Session {
         flow: setup.flow,
@@ -83,10 +88,6 @@ pub fn run(setup: Setup) -> Result<u8> {
         sight: None,
         waiting: None,
         files: Vec::new(),
-    };
-    let source = match at_terminal {
-        true => Source::Terminal(Box::new(Terminal::open())),
-        false => Source::Lines(Lines::default()),
     };
     let mut repl = Repl { session, source, json: setup.json, at_terminal, worst: 0 };
     let first = [("resume", setup.resume), ("load", setup.load)];

@@ -206,7 +206,7 @@ impl Session {
         let Executed { run, state, problem } = super::execute::execute(self, &script, &execution)?;
         self.run = Some(run.clone());
         let results = self.flow.results(&run)?;
-        answer.run(&self.flow, &run, &state)?;
+        answer.run(&self.flow, &run, &state, execution.failed)?;
         self.results = Some(results);
         let sight = match problem {
             Some(problem) => return Err(problem),

@@ -60,7 +60,8 @@ impl Terminal {
                 }
                 Read::Entry(text)
             }
-            Err(ReadlineError::Interrupted) => Read::Nothing,
+            // A signal is one that a run has been stopped by before.
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Read::Nothing,
             Err(ReadlineError::Eof) => Read::End,
             Err(error) => {
                 term::tell(&term::diagnostic(
