@@ -18,6 +18,7 @@ mod format;
 mod functions;
 mod handle;
 mod host;
+pub mod keys;
 mod modules;
 mod operators;
 mod options;

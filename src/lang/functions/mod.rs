@@ -20,6 +20,7 @@ use rhai::{Engine, NativeCallContext, exported_module};
 
 pub use fanout::expand;
 pub use groups::in_order;
+pub use script::KINDS;
 
 use super::fault::Fault;
 use super::handle::Step;
