@@ -14,6 +14,7 @@ mod closures;
 mod combine;
 mod convert;
 mod fault;
+mod format;
 mod functions;
 mod handle;
 mod host;
@@ -34,6 +35,7 @@ mod untrusted;
 mod words;
 
 pub use build::{Built, Runner};
+pub use format::format;
 pub use host::{Host, SharedHost};
 pub use modules::{LARGEST, text_of};
 pub use origin::Origins;

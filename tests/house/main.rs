@@ -6,6 +6,7 @@ mod errors;
 mod examples;
 mod failures;
 mod floors;
+mod form;
 mod reference;
 mod refused;
 
