@@ -32,11 +32,12 @@ pub fn functions() -> &'static [Builtin] {
                 continue;
             }
             let first = function.params.first().and_then(|first| first.kind.as_deref());
-            let of = first.map(fault::short_type).unwrap_or_default();
+            let of = first.map(|kind| fault::short_type(kind.trim_start_matches("&mut "))).unwrap_or_default();
             if found.iter().rev().take(40).any(|known| known.name == function.name && known.of == of) {
                 continue;
             }
-            let (signature, docs) = (reference::signature(&function, false), reference::text_of(&function.doc_comments));
+            let (signature, docs) =
+                (reference::signature(&function, false), reference::text_of(&function.doc_comments));
             found.push(Builtin { name: function.name, of, signature, docs: docs.replace("\n# Example", "\nExample") });
         }
         found

@@ -307,16 +307,22 @@ fn keys_of_step(document: &Document, call: usize) -> Vec<(String, String)> {
             if document.is(body, "#{") { keys_of(document, body) } else { Vec::new() }
         }
         ("approve", form) => {
-            let told = [("by", "who answered"), ("at", "when, in milliseconds since 1970"), ("comment", "what was said with it")];
+            let told = [
+                ("by", "who answered"),
+                ("at", "when, in milliseconds since 1970"),
+                ("comment", "what was said with it"),
+            ];
             let mut keys: Vec<(String, String)> = told.map(|(key, what)| (key.to_owned(), what.to_owned())).into();
             let form = form.filter(|at| document.is(*at, "#{")).into_iter().flat_map(|at| entries(document, at));
             let form = form.filter(|(key, at)| document.is(*key, "form") && document.is(*at, "#{"));
             keys.extend(form.flat_map(|(_, at)| keys_of(document, at)));
             keys
         }
-        ("http", _) => [("http_status", "the status of the answer"), ("headers", "its headers"), ("url", "where it came from")]
-            .map(|(key, what)| (key.to_owned(), what.to_owned()))
-            .into(),
+        ("http", _) => {
+            [("http_status", "the status of the answer"), ("headers", "its headers"), ("url", "where it came from")]
+                .map(|(key, what)| (key.to_owned(), what.to_owned()))
+                .into()
+        }
         _ => Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ use super::document::Document;
 use super::place::Place;
 use super::roles::{Role, given, role};
 use super::{Candidate, CandidateKind, Completion, KEYWORDS, Known, Shape, Sort, builtin, chain, members, strings};
+use crate::diag::tokens::Kind;
 use crate::lang::keys::{self, Key};
 use crate::lang::reference::{self, items};
 
@@ -87,7 +88,9 @@ impl Document {
             "#{" | "," if self.is_key_place(before) => self.keys(before, start, &mut found, known),
             _ => {
                 if let Some(Role::Words(words)) = role(self, at) {
-                    words.iter().for_each(|word| found.plain(CandidateKind::Word, &format!("\"{word}\""), "one of several words"));
+                    words.iter().for_each(|word| {
+                        found.plain(CandidateKind::Word, &format!("\"{word}\""), "one of several words")
+                    });
                 }
                 self.names(&mut found, offset, known);
             }
@@ -173,10 +176,7 @@ impl Document {
         for variable in outline.visible(self, offset) {
             let name = self.at(variable.name);
             // A variable is not known within its own value.
-            let own = variable.value.is_some_and(|value| {
-                self.tokens.get(value).is_none_or(|first| first.start >= offset)
-            });
-            if found.fits(name) && !own && seen.insert(name) {
+            if found.fits(name) && !self.is_within(variable, offset) && seen.insert(name) {
                 found.add(CandidateKind::Variable, name, || (self.about(variable), "".into()));
             }
         }
@@ -220,6 +220,22 @@ impl Document {
             }
             last = &function.name;
         }
+    }
+
+    /// Is a byte within the value that a variable is given at first?
+    fn is_within(&self, variable: &super::outline::Variable, offset: usize) -> bool {
+        let Some(mut at) = variable.value else { return false };
+        while let Some(token) = self.tokens.get(at).filter(|token| token.start < offset) {
+            match token.kind {
+                Kind::Open => at = self.close_of(at).max(at),
+                Kind::Sign if self.is(at, ";") => return false,
+                Kind::Word if matches!(self.at(at), "let" | "const" | "fn") => return false,
+                Kind::Close => return false,
+                _ => {}
+            }
+            at += 1;
+        }
+        true
     }
 
     /// A variable in a line: how it is declared.

@@ -23,7 +23,8 @@ impl Document {
 
     fn definition_word(&self, at: usize, known: &Known) -> Option<Definition> {
         let name = self.name(at)?;
-        let is_key = self.is(at + 1, ":") && !self.is_scope(at + 1) && self.parent(at).is_some_and(|o| self.is(o, "#{"));
+        let is_key =
+            self.is(at + 1, ":") && !self.is_scope(at + 1) && self.parent(at).is_some_and(|o| self.is(o, "#{"));
         if self.is_member(at) || is_key {
             return None;
         }
@@ -72,7 +73,11 @@ impl Document {
         }
         let named = self.outline().named.iter().filter_map(|at| self.literal(*at)).find(|(_, known)| *known == name);
         if let Some((start, name)) = named {
-            return Some(Definition { module: None, range: start..start + name.len(), name: start..start + name.len() });
+            return Some(Definition {
+                module: None,
+                range: start..start + name.len(),
+                name: start..start + name.len(),
+            });
         }
         self.function_range(name).map(|(range, name)| Definition { module: None, range, name })
     }

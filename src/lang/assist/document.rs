@@ -90,8 +90,10 @@ impl Document {
     }
 
     fn begins_statement(&self, at: usize) -> bool {
-        matches!(self.at(at), "let" | "const" | "fn" | "import" | "export" | "private" | "for" | "while" | "return" | "throw")
-            && !self.is_member(at)
+        matches!(
+            self.at(at),
+            "let" | "const" | "fn" | "import" | "export" | "private" | "for" | "while" | "return" | "throw"
+        ) && !self.is_member(at)
             && !self.is(at + 1, ":")
     }
 
@@ -156,6 +158,9 @@ impl Document {
         let text = token.of(&self.text);
         let quote = text.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
         if quote == '`' && (self.is(at + 1, "${") && self.tokens[at + 1].start == token.end) {
+            return None;
+        }
+        if quote == '`' && text.len() == 1 && self.continues(at) {
             return None;
         }
         let inner = &text[1..];

@@ -114,7 +114,10 @@ impl Document {
                     Some(_) => strings::module_docs(text),
                     None => (known.module)(text).map(|_| "A file below the script's folder.".to_owned())?,
                 };
-                return Some(Hover { text: code_and(&format!("import \"{text}\""), &docs), range: start..start + text.len() });
+                return Some(Hover {
+                    text: code_and(&format!("import \"{text}\""), &docs),
+                    range: start..start + text.len(),
+                });
             }
             Some(Role::File) => return None,
             _ => {}

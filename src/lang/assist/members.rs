@@ -13,10 +13,10 @@ pub fn complete(shape: &Shape, found: &mut Found) {
     match shape.sort {
         Sort::Step => step(found),
         Sort::Secret => methods("secret.", found),
-        Sort::Text => builtins(&["text", "string", "char"], found),
+        Sort::Text => builtins(&["text"], found),
         Sort::Array => builtins(&["array"], found),
         Sort::Map => builtins(&["map"], found),
-        Sort::Number => builtins(&["whole number", "number", "i64", "f64", "int", "float"], found),
+        Sort::Number => builtins(&["number", "decimal"], found),
         Sort::Closure => builtins(&["closure"], found),
         Sort::Result => {}
         Sort::Bool => {}

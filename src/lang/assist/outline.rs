@@ -94,7 +94,9 @@ impl Outline {
                 if !constructors().contains(name) && !outline.makers.contains(name) {
                     continue;
                 }
-                let maker = outline.function_at(*call).filter(|f| f.parameters.first().is_some_and(|p| document.is(*p, argument)));
+                let maker = outline
+                    .function_at(*call)
+                    .filter(|f| f.parameters.first().is_some_and(|p| document.is(*p, argument)));
                 if let Some(maker) = maker.map(|maker| document.at(maker.name).to_owned()) {
                     outline.makers.insert(maker);
                 }

@@ -77,7 +77,8 @@ impl Document {
 fn in_comment(gap: &str, offset: usize, first: bool) -> bool {
     comments(gap, first).any(|comment| {
         let open = gap[comment.clone()].starts_with("/*") && !gap[comment.clone()].ends_with("*/");
-        comment.start < offset && (offset < comment.end || offset == comment.end && (open || !gap[comment.clone()].starts_with("/*")))
+        comment.start < offset
+            && (offset < comment.end || offset == comment.end && (open || !gap[comment.clone()].starts_with("/*")))
     })
 }
 

@@ -25,7 +25,8 @@ impl Document {
         let start = self.tokens[at].start;
         let outline = self.outline();
         let is_call = self.is(at + 1, "(");
-        let variable = outline.variable(self, name, start).filter(|_| !is_call || outline.function_named(self, name).is_none());
+        let variable =
+            outline.variable(self, name, start).filter(|_| !is_call || outline.function_named(self, name).is_none());
         if let Some(variable) = variable {
             let declared = self.tokens[variable.name].start;
             // Where the name is declared again, it means something else from there on.
@@ -51,12 +52,14 @@ impl Document {
 
     /// No property, no key, nothing of a module.
     fn is_plain(&self, at: usize) -> bool {
-        let is_key = self.is(at + 1, ":") && !self.is_scope(at + 1) && self.parent(at).is_some_and(|o| self.is(o, "#{"));
+        let is_key =
+            self.is(at + 1, ":") && !self.is_scope(at + 1) && self.parent(at).is_some_and(|o| self.is(o, "#{"));
         !self.is_member(at) && self.alias_of(at).is_none() && !is_key
     }
 
     fn words(&self, name: &str, means: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
-        let found = (0..self.tokens.len()).filter(|at| self.name(*at) == Some(name) && self.is_plain(*at) && means(*at));
+        let found =
+            (0..self.tokens.len()).filter(|at| self.name(*at) == Some(name) && self.is_plain(*at) && means(*at));
         found.map(|at| self.tokens[at].start..self.tokens[at].end).collect()
     }
 

@@ -63,21 +63,20 @@ pub fn role(document: &Document, at: usize) -> Option<Role> {
 fn roles(document: &Document, at: usize, depth: usize) -> Option<Role> {
     let before = at.checked_sub(1).filter(|_| depth < 16)?;
     match document.at(before) {
-        ":" if document.parent(at).is_some_and(|open| document.is(open, "#{")) => {
-            let open = document.parent(at)?;
+        ":" if document.parent(before).is_some_and(|open| document.is(open, "#{")) => {
+            let open = document.parent(before)?;
             let name = document.at(before.checked_sub(1)?).trim_matches('"').to_owned();
             of_key(document, open, &name, depth)
         }
         "import" => Some(Role::Module),
         "(" | "," | "[" => {
-            let open = document.parent(at)?;
+            let open = if document.is(before, ",") { document.parent(before)? } else { before };
             match document.at(open) {
                 "(" => of_argument(document, open, at),
-                "[" => match (roles(document, open, depth + 1)?, element(document, open, depth)) {
-                    (_, Some(keys)) => Some(keys),
-                    (Role::Options(_) | Role::Arrow | Role::Condition, None) => None,
-                    (role, None) => Some(role),
-                },
+                "[" => element(document, open, depth).or_else(|| match roles(document, open, depth + 1)? {
+                    Role::Options(_) | Role::Arrow | Role::Condition => None,
+                    role => Some(role),
+                }),
                 _ => None,
             }
         }
@@ -158,7 +157,9 @@ fn of_argument(document: &Document, open: usize, at: usize) -> Option<Role> {
         let text = METHODS.iter().find(|(method, argument, _)| *method == name && *argument == number);
         return match (text, keys::of_policy(name)) {
             (Some((.., role)), _) => Some(role()),
-            (None, Some(_)) if name == "breaker" && document.kind(at) == Some(Kind::Text) => Some(Role::Declared("breaker")),
+            (None, Some(_)) if name == "breaker" && document.kind(at) == Some(Kind::Text) => {
+                Some(Role::Declared("breaker"))
+            }
             (None, Some(key)) if number == 0 => of_kind(key),
             _ => None,
         };

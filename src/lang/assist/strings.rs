@@ -123,8 +123,7 @@ fn expression(document: &Document, start: usize, offset: usize, known: &Known, w
     if written[..word].ends_with('.') {
         let name_end = word - 1;
         let name_part = |c: char| part(c) || matches!(c, '.' | '[' | ']');
-        let length: usize =
-            written[..name_end].chars().rev().take_while(|c| name_part(*c)).map(char::len_utf8).sum();
+        let length: usize = written[..name_end].chars().rev().take_while(|c| name_part(*c)).map(char::len_utf8).sum();
         properties(document, &written[name_end - length..name_end], known, &mut found);
     } else {
         steps(document, &mut found, known);

@@ -71,7 +71,10 @@ fn nested(flat: Vec<Symbol>) -> Vec<Symbol> {
         }
     };
     for symbol in flat {
-        while open.last().is_some_and(|outer| outer.range.end < symbol.range.end || outer.range.end <= symbol.range.start) {
+        while open
+            .last()
+            .is_some_and(|outer| outer.range.end < symbol.range.end || outer.range.end <= symbol.range.start)
+        {
             close(&mut open, &mut top);
         }
         open.push(symbol);

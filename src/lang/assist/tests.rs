@@ -57,9 +57,14 @@ fn steps_have_methods_and_properties() {
 
 #[test]
 fn keys_of_values_are_offered() {
-    assert_eq!(names("let m = #{ one: 1, two: 2 }; m.t^"), ["two", "to_debug", "to_int", "to_string"].iter().filter(|n| names("let m = #{ one: 1, two: 2 }; m.t^").contains(&(**n).to_owned())).map(|n| (*n).to_owned()).collect::<Vec<_>>());
+    assert!(names("let m = #{ one: 1, two: 2 }; m.t^").starts_with(&["two".into()]));
     assert_eq!(names("let c = call(\"c\", || #{ usd: 1, from: 2 }); c.output.^"), ["usd", "from"]);
-    assert!(names("let ok = approve(\"ok\", #{ form: #{ version: \"\" } }); ok.^").starts_with(&["by".into(), "at".into(), "comment".into(), "version".into()]));
+    assert!(names("let ok = approve(\"ok\", #{ form: #{ version: \"\" } }); ok.^").starts_with(&[
+        "by".into(),
+        "at".into(),
+        "comment".into(),
+        "version".into()
+    ]));
     let values = |path: &str| {
         let key = |name: &str| (name.to_owned(), "number".to_owned());
         (path == "cover.output").then(|| Shape { sort: Sort::Map, keys: vec![key("percent"), key("lines")] })
@@ -103,11 +108,14 @@ fn words_and_names_stand_in_texts() {
     assert_eq!(names(&format!("{steps}sh(\"c\", \"d\").when(\"build.pas^\")")), ["passed"]);
     assert_eq!(names(&format!("{steps}sh(\"c\", \"echo ${{bu^}}\")")), ["build"]);
     assert_eq!(names(&format!("{steps}sh(\"c\", \"echo ${{build.out^}}\")")), ["output"]);
-    assert_eq!(names(&format!("{steps}sh(\"c\", `echo ${{a.out^}}`)")), ["output"]);
+    assert_eq!(names(&format!("{steps}sh(\"c\", `echo ${{a.out^}}`)")), ["output", "output_limit"]);
     assert_eq!(names(&format!("{steps}given(\"bu^\")")), ["build"]);
     assert_eq!(names(&format!("{steps}a.on_failure(\"be^\")")), ["bench"]);
     assert_eq!(names("limit(\"api\", 3); sh(\"a\", \"b\").limit(\"^\")"), ["api"]);
-    assert_eq!(names("chain(#{ steps: [#{ name: \"fetch\", sh: \"x\" }, #{ name: \"y\", depends_on: [\"fe^\"] }] })"), ["fetch"]);
+    assert_eq!(
+        names("chain(#{ steps: [#{ name: \"fetch\", sh: \"x\" }, #{ name: \"y\", depends_on: [\"fe^\"] }] })"),
+        ["fetch"]
+    );
     assert!(names("sh(\"a\", \"ec^\")").is_empty(), "a shell script is not ours");
     let known = Known { steps: &["deploy".to_owned()], ..Known::NOTHING };
     assert_eq!(names_with("chain(\"de^\")", &known), ["deploy"]);
@@ -119,7 +127,10 @@ fn modules_and_files_are_offered() {
         "parts/" => vec!["parts/tools.rhai".to_owned()],
         _ => vec!["parts/".to_owned(), "ci.rhai".to_owned()],
     };
-    let module = |path: &str| (path == "parts/tools").then(|| Arc::from("/// Makes it.\nfn make(name) { sh(name, \"x\") }\nprivate fn own() {}"));
+    let module = |path: &str| {
+        (path == "parts/tools")
+            .then(|| Arc::from("/// Makes it.\nfn make(name) { sh(name, \"x\") }\nprivate fn own() {}"))
+    };
     let known = Known { files: &files, module: &module, ..Known::NOTHING };
     assert!(names_with("import \"^", &known).contains(&"std/checks".to_owned()));
     assert_eq!(names_with("import \"parts/^\" as p;", &known), ["parts/tools"]);
@@ -147,10 +158,18 @@ fn words_are_explained() {
     assert!(hover("sh(\"a\", \"b\").time^out(\"1s\")").is_some_and(|text| text.contains("Longest time")));
     assert!(hover("sh(\"a\", \"b\").ou^tput").is_some_and(|text| text.contains("What it gave")));
     assert!(hover("sh(\"a\", \"b\").retry(#{ jit^ter: 1 })").is_some_and(|text| text.contains("jitter:")));
-    assert!(hover("let a = sh(\"a\", \"b\"); a^").is_some_and(|text| text.contains("let a = sh(") && text.contains("step")));
-    assert!(hover("/// Says hello.\n/// Loudly.\nfn greet(who) {}\ngre^et(1)").is_some_and(|text| text.contains("fn greet(who)") && text.contains("Says hello.\nLoudly.")));
+    assert!(
+        hover("let a = sh(\"a\", \"b\"); a^").is_some_and(|text| text.contains("let a = sh(") && text.contains("step"))
+    );
+    assert!(
+        hover("/// Says hello.\n/// Loudly.\nfn greet(who) {}\ngre^et(1)")
+            .is_some_and(|text| text.contains("fn greet(who)") && text.contains("Says hello.\nLoudly."))
+    );
     assert!(hover("let x = 1; // not about it\nfn f() {}\nf^()").is_some_and(|text| !text.contains("not about")));
-    assert!(hover("import \"std/checks\" as c; c::exi^sts(1, 2)").is_some_and(|text| text.contains("fn exists(name, path)")));
+    assert!(
+        hover("import \"std/checks\" as c; c::exi^sts(1, 2)")
+            .is_some_and(|text| text.contains("fn exists(name, path)"))
+    );
     assert!(hover("import \"std/che^cks\" as c;").is_some_and(|text| text.contains("import \"std/checks\"")));
     assert!(hover("let a = sh(\"build\", \"x\"); chain(\"bui^ld\")").is_some_and(|text| text.contains("sh(\"build\"")));
     assert!(hover("a -^> b").is_some_and(|text| text.contains("a -> b")));
@@ -173,7 +192,10 @@ fn calls_show_their_arguments() {
     assert_eq!(signature("sh(\"a\", ^").map(|s| s.2), Some(Some("script".into())));
     assert_eq!(signature("sh(\"a\", \"b^\")").map(|s| s.1), Some(1));
     assert_eq!(signature("repeat(\"a\", #{ max: 1, until: |a, b| a }, |i, last| ^)").map(|s| s.1), Some(2));
-    assert_eq!(signature("chain(\"x\", [sh(\"a\", \"b\"), ^])").map(|s| (s.0, s.1)), Some(("chain(name: text, arrows: text) -> step".into(), 1)));
+    assert_eq!(
+        signature("chain(\"x\", [sh(\"a\", \"b\"), ^])").map(|s| (s.0, s.1)),
+        Some(("chain(name: text, arrows: text) -> step".into(), 1))
+    );
     assert_eq!(signature("sh(\"a\", \"b\").timeout(^)").map(|s| s.0), Some("step.timeout(duration) -> step".into()));
     assert_eq!(signature("fn greet(who, how) {} greet(1, ^)").map(|s| s.2), Some(Some("how".into())));
     assert_eq!(signature("import \"std/checks\" as c; c::exists(\"a\", ^").map(|s| s.2), Some(Some("path".into())));
@@ -186,7 +208,8 @@ fn definition(text: &str) -> Option<(Option<String>, String)> {
     let module = |path: &str| (path == "tools").then(|| Arc::from("fn make(name) { sh(name, \"x\") }"));
     ask(text, |document, offset| {
         let found = document.definition(offset, &Known { module: &module, ..Known::NOTHING })?;
-        let text = if found.module.is_some() { format!("{:?}", found.name) } else { document.text()[found.range].to_owned() };
+        let text =
+            if found.module.is_some() { format!("{:?}", found.name) } else { document.text()[found.range].to_owned() };
         Some((found.module, text))
     })
 }
@@ -195,11 +218,20 @@ fn definition(text: &str) -> Option<(Option<String>, String)> {
 fn names_lead_to_their_declarations() {
     assert_eq!(definition("let build = 1; bui^ld"), Some((None, "build".into())));
     assert_eq!(definition("fn f(a) { a } f^(1)"), Some((None, "fn f(a) { a }".into())));
-    assert_eq!(definition("sh(\"build\", \"x\").retry(2); chain(\"bui^ld -> c\")"), Some((None, "sh(\"build\", \"x\").retry(2)".into())));
-    assert_eq!(definition("sh(\"build\", \"x\"); sh(\"b\", \"echo ${bu^ild.output}\")"), Some((None, "sh(\"build\", \"x\")".into())));
+    assert_eq!(
+        definition("sh(\"build\", \"x\").retry(2); chain(\"bui^ld -> c\")"),
+        Some((None, "sh(\"build\", \"x\").retry(2)".into()))
+    );
+    assert_eq!(
+        definition("sh(\"build\", \"x\"); sh(\"b\", \"echo ${bu^ild.output}\")"),
+        Some((None, "sh(\"build\", \"x\")".into()))
+    );
     assert_eq!(definition("import \"std/che^cks\" as c;"), Some((Some("std/checks".into()), "0..0".into())));
     assert_eq!(definition("import \"tools\" as t; t::ma^ke(1)"), Some((Some("tools".into()), "3..7".into())));
-    assert!(definition("import \"std/checks\" as c; c::exi^sts(1, 2)").is_some_and(|found| found.0.as_deref() == Some("std/checks")));
+    assert!(
+        definition("import \"std/checks\" as c; c::exi^sts(1, 2)")
+            .is_some_and(|found| found.0.as_deref() == Some("std/checks"))
+    );
     assert_eq!(definition("workflow(\"x\", \"ci^.rhai\")"), Some((Some("ci.rhai".into()), "0..0".into())));
     assert_eq!(definition("x.bui^ld"), None);
 }
@@ -232,8 +264,20 @@ fn pieces_have_colours() {
     assert_eq!(
         told,
         [
-            ("#!/x", Comment), ("let", Keyword), ("a", Step), ("=", Operator), ("sh", Function), ("\"a\"", Text), ("\"b ", Text),
-            ("${c.output}", Step), ("\"", Text), ("// why", Comment), ("a", Step), ("->", Operator), ("1", Number), ("5", Number),
+            ("#!/x", Comment),
+            ("let", Keyword),
+            ("a", Step),
+            ("=", Operator),
+            ("sh", Function),
+            ("\"a\"", Text),
+            ("\"b ", Text),
+            ("${c.output}", Step),
+            ("\"", Text),
+            ("// why", Comment),
+            ("a", Step),
+            ("->", Operator),
+            ("1", Number),
+            ("5", Number),
             ("/* x /* y */ z */", Comment),
         ]
     );
@@ -241,7 +285,47 @@ fn pieces_have_colours() {
 
 #[test]
 fn anything_can_be_asked_anywhere() {
-    let mut texts: Vec<String> = ["", "\"", "`", "`${", "`${a}", "`${a}${", "#{", "#{a", "|", "||", "|a", "a.", "a?.", "::", "a::", "/*", "é", "\"é", "fn", "fn f", "fn f(", "let", "for", "for (", "import", "import \"", "#\"", "##", "'", "`\\", "\\", "}", ")", "x[", "x]", "a.b.c(", "\u{feff}#!"].map(str::to_owned).into();
+    let mut texts: Vec<String> = [
+        "",
+        "\"",
+        "`",
+        "`${",
+        "`${a}",
+        "`${a}${",
+        "#{",
+        "#{a",
+        "|",
+        "||",
+        "|a",
+        "a.",
+        "a?.",
+        "::",
+        "a::",
+        "/*",
+        "é",
+        "\"é",
+        "fn",
+        "fn f",
+        "fn f(",
+        "let",
+        "for",
+        "for (",
+        "import",
+        "import \"",
+        "#\"",
+        "##",
+        "'",
+        "`\\",
+        "\\",
+        "}",
+        ")",
+        "x[",
+        "x]",
+        "a.b.c(",
+        "\u{feff}#!",
+    ]
+    .map(str::to_owned)
+    .into();
     texts.push(std::fs::read_to_string("examples/09-recovery.rhai").expect("an example"));
     for text in texts {
         let letters: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len(), text.len() + 3]).collect();
@@ -258,5 +342,23 @@ fn anything_can_be_asked_anywhere() {
                 document.references(offset);
             }
         }
+    }
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release --lib -- --ignored --nocapture ten_thousand"]
+fn ten_thousand_steps_are_quick() {
+    let mut script: String =
+        (0..10_000).map(|n| format!("let step{n} = sh(\"step-{n}\", \"echo {n}\").timeout(\"1m\");\n")).collect();
+    script.push_str("chain(\"step-99\");\nst");
+    let (end, text) = (script.len(), script.rfind("99").expect("it is there"));
+    Document::new("").complete(0, &Known::NOTHING);
+    for (what, offset) in [("names", end), ("steps in a text", text)] {
+        let began = std::time::Instant::now();
+        let document = Document::new(script.as_str());
+        let read = began.elapsed();
+        let found = document.complete(offset, &Known::NOTHING).candidates.len();
+        println!("{what}: read in {read:?}, {found} candidates after {:?}", began.elapsed());
+        assert!(found > 0 && began.elapsed().as_millis() < 500);
     }
 }
