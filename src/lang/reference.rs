@@ -131,7 +131,7 @@ pub struct Function {
     #[serde(default)]
     return_type: String,
     #[serde(default)]
-    doc_comments: Vec<String>,
+    pub doc_comments: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -234,7 +234,7 @@ fn is_method(function: &Function) -> bool {
     function.name.starts_with(char::is_alphabetic) && function.params.first().is_some_and(of)
 }
 
-fn signature(function: &Function, method: bool) -> String {
+pub fn signature(function: &Function, method: bool) -> String {
     let params: Vec<String> = function
         .params
         .iter()
@@ -264,7 +264,7 @@ fn signature(function: &Function, method: bool) -> String {
     format!("{dot}{}({}){result}", function.name, params.join(", "))
 }
 
-fn text_of(comments: &[String]) -> String {
+pub fn text_of(comments: &[String]) -> String {
     let mut text = String::new();
     for line in comments.iter().flat_map(|comment| comment.lines()) {
         let line = line.trim_start().strip_prefix("///").unwrap_or(line);
