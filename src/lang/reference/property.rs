@@ -34,7 +34,7 @@ const EXAMPLES: [(&str, &str, &str); 20] = [
     ),
     (
         "code",
-        "let diff = sh(\"diff\", \"diff a b\");\nflow(\"same?\").when(|| diff.code == 1, sh(\"tell\", \"echo they differ\"));",
+        "let diff = sh(\"diff\", \"diff a b\");\nflow(\"same\").when(|| diff.code == 1, sh(\"tell\", \"echo they differ\"));",
         "`passed` `class`",
     ),
     (
