@@ -32,11 +32,16 @@ pub const CODES: &[Code] = &[
     // Files and command line.
     usage("flow::file::missing", "A file that was named does not exist.", None),
     usage("flow::file::unreadable", "A file cannot be read: permissions, or it is a directory.", None),
+    failure("flow::file::unwritable", "A script cannot be written: permissions, or the disk is full."),
     usage("flow::file::encoding", "A script is not UTF-8.", None),
     usage("flow::file::too_large", "A script is larger than 1 MiB.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
-    usage("flow::repl::command", "A command of the prompt is not there, or something is missing in it or too much.", None),
+    usage(
+        "flow::repl::command",
+        "A command of the prompt is not there, or something is missing in it or too much.",
+        None,
+    ),
     usage("flow::repl::empty", "There is nothing to undo, save, show or explain in the session.", None),
     failure("flow::repl::panic", "An entry has brought flow itself down; the session goes on without it."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
@@ -180,6 +185,7 @@ pub const CODES: &[Code] = &[
         Some("param(\"n\", #{ default: 1 });\nparam(\"n\", #{ default: 2 });"),
     ),
     // The language.
+    failure("flow::fmt::unsure", "A script cannot be formatted without changing what it means; it is left as it is."),
     usage("flow::lang::syntax", "The script cannot be read.", Some("let a = sh(\"a\", \"true\";")),
     usage("flow::lang::script", "The script failed in another way than those listed here.", None),
     usage("flow::lang::thrown", "The script ended itself with `throw`.", Some("throw \"not on a Friday\";")),

@@ -39,13 +39,7 @@ pub(super) fn begin(
 ///
 /// # Errors
 /// If there is no thread to be had.
-pub(super) fn go_on(
-    program: Program,
-    args: Vec<(String, String)>,
-    open: bool,
-    way: Way,
-    printed: usize,
-) -> Result<()> {
+pub(super) fn go_on(program: Program, args: Vec<(String, String)>, open: bool, way: Way, printed: usize) -> Result<()> {
     evaluate(program, args, Phase::Begun(way), printed, open)
 }
 
@@ -67,13 +61,7 @@ enum Phase {
     Over,
 }
 
-fn evaluate(
-    program: Program,
-    args: Vec<(String, String)>,
-    phase: Phase,
-    printed: usize,
-    open: bool,
-) -> Result<()> {
+fn evaluate(program: Program, args: Vec<(String, String)>, phase: Phase, printed: usize, open: bool) -> Result<()> {
     let shared = Arc::new(Shared { phase: Mutex::new(phase), known: AtomicUsize::new(printed), open });
     let script = move || {
         let runner = WaitingScript(shared.clone());

@@ -161,7 +161,9 @@ impl Runner for Known {
         gathered.printed.push_str(&printed);
         gathered.plan.grow(growth);
         let results = match &gathered.results {
-            Some(results) if gathered.answered < gathered.trusted => steps.iter().map(|step| results.get(*step)).collect(),
+            Some(results) if gathered.answered < gathered.trusted => {
+                steps.iter().map(|step| results.get(*step)).collect()
+            }
             _ => None,
         };
         match results {

@@ -88,9 +88,30 @@ mod tests {
     #[test]
     fn what_is_open_goes_on() {
         for text in [
-            "sh(\"a\",", "sh(\"a\", \"b\"", "let x = [1, 2", "let m = #{ a: 1,", "fn f(x) {", "fn f(x)", "if true {",
-            "if true", "a ->", "a |>", "1 +", "let x =", "x.", "let t = `one", "`a ${b", "`a ${b} c", "`a ${f(1", "/* so",
-            "x /* and\nso", "\"one \\", "while x {\n  y();", "|x| x +", "let x", "import \"a\" as",
+            "sh(\"a\",",
+            "sh(\"a\", \"b\"",
+            "let x = [1, 2",
+            "let m = #{ a: 1,",
+            "fn f(x) {",
+            "fn f(x)",
+            "if true {",
+            "if true",
+            "a ->",
+            "a |>",
+            "1 +",
+            "let x =",
+            "x.",
+            "let t = `one",
+            "`a ${b",
+            "`a ${b} c",
+            "`a ${f(1",
+            "/* so",
+            "x /* and\nso",
+            "\"one \\",
+            "while x {\n  y();",
+            "|x| x +",
+            "let x",
+            "import \"a\" as",
             "chain([\n  sh(\"a\", \"b\"),",
         ] {
             // `let x` and `import "a" as` could end here, or not.
@@ -101,16 +122,36 @@ mod tests {
 
     #[test]
     fn what_is_whole_is_complete() {
-        for text in
-            ["", "1", "let x = 1;", "sh(\"a\", \"b\")", "fn f(x) { x }", "// so", "/* so */ 1", "`a\nb`", "`a ${b} c`", "\"//\"", "1 // /*"]
-        {
+        for text in [
+            "",
+            "1",
+            "let x = 1;",
+            "sh(\"a\", \"b\")",
+            "fn f(x) { x }",
+            "// so",
+            "/* so */ 1",
+            "`a\nb`",
+            "`a ${b} c`",
+            "\"//\"",
+            "1 // /*",
+        ] {
             assert_eq!(said(text), "complete", "{text}");
         }
     }
 
     #[test]
     fn what_can_become_nothing_is_wrong() {
-        for text in ["sh(\"a\" \"b\"", ")", "let 1 = 2", "\"open", "a => b", "x ? 1 : 2", "chain([sh(\"a\" \"b\")", "'ab'", "fn 1() {"] {
+        for text in [
+            "sh(\"a\" \"b\"",
+            ")",
+            "let 1 = 2",
+            "\"open",
+            "a => b",
+            "x ? 1 : 2",
+            "chain([sh(\"a\" \"b\")",
+            "'ab'",
+            "fn 1() {",
+        ] {
             assert_eq!(said(text), "wrong", "{text}");
         }
     }

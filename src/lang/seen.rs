@@ -57,7 +57,8 @@ impl Program {
         let evaluate = || self.evaluate(args, Purpose::Build, Some(runner), look);
         let (built, looked, _, printed) = interruptible(stop, evaluate);
         let seen = built.map(|built| {
-            let (value, kind, variables) = looked.unwrap_or_else(|| (Value::Plain(Json::Null), String::new(), Variables::default()));
+            let (value, kind, variables) =
+                looked.unwrap_or_else(|| (Value::Plain(Json::Null), String::new(), Variables::default()));
             Seen { built, value, kind, variables, took: began.elapsed() }
         });
         (seen, printed)

@@ -199,5 +199,10 @@ pub fn step_line(plan: &Plan, results: Option<&Results>, id: StepId, look: Look)
     let (kind, width) = (step.task.kind(), if look.width > 0 { look.width } else { 100 });
     let room = width.saturating_sub(name.chars().count() + kind.len() + took.len() + 8).max(8);
     let rest = format!("  {kind}  {}", look.cut(&command, room));
-    format!("{} {}{}{took}", look.sign(status), look.paint(Tone::Strong, &name), look.paint(Tone::Faint, rest.trim_end()))
+    format!(
+        "{} {}{}{took}",
+        look.sign(status),
+        look.paint(Tone::Strong, &name),
+        look.paint(Tone::Faint, rest.trim_end())
+    )
 }

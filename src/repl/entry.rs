@@ -113,7 +113,8 @@ pub fn statements(script: &str) -> Vec<String> {
             _ => {}
         }
         let begins = tokens.get(first).map_or("", |token| token.of(script));
-        let block = matches!(begins, "fn" | "if" | "for" | "while" | "loop" | "switch" | "do" | "try" | "{" | "private");
+        let block =
+            matches!(begins, "fn" | "if" | "for" | "while" | "loop" | "switch" | "do" | "try" | "{" | "private");
         let next = tokens.get(n + 1).map_or("", |token| token.of(script));
         let over = word == ";"
             || (word == "}" && block && !matches!(next, "else" | "catch" | "while" | "until" | "." | ";" | "?"));
@@ -137,10 +138,11 @@ mod tests {
 
     #[test]
     fn entries_become_a_script() {
-        let entries: Vec<_> = ["let a = 1 // one", "let m = #{ a: 1 }", "fn f() { 2 }", "if a == 1 { f(); }", "f();", "a"]
-            .into_iter()
-            .map(Entry::new)
-            .collect();
+        let entries: Vec<_> =
+            ["let a = 1 // one", "let m = #{ a: 1 }", "fn f() { 2 }", "if a == 1 { f(); }", "f();", "a"]
+                .into_iter()
+                .map(Entry::new)
+                .collect();
         assert_eq!(
             script(&entries),
             "let a = 1; // one\nlet m = #{ a: 1 };\nfn f() { 2 }\nif a == 1 { f(); }\nf();\na\n"
@@ -150,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_script_becomes_entries() {
-        let script = "// one\nlet a = 1;\nfn f(x) {\n  x;\n}\nif a == 1 { f(1); } else { f(2); }\nlet m = #{ a: 1 };\na";
+        let script =
+            "// one\nlet a = 1;\nfn f(x) {\n  x;\n}\nif a == 1 { f(1); } else { f(2); }\nlet m = #{ a: 1 };\na";
         assert_eq!(
             statements(script),
             [
@@ -179,7 +182,9 @@ mod tests {
 
     #[test]
     fn some_lines_go_on_with_the_one_before() {
-        for (text, does) in [(".retry(3)", true), ("-> b", true), ("else { 1 }", true), ("a -> b", false), ("..5", false)] {
+        for (text, does) in
+            [(".retry(3)", true), ("-> b", true), ("else { 1 }", true), ("a -> b", false), ("..5", false)]
+        {
             assert_eq!(goes_on(text), does, "{text}");
         }
     }

@@ -20,9 +20,12 @@ pub fn is_private(text: &str) -> bool {
     text.starts_with(' ')
         || WORDS.iter().any(|word| {
             lower.match_indices(word).any(|(at, _)| {
-                let rest = lower[at + word.len()..].trim_start_matches(|c: char| c.is_alphanumeric() || "_\"'".contains(c));
+                let rest =
+                    lower[at + word.len()..].trim_start_matches(|c: char| c.is_alphanumeric() || "_\"'".contains(c));
                 let rest = rest.trim_start();
-                rest.starts_with([':', '=']) && !rest.starts_with("==") && !rest[1..].trim_start().starts_with("secret(")
+                rest.starts_with([':', '='])
+                    && !rest.starts_with("==")
+                    && !rest[1..].trim_start().starts_with("secret(")
             })
         })
 }

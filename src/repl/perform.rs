@@ -13,10 +13,10 @@ use super::session::{Session, Wish, first_line};
 use crate::diag::{Diagnostic, Result, nearest};
 use crate::event::Log;
 use crate::flow::{RunFilter, Script, items};
+use crate::plan::Value;
 use crate::plan::analysis::Analysis;
 use crate::plan::render;
 use crate::plan::wording::plural;
-use crate::plan::Value;
 use crate::state::{RunState, Status};
 use crate::term::{log_path, now};
 use crate::view::docs::{self, Entry as Doc};
@@ -82,9 +82,8 @@ fn run(session: &mut Session) -> Result<Answer> {
     }
     let mut entries = session.entries.clone();
     let results = session.results.clone();
-    let is_done = |id| {
-        results.as_ref().and_then(|results| results.get(id)).is_some_and(|result| result.status != Status::Failed)
-    };
+    let is_done =
+        |id| results.as_ref().and_then(|results| results.get(id)).is_some_and(|result| result.status != Status::Failed);
     let run_before = entries.last().is_some_and(|entry| entry.by_run);
     let all_done = session.plan().ids().all(is_done);
     if run_before && all_done && results.as_ref().is_some_and(|results| results.state.status.is_final()) {
@@ -326,7 +325,8 @@ fn time(session: &mut Session, text: &str) -> Result<Answer> {
         let mut answer = Answer::default();
         answer.value(&sight, session.results.as_ref(), false);
         let steps = sight.plan.steps.len().saturating_sub(session.plan().steps.len());
-        let declared = if steps > 0 { format!(" for {}, which were not added", plural(steps, "step")) } else { String::new() };
+        let declared =
+            if steps > 0 { format!(" for {}, which were not added", plural(steps, "step")) } else { String::new() };
         answer.note(format!("evaluated in {:.3} ms{declared}", took.as_secs_f64() * 1e3));
         answer.data = Some(json!({ "evaluated_us": took.as_micros() as u64 }));
         return Ok(answer);
@@ -374,9 +374,8 @@ fn resume(session: &mut Session, run: &str) -> Result<Answer> {
         Diagnostic::new("flow::store::corrupt", format!("the log of run `{run}` does not say from which script"))
             .help("the run cannot be taken up")
     })?;
-    let text: Arc<str> = Arc::from(text.strip_prefix("#!").map_or(&**text, |rest| {
-        rest.split_once('\n').map_or("", |(_, rest)| rest)
-    }));
+    let text: Arc<str> =
+        Arc::from(text.strip_prefix("#!").map_or(&**text, |rest| rest.split_once('\n').map_or("", |(_, rest)| rest)));
     let mut entries: Vec<Entry> = entry::statements(&text)
         .into_iter()
         .map(|text| if text == "run();" { Entry::run_all() } else { Entry::new(text) })
@@ -402,7 +401,11 @@ fn resume(session: &mut Session, run: &str) -> Result<Answer> {
     let (steps, count) = (sight.plan.steps.len(), entries.len());
     session.adopt(entries, sight);
     let mut answer = Answer::default();
-    answer.note(format!("run {run}: {}, {}", plural(count, "entry").replace("entrys", "entries"), plural(steps, "step")));
+    answer.note(format!(
+        "run {run}: {}, {}",
+        plural(count, "entry").replace("entrys", "entries"),
+        plural(steps, "step")
+    ));
     if !rest.is_empty() {
         let text = entry::clean_script(&rest);
         answer.note(format!("`:run` goes on with: {}", first_line(&text)));

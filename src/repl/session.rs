@@ -195,13 +195,7 @@ impl Session {
     }
 
     /// Executes what the last entry waits for, and looks again.
-    fn execute(
-        &mut self,
-        entries: &[Entry],
-        text: &str,
-        execution: Execution,
-        answer: &mut Answer,
-    ) -> Result<Sight> {
+    fn execute(&mut self, entries: &[Entry], text: &str, execution: Execution, answer: &mut Answer) -> Result<Sight> {
         let script = self.script(entries);
         let Executed { run, state, problem } = super::execute::execute(self, &script, &execution)?;
         self.run = Some(run.clone());
@@ -401,7 +395,8 @@ fn covers(plan: &Plan, wanted: &[StepId], results: Option<&Results>) -> bool {
     }
     let needed = needed(plan, wanted);
     let done = |id: StepId| results.is_some_and(|results| results.get(id).is_some_and(|r| r.status == Status::Success));
-    plan.ids().all(|id| needed[id.index()] || done(id) || plan.step(id).undoes.is_some() || plan.step(id).parent.is_some())
+    plan.ids()
+        .all(|id| needed[id.index()] || done(id) || plan.step(id).undoes.is_some() || plan.step(id).parent.is_some())
 }
 
 /// These steps, what they need, and what is in them.

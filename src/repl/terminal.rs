@@ -44,7 +44,8 @@ impl Terminal {
         let look = messages_look();
         if !std::mem::replace(&mut self.greeted, true) {
             let version = env!("CARGO_PKG_VERSION");
-            let text = format!("flow {version}. Steps are built as you type; `:run` runs them, `:help` helps, Ctrl-D leaves.");
+            let text =
+                format!("flow {version}. Steps are built as you type; `:run` runs them, `:help` helps, Ctrl-D leaves.");
             term::tell(&format!("{}\n", look.paint(Tone::Faint, &text)));
         }
         let Some(editor) = &mut self.editor else { return Read::End };

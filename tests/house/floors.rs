@@ -186,7 +186,10 @@ fn only_the_doors_print() {
     let mut wrong = Vec::new();
     for (path, source) in rust_files("src") {
         let screen = path == "src/view/progress/screen.rs";
-        if matches!(room_of(&path), Some("cli" | "term" | "repl" | "lsp") | None) || path.ends_with("tests.rs") || screen {
+        if matches!(room_of(&path), Some("cli" | "term" | "repl" | "lsp") | None)
+            || path.ends_with("tests.rs")
+            || screen
+        {
             continue;
         }
         let code = code(&source);
