@@ -54,7 +54,7 @@ pub use crate::store::{
     Verified, VerifiedExport, verify_export,
 };
 pub use answer::{Answering, Posted};
-pub use config::{Config, Receipts, Retention};
+pub use config::{Config, PROJECT_KEYS, Receipts, Retention};
 pub use form::{expected, read_field};
 pub use gc::Gc;
 pub use home::home_for;

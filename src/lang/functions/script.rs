@@ -22,6 +22,14 @@ pub const KINDS: [(&str, &str); 7] = [
     ("path", "path"),
 ];
 
+/// Moments of a run at which hooks run.
+pub const MOMENTS: [(&str, Moment); 4] = [
+    ("start", Moment::Start),
+    ("success", Moment::Success),
+    ("failure", Moment::Failure),
+    ("complete", Moment::Complete),
+];
+
 fn kind_of_default(default: &Json) -> &'static str {
     match default {
         Json::Bool(_) => "bool",
@@ -324,12 +332,6 @@ pub mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn on(context: NativeCallContext, moment: &str, step: Dynamic) -> Result<(), Fault> {
-        const MOMENTS: [(&str, Moment); 4] = [
-            ("start", Moment::Start),
-            ("success", Moment::Success),
-            ("failure", Moment::Failure),
-            ("complete", Moment::Complete),
-        ];
         let span = here(&context);
         let moment = options::choice(&moment.into(), "the moment of a hook", &MOMENTS, span)?;
         if session::with(|s| s.frames.last().is_some_and(|frame| frame.nested)) {
