@@ -28,7 +28,7 @@ pub fn ways(plan: &Plan, analysis: &Analysis, max_parallel: u32, most: usize) ->
         }
         let given = answers.len();
         let mut walk = Walk::new(plan, analysis, max_parallel, answers);
-        walk.to_the_end();
+        walk.go();
         for at in given..walk.answers.len() {
             let mut turned = walk.answers[..at].to_vec();
             turned.push(false);
@@ -99,7 +99,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn to_the_end(&mut self) {
+    fn go(&mut self) {
         self.give(Input::Start);
         while let (false, Some(Reverse((at, number)))) = (self.closed, self.under_way.pop()) {
             self.now = at;
