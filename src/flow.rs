@@ -47,7 +47,7 @@ pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::exec::log_stem;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, format, items, text_of};
-pub use crate::lang::{Parsed, Variables, parsed};
+pub use crate::lang::{Parsed, Variables, assist, parsed};
 pub use crate::state::Waits;
 pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};

@@ -67,6 +67,12 @@ impl Results {
         if missing { None } else { resolve(value, &inputs).ok() }
     }
 
+    /// How long its output is, if that is in a file.
+    pub fn output_bytes(&self, id: StepId) -> Option<u64> {
+        let outcome = self.get(id)?.outcome.clone()?;
+        outcome.stdout.as_ref().map(|log| log.bytes)
+    }
+
     /// A property of a step's result; nothing if it has none of this name.
     pub fn property(&self, id: StepId, name: &str) -> Option<Json> {
         self.get(id)?.property(name, &*self.files).ok()

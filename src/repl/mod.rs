@@ -4,7 +4,9 @@
 //! comes of an entry is shown. Whatever goes wrong with an entry, the session goes on.
 
 mod answer;
+mod colours;
 mod command;
+mod complete;
 mod entry;
 mod execute;
 mod history;

@@ -5,13 +5,15 @@ use std::borrow::Cow;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
-use rustyline::hint::Hinter;
+use rustyline::hint::{Hint, Hinter};
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::Read;
-use super::command::{COMMANDS, is_command};
+use super::colours::painted;
+use super::command::is_command;
+use super::complete::{complete, hint};
 use super::history;
 use super::known::Known;
 use super::session::Session;
@@ -19,6 +21,9 @@ use crate::diag::Diagnostic;
 use crate::flow::{Parsed, parsed};
 use crate::term::{self, messages_look};
 use crate::view::{Look, Tone};
+
+/// Longest text that is coloured while it is typed, in bytes: a paste of thousands of lines need not be.
+const COLOURED: usize = 64 * 1024;
 
 /// See the module's page.
 pub struct Terminal {
@@ -116,20 +121,29 @@ impl Completer for Mate {
     type Candidate = String;
 
     fn complete(&self, line: &str, pos: usize, _: &Context) -> rustyline::Result<(usize, Vec<String>)> {
-        if is_command(line) && !line[..pos].trim_start().contains(' ') {
-            let typed = line[..pos].trim_start().trim_start_matches(':');
-            let start = pos - typed.len();
-            let names = COMMANDS.iter().map(|command| command.name).filter(|name| name.starts_with(typed));
-            return Ok((start, names.map(|name| format!("{name} ")).collect()));
-        }
-        let word = line[..pos].rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
-        let names = self.known.variables.names().filter(|name| name.starts_with(&line[word..pos]));
-        Ok((word, names.map(str::to_owned).collect()))
+        Ok(complete(line, pos, &self.known))
     }
 }
 
 impl Hinter for Mate {
-    type Hint = String;
+    type Hint = Said;
+
+    fn hint(&self, line: &str, pos: usize, _: &Context) -> Option<Said> {
+        hint(line, pos, &self.known).map(Said)
+    }
+}
+
+/// A hint: it is only shown, and never becomes part of the line.
+struct Said(String);
+
+impl Hint for Said {
+    fn display(&self) -> &str {
+        &self.0
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl Validator for Mate {
@@ -141,15 +155,16 @@ impl Validator for Mate {
 }
 
 impl Highlighter for Mate {
-    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        if self.look.color && is_command(line) {
-            return Cow::Owned(self.look.paint(Tone::Busy, line));
+    fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
+        match self.look.color && line.len() <= COLOURED {
+            true => Cow::Owned(painted(line, pos)),
+            false => Cow::Borrowed(line),
         }
-        Cow::Borrowed(line)
     }
 
-    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
-        kind != CmdKind::MoveCursor
+    fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {
+        // The other bracket is shown where the cursor is.
+        kind != CmdKind::MoveCursor || line.contains(['(', '[', '{'])
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(shown(json!([1, 2.5, true, "a \"b\""])), r#"[1, 2.5, true, "a \"b\""]"#);
         assert_eq!(shown(json!({"a": 1, "b c": [], "d": {}})), r##"#{ a: 1, "b c": [], d: #{} }"##);
         assert_eq!(shown(json!("one\ntwo\n")), "`one\ntwo`");
-        assert_eq!(shown(json!("\u{1b}[31mred")), "\"red\"");
+        assert_eq!(shown(json!("\u{1b}[31mred")), "\"·[31mred\"");
     }
 
     #[test]
