@@ -85,6 +85,73 @@ fn empty(kind: &str) -> Json {
     }
 }
 
+/// The least and the most that a number may be.
+#[derive(Default)]
+struct Bounds {
+    min: Option<Json>,
+    max: Option<Json>,
+}
+
+impl Bounds {
+    /// Takes `min` and `max`, which only numbers can have.
+    fn of(options: &mut Options, name: &str, kind: &str, span: Span) -> Result<Bounds, Fault> {
+        let mut bound = |key: &'static str| match options.take(key) {
+            None => Ok(None),
+            Some(value) => match session::with(|session| to_json(session, &value, span))? {
+                number @ Json::Number(_) if kind == "int" || kind == "float" => Ok(Some(number)),
+                Json::Number(_) => Err(raise(
+                    Diagnostic::new(
+                        "flow::lang::option",
+                        format!("`{key}` of the parameter `{name}` is for numbers, but its type is {kind}"),
+                    )
+                    .label_word(span, key, "given here")
+                    .help("leave it out, or give `type: \"int\"` or `type: \"float\"`"),
+                )),
+                _ => Err(wrong(&format!("`{key}` of the parameter `{name}`"), "a number", &value, span)),
+            },
+        };
+        let bounds = Bounds { min: bound("min")?, max: bound("max")? };
+        match (&bounds.min, &bounds.max) {
+            (Some(min), Some(max)) if number(min) > number(max) => Err(raise(
+                Diagnostic::new(
+                    "flow::lang::option",
+                    format!("no value of the parameter `{name}` could be at least {min} and at most {max}"),
+                )
+                .label_word(span, "max", "given here")
+                .help("`min` is the smaller one"),
+            )),
+            _ => Ok(bounds),
+        }
+    }
+
+    fn hold(&self, value: &Json) -> bool {
+        self.min.as_ref().is_none_or(|min| number(value) >= number(min))
+            && self.max.as_ref().is_none_or(|max| number(value) <= number(max))
+    }
+
+    /// A value that would do.
+    fn way_out(&self) -> String {
+        let bound = self.min.as_ref().or(self.max.as_ref());
+        format!("a number such as {}", bound.map_or_else(|| "1".to_owned(), plain_text))
+    }
+}
+
+impl std::fmt::Display for Bounds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.min, &self.max) {
+            (Some(min), Some(max)) => write!(f, "from {min} to {max}"),
+            (Some(min), None) => write!(f, "at least {min}"),
+            (None, Some(max)) => write!(f, "at most {max}"),
+            (None, None) => write!(f, "any number"),
+        }
+    }
+}
+
+/// A number for comparing; what is none is no smaller and no larger than anything.
+fn number(value: &Json) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
 fn declare_param(context: &NativeCallContext, name: &str, map: &Map) -> Result<Dynamic, Fault> {
     declared(options::name(context, name)?, map, here(context))
 }
@@ -100,6 +167,7 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
             _ => return Err(wrong(&format!("`one_of` of the parameter `{name}`"), "an array", &value, span)),
         },
     };
+    let bounds = Bounds::of(&mut options, name, kind, span)?;
     let help = options.text("help")?.unwrap_or_default();
     options.done()?;
     if let Some(default) = default.as_ref().filter(|d| read(kind, d).is_none()) {
@@ -121,6 +189,16 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
             )
             .label_word(span, "default", "declared here")
             .help(format!("one of: {}; or add it to `one_of`", choices.join(", "))),
+        ));
+    }
+    if let Some(default) = default.as_ref().filter(|d| !bounds.hold(d)) {
+        return Err(raise(
+            Diagnostic::new(
+                "flow::param::default",
+                format!("the default of the parameter `{name}` is {default}, but it must be {bounds}"),
+            )
+            .label_word(span, "default", "declared here")
+            .help("give another default, or change `min` or `max`"),
         ));
     }
     session::with(|session| {
@@ -180,6 +258,16 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
                     .help(help),
             ));
         }
+        if !bounds.hold(&value) && !describe {
+            return Err(raise(
+                Diagnostic::new(
+                    "flow::param::value",
+                    format!("the parameter `{name}` cannot be `{}`: it must be {bounds}", plain_text(&value)),
+                )
+                .label(span, "declared here")
+                .help(format!("give {}: `--arg {name}=…`", bounds.way_out())),
+            ));
+        }
         if !nested && let Some(builder) = session.builder.as_mut() {
             if let Some(before) = builder.header.params.iter().find(|param| param.name == name) {
                 return Err(raise(
@@ -194,6 +282,8 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
                 kind: kind.into(),
                 default,
                 one_of,
+                min: bounds.min,
+                max: bounds.max,
                 help,
                 value: value.clone(),
                 span,
@@ -208,10 +298,12 @@ pub mod functions {
     /// A parameter of the workflow, given by `--arg name=value`; it appears in `flow script FILE --help`.
     ///
     /// `options`: `default` (without one it must be given), `type` ("string", "int", "float", "bool", "list", "map", "path"; by
-    /// default that of the default), `one_of` (an array of choices), `help`.
+    /// default that of the default), `one_of` (an array of choices), `min` and `max` (the least and the most that a number may be),
+    /// `help`.
     ///
     /// ```rhai
     /// let env = param("env", #{ default: "staging", one_of: ["staging", "production"], help: "target environment" });
+    /// let keep = param("keep", #{ default: 3, min: 1, help: "how many releases stay" });
     /// ```
     #[rhai_fn(name = "param", return_raw)]
     pub fn param_with(context: NativeCallContext, name: &str, options: Map) -> Result<Dynamic, Fault> {
