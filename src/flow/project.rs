@@ -61,9 +61,15 @@ impl Project {
         for (name, text) in [("flow.toml", SETTINGS), (".github/workflows/flow.yml", ACTIONS), (".gitignore", IGNORED)] {
             files.push((name.into(), named(text)));
         }
-        let sample = self.template.map(|template| template.sample()).unwrap_or_default();
-        let files = files.into_iter().map(|(path, text)| (path, text.into_bytes()));
-        files.chain(sample.into_iter().map(|(path, bytes)| (path, bytes.to_vec()))).collect()
+        let mut files: Vec<_> = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+        for (path, bytes) in self.template.map(|template| template.sample()).unwrap_or_default() {
+            match files.iter_mut().find(|(known, _)| *known == path) {
+                // What a template leaves behind is ignored as well.
+                Some((_, text)) => text.extend(bytes),
+                None => files.push((path, bytes.to_vec())),
+            }
+        }
+        files
     }
 
     /// Makes the folder and writes its files; gives their paths in it.

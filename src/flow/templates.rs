@@ -78,7 +78,8 @@ impl Template {
         Some(test.replace(&format!("{}.rhai", self.name), file))
     }
 
-    /// A small project on which it can be tried: files with their contents.
+    /// A small project on which it can be tried: files with their contents. (A manifest is called `Cargo.toml.sample` among
+    /// the sources, where it would be one of them.)
     pub fn sample(&self) -> Vec<(PathBuf, &'static [u8])> {
         let root = format!("samples/{}", self.name);
         let mut files = Vec::new();
@@ -89,7 +90,9 @@ impl Template {
                     DirEntry::Dir(inner) => folders.push(inner),
                     DirEntry::File(file) => {
                         let path = file.path().strip_prefix(&root).unwrap_or(file.path());
-                        files.push((path.to_owned(), file.contents()));
+                        let name = path.file_name().unwrap_or_default().to_string_lossy();
+                        let path = path.with_file_name(name.trim_end_matches(".sample"));
+                        files.push((path, file.contents()));
                     }
                 }
             }
