@@ -7,7 +7,7 @@ use super::template::shown;
 use super::{Done, out};
 use crate::flow::{Project, template};
 
-/// Make a new project: a folder with a script, a test, settings and a GitHub Actions file
+/// Make a new project: a folder with a script, a test, settings and a CI file
 ///
 /// All of it works at once. The folder must not exist, or be empty.
 #[derive(clap::Args)]

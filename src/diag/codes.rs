@@ -36,7 +36,6 @@ pub const CODES: &[Code] = &[
     usage("flow::file::encoding", "A script is not UTF-8.", None),
     usage("flow::file::too_large", "A script is larger than 1 MiB.", None),
     usage("flow::file::exists", "A file that would be written is there already.", None),
-    failure("flow::file::unwritable", "A file cannot be written: permissions, a missing folder, a full disk."),
     usage("flow::template::unknown", "There is no template of this name.", None),
     usage("flow::project::name", "A project cannot have this name.", None),
     usage("flow::project::not_empty", "The folder for a new project holds something already.", None),

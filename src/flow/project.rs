@@ -38,8 +38,13 @@ impl Project {
         let name = name.unwrap_or_default();
         match wrong_with(&name) {
             None => Ok(Project { folder, name, template }),
-            Some(why) => Err(Diagnostic::new("flow::project::name", format!("`{name}` cannot be the name of a project: {why}"))
-                .help("use letters, digits, `-`, `_` and `.`, beginning with a letter or a digit: `flow new nightly-report`")),
+            Some(why) => Err(Diagnostic::new(
+                "flow::project::name",
+                format!("`{name}` cannot be the name of a project: {why}"),
+            )
+            .help(
+                "use letters, digits, `-`, `_` and `.`, beginning with a letter or a digit: `flow new nightly-report`",
+            )),
         }
     }
 
@@ -58,7 +63,8 @@ impl Project {
         };
         let mut files = vec![(PathBuf::from(&script), text)];
         files.extend(test.map(|test| (format!("{}_test.rhai", self.name).into(), test)));
-        for (name, text) in [("flow.toml", SETTINGS), (".github/workflows/flow.yml", ACTIONS), (".gitignore", IGNORED)] {
+        for (name, text) in [("flow.toml", SETTINGS), (".github/workflows/flow.yml", ACTIONS), (".gitignore", IGNORED)]
+        {
             files.push((name.into(), named(text)));
         }
         let mut files: Vec<_> = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
@@ -79,8 +85,9 @@ impl Project {
     pub fn create(&self) -> Result<Vec<PathBuf>> {
         let folder = &self.folder;
         let taken = |what: String| {
-            Diagnostic::new("flow::project::not_empty", what)
-                .help("give another name; or `flow template use NAME` writes a single script into a folder that you have")
+            Diagnostic::new("flow::project::not_empty", what).help(
+                "give another name; or `flow template use NAME` writes a single script into a folder that you have",
+            )
         };
         match std::fs::read_dir(folder) {
             Ok(mut entries) => {
@@ -116,7 +123,9 @@ fn wrong_with(name: &str) -> Option<String> {
         return Some(format!("it begins with `{}`", &name[..1]));
     }
     if name.ends_with(".rhai") || name.ends_with("_test") || name.ends_with('.') {
-        return Some("the script is called like it, with `.rhai` at the end, and its test with `_test.rhai`".to_owned());
+        return Some(
+            "the script is called like it, with `.rhai` at the end, and its test with `_test.rhai`".to_owned(),
+        );
     }
     (name.len() > LONGEST).then(|| format!("it is longer than {LONGEST} bytes"))
 }

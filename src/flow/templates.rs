@@ -122,7 +122,10 @@ mod tests {
             let name = template.name;
             assert!((20..=110).contains(&template.summary().len()), "{name}: {}", template.summary());
             for section in ["//\n// Needs ", "//\n// To adapt it"] {
-                assert!(template.text.contains(section), "{name}: its comment has no paragraph that begins `{section}`");
+                assert!(
+                    template.text.contains(section),
+                    "{name}: its comment has no paragraph that begins `{section}`"
+                );
             }
             assert!(template.text.contains(&format!("flow script {name}.rhai")), "{name}: how is it called?");
             let parameters = template.parameters().expect("it compiles");

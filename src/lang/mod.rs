@@ -8,6 +8,7 @@
 
 mod answers;
 pub mod assist;
+mod bounds;
 mod build;
 mod call;
 mod classes;

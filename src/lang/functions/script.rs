@@ -4,6 +4,7 @@ use rhai::plugin::*;
 use rhai::{Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use crate::diag::{Diagnostic, Span};
+use crate::lang::bounds::Bounds;
 use crate::lang::convert::{Steps, is_marked, to_dynamic, to_json, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, here, wrong};
@@ -93,73 +94,6 @@ fn empty(kind: &str) -> Json {
     }
 }
 
-/// The least and the most that a number may be.
-#[derive(Default)]
-struct Bounds {
-    min: Option<Json>,
-    max: Option<Json>,
-}
-
-impl Bounds {
-    /// Takes `min` and `max`, which only numbers can have.
-    fn of(options: &mut Options, name: &str, kind: &str, span: Span) -> Result<Bounds, Fault> {
-        let mut bound = |key: &'static str| match options.take(key) {
-            None => Ok(None),
-            Some(value) => match session::with(|session| to_json(session, &value, span))? {
-                number @ Json::Number(_) if kind == "int" || kind == "float" => Ok(Some(number)),
-                Json::Number(_) => Err(raise(
-                    Diagnostic::new(
-                        "flow::lang::option",
-                        format!("`{key}` of the parameter `{name}` is for numbers, but its type is {kind}"),
-                    )
-                    .label_word(span, key, "given here")
-                    .help("leave it out, or give `type: \"int\"` or `type: \"float\"`"),
-                )),
-                _ => Err(wrong(&format!("`{key}` of the parameter `{name}`"), "a number", &value, span)),
-            },
-        };
-        let bounds = Bounds { min: bound("min")?, max: bound("max")? };
-        match (&bounds.min, &bounds.max) {
-            (Some(min), Some(max)) if number(min) > number(max) => Err(raise(
-                Diagnostic::new(
-                    "flow::lang::option",
-                    format!("no value of the parameter `{name}` could be at least {min} and at most {max}"),
-                )
-                .label_word(span, "max", "given here")
-                .help("`min` is the smaller one"),
-            )),
-            _ => Ok(bounds),
-        }
-    }
-
-    fn hold(&self, value: &Json) -> bool {
-        self.min.as_ref().is_none_or(|min| number(value) >= number(min))
-            && self.max.as_ref().is_none_or(|max| number(value) <= number(max))
-    }
-
-    /// A value that would do.
-    fn way_out(&self) -> String {
-        let bound = self.min.as_ref().or(self.max.as_ref());
-        format!("a number such as {}", bound.map_or_else(|| "1".to_owned(), plain_text))
-    }
-}
-
-impl std::fmt::Display for Bounds {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.min, &self.max) {
-            (Some(min), Some(max)) => write!(f, "from {min} to {max}"),
-            (Some(min), None) => write!(f, "at least {min}"),
-            (None, Some(max)) => write!(f, "at most {max}"),
-            (None, None) => write!(f, "any number"),
-        }
-    }
-}
-
-/// A number for comparing; what is none is no smaller and no larger than anything.
-fn number(value: &Json) -> f64 {
-    value.as_f64().unwrap_or(f64::NAN)
-}
-
 fn declare_param(context: &NativeCallContext, name: &str, map: &Map) -> Result<Dynamic, Fault> {
     declared(options::name(context, name)?, map, here(context))
 }
@@ -167,7 +101,11 @@ fn declare_param(context: &NativeCallContext, name: &str, map: &Map) -> Result<D
 fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
     let mut options = Options::named(&keys::PARAM, format!("the parameter `{name}`"), map, span);
     let default = options.take("default").map(|value| session::with(|s| to_json(s, &value, span))).transpose()?;
-    let kind = options.choice("type", &KINDS)?.unwrap_or_else(|| default.as_ref().map_or("string", kind_of_default));
+    let bounds = Bounds::take(&mut options, name, span)?;
+    let of_bounds = || bounds.any().map_or("string", kind_of_default);
+    let given = options.choice("type", &KINDS)?;
+    let kind = given.unwrap_or_else(|| default.as_ref().map_or_else(of_bounds, kind_of_default));
+    bounds.check(name, kind, span)?;
     let one_of = match options.take("one_of") {
         None => Vec::new(),
         Some(value) => match session::with(|s| to_json(s, &value, span))? {
@@ -175,7 +113,6 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
             _ => return Err(wrong(&format!("`one_of` of the parameter `{name}`"), "an array", &value, span)),
         },
     };
-    let bounds = Bounds::of(&mut options, name, kind, span)?;
     let help = options.text("help")?.unwrap_or_default();
     options.done()?;
     if let Some(default) = default.as_ref().filter(|d| read(kind, d).is_none()) {
