@@ -4,6 +4,7 @@ mod definitions;
 mod doc;
 mod library;
 mod markdown;
+mod property;
 mod topic;
 
 use rhai::Engine;
@@ -11,7 +12,6 @@ use serde::Deserialize;
 
 use super::fault::short_type;
 use super::keys::{self, Keys};
-use crate::state::result::PROPERTIES;
 
 pub use definitions::definitions;
 pub use doc::{Described, Doc, first_sentence};
@@ -155,8 +155,9 @@ impl Catalogue {
                 add(&mut items, *topic, &function);
             }
         }
-        items.extend(PROPERTIES.iter().map(|(name, meaning)| property(name, meaning)));
+        items.extend(property::properties());
         for item in &mut items {
+            fill(&mut item.forms);
             let dot = if item.kind == Kind::Method { "." } else { "" };
             item.keys = keys::of(&format!("{dot}{}", item.name)).filter(|_| item.kind <= Kind::Method);
             item.text = markdown::body(item, &|name| format!("`{name}`"));
@@ -344,6 +345,20 @@ fn described(function: &Function, method: bool, doc: &Doc) -> Vec<Described> {
     parameters.filter_map(describe).collect()
 }
 
+/// What one form says of a parameter holds for the others, too.
+fn fill(forms: &mut [Form]) {
+    let said: Vec<Described> = forms.iter().flat_map(|form| form.doc.parameters.clone()).collect();
+    for parameter in forms.iter_mut().flat_map(|form| &mut form.parameters) {
+        let Some(said) = said.iter().find(|said| said.name == parameter.name) else { continue };
+        if parameter.meaning.is_empty() {
+            parameter.meaning.clone_from(&said.meaning);
+            if !said.kind.is_empty() {
+                parameter.kind.clone_from(&said.kind);
+            }
+        }
+    }
+}
+
 /// What parameters of these names mean everywhere.
 fn usual(name: &str) -> Option<String> {
     let meaning = match name {
@@ -352,27 +367,6 @@ fn usual(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(meaning.to_owned())
-}
-
-fn property(name: &str, meaning: &str) -> Item {
-    let end = if meaning.ends_with('?') { "" } else { "." };
-    let meaning = format!("{}{}{end}", meaning[..1].to_uppercase(), &meaning[1..]);
-    let signature = format!("step.{name}");
-    let form = Form {
-        signature: signature.clone(),
-        parameters: Vec::new(),
-        gives: String::new(),
-        doc: Doc { meaning, ..Doc::default() },
-    };
-    Item {
-        name: name.into(),
-        kind: Kind::Property,
-        topic: Topic::Values,
-        signatures: vec![signature],
-        text: String::new(),
-        forms: vec![form],
-        keys: None,
-    }
 }
 
 /// What a function gives, in words.
