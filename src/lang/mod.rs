@@ -17,6 +17,7 @@ mod fault;
 mod functions;
 mod handle;
 mod host;
+mod library;
 mod modules;
 mod operators;
 mod options;

@@ -6,12 +6,17 @@
 mod fanout;
 mod groups;
 mod http;
+mod json;
+mod moments;
 mod policy;
 mod recovery;
 mod script;
 mod secret;
 mod settings;
 mod tasks;
+#[cfg(test)]
+mod tried;
+mod values;
 mod waits;
 
 use std::sync::OnceLock;
@@ -44,6 +49,9 @@ pub fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(settings::functions).into());
     engine.register_global_module(exported_module!(script::functions).into());
     engine.register_global_module(exported_module!(secret::functions).into());
+    engine.register_global_module(exported_module!(json::functions).into());
+    engine.register_global_module(exported_module!(moments::functions).into());
+    engine.register_global_module(exported_module!(values::functions).into());
     // Not a function of the language: how `Program` learns the context that closures are called in.
     engine.register_fn("__context", |context: NativeCallContext| {
         let store = context.store_data();

@@ -191,7 +191,7 @@ pub mod functions {
     }
 
     /// How the standard output becomes the output: "auto" (an object or array if it is exactly one, else text), "json", "text", "lines",
-    /// "ndjson" (one JSON value on each line).
+    /// "ndjson" (one JSON value on each line), "nul" (texts that each end with a NUL byte, as of `find -print0` and `git -z`).
     ///
     /// ```rhai
     /// sh("version", "echo 3").parse("json");
