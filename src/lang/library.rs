@@ -15,7 +15,7 @@ use crate::diag::Diagnostic;
 pub const PREFIX: &str = "std/";
 
 /// The module whose functions are called without a name before them.
-const NAMELESS: &str = "std/prelude";
+pub const NAMELESS: &str = "std/prelude";
 
 /// The module that scripts get for one of the library, which was evaluated as `inner`.
 pub fn module(file: &File, inner: Module) -> Module {

@@ -7,6 +7,7 @@
 #![allow(deprecated)] // rhai marks what is volatile in it as deprecated: its version is pinned by Cargo.lock
 
 mod answers;
+pub mod assist;
 mod build;
 mod call;
 mod classes;
@@ -14,9 +15,11 @@ mod closures;
 mod combine;
 mod convert;
 mod fault;
+mod format;
 mod functions;
 mod handle;
 mod host;
+pub mod keys;
 mod library;
 mod modules;
 mod operators;
@@ -34,10 +37,14 @@ mod untrusted;
 mod words;
 
 pub use build::{Built, Runner};
+pub use format::format;
 pub use host::{Host, SharedHost};
 pub use modules::{LARGEST, text_of};
 pub use origin::Origins;
 pub use program::Program;
-pub use reference::{Item, Kind as ItemKind, items};
+pub use reference::{
+    Described, Doc, Form, Item, Kind as ItemKind, LibraryFunction, LibraryModule, Topic, body, definitions,
+    first_sentence, items, library, options_table,
+};
 pub use script::Script;
 pub use session::interruptible;

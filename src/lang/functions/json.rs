@@ -32,14 +32,21 @@ fn text_of(context: &NativeCallContext, value: &Dynamic, indent: i64) -> Result<
 
 #[export_module]
 pub mod functions {
-    /// The value of a JSON text: any JSON, `null` is `()`. A number too large for 64 bits is decimal.
+    /// The value of a JSON text. `null` is `()`, and a whole number too large for 64 bits is decimal.
     ///
     /// Outputs that are JSON are values already: `step.output.key`, or `step.json`. This reads JSON that stands within something else.
+    ///
+    /// - `text`: any JSON value
     ///
     /// ```rhai
     /// let image = parse_json(`{"name": "app", "tags": ["1.4", "latest"]}`);
     /// sh("pull", `echo pulling ${image.name}:${image.tags[0]}`);
     /// ```
+    ///
+    /// In a shell: `jq`. In GitHub Actions: `fromJSON(…)`.
+    ///
+    /// Errors: `flow::lang::value`, `flow::lang::pending`
+    /// See: `to_json`, `.parse`
     #[rhai_fn(return_raw)]
     pub fn parse_json(context: NativeCallContext, text: &str) -> Result<Dynamic, Fault> {
         if is_marked(text) {
@@ -58,15 +65,24 @@ pub mod functions {
 
     /// A value as JSON text, on one line. The keys of maps are in the order of the alphabet, so equal values give equal texts.
     ///
+    /// - `value`: a map, or any other value
+    ///
     /// ```rhai
     /// sh("show", `echo ${quote(to_json(#{ replicas: 3, tags: ["a", "b"] }))}`);
     /// ```
+    ///
+    /// In GitHub Actions: `toJSON(…)`.
+    ///
+    /// Errors: `flow::lang::option`, `flow::lang::pending`
+    /// See: `parse_json`
     #[rhai_fn(name = "to_json", return_raw)]
     pub fn to_json_map(context: NativeCallContext, value: Map) -> Result<ImmutableString, Fault> {
         text_of(&context, &value.into(), 0)
     }
 
     /// Any value as JSON text, on one line.
+    ///
+    /// - `value`: a list, a text, a number, anything
     ///
     /// ```rhai
     /// let ports = to_json([80, 443]);
@@ -78,7 +94,8 @@ pub mod functions {
 
     /// A value as JSON text on several lines, for people.
     ///
-    /// `indent`: how many blanks a level is indented by, 0 to 16; with 0 all is on one line.
+    /// - `value`: any value
+    /// - `indent` (number): how many blanks a level is indented by, 0 to 16; with 0 all is on one line
     ///
     /// ```rhai
     /// sh("save", "cat > config.json").stdin(to_json(#{ port: 8080, workers: 4 }, 2));

@@ -43,13 +43,16 @@ fn at(context: &NativeCallContext, ms: i64, zone: &str) -> Result<Zoned, Fault> 
 pub mod functions {
     /// A moment, in milliseconds since 1970, of a date, or a date and a time.
     ///
-    /// `text`: `"2030-01-31T22:00:00Z"`, `"2030-01-31T22:00+01:00"`, and in the time zone `zone` (a name such as "Europe/Berlin") also
-    /// `"2030-01-31 22:00"` and `"2030-01-31"`, whose time is midnight.
+    /// - `text`: `"2030-01-31T22:00:00Z"`, `"2030-01-31T22:00+01:00"`; without an offset `"2030-01-31 22:00"`, or `"2030-01-31"` for midnight
+    /// - `zone` (text): the time zone of a text without an offset: `"UTC"`, `"Europe/Berlin"`
     ///
     /// ```rhai
     /// let begin = parse_time("2030-01-31 22:00", "Europe/Berlin");
     /// wait_until("window", begin) -> sh("maintain", "true");
     /// ```
+    ///
+    /// Errors: `flow::lang::value`, `flow::lang::pending`
+    /// See: `format_time`, `shift_time`, `std/time`
     #[rhai_fn(return_raw)]
     pub fn parse_time(context: NativeCallContext, text: &str, zone: &str) -> Result<i64, Fault> {
         known(&context, &[text, zone])?;
@@ -81,12 +84,19 @@ pub mod functions {
 
     /// A moment as text, in a time zone.
     ///
-    /// `moment`: in milliseconds since 1970. `format`: as of the program `date`, such as `"%Y-%m-%d %H:%M:%S"`, `"%A"` (the day's
-    /// name), `"%u"` (its number from Monday, 1), `"%G-W%V"` (the week), `"%:z"` (the offset). `zone`: a name such as "UTC", "Europe/Berlin".
+    /// - `moment` (number): milliseconds since 1970
+    /// - `format` (text): as of the program `date`: `"%Y-%m-%d %H:%M:%S"`, `"%A"` (the day's name), `"%u"` (its number from Monday, 1),
+    ///   `"%G-W%V"` (the week), `"%:z"` (the offset)
+    /// - `zone` (text): the time zone: `"UTC"`, `"Europe/Berlin"`
     ///
     /// ```rhai
     /// let name = `backup-${format_time(1893448800000, "%Y%m%d", "UTC")}.tar.gz`;
     /// ```
+    ///
+    /// In a shell: `date -d`.
+    ///
+    /// Errors: `flow::lang::value`, `flow::lang::pending`
+    /// See: `parse_time`, `std/time`
     #[rhai_fn(return_raw)]
     pub fn format_time(
         context: NativeCallContext,
@@ -106,11 +116,16 @@ pub mod functions {
     /// A moment that is later than another, or earlier, by the calendar of a time zone: a month later is the same day of the next
     /// month, or its last; a day later is the same time of the next day, also where the clocks change in between.
     ///
-    /// `moment`: in milliseconds since 1970. `by`: `"1d"`, `"-2h30m"`, `"1mo 15d"`, `"1y"`, `"2w"`.
+    /// - `moment` (number): milliseconds since 1970
+    /// - `by` (text): how much later: `"1d"`, `"2h30m"`, `"1mo 15d"`, `"1y"`, or earlier: `"-2w"`
+    /// - `zone` (text): the time zone whose calendar counts: `"UTC"`, `"Europe/Berlin"`
     ///
     /// ```rhai
     /// let next_month = shift_time(parse_time("2030-01-31", "UTC"), "1mo", "UTC");
     /// ```
+    ///
+    /// Errors: `flow::lang::value`, `flow::lang::pending`
+    /// See: `parse_time`, `std/time`
     #[rhai_fn(return_raw)]
     pub fn shift_time(context: NativeCallContext, moment: i64, by: &str, zone: &str) -> Result<i64, Fault> {
         known(&context, &[by, zone])?;
@@ -126,11 +141,16 @@ pub mod functions {
 
     /// A duration in milliseconds, of a text as policies take it.
     ///
+    /// - `text`: `"500ms"`, `"90s"`, `"1h30m"`
+    ///
     /// ```rhai
     /// let slow = parse_duration("1m30s");
     /// let test = sh("test", "make test");
     /// sh("complain", "echo too slow").when(|| test.duration_ms > slow);
     /// ```
+    ///
+    /// Errors: `flow::lang::value`, `flow::lang::pending`
+    /// See: `format_duration`
     #[rhai_fn(return_raw)]
     pub fn parse_duration(context: NativeCallContext, text: &str) -> Result<i64, Fault> {
         known(&context, &[text])?;
@@ -142,12 +162,15 @@ pub mod functions {
 
     /// A duration as text, as policies take it: `"1m30s"`.
     ///
-    /// `ms`: in milliseconds; less than nothing is nothing.
+    /// - `ms` (number): milliseconds; less than nothing is nothing
     ///
     /// ```rhai
     /// let test = sh("test", "make test");
     /// call("tell", || `the tests took ${format_duration(test.duration_ms)}`);
     /// ```
+    ///
+    /// Errors: `flow::lang::pending`
+    /// See: `parse_duration`
     pub fn format_duration(ms: i64) -> ImmutableString {
         unit::show_duration(u64::try_from(ms).unwrap_or(0)).into()
     }

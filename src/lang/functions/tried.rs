@@ -1,12 +1,14 @@
 //! For the tests of functions that compute: what an expression gives in a script.
 
 use crate::lang::{Program, Script};
-use crate::plan::Json;
+use crate::plan::{Json, Plan};
 
 fn build(expression: &str) -> crate::diag::Result<Json> {
     let script = Script::from_text("try.rhai", format!("task(\"value\", #{{ it: {expression} }});"));
     let built = Program::compile(&script).and_then(|program| program.build(&[], None))?;
-    let plan = serde_json::to_value(&built.plan).expect("a plan is JSON");
+    let mut plan = Plan::default();
+    plan.grow(built.growth);
+    let plan = serde_json::to_value(&plan).expect("a plan is JSON");
     let steps = plan["steps"].as_array().expect("steps").clone();
     let value = steps.iter().find(|step| step["name"] == "value").expect("the task");
     Ok(value["task"]["const"]["plain"]["it"].clone())

@@ -37,10 +37,17 @@ fn refuse(context: &NativeCallContext, message: String, help: &str) -> Fault {
 pub mod functions {
     /// The SHA-256 of a text's bytes, as 64 hexadecimal digits.
     ///
+    /// - `text`: any text; of a file: `files::sha256`
+    ///
     /// ```rhai
     /// let key = sha256("app 1.4.0 linux");
     /// sh("build", "make").cache(#{ key: key });
     /// ```
+    ///
+    /// In a shell: `sha256sum`.
+    ///
+    /// Errors: `flow::lang::pending`
+    /// See: `.cache`, `std/files`
     #[rhai_fn(return_raw)]
     pub fn sha256(context: NativeCallContext, text: &str) -> Result<ImmutableString, Fault> {
         known(&context, &[text])?;
@@ -49,9 +56,14 @@ pub mod functions {
 
     /// A text's bytes in base64 (with padding).
     ///
+    /// - `text`: any text
+    ///
     /// ```rhai
     /// sh("show", `echo ${to_base64("it's")} | base64 -d`);
     /// ```
+    ///
+    /// Errors: `flow::lang::pending`
+    /// See: `from_base64`
     #[rhai_fn(return_raw)]
     pub fn to_base64(context: NativeCallContext, text: &str) -> Result<ImmutableString, Fault> {
         known(&context, &[text])?;
@@ -60,9 +72,14 @@ pub mod functions {
 
     /// The text whose bytes in base64 these are. It must be UTF-8; blanks and line ends do not count.
     ///
+    /// - `text`: base64, with padding
+    ///
     /// ```rhai
     /// let greeting = from_base64("aGVsbG8=");
     /// ```
+    ///
+    /// Errors: `flow::lang::value`, `flow::lang::pending`
+    /// See: `to_base64`
     #[rhai_fn(return_raw)]
     pub fn from_base64(context: NativeCallContext, text: &str) -> Result<ImmutableString, Fault> {
         known(&context, &[text])?;
@@ -79,10 +96,15 @@ pub mod functions {
 
     /// A text as part of a URL: all but letters, digits, `-`, `_`, `.` and `~` becomes `%…` of its bytes.
     ///
+    /// - `text`: any text
+    ///
     /// ```rhai
     /// let branch = "feature/a b";
     /// http("ask", `https://example.org/branches/${url_encode(branch)}`);
     /// ```
+    ///
+    /// Errors: `flow::lang::pending`
+    /// See: `std/http`
     #[rhai_fn(return_raw)]
     pub fn url_encode(context: NativeCallContext, text: &str) -> Result<ImmutableString, Fault> {
         known(&context, &[text])?;
@@ -98,12 +120,18 @@ pub mod functions {
 
     /// Does a regular expression fit anywhere in a text? `^` and `$` are its beginning and its end.
     ///
-    /// `pattern`: as in JavaScript and in the word `pattern` of JSON Schema: `"^v[0-9]+\\.[0-9]+$"`. In backticks a backslash needs no other.
+    /// - `text`: what is looked at
+    /// - `pattern` (text): as in JavaScript, and in the word `pattern` of JSON Schema; in backticks a backslash needs no other: `` `^v\d+\.\d+$` ``
     ///
     /// ```rhai
     /// let tag = sh("tag", "git describe --tags");
     /// sh("publish", "make publish").when(|| matches(tag.text, `^v\d+\.\d+\.\d+$`));
     /// ```
+    ///
+    /// In a shell: `grep -E`.
+    ///
+    /// Errors: `flow::lang::value`, `flow::lang::pending`
+    /// See: `matches_glob`
     #[rhai_fn(return_raw)]
     pub fn matches(context: NativeCallContext, text: &str, pattern: &str) -> Result<bool, Fault> {
         known(&context, &[text, pattern])?;
@@ -130,11 +158,19 @@ pub mod functions {
         })
     }
 
-    /// Does a whole text fit a pattern as shells have them for file names? `*` is any text without `/`, `**/` any folders, `?` a letter, `[a-z]` one of some.
+    /// Does a whole text fit a pattern as shells have them for file names?
+    ///
+    /// - `text`: what is looked at, such as the name of a file
+    /// - `pattern` (text): `*` is any text without `/`, `**/` any folders, `?` a letter, `[a-z]` one of some
     ///
     /// ```rhai
     /// let sources = ["src/main.rs", "README.md"].filter(|file| matches_glob(file, "src/**/*.rs"));
     /// ```
+    ///
+    /// In a shell: `case`.
+    ///
+    /// Errors: `flow::lang::value`, `flow::lang::pending`
+    /// See: `matches`
     #[rhai_fn(return_raw)]
     pub fn matches_glob(context: NativeCallContext, text: &str, pattern: &str) -> Result<bool, Fault> {
         known(&context, &[text, pattern])?;
@@ -155,6 +191,8 @@ pub mod functions {
 
     /// Is a value known while the plan is made? It is not if a result of a step is in it.
     ///
+    /// - `value`: any value
+    ///
     /// ```rhai
     /// fn fetch(name, place) {
     ///     let step = exec(name, ["cp", place, "."]);
@@ -162,6 +200,9 @@ pub mod functions {
     /// }
     /// fetch("take", "a.txt");
     /// ```
+    ///
+    /// Errors: `flow::lang::type`
+    /// See: `with_defaults`
     #[rhai_fn(return_raw)]
     pub fn is_known(context: NativeCallContext, value: Dynamic) -> Result<bool, Fault> {
         let span = here(&context);
@@ -172,7 +213,9 @@ pub mod functions {
     /// Options that were given to a function of a module, with its defaults for what was not. A name that is not among the defaults is
     /// refused, with the nearest one.
     ///
-    /// `what`: what the options are of, for the message.
+    /// - `options` (map): what was given
+    /// - `defaults` (map): a value for every option that there is
+    /// - `what` (text): what the options are of, for the message
     ///
     /// ```rhai
     /// fn deploy(place, options) {
@@ -181,6 +224,9 @@ pub mod functions {
     /// }
     /// deploy("berlin", #{ replicas: 3 });
     /// ```
+    ///
+    /// Errors: `flow::lang::unknown_option`
+    /// See: `is_known`
     #[rhai_fn(return_raw)]
     pub fn with_defaults(context: NativeCallContext, options: Map, defaults: Map, what: &str) -> Result<Map, Fault> {
         let mut all = defaults;
