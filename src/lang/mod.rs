@@ -21,6 +21,7 @@ mod functions;
 mod handle;
 mod host;
 pub mod keys;
+mod library;
 mod modules;
 mod operators;
 mod options;
