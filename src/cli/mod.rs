@@ -18,6 +18,7 @@ mod follow;
 mod gc;
 mod input;
 mod logs;
+mod new;
 mod options;
 mod out;
 mod plan;
@@ -31,6 +32,7 @@ mod runs;
 mod script;
 mod show;
 mod signal;
+mod template;
 mod verify;
 mod why;
 
@@ -114,6 +116,8 @@ enum Command {
     Export(export::Args),
     Verify(verify::Args),
     Gc(gc::Args),
+    Template(template::Args),
+    New(new::Args),
     Docs(docs::Args),
     Completions(completions::Args),
 }
@@ -159,6 +163,8 @@ impl Command {
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Gc(args) => args.run(),
+            Command::Template(args) => args.run(),
+            Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -177,6 +183,7 @@ impl Command {
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
             Command::Repl(args) => args.json,
+            Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
             Command::Receipts(args) => args.json,
@@ -187,6 +194,7 @@ impl Command {
             | Command::Why(_)
             | Command::Cancel(_)
             | Command::Export(_)
+            | Command::New(_)
             | Command::Fmt(_)
             | Command::Docs(_)
             | Command::Completions(_) => false,

@@ -35,6 +35,10 @@ pub const CODES: &[Code] = &[
     failure("flow::file::unwritable", "A script cannot be written: permissions, or the disk is full."),
     usage("flow::file::encoding", "A script is not UTF-8.", None),
     usage("flow::file::too_large", "A script is larger than 1 MiB.", None),
+    usage("flow::file::exists", "A file that would be written is there already.", None),
+    usage("flow::template::unknown", "There is no template of this name.", None),
+    usage("flow::project::name", "A project cannot have this name.", None),
+    usage("flow::project::not_empty", "The folder for a new project holds something already.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
     usage(
