@@ -200,7 +200,7 @@ impl Session {
         let Executed { run, state, problem } = super::execute::execute(self, &script, &execution)?;
         self.run = Some(run.clone());
         let results = self.flow.results(&run)?;
-        answer.run(&self.flow, &run, &state, execution.failed)?;
+        answer.run(&self.flow, &run, &state, execution.failed, self.quiet)?;
         self.results = Some(results);
         let sight = match problem {
             Some(problem) => return Err(problem),
@@ -289,8 +289,8 @@ impl Session {
         if at_run {
             answer.note("`:run` runs it, and what depends on it; other results are kept".to_owned());
         }
-        answer.value(&sight, self.results.as_ref(), false);
-        answer.steps = new_steps(self.plan(), &sight.plan);
+        answer.steps = changed_steps(self.plan(), &sight.plan);
+        self.results = self.results.as_ref().map(|results| results.without_changed(self.plan(), &sight.plan));
         (self.entries, self.sight, self.waiting) = (entries, Some(sight), None);
         Ok(answer)
     }
@@ -386,6 +386,17 @@ fn new_steps(before: &Plan, after: &Plan) -> Vec<StepId> {
     let known = before.steps.len().min(after.steps.len()) as u32;
     let changed = |id: &StepId| id.0 >= known || before.step(*id).name != after.step(*id).name;
     after.ids().filter(changed).collect()
+}
+
+/// Steps that have come, or are others than before.
+fn changed_steps(before: &Plan, after: &Plan) -> Vec<StepId> {
+    let same = |id: &StepId| {
+        before.steps.get(id.index()).is_some_and(|step| {
+            let now = after.step(*id);
+            step.name == now.name && step.task == now.task && step.policy == now.policy
+        })
+    };
+    after.ids().filter(|id| !same(id)).collect()
 }
 
 /// Would these steps, with all they need, be everything that is still to be done?
