@@ -19,6 +19,7 @@ mod follow;
 mod gc;
 mod input;
 mod logs;
+mod lsp;
 mod options;
 mod out;
 mod plan;
@@ -115,6 +116,7 @@ enum Command {
     Verify(verify::Args),
     Gc(gc::Args),
     Docs(docs::Args),
+    Lsp(lsp::Args),
     Completions(completions::Args),
 }
 
@@ -159,6 +161,7 @@ impl Command {
             Command::Verify(args) => args.run(),
             Command::Gc(args) => args.run(),
             Command::Docs(args) => args.run(),
+            Command::Lsp(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
     }
@@ -187,6 +190,7 @@ impl Command {
             | Command::Export(_)
             | Command::Fmt(_)
             | Command::Docs(_)
+            | Command::Lsp(_)
             | Command::Completions(_) => false,
         }
     }

@@ -37,6 +37,7 @@ pub const CODES: &[Code] = &[
     usage("flow::file::too_large", "A script is larger than 1 MiB.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
+    failure("flow::cli::protocol", "What comes to `flow lsp` is not what an editor says."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
     usage(

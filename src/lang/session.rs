@@ -86,6 +86,11 @@ pub fn interruptible<T>(stop: Arc<AtomicBool>, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// What ends the scripts of this thread, if [`interruptible`] said so: for a thread that takes over its work.
+pub fn interrupt() -> Option<Arc<AtomicBool>> {
+    INTERRUPT.with_borrow(Clone::clone)
+}
+
 /// Is it time for the script of this thread to end?
 pub fn must_end() -> Option<&'static str> {
     let interrupted =
