@@ -86,8 +86,7 @@ fn answered(world: &mut World, request: Request) -> Answer {
             })
         }
         ask::SignatureHelpRequest::METHOD => {
-            let asked: lsp_types::SignatureHelpParams = params(&request)?;
-            let place = &asked.text_document_position_params;
+            let place: lsp_types::TextDocumentPositionParams = params(&request)?;
             world.at(&place.text_document.uri, place.position, signature)
         }
         ask::GotoDefinition::METHOD => {

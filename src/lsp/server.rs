@@ -90,6 +90,8 @@ struct Server<W: Write> {
     steps: HashMap<String, usize>,
     /// Can the editor be asked to ask for the lenses again?
     refreshes: bool,
+    /// How often it was asked.
+    refreshed: i32,
 }
 
 impl<W: Write> Server<W> {
@@ -104,6 +106,7 @@ impl<W: Write> Server<W> {
             offered: Offered::default(),
             steps: HashMap::new(),
             refreshes: false,
+            refreshed: 0,
         }
     }
 
@@ -119,7 +122,11 @@ impl<W: Write> Server<W> {
                         return Ok(code);
                     }
                 }
-                Ok(Event::Read(wire::Read::Wrong(answer))) => self.send(answer)?,
+                Ok(Event::Read(wire::Read::Wrong(answer))) => {
+                    if let Some(answer) = answer {
+                        self.send(answer)?;
+                    }
+                }
                 Ok(Event::Read(wire::Read::End)) | Err(RecvTimeoutError::Disconnected) => return Ok(0),
                 Ok(Event::Checked(outcome)) => {
                     if let Some(outcome) = outcome {
@@ -285,7 +292,8 @@ impl<W: Write> Server<W> {
         }
         self.publish(outcome.uri, outcome.problems, Some(outcome.version))?;
         if self.refreshes && outcome.steps.is_some() && outcome.steps != before {
-            let id = "lenses".to_owned().into();
+            self.refreshed += 1;
+            let id = self.refreshed.into();
             let method = ask::CodeLensRefresh::METHOD.to_owned();
             self.send(Message::Request(Request { id, method, params: serde_json::Value::Null }))?;
         }

@@ -11,8 +11,8 @@ const LONGEST: usize = 64 * 1024 * 1024;
 pub enum Read {
     /// A message.
     Message(Message),
-    /// Something in a frame that is no message; this answers it.
-    Wrong(Message),
+    /// Something in a frame that is no message; this answers it, if it is to be answered.
+    Wrong(Option<Message>),
     /// Nothing more comes.
     End,
 }
@@ -22,7 +22,7 @@ pub enum Read {
 /// # Errors
 /// If nothing can be read any more, or what comes is not framed: there is no way to find the next message.
 pub fn read(input: &mut impl BufRead) -> io::Result<Read> {
-    let mut length = None;
+    let (mut length, mut begun) = (None, false);
     loop {
         let mut line = Vec::new();
         if input.read_until(b'\n', &mut line)? == 0 {
@@ -30,12 +30,10 @@ pub fn read(input: &mut impl BufRead) -> io::Result<Read> {
         }
         let line = String::from_utf8_lossy(&line);
         let line = line.trim();
-        if line.is_empty() {
-            match length {
-                Some(_) => break,
-                None => continue,
-            }
+        if line.is_empty() && begun {
+            break;
         }
+        begun |= !line.is_empty();
         if let Some((name, value)) = line.split_once(':')
             && name.eq_ignore_ascii_case("content-length")
         {
@@ -52,19 +50,25 @@ pub fn read(input: &mut impl BufRead) -> io::Result<Read> {
     }
     Ok(match serde_json::from_slice::<Message>(&body) {
         Ok(message) => Read::Message(message),
-        Err(error) => {
-            let id = serde_json::from_slice::<serde_json::Value>(&body).ok().and_then(|value| {
-                let id = value.get("id")?;
-                id.as_i64()
-                    .and_then(|id| i32::try_from(id).ok())
-                    .map(RequestId::from)
-                    .or_else(|| id.as_str().map(|id| id.to_owned().into()))
-            });
-            let code = if id.is_some() { ErrorCode::InvalidRequest } else { ErrorCode::ParseError };
-            let id = id.unwrap_or_else(|| RequestId::from(0));
-            Read::Wrong(Message::Response(Response::new_err(id, code as i32, format!("this is no message: {error}"))))
-        }
+        Err(error) => wrong(&body, &error),
     })
+}
+
+/// What is in a frame but no message: it is answered if it may have been a question.
+fn wrong(body: &[u8], error: &serde_json::Error) -> Read {
+    let value = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let id = value.as_ref().and_then(|value| value.get("id")).and_then(|id| {
+        let number = id.as_i64().and_then(|id| i32::try_from(id).ok()).map(RequestId::from);
+        number.or_else(|| id.as_str().map(|id| id.to_owned().into()))
+    });
+    let is_answer = value.as_ref().is_some_and(|value| value.get("method").is_none() && id.is_some());
+    if is_answer {
+        return Read::Wrong(None);
+    }
+    let code = if value.is_some() { ErrorCode::InvalidRequest } else { ErrorCode::ParseError };
+    let response =
+        Response::new_err(id.unwrap_or_else(|| 0.into()), code as i32, format!("this is no message: {error}"));
+    Read::Wrong(Some(Message::Response(response)))
 }
 
 /// Writes a message.
@@ -105,7 +109,8 @@ mod tests {
             all(&format!("{}{}{good}", frame("{"), frame(r#"{"id":"x","method":5}"#))),
             ["wrong", "wrong", "message"]
         );
-        assert_eq!(all(&format!("content-length: 2\r\nX: y\r\n\r\n{{}}{good}")), ["wrong", "message"]);
+        assert_eq!(all(&format!("content-length: 2\r\nX: y\r\n\r\n{{}}\r\n{good}")), ["wrong", "message"]);
+        assert_eq!(all("GET / HTTP/1.1\r\n\r\n"), ["error"]);
         assert_eq!(all("Content-Length: 99999999999999999999\r\n\r\n"), ["error"]);
         assert_eq!(all("Content-Length: 10\r\n\r\n{"), Vec::<&str>::new());
         assert_eq!(all(""), Vec::<&str>::new());
