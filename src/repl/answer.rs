@@ -126,6 +126,8 @@ impl Answer {
             }
             // Steps that have come are named below.
             Some((Value::Step(_) | Value::List(_), _)) if !self.steps.is_empty() => {}
+            // So `a -> b` says nothing that was not just written.
+            Some((Value::List(_), kind)) if kind == "several steps" => {}
             Some((value, _)) => {
                 text.push_str(&view::value(plan, value, look));
                 text.push('\n');

@@ -270,6 +270,13 @@ impl Session {
         let old = std::mem::replace(&mut entries[at], Entry::new(text));
         // What was executed after it is taken up again when it is asked for.
         let trusted = entries[..at].last().map_or(0, |entry| entry.answered);
+        if let Some(sight) = self.with_results_that_hold(&entries) {
+            let mut answer = Answer::default();
+            answer.note(format!("in the place of: {}", first_line(&old.text)));
+            answer.steps = changed_steps(self.plan(), &sight.plan);
+            self.adopt(entries, sight);
+            return Ok(answer);
+        }
         let mut at_run = false;
         entries = entries
             .into_iter()
@@ -293,6 +300,18 @@ impl Session {
         self.results = self.results.as_ref().map(|results| results.without_changed(self.plan(), &sight.plan));
         (self.entries, self.sight, self.waiting) = (entries, Some(sight), None);
         Ok(answer)
+    }
+
+    /// Evaluates entries of which one was replaced, with the results of the steps that are the same, if these are enough.
+    fn with_results_that_hold(&mut self, entries: &[Entry]) -> Option<Sight> {
+        let now = self.see(entries, usize::MAX).ok().filter(|sight| sight.waits_for.is_none())?;
+        let hold = self.results.as_ref().map(|results| results.without_changed(self.plan(), &now.plan));
+        let before = std::mem::replace(&mut self.results, hold);
+        let sight = self.see(entries, usize::MAX).ok().filter(|sight| sight.waits_for.is_none());
+        if sight.is_none() {
+            self.results = before;
+        }
+        sight
     }
 
     /// Takes the last entry away. Gives its text.
