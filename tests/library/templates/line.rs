@@ -25,9 +25,9 @@ fn each_gate_stops_the_line() {
     for (stage, bad, why) in [
         ("compile", "cp greet.sh $(product)", "ended with exit code"),
         ("test", "echo '{\"tests\": 2, \"failed\": 0}'", "2 tests, 1 failed"),
-        ("coverage", "91.5", "12.5 % of the lines are covered, 80.0 % are needed"),
+        ("coverage", "91.5", "12.5 % of the lines are covered, 80 % are needed"),
         ("security", "\"findings\": 0", "3 findings, at most 0 may be"),
-        ("performance", "\"p95_ms\": 12", "95 of 100 take up to 950 ms, at most 200.0 ms may be"),
+        ("performance", "\"p95_ms\": 12", "95 of 100 take up to 950 ms, at most 200 ms may be"),
     ] {
         let Some(session) = line() else { return };
         let good = match stage {
