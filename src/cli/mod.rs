@@ -5,7 +5,6 @@
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
 mod approve;
-mod ask;
 mod breakers;
 mod cancel;
 mod check;
@@ -19,12 +18,13 @@ mod follow;
 mod gc;
 mod input;
 mod logs;
+mod lsp;
 mod new;
 mod options;
 mod out;
 mod plan;
-mod question;
 mod receipts;
+mod repl;
 mod report;
 mod resume;
 mod rollback;
@@ -101,6 +101,7 @@ enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Plan(plan::Args),
+    Repl(repl::Args),
     Runs(runs::Args),
     Show(show::Args),
     Logs(logs::Args),
@@ -119,6 +120,7 @@ enum Command {
     Template(template::Args),
     New(new::Args),
     Docs(docs::Args),
+    Lsp(lsp::Args),
     Completions(completions::Args),
 }
 
@@ -147,6 +149,7 @@ impl Command {
             Command::Check(args) => args.run(),
             Command::Fmt(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Repl(args) => args.run(),
             Command::Runs(args) => args.run(),
             Command::Show(args) => args.run(),
             Command::Logs(args) => args.run(),
@@ -165,6 +168,7 @@ impl Command {
             Command::Template(args) => args.run(),
             Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
+            Command::Lsp(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
     }
@@ -181,6 +185,7 @@ impl Command {
             Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
+            Command::Repl(args) => args.json,
             Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
@@ -195,6 +200,7 @@ impl Command {
             | Command::New(_)
             | Command::Fmt(_)
             | Command::Docs(_)
+            | Command::Lsp(_)
             | Command::Completions(_) => false,
         }
     }
