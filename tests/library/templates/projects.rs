@@ -8,7 +8,7 @@ fn a_project_is_made_and_bad_names_are_refused() {
     let mut session = Session::new();
     session
         .type_in("flow new nightly-report")
-        .type_in("cd nightly-report && flow script nightly-report.rhai --quiet && flow logs last report")
+        .type_in("cd nightly-report && flow script nightly-report.rhai --quiet && flow logs last greet")
         .type_in("cd nightly-report && flow check nightly-report.rhai && flow fmt --check")
         .type_in("grep -n nightly-report nightly-report/.github/workflows/flow.yml")
         .type_in("cat nightly-report/.gitignore")
