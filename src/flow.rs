@@ -26,6 +26,7 @@ mod gc;
 mod home;
 mod keep;
 mod receipts;
+pub mod reference;
 mod resume;
 mod rollback;
 mod running;

@@ -181,12 +181,12 @@ impl Command {
             Command::Verify(args) => args.json,
             Command::Gc(args) => args.json,
             Command::Breakers(args) => args.json,
+            Command::Docs(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)
             | Command::Cancel(_)
             | Command::Export(_)
             | Command::Fmt(_)
-            | Command::Docs(_)
             | Command::Completions(_) => false,
         }
     }

@@ -7,6 +7,7 @@ mod examples;
 mod form;
 mod gc;
 mod golden;
+mod guide;
 mod interrupt;
 mod people;
 mod proof;
