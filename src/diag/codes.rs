@@ -35,9 +35,21 @@ pub const CODES: &[Code] = &[
     failure("flow::file::unwritable", "A script cannot be written: permissions, or the disk is full."),
     usage("flow::file::encoding", "A script is not UTF-8.", None),
     usage("flow::file::too_large", "A script is larger than 1 MiB.", None),
+    usage("flow::file::exists", "A file that would be written is there already.", None),
+    usage("flow::template::unknown", "There is no template of this name.", None),
+    usage("flow::project::name", "A project cannot have this name.", None),
+    usage("flow::project::not_empty", "The folder for a new project holds something already.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
+    usage(
+        "flow::repl::command",
+        "A command of the prompt is not there, or something is missing in it or too much.",
+        None,
+    ),
+    usage("flow::repl::empty", "There is nothing to undo, save, show or explain in the session.", None),
+    failure("flow::repl::panic", "An entry has brought flow itself down; the session goes on without it."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
+    usage("flow::run::unfinished", "What was asked for needs a run that is at its end.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
     usage(
         "flow::run::no_checkpoint",
@@ -75,6 +87,7 @@ pub const CODES: &[Code] = &[
     usage("flow::config::unknown", "The project's `flow.toml` has a section or a key that does not exist.", None),
     usage("flow::config::value", "A key of the project's `flow.toml` has a value that it cannot have.", None),
     // Plan.
+    usage("flow::plan::what_if", "`--what-if` names what the plan does not have, or a value that cannot be.", None),
     usage(
         "flow::plan::cycle",
         "Steps wait for each other in a circle, or a step waits for its own group.",

@@ -10,6 +10,7 @@ pub mod check;
 mod class;
 pub mod expression;
 pub mod fingerprint;
+pub mod forecast;
 mod graph;
 mod hierarchy;
 mod http;
@@ -26,6 +27,7 @@ mod step;
 pub mod unit;
 mod value;
 mod wait;
+pub mod ways;
 pub(crate) mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,6 +124,12 @@ pub struct Param {
     /// The values it may have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_of: Vec<Json>,
+    /// The least it may be, if it is a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<Json>,
+    /// The most it may be, if it is a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Json>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub help: String,

@@ -9,6 +9,7 @@ mod collected;
 mod counts;
 mod diagnostic;
 pub mod docs;
+mod forecast;
 pub mod json;
 pub mod logs;
 mod look;
@@ -23,14 +24,18 @@ mod show;
 mod summary;
 mod table;
 mod takeup;
+mod templates;
 pub mod time;
+mod value;
 mod waits;
+mod ways;
 mod why;
 
 pub use breakers::{breakers, not_closed};
 pub use checkpoints::{checkpoints, way_back};
 pub use collected::{CollectedLine, Outcome, collected};
 pub use diagnostic::{diagnostic, printed};
+pub use forecast::forecast;
 pub use look::{Look, Tone, lines};
 pub use markdown::markdown;
 pub use params::parameters;
@@ -40,7 +45,10 @@ pub use runs::{RunLine, runs};
 pub use show::show;
 pub use summary::{LogPaths, Summary};
 pub use takeup::{takeup, takeup_json};
+pub use value::value;
+pub use templates::{TemplateLine, templates};
 pub use waits::command;
+pub use ways::{ways, ways_json};
 pub use why::Why;
 
 /// What stands in the place of something that is not to be shown.
