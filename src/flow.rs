@@ -34,6 +34,7 @@ mod signal;
 mod start;
 mod taken;
 mod takeup;
+mod test;
 mod watch;
 mod who;
 
@@ -60,6 +61,7 @@ pub use rollback::WayBack;
 pub use running::{Events, Running};
 pub use start::RunOptions;
 pub use taken::Taken;
+pub use test::{Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, TestRun, Tests, Unequal, test_files};
 pub use watch::Watch;
 pub use who::who;
 

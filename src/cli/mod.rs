@@ -31,6 +31,7 @@ mod runs;
 mod script;
 mod show;
 mod signal;
+mod test;
 mod verify;
 mod why;
 
@@ -112,6 +113,7 @@ enum Command {
     Export(export::Args),
     Verify(verify::Args),
     Gc(gc::Args),
+    Test(test::Args),
     Docs(docs::Args),
     Completions(completions::Args),
 }
@@ -155,6 +157,7 @@ impl Command {
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Gc(args) => args.run(),
+            Command::Test(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -177,6 +180,7 @@ impl Command {
             Command::Receipts(args) => args.json,
             Command::Verify(args) => args.json,
             Command::Gc(args) => args.json,
+            Command::Test(args) => args.json,
             Command::Breakers(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)

@@ -29,6 +29,7 @@ mod script;
 mod secret;
 mod session;
 mod texts;
+pub mod trial;
 mod untrusted;
 mod words;
 

@@ -22,6 +22,7 @@ mod show;
 mod summary;
 mod table;
 mod takeup;
+mod tests;
 pub mod time;
 mod waits;
 mod why;
@@ -38,6 +39,7 @@ pub use runs::{RunLine, runs};
 pub use show::show;
 pub use summary::{LogPaths, Summary};
 pub use takeup::{takeup, takeup_json};
+pub use tests::{TestCounts, TestLine, TestVerdict, test_failure, test_line, test_summary};
 pub use waits::command;
 pub use why::Why;
 

@@ -173,6 +173,11 @@ impl Driver {
         self.timers.next().into_iter().chain(held_until).chain(self.lookout.next()).min()
     }
 
+    /// As [`Driver::next_moment`], but without looking for what may have come from outside: for one who says when it has.
+    pub fn next_timer(&self) -> Option<Duration> {
+        self.timers.next().into_iter().chain(self.held_since.map(|since| since + HOLD)).min()
+    }
+
     /// Has it come to its end, or failed with nothing left running? Then nothing more happens.
     pub fn is_done(&self) -> bool {
         self.over || (self.failure.is_some() && self.outside.is_empty())

@@ -3,6 +3,7 @@
 //! Each is one item with its meaning, its parameters and an example; help, reference, completion and suggestions are
 //! made from these (see `reference`), and the examples are run by the tests.
 
+mod asserts;
 mod fanout;
 mod groups;
 mod http;
@@ -12,6 +13,7 @@ mod script;
 mod secret;
 mod settings;
 mod tasks;
+mod tests;
 mod waits;
 
 use std::sync::OnceLock;
@@ -49,6 +51,13 @@ pub fn register(engine: &mut Engine) {
         let store = context.store_data();
         session::with(|session| session.context = Some(store));
     });
+}
+
+/// Adds those that only tests have.
+pub fn register_for_tests(engine: &mut Engine) {
+    engine.register_global_module(exported_module!(tests::functions).into());
+    engine.register_global_module(exported_module!(asserts::functions).into());
+    tests::register_properties(engine);
 }
 
 /// The reference of all functions, made when it is first needed.
