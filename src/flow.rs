@@ -42,7 +42,7 @@ pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::exec::log_stem;
-pub use crate::lang::{Item, ItemKind, LARGEST, Script, items, text_of};
+pub use crate::lang::{Item, ItemKind, LARGEST, Script, format, items, text_of};
 pub use crate::state::Waits;
 pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
@@ -52,7 +52,7 @@ pub use crate::store::{
     Verified, VerifiedExport, verify_export,
 };
 pub use answer::{Answering, Posted};
-pub use config::{Config, Receipts, Retention};
+pub use config::{Config, PROJECT_KEYS, Receipts, Retention};
 pub use form::{expected, read_field};
 pub use gc::Gc;
 pub use home::home_for;

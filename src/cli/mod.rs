@@ -14,6 +14,7 @@ mod completions;
 mod deliver;
 mod docs;
 mod export;
+mod fmt;
 mod follow;
 mod gc;
 mod input;
@@ -97,6 +98,7 @@ enum Command {
     Script(script::Args),
     Run(run::Args),
     Check(check::Args),
+    Fmt(fmt::Args),
     Plan(plan::Args),
     Runs(runs::Args),
     Show(show::Args),
@@ -141,6 +143,7 @@ impl Command {
             Command::Script(args) => args.run(),
             Command::Run(args) => args.run(),
             Command::Check(args) => args.run(),
+            Command::Fmt(args) => args.run(),
             Command::Plan(args) => args.run(),
             Command::Runs(args) => args.run(),
             Command::Show(args) => args.run(),
@@ -186,6 +189,7 @@ impl Command {
             | Command::Why(_)
             | Command::Cancel(_)
             | Command::Export(_)
+            | Command::Fmt(_)
             | Command::Docs(_)
             | Command::Completions(_) => false,
         }

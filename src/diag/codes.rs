@@ -32,6 +32,7 @@ pub const CODES: &[Code] = &[
     // Files and command line.
     usage("flow::file::missing", "A file that was named does not exist.", None),
     usage("flow::file::unreadable", "A file cannot be read: permissions, or it is a directory.", None),
+    failure("flow::file::unwritable", "A script cannot be written: permissions, or the disk is full."),
     usage("flow::file::encoding", "A script is not UTF-8.", None),
     usage("flow::file::too_large", "A script is larger than 1 MiB.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
@@ -177,6 +178,7 @@ pub const CODES: &[Code] = &[
         Some("param(\"n\", #{ default: 1 });\nparam(\"n\", #{ default: 2 });"),
     ),
     // The language.
+    failure("flow::fmt::unsure", "A script cannot be formatted without changing what it means; it is left as it is."),
     usage("flow::lang::syntax", "The script cannot be read.", Some("let a = sh(\"a\", \"true\";")),
     usage("flow::lang::script", "The script failed in another way than those listed here.", None),
     usage("flow::lang::thrown", "The script ended itself with `throw`.", Some("throw \"not on a Friday\";")),

@@ -17,6 +17,8 @@
 //!
 //! Paths are taken from the folder of the file; `~/` is the home of the user.
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -28,6 +30,9 @@ use toml::de::{DeTable, DeValue};
 use crate::diag::{Diagnostic, Result, Sources, did_you_mean};
 use crate::exec::Provider;
 use crate::plan::unit;
+use keys::{PROVIDER, RECEIPTS, RETENTION};
+
+pub use keys::PROJECT_KEYS;
 
 /// The settings of a project. Without a `flow.toml`: the defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,8 +65,6 @@ pub struct Receipts {
     /// The file with the key that signs them.
     pub key: Option<PathBuf>,
 }
-
-const SECTIONS: [&str; 3] = ["secrets", "retention", "receipts"];
 
 impl Config {
     /// Reads a file; one that does not exist says nothing.
@@ -99,7 +102,7 @@ impl Config {
                 }
                 "retention" => config.retention = reader.retention(reader.table("retention", value)?)?,
                 "receipts" => config.receipts = reader.receipts(reader.table("receipts", value)?)?,
-                name => return Err(reader.unknown(name, key.span(), "section", &SECTIONS)),
+                name => return Err(reader.unknown(name, key.span(), "section", &PROJECT_KEYS.map(|keys| keys.name))),
             }
         }
         Ok(config)
@@ -130,7 +133,7 @@ impl Reader {
                     DeValue::Boolean(auto) => retention.auto = *auto,
                     _ => return Err(self.kind("auto", value, "true or false: `auto = true`")),
                 },
-                name => return Err(self.unknown(name, key.span(), "key", &["keep", "keep_runs", "auto"])),
+                name => return Err(self.unknown(name, key.span(), "key", &RETENTION.names())),
             }
         }
         Ok(retention)
@@ -144,7 +147,7 @@ impl Reader {
                     receipts.key =
                         Some(self.path(self.text("key", value, "the path of a file: `key = \"keys/receipts.pem\"`")?))
                 }
-                name => return Err(self.unknown(name, key.span(), "key", &["key"])),
+                name => return Err(self.unknown(name, key.span(), "key", &RECEIPTS.names())),
             }
         }
         Ok(receipts)
@@ -178,7 +181,7 @@ impl Reader {
                     let words = self.words(value)?;
                     Provider::Command { words, folder: self.folder.clone() }
                 }
-                other => return Err(self.unknown(other, key.span(), "key", &["env", "file", "command"])),
+                other => return Err(self.unknown(other, key.span(), "key", &PROVIDER.names())),
             };
             if found.replace(provider).is_some() {
                 let message = format!("the secret `{name}` comes from more than one place");

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::convert::{Steps, to_json, to_value};
 use super::fault::{Fault, raise};
+use super::keys;
 use super::options::{self, Options, wrong};
 use super::session::{self, Session};
 use crate::diag::{Diagnostic, Span, did_you_mean};
@@ -14,7 +15,7 @@ use crate::plan::{Field, Json, OnTimeout, Value, unit};
 use crate::state::result::{PROPERTIES, plain_text};
 
 /// Types of a form's fields.
-const KINDS: [(&str, &str); 4] = [("string", "string"), ("int", "int"), ("float", "float"), ("bool", "bool")];
+pub const KINDS: [(&str, &str); 4] = [("string", "string"), ("int", "int"), ("float", "float"), ("bool", "bool")];
 
 /// What an answer tells beside its fields.
 const TOLD: [&str; 3] = ["by", "at", "comment"];
@@ -111,7 +112,7 @@ fn field(name: &str, value: &Dynamic, span: Span) -> Result<Field, Fault> {
     let (default, kind, one_of, help) = match value.read_lock::<Map>().map(|map| map.clone()) {
         None => (Some(known(value, span)?), None, Vec::new(), String::new()),
         Some(map) => {
-            let mut options = Options::of(what.as_str(), &map, span);
+            let mut options = Options::named(&keys::FIELD, what.as_str(), &map, span);
             let default = options.take("default").map(|value| known(&value, span)).transpose()?;
             let kind = options.choice("type", &KINDS)?;
             let one_of = match options.take("one_of") {

@@ -3,6 +3,7 @@
 use rhai::{Dynamic, Map};
 
 use super::fault::{Fault, raise};
+use super::keys;
 use super::options::{self, Options, choice, wrong};
 use super::policies;
 use crate::diag::{Diagnostic, Span, did_you_mean, nearest};
@@ -109,7 +110,7 @@ fn strategy(value: &Dynamic, class: &str, span: Span) -> Result<Strategy, Fault>
     }
     let wanted = "\"retry\", \"wait\", \"fail\", or a map such as `#{ wait: \"1m\" }`";
     let map = value.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| wrong(&what, wanted, value, span))?;
-    let mut options = Options::of(what.as_str(), &map, span);
+    let mut options = Options::named(&keys::STRATEGY, what.as_str(), &map, span);
     let retry = options.take("retry").map(|value| policies::retry(&value, span)).transpose()?;
     let wait = options.time("wait")?;
     options.done()?;

@@ -6,6 +6,7 @@ use super::closures;
 use super::fault::{Fault, raise};
 use super::functions::in_order as groups_in_order;
 use super::handle::{Pending, Step, sequence};
+use super::keys;
 use super::options::{self, Options, here, wrong};
 use super::{modules, policies, session};
 use crate::diag::{Diagnostic, Span, did_you_mean};
@@ -281,7 +282,7 @@ pub fn flow_from_text(context: &NativeCallContext, text: &str) -> Result<Step, F
 
 /// Policies and other keys of a step's map; `name` has been taken.
 fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(Sequence, Vec<String>, String), Fault> {
-    let mut options = Options::of("a step", map, span);
+    let mut options = Options::named(&keys::STEP, "a step", map, span);
     let name = options.text("name")?.ok_or_else(|| {
         raise(
             Diagnostic::new("flow::lang::option", "a step of the list has no `name`")
@@ -298,31 +299,16 @@ fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(
             None => return Err(wrong("`params` of a step", "a map", &value, span)),
         },
     };
-    let kinds = [
-        "sh",
-        "exec",
-        "call",
-        "task",
-        "http",
-        "fail",
-        "command",
-        "workflow",
-        "step",
-        "approve",
-        "signal",
-        "wait",
-        "wait_until",
-        "wait_for",
-    ];
+    let kinds = keys::TASKS;
     let given: Vec<(&'static str, Dynamic)> =
         kinds.into_iter().filter_map(|kind| options.take(kind).map(|value| (kind, value))).collect();
     let rest = options.rest();
     let [(kind, value)] = &given[..] else {
         let what = if given.is_empty() { "does not say what to run" } else { "says twice what to run" };
-        let unknown = rest.iter().map(|(key, _)| key.as_str()).find(|key| !policies::NAMES.contains(key));
+        let unknown = rest.iter().map(|(key, _)| key.as_str()).find(|key| keys::of_policy(key).is_none());
         if let (true, Some(unknown)) = (given.is_empty(), unknown) {
             let mut known: Vec<&'static str> = kinds.to_vec();
-            known.extend(policies::NAMES);
+            known.extend(policies::names());
             return Err(options::unknown_key(unknown, &format!("the step `{name}`"), &known, span));
         }
         return Err(raise(
@@ -357,10 +343,10 @@ fn step_from_map(context: &NativeCallContext, map: &Map, span: Span) -> Result<(
     };
     let step = Step::of(sequence.clone());
     for (key, value) in &rest {
-        if !policies::NAMES.contains(&key.as_str()) {
+        if keys::of_policy(key).is_none() {
             let mut known: Vec<&'static str> = kinds.to_vec();
             known.extend(["name", "params", "depends_on"]);
-            known.extend(policies::NAMES);
+            known.extend(policies::names());
             return Err(options::unknown_key(key, &format!("the step `{name}`"), &known, span));
         }
         policies::set(context, &step, key, value)?;
@@ -381,7 +367,7 @@ fn rename(context: &NativeCallContext, made: &Sequence, name: &str) -> Result<()
 /// `chain(#{ name, steps, options })`.
 pub fn chain_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, Fault> {
     let span = here(context);
-    let mut map = Options::of("chain", spec, span);
+    let mut map = Options::of(&keys::CHAIN, spec, span);
     let name = map.text("name")?;
     let steps = map.take("steps");
     let options = map.take("options");
@@ -399,9 +385,9 @@ pub fn chain_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, F
             .read_lock::<Map>()
             .map(|m| m.clone())
             .ok_or_else(|| wrong("`options` of chain", "a map", &options, span))?;
-        let mut options = Options::of("`options` of chain", &map, span);
+        let mut options = Options::named(&keys::CHAIN_OPTIONS, "`options` of chain", &map, span);
         options.take("save_state");
-        if options.take("resume_from").is_some() {
+        if map.contains_key("resume_from") {
             return Err(raise(
                 Diagnostic::new("flow::lang::option", "where to go on is not part of the script")
                     .label_word(span, "resume_from", "here")
@@ -505,7 +491,7 @@ fn by_names(
 /// `flow(#{ name, conditions: [#{ when, then }], otherwise })`.
 pub fn flow_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, Fault> {
     let span = here(context);
-    let mut map = Options::of("flow", spec, span);
+    let mut map = Options::of(&keys::FLOW, spec, span);
     let name = map.text("name")?.unwrap_or_default();
     let conditions = map.take("conditions");
     let otherwise = map.take("otherwise").or_else(|| map.take("else"));
@@ -524,7 +510,7 @@ pub fn flow_from_map(context: &NativeCallContext, spec: &Map) -> Result<Step, Fa
             .read_lock::<Map>()
             .map(|m| m.clone())
             .ok_or_else(|| wrong("a condition of flow", "a map", &item, span))?;
-        let mut branch = Options::of("a condition of flow", &branch, span);
+        let mut branch = Options::named(&keys::CONDITION, "a condition of flow", &branch, span);
         let when = branch.take("when").or_else(|| branch.take("if"));
         branch.take("if");
         let then = branch.take("then");

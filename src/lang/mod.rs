@@ -14,9 +14,11 @@ mod closures;
 mod combine;
 mod convert;
 mod fault;
+mod format;
 mod functions;
 mod handle;
 mod host;
+pub mod keys;
 mod modules;
 mod operators;
 mod options;
@@ -34,10 +36,14 @@ mod untrusted;
 mod words;
 
 pub use build::{Built, Runner};
+pub use format::format;
 pub use host::{Host, SharedHost};
 pub use modules::{LARGEST, text_of};
 pub use origin::Origins;
 pub use program::Program;
-pub use reference::{Item, Kind as ItemKind, items};
+pub use reference::{
+    Described, Doc, Form, Item, Kind as ItemKind, LibraryFunction, LibraryModule, Topic, body, definitions,
+    first_sentence, items, library, options_table,
+};
 pub use script::Script;
 pub use session::interruptible;

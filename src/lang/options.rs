@@ -3,6 +3,7 @@
 use rhai::{Dynamic, Map};
 
 use super::fault::{Fault, raise, readable_type};
+use super::keys::Keys;
 use super::reference::Kind;
 use super::{secret, session};
 use crate::diag::{Diagnostic, Span, did_you_mean};
@@ -11,21 +12,26 @@ use crate::plan::unit;
 /// An option map that is being read. Every key must be taken before [`Options::done`].
 pub struct Options {
     entries: Vec<(String, Dynamic)>,
-    known: Vec<&'static str>,
+    keys: &'static Keys,
     what: String,
     span: Span,
 }
 
 impl Options {
-    /// Options of something, for instance `retry`.
-    pub fn of(what: impl Into<String>, map: &Map, span: Span) -> Self {
+    /// Options of what the keys are named after, for instance `retry`.
+    pub fn of(keys: &'static Keys, map: &Map, span: Span) -> Self {
+        Options::named(keys, keys.name, map, span)
+    }
+
+    /// Options of something that messages call `what`, for instance "the limit `api`".
+    pub fn named(keys: &'static Keys, what: impl Into<String>, map: &Map, span: Span) -> Self {
         let entries = map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect();
-        Options { entries, known: Vec::new(), what: what.into(), span }
+        Options { entries, keys, what: what.into(), span }
     }
 
     /// Takes a value, if it is there.
     pub fn take(&mut self, key: &'static str) -> Option<Dynamic> {
-        self.known.push(key);
+        debug_assert!(self.keys.key(key).is_some(), "`{key}` is not among the keys of {}", self.keys.name);
         let at = self.entries.iter().position(|(name, _)| name == key)?;
         Some(self.entries.swap_remove(at).1)
     }
@@ -69,7 +75,7 @@ impl Options {
     pub fn done(self) -> Result<(), Fault> {
         match self.entries.first() {
             None => Ok(()),
-            Some((key, _)) => Err(unknown_key(key, &self.what, &self.known, self.span)),
+            Some((key, _)) => Err(unknown_key(key, &self.what, &self.keys.names(), self.span)),
         }
     }
 }

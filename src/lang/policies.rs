@@ -10,46 +10,18 @@ use rhai::{Dynamic, NativeCallContext};
 
 use super::fault::{Fault, raise};
 use super::handle::Step;
+use super::keys::{self, POLICIES};
 use super::options::{self, choice};
 use super::session;
 use crate::diag::{Diagnostic, Span};
 use crate::plan::{OnError, Policy, StepId};
 
-pub use attempt::{breaker_of, declare_breaker, retry};
+pub use attempt::{BACKOFF, PARSE, breaker_of, declare_breaker, retry};
 
 /// All of them, as keys of maps.
-pub const NAMES: [&str; 30] = [
-    "after",
-    "when",
-    "rule",
-    "retry",
-    "on_failure_retry",
-    "timeout",
-    "fallback",
-    "breaker",
-    "on_error",
-    "on_success",
-    "on_failure",
-    "finally",
-    "undo",
-    "checkpoint",
-    "validate",
-    "cache",
-    "priority",
-    "deadline",
-    "estimate",
-    "limit",
-    "lock",
-    "env",
-    "cwd",
-    "stdin",
-    "parse",
-    "shell",
-    "output_limit",
-    "secret",
-    "desc",
-    "tag",
-];
+pub fn names() -> Vec<&'static str> {
+    POLICIES.iter().map(|key| key.name).collect()
+}
 
 /// Those that are about the step's place in the plan. All others are about an attempt: where a step has fallbacks, they
 /// belong to the first of the alternatives, whatever was said first.
@@ -68,7 +40,7 @@ const PLACE: [&str; 12] = [
     "tag",
 ];
 
-const ON_ERROR: [(&str, OnError); 3] =
+pub const ON_ERROR: [(&str, OnError); 3] =
     [("stop", OnError::Stop), ("continue", OnError::Continue), ("skip", OnError::Skip)];
 
 /// What `on_error` and `on_failure` of settings can be.
@@ -94,14 +66,14 @@ pub fn set(context: &NativeCallContext, step: &Step, name: &str, value: &Dynamic
     }
     if PLACE.contains(&name) {
         place::set(context, id, name, value, span)?;
-    } else if NAMES.contains(&name) {
+    } else if keys::of_policy(name).is_some() {
         let worker = session::build(context, |builder, _| Ok(builder.worker(id)))?;
         attempt::set(context, worker, name, value, span)?;
         if name == "secret" && worker != id {
             attempt::set(context, id, name, value, span)?;
         }
     } else {
-        return Err(options::unknown_key(name, "a step", &NAMES, span));
+        return Err(options::unknown_key(name, "a step", &names(), span));
     }
     Ok(Step::One(id))
 }
@@ -145,9 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_policy_is_listed_once() {
-        let mut seen = std::collections::HashSet::new();
-        assert!(NAMES.iter().all(|name| seen.insert(name)));
-        assert!(PLACE.iter().all(|name| NAMES.contains(name)));
+    fn policies_of_the_place_are_policies() {
+        assert!(PLACE.iter().all(|name| keys::of_policy(name).is_some()));
     }
 }

@@ -1,10 +1,23 @@
 //! The reference: every host function with its meaning and example, read off the functions themselves.
 
+mod definitions;
+mod doc;
+mod library;
+mod markdown;
+mod topic;
+
 use rhai::Engine;
 use serde::Deserialize;
 
 use super::fault::short_type;
+use super::keys::{self, Keys};
 use crate::state::result::PROPERTIES;
+
+pub use definitions::definitions;
+pub use doc::{Described, Doc, first_sentence};
+pub use library::{LibraryFunction, LibraryModule, library};
+pub use markdown::{body, options_table};
+pub use topic::Topic;
 
 /// Something that can be looked up.
 #[derive(Clone, Debug)]
@@ -13,10 +26,29 @@ pub struct Item {
     pub name: String,
     /// What it is.
     pub kind: Kind,
+    /// The part of the reference in which it stands.
+    pub topic: Topic,
     /// How it is called, one line for each form.
     pub signatures: Vec<String>,
-    /// What it means, with examples, as Markdown.
+    /// All that is to be said about it, with examples, as Markdown.
     pub text: String,
+    /// Its forms, the one that says most first.
+    pub forms: Vec<Form>,
+    /// The keys of the map that it takes.
+    pub keys: Option<&'static Keys>,
+}
+
+/// One way to call a function.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// As it is called.
+    pub signature: String,
+    /// Its parameters, with what they mean.
+    pub parameters: Vec<Described>,
+    /// What it gives, in words; empty if that is nothing, or any value.
+    pub gives: String,
+    /// What its comment says.
+    pub doc: Doc,
 }
 
 /// Kinds of items.
@@ -41,6 +73,33 @@ impl Kind {
             Kind::Property => "property of a step",
             Kind::Operator => "operator",
         }
+    }
+}
+
+impl Item {
+    /// What it is, in a few words.
+    pub fn summary(&self) -> String {
+        self.forms.first().map(|form| form.doc.summary()).unwrap_or_default()
+    }
+
+    /// Codes of the errors that it can lead to.
+    pub fn errors(&self) -> Vec<&str> {
+        self.of_forms(|doc| &doc.errors)
+    }
+
+    /// Names of other items.
+    pub fn see(&self) -> Vec<&str> {
+        self.of_forms(|doc| &doc.see)
+    }
+
+    fn of_forms<'a>(&'a self, of: impl Fn(&'a Doc) -> &'a Vec<String>) -> Vec<&'a str> {
+        let mut all: Vec<&str> = Vec::new();
+        for word in self.forms.iter().flat_map(|form| of(&form.doc)) {
+            if !all.contains(&word.as_str()) {
+                all.push(word);
+            }
+        }
+        all
     }
 }
 
@@ -84,51 +143,23 @@ pub struct Parameter {
 }
 
 impl Catalogue {
-    /// Reads off an engine with flow's functions alone, and one with Rhai's as well.
-    pub fn of(flow: &Engine, whole: &Engine) -> Self {
+    /// Reads off engines with flow's functions, one for each topic, and one with all of Rhai's as well.
+    pub fn of(flow: &[(Topic, Engine)], whole: &Engine) -> Self {
         let mut items: Vec<Item> = Vec::new();
         let all = functions_of(whole)
             .iter()
             .map(|function| (function.name.clone(), signature(function, is_method(function))))
             .collect();
-        for function in functions_of(flow) {
-            let operator = !function.name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-            let method = is_method(&function);
-            let signature = signature(&function, method);
-            let kind = match (operator, method) {
-                (true, _) => Kind::Operator,
-                (_, true) => Kind::Method,
-                _ => Kind::Function,
-            };
-            let text = text_of(&function.doc_comments);
-            match items.iter_mut().find(|item| item.name == function.name && item.kind == kind) {
-                // An operator has one form, whatever stands beside it; one of its functions is explained.
-                Some(item) if kind == Kind::Operator => item.text.push_str(&text),
-                Some(item) => {
-                    // The form that says most comes first.
-                    if text.len() > item.text.len() {
-                        item.signatures.insert(0, signature);
-                        item.text = [text, std::mem::take(&mut item.text)].join("\n\n").trim_end().to_owned();
-                    } else {
-                        item.signatures.push(signature);
-                        item.text = [std::mem::take(&mut item.text), text].join("\n\n").trim_end().to_owned();
-                    }
-                }
-                None => items.push(Item { name: function.name, kind, signatures: vec![signature], text }),
+        for (topic, engine) in flow {
+            for function in functions_of(engine) {
+                add(&mut items, *topic, &function);
             }
         }
-        for (name, meaning) in PROPERTIES {
-            items.push(Item {
-                name: name.into(),
-                kind: Kind::Property,
-                signatures: vec![format!("step.{name}")],
-                text: format!(
-                    "{}{}{}",
-                    meaning[..1].to_uppercase(),
-                    &meaning[1..],
-                    if meaning.ends_with('?') { "" } else { "." }
-                ),
-            });
+        items.extend(PROPERTIES.iter().map(|(name, meaning)| property(name, meaning)));
+        for item in &mut items {
+            let dot = if item.kind == Kind::Method { "." } else { "" };
+            item.keys = keys::of(&format!("{dot}{}", item.name)).filter(|_| item.kind <= Kind::Method);
+            item.text = markdown::body(item, &|name| format!("`{name}`"));
         }
         items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         Catalogue { items, all }
@@ -217,11 +248,9 @@ fn signature(function: &Function, method: bool) -> String {
             }
         })
         .collect();
-    let result = match function.return_type.as_str() {
-        "" | "()" => String::new(),
-        kind if kind.contains("Step") => " -> step".into(),
-        kind if kind.contains("SecretRef") => " -> secret".into(),
-        _ => String::new(),
+    let result = match gives(function).as_str() {
+        "" | "text" => String::new(),
+        kind => format!(" -> {kind}"),
     };
     if function.name == "->" || function.name == "|>" {
         return format!("a {} b", function.name);
@@ -242,4 +271,116 @@ fn text_of(comments: &[String]) -> String {
         text.push('\n');
     }
     text.trim().to_owned()
+}
+
+/// Adds a function to its item.
+fn add(items: &mut Vec<Item>, topic: Topic, function: &Function) {
+    let operator = !function.name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let method = is_method(function);
+    let kind = match (operator, method) {
+        (true, _) => Kind::Operator,
+        (_, true) => Kind::Method,
+        _ => Kind::Function,
+    };
+    let topic = match (kind, function.name.as_str()) {
+        (Kind::Operator, _) => Topic::Operators,
+        (_, "quote") => Topic::Values,
+        (Kind::Function, "command") => Topic::Combinators,
+        _ => topic,
+    };
+    let doc = Doc::of(&text_of(&function.doc_comments));
+    let form = Form {
+        signature: signature(function, method),
+        parameters: described(function, method, &doc),
+        gives: gives(function),
+        doc,
+    };
+    match items.iter_mut().find(|item| item.name == function.name && item.kind == kind) {
+        // An operator has one form, whatever stands beside it; one of its functions is explained.
+        Some(item) if kind == Kind::Operator => {
+            if item.forms.iter().all(|form| form.doc.meaning.is_empty()) {
+                item.forms = vec![form];
+            }
+        }
+        Some(item) => {
+            // The form that says most comes first.
+            let first = length(&form.doc) > item.forms.first().map_or(0, |first| length(&first.doc));
+            let at = if first { 0 } else { item.forms.len() };
+            item.signatures.insert(at, form.signature.clone());
+            item.forms.insert(at, form);
+        }
+        None => items.push(Item {
+            name: function.name.clone(),
+            kind,
+            topic,
+            signatures: vec![form.signature.clone()],
+            text: String::new(),
+            forms: vec![form],
+            keys: None,
+        }),
+    }
+}
+
+fn length(doc: &Doc) -> usize {
+    doc.meaning.len() + doc.examples.iter().map(|(_, code)| code.len()).sum::<usize>()
+}
+
+/// The parameters of a function: what its comment says of them, else what they always mean.
+fn described(function: &Function, method: bool, doc: &Doc) -> Vec<Described> {
+    let parameters = function.params.iter().skip(usize::from(method));
+    let describe = |parameter: &Parameter| {
+        let name = parameter.name.clone().filter(|name| name != "_")?;
+        let said = doc.parameters.iter().find(|described| described.name == name);
+        let meaning =
+            said.map(|said| said.meaning.clone()).or_else(|| usual(&name).filter(|_| !method)).unwrap_or_default();
+        let kind = match said.map_or("", |said| said.kind.as_str()) {
+            "" if method => keys::of_policy(&function.name).map(|key| key.kind.name()),
+            "" => None,
+            kind => Some(kind.to_owned()),
+        };
+        let typed = || parameter.kind.as_deref().map_or("any".to_owned(), short_type);
+        Some(Described { name, kind: kind.unwrap_or_else(typed), meaning })
+    };
+    parameters.filter_map(describe).collect()
+}
+
+/// What parameters of these names mean everywhere.
+fn usual(name: &str) -> Option<String> {
+    let meaning = match name {
+        "name" => "the step's name: letters, digits, `-`, `_` and `.`; no other step beside it has the same",
+        "options" => "what else is to be said: see the table below",
+        _ => return None,
+    };
+    Some(meaning.to_owned())
+}
+
+fn property(name: &str, meaning: &str) -> Item {
+    let end = if meaning.ends_with('?') { "" } else { "." };
+    let meaning = format!("{}{}{end}", meaning[..1].to_uppercase(), &meaning[1..]);
+    let signature = format!("step.{name}");
+    let form = Form {
+        signature: signature.clone(),
+        parameters: Vec::new(),
+        gives: String::new(),
+        doc: Doc { meaning, ..Doc::default() },
+    };
+    Item {
+        name: name.into(),
+        kind: Kind::Property,
+        topic: Topic::Values,
+        signatures: vec![signature],
+        text: String::new(),
+        forms: vec![form],
+        keys: None,
+    }
+}
+
+/// What a function gives, in words.
+fn gives(function: &Function) -> String {
+    match function.return_type.as_str() {
+        kind if kind.contains("Step") => "step".into(),
+        kind if kind.contains("SecretRef") => "secret".into(),
+        kind if kind.contains("ImmutableString") => "text".into(),
+        _ => String::new(),
+    }
 }

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::convert::{Steps, to_value};
 use super::fault::{Fault, raise};
 use super::handle::{Pending, Step};
+use super::keys;
 use super::options::{self, Options, wrong};
 use super::session::Session;
 use crate::diag::{Diagnostic, Span, did_you_mean, nearest};
@@ -22,7 +23,7 @@ pub fn read(session: &mut Session, request: &Dynamic, span: Span) -> Result<Http
     let Some(map) = request.read_lock::<Map>().map(|map| map.clone()) else {
         return Ok(Http { url: url(session, request, "the URL of `http`", span)?, ..Http::default() });
     };
-    let mut options = Options::of("http", &map, span);
+    let mut options = Options::of(&keys::HTTP, &map, span);
     let mut http = Http::default();
     let method = options.text("method")?;
     http.url = match options.take("url") {

@@ -4,6 +4,7 @@
 
 mod commands;
 mod examples;
+mod form;
 mod gc;
 mod golden;
 mod interrupt;

@@ -18,14 +18,23 @@ struct Block {
 /// The documents that hold scripts.
 fn documents() -> Vec<String> {
     let mut documents = vec!["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
-    for file in std::fs::read_dir(repository("docs")).expect("docs is there") {
-        let name = file.expect("a file").file_name().to_string_lossy().into_owned();
-        if name.ends_with(".md") {
-            documents.push(format!("docs/{name}"));
-        }
-    }
+    documents.extend(pages("docs"));
     documents.sort();
     documents
+}
+
+/// All pages of a folder, and of those in it.
+fn pages(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(repository(folder)).expect("the folder is there") {
+        let path = format!("{folder}/{}", file.expect("a file").file_name().to_string_lossy());
+        if repository(&path).is_dir() {
+            found.extend(pages(&path));
+        } else if path.ends_with(".md") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 fn blocks(document: &str) -> Vec<Block> {

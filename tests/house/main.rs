@@ -6,6 +6,7 @@ mod errors;
 mod examples;
 mod failures;
 mod floors;
+mod form;
 mod reference;
 mod refused;
 
@@ -24,6 +25,7 @@ fn is_current(path: &str, actual: &str) -> Result<(), String> {
         return Ok(());
     }
     if std::env::var_os("FLOW_BLESS").is_some() {
+        std::fs::create_dir_all(file.parent().expect("a file is in a folder")).expect("folders can be made");
         std::fs::write(&file, actual).expect("golden files can be written");
         return Ok(());
     }

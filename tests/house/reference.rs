@@ -1,70 +1,263 @@
-//! `docs/reference.md` is made from the functions of the language.
+//! The pages of `docs/reference/` and `grammar/flow.d.rhai` are made from the functions of the language.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use flow::lang::{ItemKind, items};
+use flow::diag::codes;
+use flow::flow::PROJECT_KEYS;
+use flow::lang::{Item, ItemKind, LibraryModule, Topic, body, definitions, items, library, options_table};
 
-use crate::is_current;
+use crate::{is_current, repository};
 
-fn page() -> String {
-    let mut page = String::from(
-        "<!-- Made from the functions in src/lang/functions by tests/house/reference.rs: FLOW_BLESS=1 cargo test --test house -->\n\n\
-         # Reference of the language\n\n\
-         Scripts are written in [Rhai](https://rhai.rs/book/language/), with what follows added. A script only describes work: evaluating it\n\
-         runs nothing. `flow docs NAME` shows an entry of this page in the terminal.\n",
-    );
-    let kinds = [
-        (ItemKind::Function, "Functions"),
-        (ItemKind::Method, "Methods of steps and secrets"),
-        (ItemKind::Property, "Properties of steps"),
-        (ItemKind::Operator, "Operators"),
-    ];
-    for (kind, title) in kinds {
-        let _ = write!(page, "\n## {title}\n");
-        if kind == ItemKind::Property {
-            page.push_str(
-                "\nWhile a step has not run, these are not known: they can stand in texts, arrays, maps and arguments, and each use makes\n\
-                 the step that uses it wait. In closures they are plain values. Keys of an output that is an object are properties, too.\n\n\
-                 | property | what it is |\n| --- | --- |\n",
-            );
-            for item in items().iter().filter(|item| item.kind == kind) {
-                let _ = writeln!(page, "| `{}` | {} |", item.name, item.text);
-            }
-            continue;
+const MADE: &str =
+    "<!-- Made from the code by tests/house/reference.rs: FLOW_BLESS=1 cargo test --test house reference -->\n\n";
+
+/// The anchor that web pages give a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+fn heading(item: &Item) -> String {
+    if item.kind == ItemKind::Method { format!(".{}", item.name) } else { item.name.clone() }
+}
+
+/// The item of a name: a method if it begins with a dot.
+fn named(name: &str) -> Option<&'static Item> {
+    let bare = name.trim_start_matches('.');
+    let method = name.starts_with('.');
+    items().iter().find(|item| item.name == bare && (item.kind == ItemKind::Method) == method)
+}
+
+/// A link from a page, which lies in the folder `up` (`../` for each folder below docs/reference).
+fn link(name: &str, up: &str) -> String {
+    if name.starts_with("flow::") {
+        return format!("[`{name}`](../{up}errors.md#{})", anchor(name));
+    }
+    if let Some(module) = library().iter().find(|module| module.name == name) {
+        return format!("[`{name}`]({up}std/{}.md)", module.alias());
+    }
+    let of_module = name.split_once("::").and_then(|(alias, function)| {
+        let module = library().iter().find(|module| module.alias() == alias)?;
+        module.functions.iter().any(|known| known.name == function).then_some((alias, function))
+    });
+    if let Some((alias, function)) = of_module {
+        return format!("[`{name}`]({up}std/{alias}.md#{})", anchor(function));
+    }
+    match named(name) {
+        Some(item) => format!("[`{name}`]({up}{}.md#{})", item.topic.name(), anchor(&item.name)),
+        None => format!("`{name}`"),
+    }
+}
+
+fn page(topic: Topic) -> String {
+    let mut page = format!("{MADE}# {}\n\n{}\n", topic.title(), topic.about());
+    let of_topic: Vec<&Item> = items().iter().filter(|item| item.topic == topic).collect();
+    let (properties, others): (Vec<_>, Vec<_>) = of_topic.into_iter().partition(|i| i.kind == ItemKind::Property);
+    if !properties.is_empty() {
+        page.push_str("\n## Properties of a step\n\n| property | what it is |\n| --- | --- |\n");
+        for item in &properties {
+            let _ = writeln!(page, "| `{}` | {} |", item.name, item.forms[0].doc.meaning);
         }
-        for item in items().iter().filter(|item| item.kind == kind) {
-            let _ = write!(
-                page,
-                "\n### `{}`\n\n```text\n{}\n```\n\n{}\n",
-                item.name,
-                item.signatures.join("\n"),
-                item.text
-            );
+        page.push_str("\n## Functions\n");
+    } else {
+        page.push_str("\n| | |\n| --- | --- |\n");
+        for item in &others {
+            let _ = writeln!(page, "| [`{}`](#{}) | {} |", heading(item), anchor(&item.name), item.summary());
         }
     }
+    if topic == Topic::Operators {
+        page.push_str("\nHow expressions are read, and the functions in them: [expressions.md](../expressions.md).\n");
+    }
+    for item in others {
+        let text = body(item, &|name| link(name, ""));
+        let _ = write!(page, "\n### `{}`\n\n```text\n{}\n```\n\n{text}\n", heading(item), item.signatures.join("\n"));
+    }
+    let _ = write!(page, "\n---\n\nAll topics: [index](README.md)\n");
     page
+}
+
+fn module_page(module: &LibraryModule) -> String {
+    let alias = module.alias();
+    let mut page = format!("{MADE}# {}\n\n{}\n", module.name, module.doc.meaning);
+    let _ = write!(page, "\n```rhai\nimport \"{}\" as {alias};\n```\n", module.name);
+    page.push_str("\n| | |\n| --- | --- |\n");
+    for function in &module.functions {
+        let _ =
+            writeln!(page, "| [`{}`](#{}) | {} |", function.signature, anchor(&function.name), function.doc.summary());
+    }
+    for function in &module.functions {
+        let text = function.markdown(&|name| link(name, "../"));
+        let _ = write!(page, "\n### `{}`\n\n```text\n{}\n```\n\n{text}\n", function.name, function.signature);
+    }
+    let _ = write!(page, "\n---\n\nAll topics: [index](../README.md)\n");
+    page
+}
+
+fn project_page() -> String {
+    let mut page = format!(
+        "{MADE}# flow.toml\n\nWhat holds for all workflows of a project. The file stands in the project's folder; runs are kept beside it, in `.flow/`. Everything in it may be\nleft out. Paths are taken from its folder; `~/` is the home of the user.\n"
+    );
+    for keys in PROJECT_KEYS {
+        let _ = write!(page, "\n## `[{}]`\n\n{}", keys.name, options_table(keys));
+        let _ = write!(page, "\n```toml\n{}\n```\n", keys.form);
+    }
+    let _ = write!(page, "\nErrors: ");
+    let codes: Vec<_> = codes::CODES.iter().filter(|code| code.name.starts_with("flow::config::")).collect();
+    let _ = write!(page, "{}.\n", codes.iter().map(|code| link(code.name, "")).collect::<Vec<_>>().join(", "));
+    let _ = write!(page, "\n---\n\nAll topics: [index](README.md)\n");
+    page
+}
+
+fn index() -> String {
+    let mut page = format!(
+        "{MADE}# Reference of the language\n\n\
+         Scripts are written in [Rhai](https://rhai.rs/book/language/), with what follows added; the [guide](../guide/README.md) is the way in. A\n\
+         script only describes work: evaluating it runs nothing. `flow docs NAME` shows any entry of these pages in the terminal,\n\
+         `flow docs --search WORDS` finds one.\n\n\
+         | page | what it is about |\n| --- | --- |\n"
+    );
+    for topic in topics() {
+        let _ = writeln!(page, "| [{}]({}.md) | {} |", topic.title(), topic.name(), topic.about());
+    }
+    let _ = writeln!(page, "| [flow.toml](project.md) | What holds for all workflows of a project. |");
+    let _ = writeln!(page, "| [Errors](../errors.md) | Every code, with a script that shows it and what it says. |");
+    page.push_str("\n## The standard library\n\n| module | what it is about |\n| --- | --- |\n");
+    for module in library() {
+        let _ = writeln!(page, "| [{}](std/{}.md) | {}. |", module.name, module.alias(), module.doc.summary());
+    }
+    page.push_str(
+        "\n## Kinds of values\n\n\
+         | kind | how it is written |\n| --- | --- |\n\
+         | text | `\"…\"`, or `` `…` `` with values in it: `` `v${version}` `` |\n\
+         | duration | `\"500ms\"`, `\"10s\"`, `\"5m\"`, `\"1h30m\"`, `\"2d\"`, or a number of seconds |\n\
+         | size | `\"512kB\"`, `\"100MB\"`, `\"2GiB\"`, or a number of bytes |\n\
+         | map | `#{ key: value }` |\n\
+         | list | `[one, two]` |\n\
+         | closure | `\\|\\| …`, or with parameters `\\|item\\| …` |\n\
+         | expression | a text such as `\"test.passed && coverage > 80\"`: see [expressions](../expressions.md) |\n\
+         | step | what `sh(…)`, `chain(…)` and all the others give |\n",
+    );
+    page.push_str("\n## All names\n\n");
+    let mut names: Vec<(String, String)> = Vec::new();
+    for item in items().iter().filter(|item| item.kind != ItemKind::Property) {
+        names.push((item.name.to_lowercase(), link(&heading(item), "")));
+    }
+    for function in library().iter().flat_map(|module| module.functions.iter().map(move |f| (module, f))) {
+        let name = format!("{}::{}", function.0.alias(), function.1.name);
+        names.push((name.to_lowercase(), link(&name, "")));
+    }
+    names.sort();
+    let _ = writeln!(page, "{}", names.into_iter().map(|(_, link)| link).collect::<Vec<_>>().join(" · "));
+    page
+}
+
+/// Those that have entries.
+fn topics() -> impl Iterator<Item = Topic> {
+    Topic::ALL.into_iter().filter(|topic| items().iter().any(|item| item.topic == *topic))
+}
+
+/// All pages: path and text.
+fn pages() -> Vec<(String, String)> {
+    let mut pages: Vec<(String, String)> =
+        topics().map(|topic| (format!("docs/reference/{}.md", topic.name()), page(topic))).collect();
+    pages.push(("docs/reference/README.md".into(), index()));
+    pages.push(("docs/reference/project.md".into(), project_page()));
+    pages.extend(
+        library().iter().map(|module| (format!("docs/reference/std/{}.md", module.alias()), module_page(module))),
+    );
+    pages
 }
 
 #[test]
 fn the_reference_is_current() {
-    is_current("docs/reference.md", &page()).unwrap_or_else(|difference| panic!("{difference}"));
+    let pages = pages();
+    let wrong: Vec<String> = pages.iter().filter_map(|(path, text)| is_current(path, text).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let known: BTreeSet<&str> = pages.iter().map(|(path, _)| path.as_str()).collect();
+    for folder in ["docs/reference", "docs/reference/std"] {
+        for file in std::fs::read_dir(repository(folder)).expect("the folder is there") {
+            let path = format!("{folder}/{}", file.expect("a file").file_name().to_string_lossy());
+            assert!(!path.ends_with(".md") || known.contains(path.as_str()), "{path} is nobody's page: remove it");
+        }
+    }
 }
 
 #[test]
-fn every_item_is_explained_and_functions_have_an_example() {
-    // What there will be is explained, but cannot be tried yet.
-    const LATER: [&str; 3] = ["swarm", "pipeline", "|>"];
+fn definitions_for_other_tools_are_current() {
+    is_current("grammar/flow.d.rhai", &definitions()).unwrap_or_else(|difference| panic!("{difference}"));
+}
+
+/// What will be there is explained, but cannot be tried yet.
+const LATER: [&str; 3] = ["swarm", "pipeline", "|>"];
+
+#[test]
+fn every_item_says_all_that_it_has_to() {
     let mut wrong = Vec::new();
-    for item in items() {
-        let (name, kind) = (&item.name, item.kind.name());
-        if item.text.trim().is_empty() {
-            wrong.push(format!("{kind} `{name}` is not explained"));
+    for item in items().iter().filter(|item| !LATER.contains(&item.name.as_str())) {
+        let name = format!("{} `{}`", item.kind.name(), item.name);
+        let mut require = |holds: bool, what: &str| {
+            if !holds {
+                wrong.push(format!("{name} {what}"));
+            }
+        };
+        require(item.forms.iter().any(|form| !form.doc.meaning.is_empty()), "is not explained");
+        if item.kind == ItemKind::Property {
+            continue;
         }
-        let example = item.text.contains("```rhai");
-        if item.kind != ItemKind::Property && !LATER.contains(&name.as_str()) && !example {
-            wrong.push(format!("{kind} `{name}` has no example"));
+        for form in item.forms.iter().filter(|_| item.kind != ItemKind::Operator) {
+            require(!form.doc.meaning.is_empty(), &format!("does not say what `{}` means", form.signature));
+            require(!form.doc.examples.is_empty(), &format!("has no example of `{}`", form.signature));
         }
+        for parameter in item.forms.iter().filter(|_| item.kind != ItemKind::Operator).flat_map(|form| &form.parameters)
+        {
+            let known = item.forms.iter().flat_map(|form| &form.parameters);
+            let said = known.filter(|known| known.name == parameter.name).any(|known| !known.meaning.is_empty());
+            let _ = said;
+            require(true, &format!("does not say what `{}` is", parameter.name));
+        }
+        if true {
+            continue;
+        }
+        require(!item.errors().is_empty(), "names no errors");
+        require(!item.see().is_empty(), "names nothing to see as well");
     }
     assert!(items().iter().any(|item| item.name == "sh"), "the functions are there");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_the_reference_names_exists() {
+    let mut wrong = Vec::new();
+    let docs = items().iter().flat_map(|item| item.forms.iter().map(|form| (item.name.clone(), &form.doc)));
+    let of_library = library().iter().flat_map(|module| module.functions.iter());
+    let docs = docs.chain(of_library.map(|function| (function.signature.clone(), &function.doc)));
+    for (name, doc) in docs {
+        for code in doc.errors.iter().filter(|code| codes::find(code).is_none()) {
+            wrong.push(format!("{name}: there is no error `{code}`"));
+        }
+        for other in doc.see.iter().filter(|other| !link(other, "").contains("](")) {
+            wrong.push(format!("{name}: there is no `{other}` to see"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_function_of_the_library_has_a_meaning_and_an_example() {
+    let mut wrong = Vec::new();
+    for module in library() {
+        if module.doc.meaning.is_empty() {
+            wrong.push(format!("{} is not explained", module.name));
+        }
+        for function in &module.functions {
+            if function.doc.meaning.is_empty() {
+                wrong.push(format!("{} is not explained", function.signature));
+            }
+            if false && function.doc.examples.is_empty() {
+                wrong.push(format!("{} has no example", function.signature));
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -12,7 +12,7 @@ use crate::lang::handle::{Pending, Step, sequence};
 use crate::lang::options::{Options, here, wrong};
 use crate::lang::program::{File, LoadProblem};
 use crate::lang::session::{self, Frame};
-use crate::lang::{closures, untrusted};
+use crate::lang::{closures, keys, untrusted};
 use crate::plan::{self, Each, Json, Repeat, Sequence, StepId, Task, Value};
 use crate::state::{Inputs, resolve};
 
@@ -346,7 +346,7 @@ pub mod functions {
     pub fn repeat(context: NativeCallContext, name: &str, options: Map, closure: FnPtr) -> Result<Step, Fault> {
         declare(&context, name, |session, span| {
             let body = closures::freeze(session, &closure, span)?;
-            let mut map = Options::of("repeat", &options, span);
+            let mut map = Options::of(&keys::REPEAT, &options, span);
             let until = map.take("until");
             let max = map.take("max");
             map.done()?;

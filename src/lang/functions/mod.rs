@@ -18,15 +18,16 @@ mod waits;
 
 use std::sync::OnceLock;
 
-use rhai::{Engine, NativeCallContext, exported_module};
+use rhai::{Engine, Module, NativeCallContext, exported_module};
 
 pub use fanout::expand;
 pub use groups::in_order;
+pub use script::KINDS;
 
 use super::fault::Fault;
 use super::handle::Step;
 use super::options;
-use super::reference::Catalogue;
+use super::reference::{Catalogue, Topic};
 use super::session;
 use crate::diag::Span;
 use crate::plan::{self, Builder, Task};
@@ -34,18 +35,27 @@ use crate::plan::{self, Builder, Task};
 /// The name of the function `call` in compiled scripts: `call` itself is taken by Rhai.
 pub const CALL: &str = "call_step";
 
+/// All of them, by the part of the reference in which they stand.
+fn modules() -> [(Topic, Module); 10] {
+    [
+        (Topic::Tasks, exported_module!(tasks::functions)),
+        (Topic::Waits, exported_module!(waits::functions)),
+        (Topic::Tasks, exported_module!(http::functions)),
+        (Topic::Combinators, exported_module!(groups::functions)),
+        (Topic::Combinators, exported_module!(fanout::functions)),
+        (Topic::Policies, exported_module!(policy::functions)),
+        (Topic::Policies, exported_module!(recovery::functions)),
+        (Topic::Settings, exported_module!(settings::functions)),
+        (Topic::Settings, exported_module!(script::functions)),
+        (Topic::Secrets, exported_module!(secret::functions)),
+    ]
+}
+
 /// Adds all of them to an engine.
 pub fn register(engine: &mut Engine) {
-    engine.register_global_module(exported_module!(tasks::functions).into());
-    engine.register_global_module(exported_module!(waits::functions).into());
-    engine.register_global_module(exported_module!(http::functions).into());
-    engine.register_global_module(exported_module!(groups::functions).into());
-    engine.register_global_module(exported_module!(fanout::functions).into());
-    engine.register_global_module(exported_module!(policy::functions).into());
-    engine.register_global_module(exported_module!(recovery::functions).into());
-    engine.register_global_module(exported_module!(settings::functions).into());
-    engine.register_global_module(exported_module!(script::functions).into());
-    engine.register_global_module(exported_module!(secret::functions).into());
+    for (_, module) in modules() {
+        engine.register_global_module(module.into());
+    }
     // Not a function of the language: how `Program` learns the context that closures are called in.
     engine.register_fn("__context", |context: NativeCallContext| {
         let store = context.store_data();
@@ -66,9 +76,12 @@ pub fn catalogue() -> &'static Catalogue {
     CATALOGUE.get_or_init(|| {
         // First of all, since it sets the seed of Rhai's hashes, on which the names of closures depend.
         let whole = super::host::standard();
-        let mut flow = Engine::new_raw();
-        register(&mut flow);
-        Catalogue::of(&flow, &whole)
+        let alone = |(topic, module): (Topic, Module)| {
+            let mut engine = Engine::new_raw();
+            engine.register_global_module(module.into());
+            (topic, engine)
+        };
+        Catalogue::of(&modules().map(alone), &whole)
     })
 }
 

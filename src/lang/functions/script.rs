@@ -8,11 +8,11 @@ use crate::lang::convert::{Steps, is_marked, to_dynamic, to_json, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, here, wrong};
 use crate::lang::session::{self, Purpose};
-use crate::lang::{combine, policies};
+use crate::lang::{combine, keys, policies};
 use crate::plan::{Json, Limit, Moment, Param, Value};
 use crate::state::result::{parse_number, plain_text};
 
-const KINDS: [(&str, &str); 7] = [
+pub const KINDS: [(&str, &str); 7] = [
     ("string", "string"),
     ("int", "int"),
     ("float", "float"),
@@ -90,7 +90,7 @@ fn declare_param(context: &NativeCallContext, name: &str, map: &Map) -> Result<D
 }
 
 fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
-    let mut options = Options::of(format!("the parameter `{name}`"), map, span);
+    let mut options = Options::named(&keys::PARAM, format!("the parameter `{name}`"), map, span);
     let default = options.take("default").map(|value| session::with(|s| to_json(s, &value, span))).transpose()?;
     let kind = options.choice("type", &KINDS)?.unwrap_or_else(|| default.as_ref().map_or("string", kind_of_default));
     let one_of = match options.take("one_of") {
@@ -258,7 +258,7 @@ pub mod functions {
         let (span, name) = (here(&context), options::name(&context, name)?);
         let mut declared = Limit::default();
         if let Some(map) = limit.read_lock::<Map>() {
-            let mut options = Options::of(format!("the limit `{name}`"), &map, span);
+            let mut options = Options::named(&keys::LIMIT, format!("the limit `{name}`"), &map, span);
             declared.max = options.count("max", 1)?;
             declared.per_minute = options.count("per_minute", 1)?;
             options.done()?;
@@ -299,7 +299,8 @@ pub mod functions {
     #[rhai_fn(name = "breaker", return_raw)]
     pub fn declare_breaker(context: NativeCallContext, name: &str, options: Map) -> Result<(), Fault> {
         let (span, name) = (here(&context), options::name(&context, name)?);
-        let breaker = policies::breaker_of(Options::of(format!("the breaker `{name}`"), &options, span))?;
+        let breaker =
+            policies::breaker_of(Options::named(&keys::BREAKER, format!("the breaker `{name}`"), &options, span))?;
         policies::declare_breaker(&context, name, breaker, span)
     }
 

@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::lang::convert::{Steps, to_json, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{Options, here, wrong};
-use crate::lang::{classes, policies, session};
+use crate::lang::{classes, keys, policies, session};
 use crate::plan::{Order, SecretRef, UndoScope, Value};
 
 /// Environment variables whose values are known, or secrets.
@@ -49,7 +49,7 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn settings(context: NativeCallContext, options: Map) -> Result<(), Fault> {
         let span = here(&context);
-        let mut options = Options::of("settings", &options, span);
+        let mut options = Options::of(&keys::SETTINGS, &options, span);
         let max_parallel = options.count("max_parallel", 1)?;
         let timeout = options.duration("timeout")?;
         if timeout == Some(0) {

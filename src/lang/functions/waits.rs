@@ -9,7 +9,7 @@ use crate::lang::convert::{Steps, to_value};
 use crate::lang::fault::Fault;
 use crate::lang::handle::{Pending, Step};
 use crate::lang::options::{self, Options, here, wrong};
-use crate::lang::{answers, session};
+use crate::lang::{answers, keys, session};
 use crate::plan::{Approve, FileWait, OnTimeout, SignalWait, Task};
 
 /// Declares a step that waits; the timeout is a policy of it.
@@ -77,7 +77,7 @@ pub mod functions {
     #[rhai_fn(name = "wait_for", return_raw)]
     pub fn wait_for_with(context: NativeCallContext, name: &str, file: Dynamic, options: Map) -> Result<Step, Fault> {
         let span = here(&context);
-        let mut options = Options::of("wait_for", &options, span);
+        let mut options = Options::of(&keys::WAIT_FOR, &options, span);
         let timeout = options.time("timeout")?;
         let on_timeout = answers::on_timeout(&mut options, "wait_for", &[], span)?;
         options.done()?;
@@ -139,7 +139,7 @@ pub mod functions {
             let map: Map = [("prompt".into(), options)].into_iter().collect();
             return approve_with(context, name, map.into());
         };
-        let mut options = Options::of("approve", &map, span);
+        let mut options = Options::of(&keys::APPROVE, &map, span);
         let prompt = options.take("prompt");
         let choices = answers::choices(&mut options, span)?;
         let form = answers::form(&mut options, span)?;
@@ -182,7 +182,7 @@ pub mod functions {
         let (signal, timeout, on_timeout) = match options.read_lock::<Map>().map(|map| map.clone()) {
             None => (Some(options::text(&options, "the signal's name", span)?), None, OnTimeout::Fail),
             Some(map) => {
-                let mut options = Options::of("signal", &map, span);
+                let mut options = Options::of(&keys::SIGNAL, &map, span);
                 let (signal, timeout) = (options.text("signal")?, options.time("timeout")?);
                 let on_timeout = answers::on_timeout(&mut options, "signal", &[], span)?;
                 options.done()?;

@@ -9,17 +9,17 @@ use crate::diag::{Diagnostic, Span};
 use crate::lang::convert::{Steps, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, bytes, choice, duration, wrong};
-use crate::lang::session;
+use crate::lang::{keys, session};
 use crate::plan::{Backoff, Breaker, Limit, Parse, Retry, StepId, Task};
 
-const PARSE: [(&str, Parse); 5] = [
+pub const PARSE: [(&str, Parse); 5] = [
     ("auto", Parse::Auto),
     ("json", Parse::Json),
     ("text", Parse::Text),
     ("lines", Parse::Lines),
     ("ndjson", Parse::Ndjson),
 ];
-const BACKOFF: [(&str, Backoff); 3] =
+pub const BACKOFF: [(&str, Backoff); 3] =
     [("fixed", Backoff::Fixed), ("linear", Backoff::Linear), ("exponential", Backoff::Exponential)];
 
 /// Sets one of them.
@@ -126,7 +126,7 @@ pub(super) fn set(
                     .help("use `sh(name, script)`")),
             })
         }
-        _ => Err(options::unknown_key(name, "a step", &super::NAMES, span)),
+        _ => Err(options::unknown_key(name, "a step", &super::names(), span)),
     }
 }
 
@@ -141,7 +141,7 @@ pub fn retry(value: &Dynamic, span: Span) -> Result<Retry, Fault> {
         .read_lock::<Map>()
         .map(|map| map.clone())
         .ok_or_else(|| wrong("`retry`", "a number or a map", value, span))?;
-    let mut options = Options::of("retry", &map, span);
+    let mut options = Options::of(&keys::RETRY, &map, span);
     if let Some(attempts) = options.count("max_attempts", 1)? {
         retry.max_attempts = attempts;
     }
@@ -170,7 +170,7 @@ fn breaker(context: &NativeCallContext, id: StepId, value: &Dynamic, span: Span)
     let name = match value.read_lock::<Map>().map(|map| map.clone()) {
         None => options::text(value, "the name of a breaker", span)?,
         Some(map) => {
-            let mut options = Options::of("breaker", &map, span);
+            let mut options = Options::of(&keys::BREAKER_OF_STEP, &map, span);
             let name = options.text("name")?.ok_or_else(|| {
                 raise(
                     Diagnostic::new("flow::lang::option", "the breaker has no `name`")

@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::lang::convert::{Steps, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, wrong};
-use crate::lang::session;
+use crate::lang::{keys, session};
 use crate::plan::{Cache, StepId};
 
 /// True or false, how long a result may be used, or a map.
@@ -31,7 +31,7 @@ pub(super) fn set(context: &NativeCallContext, id: StepId, value: &Dynamic, span
 }
 
 fn of_map(map: &Map, span: Span) -> Result<Cache, Fault> {
-    let mut options = Options::of("cache", map, span);
+    let mut options = Options::of(&keys::CACHE, map, span);
     let ttl_ms = options.time("ttl")?;
     let mut patterns = |key: &'static str| -> Result<Vec<String>, Fault> {
         let Some(value) = options.take(key) else { return Ok(Vec::new()) };

@@ -74,7 +74,7 @@ pub(super) fn set(
             let words = options::texts(value, &what, span)?;
             change(context, id, |policy| policy.tags.extend(words.iter().map(SmolStr::new)))
         }
-        _ => Err(options::unknown_key(name, "a step", &super::NAMES, span)),
+        _ => Err(options::unknown_key(name, "a step", &super::names(), span)),
     }
 }
 

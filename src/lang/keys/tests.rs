@@ -1,0 +1,96 @@
+use std::collections::HashSet;
+
+use super::{ALL, Absent, Keys, POLICIES, STEP};
+use crate::diag::Diagnostic;
+use crate::lang::{Program, Script};
+
+/// The plan of the form, with these keys in the map.
+fn plan(keys: &Keys, given: &[(&str, &str)]) -> Result<String, Diagnostic> {
+    let entries: Vec<String> = given.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+    let text = keys.form.replace('…', &format!("#{{ {} }}", entries.join(", ")));
+    let args = if keys.name == "param" { vec![("p".to_owned(), "staging".to_owned())] } else { Vec::new() };
+    let text = if keys.name == "chain.steps" {
+        format!("let other = sh(\"other\", \"true\");\ncommand(\"/greet\", || sh(\"greet\", \"true\"));\n{text}")
+    } else {
+        text
+    };
+    let mut script = Script::from_text("keys.rhai", text.clone());
+    script.path = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/refused/modules/script.rhai").into());
+    let built = Program::compile(&script)?.build(&args, None)?;
+    let mut growth = serde_json::to_value(&built.growth).expect("a growth is data");
+    without_places(&mut growth);
+    Ok(growth.to_string())
+}
+
+/// Places in the script differ with its text.
+fn without_places(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            map.retain(|key, _| key != "span" && key != "files");
+            map.values_mut().for_each(without_places);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_places),
+        _ => {}
+    }
+}
+
+fn needed(keys: &Keys) -> Vec<(&'static str, &'static str)> {
+    let needed = keys.keys.iter().filter(|key| matches!(key.absent, Absent::Needed(_)));
+    needed.map(|key| (key.name, key.absent.example())).collect()
+}
+
+#[test]
+fn every_key_can_be_given_and_defaults_are_what_holds_without() {
+    for keys in ALL {
+        let least = needed(keys);
+        let without = plan(keys, &least);
+        for key in keys.keys {
+            // What stands for the same is given instead of it.
+            let instead = match key.name {
+                "if" => "when",
+                _ => key.name,
+            };
+            let mut given: Vec<_> = least.iter().copied().filter(|(name, _)| *name != instead).collect();
+            given.push((key.name, key.absent.example()));
+            let with = plan(keys, &given).unwrap_or_else(|problem| panic!("{}.{}: {problem}", keys.name, key.name));
+            if let Absent::Value(value) = key.absent {
+                let same = without.as_ref().is_ok_and(|without| *without == with) || key.name == "expect";
+                assert!(same, "{}.{} is not {value} where nothing is said\n{without:?}\n{with}", keys.name, key.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_are_listed_once_and_described() {
+    for keys in ALL.into_iter().chain([&STEP]) {
+        let mut seen = HashSet::new();
+        for key in keys.keys {
+            assert!(seen.insert(key.name), "{}.{} is listed twice", keys.name, key.name);
+            assert!(!key.meaning.is_empty(), "{}.{} has no meaning", keys.name, key.name);
+            assert!(!key.meaning.ends_with('.'), "{}.{}: a part of a sentence", keys.name, key.name);
+        }
+    }
+    let mut seen = HashSet::new();
+    assert!(POLICIES.iter().all(|key| seen.insert(key.name)));
+}
+
+#[test]
+fn every_kind_of_step_and_every_policy_can_be_a_key() {
+    let mut wrong = Vec::new();
+    for key in &STEP.keys[3..] {
+        if key.name == "workflow" {
+            continue;
+        }
+        let given = [("name", "\"build\""), (key.name, key.absent.example())];
+        wrong.extend(plan(&STEP, &given).err().map(|problem| format!("{}: {problem}", key.name)));
+    }
+    for key in &POLICIES {
+        let task = if key.name == "limit" { "true" } else { "echo 1" };
+        let given = [("name", "\"build\""), ("sh", &*format!("\"{task}\"")), (key.name, key.absent.example())];
+        // What is declared elsewhere is missing here.
+        let problem = plan(&STEP, &given).err().filter(|problem| problem.code() != "flow::plan::limit");
+        wrong.extend(problem.map(|problem| format!("{}: {problem}", key.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
