@@ -600,7 +600,7 @@ impl FailureKind {
     ];
 
     /// Its name in scripts and tables.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             FailureKind::Exit => "exit",
             FailureKind::Signal => "signal",

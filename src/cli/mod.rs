@@ -100,6 +100,7 @@ enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Plan(plan::Args),
+    Test(test::Args),
     Runs(runs::Args),
     Show(show::Args),
     Logs(logs::Args),
@@ -115,7 +116,6 @@ enum Command {
     Export(export::Args),
     Verify(verify::Args),
     Gc(gc::Args),
-    Test(test::Args),
     Docs(docs::Args),
     Completions(completions::Args),
 }

@@ -10,7 +10,7 @@ use crate::flow::{TestEnd, TestOptions, TestResult, TestResults};
 use crate::plan::unit;
 use crate::view::{self, TestCounts, TestLine, TestVerdict};
 
-/// Test workflows: run them in the head, with doubles instead of processes, and look at what comes of it
+/// Test workflows in the head, with doubles instead of processes
 ///
 /// Tests are functions `test_…` in files `*_test.rhai`. `flow docs simulate` shows what they can do, docs/testing.md how
 /// one begins.

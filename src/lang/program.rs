@@ -59,6 +59,11 @@ impl Program {
         Ok(program)
     }
 
+    /// Is it a file of tests?
+    pub(super) fn is_of_tests(&self) -> bool {
+        Arc::ptr_eq(&self.0.engine, &host::tests())
+    }
+
     /// All files used so far: name and text, the script first.
     pub fn sources(&self) -> Vec<(String, Arc<str>)> {
         self.files().iter().map(|file| (file.name.clone(), file.text.clone())).collect()

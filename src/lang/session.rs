@@ -206,6 +206,12 @@ pub fn build<T>(
         }
         match session.builder.as_mut() {
             Some(builder) => work(builder, span),
+            None if session.purpose == Purpose::Test => Err(Diagnostic::new(
+                "flow::lang::not_building",
+                format!("`{}` declares something, but a test only says what is to be tried", context.fn_name()),
+            )
+            .label(span, "in a test")
+            .help("declare the steps of a workflow in a closure: `simulate(|| { sh(\"build\", \"make\"); })`")),
             None => Err(Diagnostic::new(
                 "flow::lang::not_building",
                 format!("`{}` declares something, but the plan is made already", context.fn_name()),

@@ -171,13 +171,10 @@ fn subject_of<'a>(
         .help("name its file, beside the test: `simulate(\"deploy.rhai\", #{})`; or declare its steps: `simulate(|| { sh(\"a\", \"true\"); })`"));
     };
     let path = folder.unwrap_or_default().join(&name);
-    let mut script = Script::read(&path).map_err(|problem| problem.label_word(span, name.clone(), "named here"))?;
-    // As a person would name it, who is where the tests are run.
-    if let Ok(here) = std::env::current_dir()
-        && let Ok(short) = path.strip_prefix(&here)
-    {
-        script.name = short.display().to_string();
-    }
+    // As a person would name it, who is where the tests are made.
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(&here).unwrap_or(&path);
+    let script = Script::read(path).map_err(|problem| problem.label_word(span, name.clone(), "named here"))?;
     let program = Program::compile(&script)?;
     let built = program.clone();
     Ok(Subject { program, script, args: texts, evaluate: Box::new(move |runner| built.build_with(args, Some(runner))) })

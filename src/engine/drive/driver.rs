@@ -32,7 +32,7 @@ use crate::state::{RunState, StepResult};
 
 /// Longest time that events are held back, and most of them, while nothing outside waits for them: steps within the
 /// process may run ahead of the disk, and a few large transactions cost less than many small ones.
-const HOLD: Duration = Duration::from_millis(2);
+pub(super) const HOLD: Duration = Duration::from_millis(2);
 const HELD_MOST: usize = 512;
 
 /// What time it is.

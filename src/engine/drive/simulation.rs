@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::driver::HOLD;
 use super::{Attended, Committed, Driver, Inbox, Journal, Lookout, Message, Outside, Setup, Time};
 use crate::diag::{Diagnostic, Result, did_you_mean};
 use crate::engine::bus::Bus;
@@ -310,6 +311,10 @@ impl Play {
             }
             self.driver.fire(time);
             self.driver.finish(time);
+            if self.driver.holds_back() {
+                // There is no disk that it would spare.
+                self.driver.finish(Time { passed: time.passed + HOLD, ..time });
+            }
             self.look_at_plan();
             self.look_at_log(scene);
             let Begun { work, kills } = self.executor.take();

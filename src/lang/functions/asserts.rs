@@ -65,7 +65,7 @@ fn compare(context: &NativeCallContext, left: &Dynamic, right: &Dynamic, what: O
 pub mod functions {
     /// Claims that something is true: a value, or what a closure gives.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// assert(1 < 2);
     /// assert(|| "abc".contains("b"));
     /// ```
@@ -82,7 +82,7 @@ pub mod functions {
 
     /// Claims that something is true, and says what it means if it is not.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true"); });
     /// assert(run.passed, "the run goes well");
     /// ```
@@ -100,7 +100,7 @@ pub mod functions {
     /// Claims that two values are equal: first what is, then what was to be. Numbers are compared by value, maps without regard to the
     /// order of their keys. Where they are not equal, both are shown, with what differs.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// assert_eq([1, 2] + [3], [1, 2, 3]);
     /// assert_eq(#{ a: 1, b: 2 }, #{ b: 2.0, a: 1 });
     /// ```
@@ -111,7 +111,7 @@ pub mod functions {
 
     /// Claims that two values are equal, and says what it means if they are not.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// assert_eq("a,b".split(",").len(), 2, "parts");
     /// ```
     #[rhai_fn(name = "assert_eq", return_raw)]
@@ -126,7 +126,7 @@ pub mod functions {
 
     /// Claims that two values are not equal.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// assert_ne("a", "b");
     /// ```
     #[rhai_fn(return_raw)]
@@ -143,7 +143,7 @@ pub mod functions {
 
     /// Claims that a closure fails, with any message.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// assert_fails(|| parse_int("three"));
     /// ```
     #[rhai_fn(return_raw)]
@@ -153,8 +153,8 @@ pub mod functions {
 
     /// Claims that a closure fails, with a message, a help or a code that holds this text. A workflow that is wrong fails so.
     ///
-    /// ```rhai
-    /// assert_fails(|| simulate(|| { sh("a", "true"); sh("a", "true"); }), "the name `a`");
+    /// ```rhai,test
+    /// assert_fails(|| simulate(|| { sh("a", "true"); sh("a", "true"); }), "two steps are called `a`");
     /// ```
     #[rhai_fn(name = "assert_fails", return_raw)]
     pub fn assert_fails_with(context: NativeCallContext, closure: FnPtr, part: &str) -> Result<(), Fault> {
@@ -180,7 +180,7 @@ pub mod functions {
 
     /// Ends the test here, as one that cannot be made now. It counts neither as passed nor as failed.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// skip("needs a compiler");
     /// ```
     #[rhai_fn(return_raw)]

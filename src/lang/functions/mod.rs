@@ -63,10 +63,16 @@ pub fn register(engine: &mut Engine) {
     });
 }
 
+/// Those that only tests have.
+fn modules_of_tests() -> [(Topic, Module); 2] {
+    [(Topic::Testing, exported_module!(tests::functions)), (Topic::Testing, exported_module!(asserts::functions))]
+}
+
 /// Adds those that only tests have.
 pub fn register_for_tests(engine: &mut Engine) {
-    engine.register_global_module(exported_module!(tests::functions).into());
-    engine.register_global_module(exported_module!(asserts::functions).into());
+    for (_, module) in modules_of_tests() {
+        engine.register_global_module(module.into());
+    }
     tests::register_properties(engine);
 }
 
@@ -81,7 +87,8 @@ pub fn catalogue() -> &'static Catalogue {
             engine.register_global_module(module.into());
             (topic, engine)
         };
-        Catalogue::of(&modules().map(alone), &whole)
+        let all: Vec<(Topic, Engine)> = modules().into_iter().chain(modules_of_tests()).map(alone).collect();
+        Catalogue::of(&all, &whole)
     })
 }
 

@@ -7,6 +7,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::event::{Answer, Double, Failure, FailureKind, Reply};
 use crate::lang::convert::{to_dynamic, to_json};
 use crate::lang::fault::{Fault, raise};
+use crate::lang::keys::{FAILS, KINDS};
 use crate::lang::options::{self, Options, here};
 use crate::lang::session;
 use crate::lang::trial::{self, Played, PlayedStep, Trial};
@@ -55,7 +56,6 @@ fn plain(value: &Dynamic, span: Span) -> Result<Json, Fault> {
 
 /// The failure that a text or a map stands for, and the exit code with it.
 fn failure(value: &Dynamic, span: Span) -> Result<(Failure, Option<i32>), Fault> {
-    let kinds: Vec<(&'static str, FailureKind)> = FailureKind::ALL.iter().map(|kind| (kind.name(), *kind)).collect();
     let Some(map) = value.read_lock::<Map>() else {
         let message = match value.read_lock::<ImmutableString>() {
             Some(text) => text.to_string(),
@@ -63,8 +63,8 @@ fn failure(value: &Dynamic, span: Span) -> Result<(Failure, Option<i32>), Fault>
         };
         return Ok((Failure::new(FailureKind::Exit, message), Some(1)));
     };
-    let mut given = Options::of("`fails`", &map, span);
-    let kind = given.choice("kind", &kinds)?;
+    let mut given = Options::of(&FAILS, &map, span);
+    let kind = given.choice("kind", &KINDS)?;
     let code = given.take("code").map(|code| options::count(&code, "`code` of `fails`", 0, span)).transpose()?;
     let class = given.choice("class", &Class::ALL)?;
     let retry_after_ms = given.duration("retry_after")?;
@@ -103,7 +103,7 @@ pub mod functions {
     /// `path`: the step's path, the end of it, or a pattern: in `lint[*]` and `*/push`, `*` stands for any text and `?` for one
     /// character. Of several doubles that fit, the one given last counts. A double for a step that never is in the run is an error.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("build").fails("no compiler");
     /// let run = simulate(|| { sh("build", "make") -> sh("push", "./push.sh"); });
     /// assert_eq(run.step("push").status, "skipped");
@@ -125,7 +125,7 @@ pub mod functions {
 
     /// The step succeeds with this output. To try how the real output of a process is read, use `prints`.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("coverage").returns(#{ percent: 87.5 });
     /// let run = simulate(|| { sh("coverage", "make coverage-json"); });
     /// assert_eq(run.step("coverage").output.percent, 87.5);
@@ -138,7 +138,7 @@ pub mod functions {
 
     /// The process prints this text, which is read as its `parse` says: an object or an array becomes one.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("coverage").prints("{\"percent\": 87.5}\n");
     /// let run = simulate(|| { sh("coverage", "make coverage-json"); });
     /// assert_eq(run.step("coverage").output.percent, 87.5);
@@ -153,7 +153,7 @@ pub mod functions {
     ///
     /// Whether it is tried again depends on the class, as in a real run: exit code 75 is transient, for instance.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("push").fails(#{ code: 75, message: "the registry is busy" }).then_returns("pushed");
     /// let run = simulate(|| { sh("push", "./push.sh").retry(3); });
     /// assert_eq(run.step("push").attempts, 2);
@@ -166,7 +166,7 @@ pub mod functions {
 
     /// What the process writes to standard error.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("build").fails("no compiler").warns("cc: not found");
     /// let run = simulate(|| { sh("build", "make"); });
     /// assert_eq(run.step("build").stderr, "cc: not found");
@@ -178,7 +178,7 @@ pub mod functions {
 
     /// How long the attempt takes by the clock of the simulation, and those after it. It passes at once.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("import").takes("2h");
     /// let run = simulate(|| { sh("import", "./import.sh").timeout("1h"); });
     /// assert_eq(run.step("import").class, "transient");
@@ -192,11 +192,11 @@ pub mod functions {
 
     /// The next attempt succeeds with this output.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("push").fails("503").then_fails("503").then_returns("ok");
     /// let run = simulate(|| { sh("push", "./push.sh").retry(#{ max_attempts: 3, delay: "10m" }); });
     /// assert_eq(run.step("push").attempts, 3);
-    /// assert_eq(run.duration_ms, 30 * 60 * 1000);
+    /// assert_eq(run.duration_ms, 20 * 60 * 1000);
     /// ```
     #[rhai_fn(return_raw)]
     pub fn then_returns(context: NativeCallContext, double: Given, value: Dynamic) -> Result<Given, Fault> {
@@ -206,7 +206,7 @@ pub mod functions {
 
     /// The process of the next attempt prints this text.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("health").fails("refused").then_prints("{\"version\": \"1.2\"}");
     /// let run = simulate(|| { sh("health", "./health.sh").retry(2); });
     /// assert_eq(run.step("health").output.version, "1.2");
@@ -219,7 +219,7 @@ pub mod functions {
 
     /// The next attempt fails, as `fails` says.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("push").fails("503").then_fails("404");
     /// let run = simulate(|| { sh("push", "./push.sh").retry(2); });
     /// assert_eq(run.step("push").error, "404");
@@ -233,7 +233,7 @@ pub mod functions {
     /// What comes for a step that waits: the answer to an `approve`, the value of a `signal`; for a `wait_for`, whatever is said, the
     /// file is there. With `takes`, so long after the step began to wait. What is not said never comes.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("go").answers("yes").takes("3h");
     /// let run = simulate(|| { approve("go", "Deploy?") -> sh("deploy", "./deploy.sh"); });
     /// assert(run.passed);
@@ -245,7 +245,7 @@ pub mod functions {
 
     /// The answer to an `approve`, with the values of its form.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("go").answers("yes", #{ reason: "it is well" });
     /// let run = simulate(|| { approve("go", #{ prompt: "Deploy?", form: #{ reason: "string" } }); });
     /// assert_eq(run.step("go").reason, "it is well");
@@ -257,7 +257,7 @@ pub mod functions {
 
     /// From here on a process without a double is an error, instead of succeeding with output `()`.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// strict();
     /// assert_fails(|| simulate(|| { sh("build", "make"); }), "nothing was said of `build`");
     /// ```
@@ -287,7 +287,7 @@ pub mod functions {
 
     /// Lets a workflow run in the head, without parameters.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true") -> wait("settle", "1h") -> sh("b", "true"); });
     /// assert_eq(run.order, ["a", "settle", "b"]);
     /// assert_eq(run.duration_ms, 3600000);
@@ -300,7 +300,7 @@ pub mod functions {
     /// Really runs a workflow: in an empty folder of its own, with a folder of runs of its own, both gone afterwards. Doubles do not
     /// count there.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// let run = execute(|| { sh("hello", "echo hello > greeting; cat greeting"); }, #{});
     /// assert_eq(run.step("hello").output, "hello");
     /// ```
@@ -311,7 +311,7 @@ pub mod functions {
 
     /// Really runs a workflow, without parameters.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// let run = execute(|| { sh("one", "echo 1"); });
     /// assert_eq(run.step("one").number, 1);
     /// ```
@@ -323,7 +323,7 @@ pub mod functions {
     /// A step of a run under test, by its path or the unique end of it. It has the properties of a step's result, and `path`,
     /// `why`, `started_ms` and `finished_ms`.
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// given("test").fails("2 of 40 tests fail");
     /// let run = simulate(|| { sh("test", "make test") -> sh("push", "./push.sh"); });
     /// assert_eq(run.step("test").error, "2 of 40 tests fail");
@@ -336,7 +336,7 @@ pub mod functions {
 
     /// Did a step of the run begin?
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true").when(|| 1 > 2); });
     /// assert(!run.started("a"));
     /// ```
@@ -347,7 +347,7 @@ pub mod functions {
 
     /// Had one step of the run ended when another began?
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true") -> sh("b", "true"); });
     /// assert(run.before("a", "b"));
     /// ```
@@ -358,7 +358,7 @@ pub mod functions {
 
     /// Were two steps of the run going on at the same time?
     ///
-    /// ```rhai
+    /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true"); sh("b", "true"); });
     /// assert(run.together("a", "b"));
     /// ```

@@ -111,6 +111,10 @@ impl Program {
                 (Ok(_), None) => Verdict::Passed,
                 (Err(error), None) => match fault::diagnose(&error, &session) {
                     skipped if skipped.code() == SKIPPED => Verdict::Skipped(skipped.message().to_owned()),
+                    problem if problem.span().is_none() => {
+                        let line = line_of(&main.text, name);
+                        Verdict::Failed(Box::new(problem.label(Span::at(line, 1), "in this test")), difference)
+                    }
                     problem => Verdict::Failed(Box::new(problem), difference),
                 },
             };
