@@ -71,9 +71,10 @@ impl Lexer<'_> {
         match first {
             c if c.is_whitespace() => self.at += c.len_utf8(),
             '/' if rest.starts_with("//") => self.at += until(|c| c == '\n'),
-            '/' if rest.starts_with("/*") => self.at += rest.find("*/").map_or(rest.len(), |end| end + 2),
+            '/' if rest.starts_with("/*") => self.at += comment(rest),
             '#' if self.at == 0 && rest.starts_with("#!") => self.at += until(|c| c == '\n'),
             '"' | '\'' => self.push(quoted(rest, first), Kind::Text),
+            '#' if raw(rest).is_some() => self.push(raw(rest).unwrap_or(1), Kind::Text),
             '`' => self.template(1),
             '#' if rest.starts_with("#{") => self.open(2),
             '(' | '[' | '{' => self.open(1),
@@ -105,11 +106,12 @@ impl Lexer<'_> {
     /// A part of a text in backticks, and the `${` behind it.
     fn template(&mut self, begin: usize) {
         let rest = &self.script[self.at..];
-        let mut escaped = false;
-        for (at, c) in rest.char_indices().skip(begin) {
+        let mut letters = rest.char_indices().skip(begin).peekable();
+        while let Some((at, c)) = letters.next() {
             match c {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
+                // Only `\${` is an escape here; two backticks stand for one.
+                '\\' if rest[at + 1..].starts_with("${") => drop(letters.next()),
+                '`' if letters.peek().is_some_and(|(_, next)| *next == '`') => drop(letters.next()),
                 '`' => return self.push(at + 1, Kind::Text),
                 '$' if rest[at + 1..].starts_with('{') => {
                     self.push(at, Kind::Text);
@@ -123,19 +125,49 @@ impl Lexer<'_> {
     }
 }
 
-/// The length of a text in quotes; up to the end of the line if it is not closed.
+/// The length of a text in quotes; up to the end of the line if it is not closed. A `\` at the end of a line goes on in
+/// the next one, and two quotes stand for one.
 fn quoted(rest: &str, quote: char) -> usize {
     let mut escaped = false;
-    for (at, c) in rest.char_indices().skip(1) {
+    let mut letters = rest.char_indices().skip(1).peekable();
+    while let Some((at, c)) = letters.next() {
         match c {
+            _ if escaped => escaped = c == '\r',
             '\n' => return at,
-            _ if escaped => escaped = false,
             '\\' => escaped = true,
-            c if c == quote => return at + 1,
+            c if c == quote => match letters.peek() {
+                Some((_, next)) if *next == quote => drop(letters.next()),
+                _ => return at + 1,
+            },
             _ => {}
         }
     }
     rest.len()
+}
+
+/// The length of a comment between `/*` and `*/`, with others within it; all the rest if it is not closed.
+pub fn comment(rest: &str) -> usize {
+    let bytes = rest.as_bytes();
+    let (mut at, mut depth) = (2, 1usize);
+    while at + 1 < bytes.len() {
+        match &bytes[at..at + 2] {
+            b"/*" => (at, depth) = (at + 2, depth + 1),
+            b"*/" => (at, depth) = (at + 2, depth - 1),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    rest.len()
+}
+
+/// The length of a raw text, `#"…"#` or with more of `#`; all the rest if it is not closed.
+fn raw(rest: &str) -> Option<usize> {
+    let signs = rest.bytes().take_while(|byte| *byte == b'#').count();
+    let body = rest[signs..].strip_prefix('"')?;
+    let close = format!("\"{}", &rest[..signs]);
+    Some(body.find(&close).map_or(rest.len(), |at| signs + 1 + at + close.len()))
 }
 
 fn is_word(c: char) -> bool {
@@ -188,10 +220,15 @@ mod tests {
             ["sh", "(", "\"a \\\" b\"", ",", "5", ")", "->", "#{", "k", ":", "'c'", "}", ";", "a", ".", "b"]
         );
         assert_eq!(
-            words("`x ${a.b(#{})} \\` y`z"),
-            ["`x ", "${", "a", ".", "b", "(", "#{", "}", ")", "}", " \\` y`", "z"]
+            words("`x ${a.b(#{})} \\${y}`z"),
+            ["`x ", "${", "a", ".", "b", "(", "#{", "}", ")", "}", " \\${y}`", "z"]
         );
         assert_eq!(words("\"open\nnext"), ["\"open", "next"]);
+        assert_eq!(words("a /* b /* c */ d */ e"), ["a", "e"]);
+        assert_eq!(words("a /* b /* c */"), ["a"]);
+        assert_eq!(words("#\"a \"b\" ${c}\"# d ##\"x\"# y\"## e"), ["#\"a \"b\" ${c}\"#", "d", "##\"x\"# y\"##", "e"]);
+        assert_eq!(words("\"a \\\n b\" \"c\"\"d\" e"), ["\"a \\\n b\"", "\"c\"\"d\"", "e"]);
+        assert_eq!(words("`a``b` `c\\` d"), ["`a``b`", "`c\\`", "d"]);
     }
 
     #[test]

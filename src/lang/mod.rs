@@ -7,6 +7,7 @@
 #![allow(deprecated)] // rhai marks what is volatile in it as deprecated: its version is pinned by Cargo.lock
 
 mod answers;
+pub mod assist;
 mod build;
 mod call;
 mod classes;

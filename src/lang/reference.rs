@@ -4,6 +4,7 @@ mod definitions;
 mod doc;
 mod library;
 mod markdown;
+mod property;
 mod topic;
 
 use rhai::Engine;
@@ -11,7 +12,6 @@ use serde::Deserialize;
 
 use super::fault::short_type;
 use super::keys::{self, Keys};
-use crate::state::result::PROPERTIES;
 
 pub use definitions::definitions;
 pub use doc::{Described, Doc, first_sentence};
@@ -131,7 +131,7 @@ pub struct Function {
     #[serde(default)]
     return_type: String,
     #[serde(default)]
-    doc_comments: Vec<String>,
+    pub doc_comments: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -155,8 +155,9 @@ impl Catalogue {
                 add(&mut items, *topic, &function);
             }
         }
-        items.extend(PROPERTIES.iter().map(|(name, meaning)| property(name, meaning)));
+        items.extend(property::properties());
         for item in &mut items {
+            fill(&mut item.forms);
             let dot = if item.kind == Kind::Method { "." } else { "" };
             item.keys = keys::of(&format!("{dot}{}", item.name)).filter(|_| item.kind <= Kind::Method);
             item.text = markdown::body(item, &|name| format!("`{name}`"));
@@ -236,7 +237,7 @@ fn is_method(function: &Function) -> bool {
     function.name.starts_with(char::is_alphabetic) && function.params.first().is_some_and(of)
 }
 
-fn signature(function: &Function, method: bool) -> String {
+pub fn signature(function: &Function, method: bool) -> String {
     let params: Vec<String> = function
         .params
         .iter()
@@ -268,7 +269,7 @@ fn signature(function: &Function, method: bool) -> String {
     format!("{dot}{}({}){result}", function.name, params.join(", "))
 }
 
-fn text_of(comments: &[String]) -> String {
+pub fn text_of(comments: &[String]) -> String {
     let mut text = String::new();
     for line in comments.iter().flat_map(|comment| comment.lines()) {
         let line = line.trim_start().strip_prefix("///").unwrap_or(line);
@@ -349,6 +350,20 @@ fn described(function: &Function, method: bool, doc: &Doc) -> Vec<Described> {
     parameters.filter_map(describe).collect()
 }
 
+/// What one form says of a parameter holds for the others, too.
+fn fill(forms: &mut [Form]) {
+    let said: Vec<Described> = forms.iter().flat_map(|form| form.doc.parameters.clone()).collect();
+    for parameter in forms.iter_mut().flat_map(|form| &mut form.parameters) {
+        let Some(said) = said.iter().find(|said| said.name == parameter.name) else { continue };
+        if parameter.meaning.is_empty() {
+            parameter.meaning.clone_from(&said.meaning);
+            if !said.kind.is_empty() {
+                parameter.kind.clone_from(&said.kind);
+            }
+        }
+    }
+}
+
 /// What parameters of these names mean everywhere.
 fn usual(name: &str) -> Option<String> {
     let meaning = match name {
@@ -357,27 +372,6 @@ fn usual(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(meaning.to_owned())
-}
-
-fn property(name: &str, meaning: &str) -> Item {
-    let end = if meaning.ends_with('?') { "" } else { "." };
-    let meaning = format!("{}{}{end}", meaning[..1].to_uppercase(), &meaning[1..]);
-    let signature = format!("step.{name}");
-    let form = Form {
-        signature: signature.clone(),
-        parameters: Vec::new(),
-        gives: String::new(),
-        doc: Doc { meaning, ..Doc::default() },
-    };
-    Item {
-        name: name.into(),
-        kind: Kind::Property,
-        topic: Topic::Values,
-        signatures: vec![signature],
-        text: String::new(),
-        forms: vec![form],
-        keys: None,
-    }
 }
 
 /// What a function gives, in words.

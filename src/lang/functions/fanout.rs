@@ -293,11 +293,16 @@ fn sub_workflow(
 
 #[export_module]
 pub mod functions {
-    /// One step for each item: the closure gets the item (and its number) and returns the step. Known items give their
-    /// steps at once; if the items are the result of a step, the steps come while the workflow runs.
+    /// One step for each item: the closure gets the item (and its number) and returns the step.
     ///
-    /// The output is the array of the steps' outputs, in the order of the items. The paths of its steps are
-    /// `name[item]`. In the closure an item is a plain value: `quote(item)` makes it one word of a shell script.
+    /// Known items give their steps at once. If the items are the result of a step, the steps come while the workflow runs; each is
+    /// recorded on its own, so a resume goes on in the middle.
+    ///
+    /// The output is the array of the steps' outputs, in the order of the items. The paths of its steps are `name[item]`. In the closure
+    /// an item is a plain value: `quote(item)` makes it one word of a shell script.
+    ///
+    /// - `items` (list, range or result): what is gone through, for instance `files.lines`
+    /// - `closure`: `|item| …` or `|item, index| …`: gives the step of the item
     ///
     /// ```rhai
     /// let lint = each("lint", ["a.sh", "b.sh"], |file| sh("check", `echo checking ${file}`));
@@ -305,7 +310,10 @@ pub mod functions {
     /// each("sizes", files.lines, |file| exec("size", ["wc", "-c", file]));
     /// ```
     ///
-    /// In GitHub Actions: a matrix. In Airflow: dynamic task mapping.
+    /// In GitHub Actions: a matrix. In Airflow: dynamic task mapping. In Nextflow: a channel. In make: a pattern rule, with `-j`.
+    ///
+    /// Errors: `flow::lang::items`, `flow::lang::not_a_step`, `flow::lang::outside_step`, `flow::plan::shell`, `flow::plan::duplicate`
+    /// See: `repeat`, `parallel`, `quote`, `.limit`
     #[rhai_fn(return_raw)]
     pub fn each(context: NativeCallContext, name: &str, items: Dynamic, closure: FnPtr) -> Result<Step, Fault> {
         let pending = items.is::<Pending>() || items.is::<Step>();
@@ -332,16 +340,21 @@ pub mod functions {
         Ok(step)
     }
 
-    /// Steps again and again, until a condition holds: the closure gets the number of the iteration (from 1) and the
-    /// output of the one before (`()` at first) and returns the step.
+    /// Steps again and again, until a condition holds.
     ///
-    /// `options`: `max` (most iterations, needed), `until` (a closure that gets the last output; without it all `max`
-    /// iterations run). If `until` is still false after `max` iterations, the step fails. The output is that of the
-    /// last iteration.
+    /// The closure gets the number of the iteration (from 1) and the output of the one before (`()` at first) and returns the step. The output is
+    /// that of the last iteration. An iteration that fails ends it; if `until` is still false after `max` iterations, it fails.
+    ///
+    /// - `closure`: `|i, last| …`: gives the step of the iteration
     ///
     /// ```rhai
     /// repeat("poll", #{ max: 5, until: |last| last == "ready" }, |i, last| sh("ask", "echo ready"));
     /// ```
+    ///
+    /// In a shell: `until … do … done`. In Airflow: a sensor. In plain Rhai: `loop`, but each round is recorded.
+    ///
+    /// Errors: `flow::lang::option`, `flow::lang::unknown_option`, `flow::lang::not_a_step`, `flow::lang::outside_step`
+    /// See: `each`, `wait`, `.retry`
     #[rhai_fn(return_raw)]
     pub fn repeat(context: NativeCallContext, name: &str, options: Map, closure: FnPtr) -> Result<Step, Fault> {
         declare(&context, name, |session, span| {
@@ -371,16 +384,22 @@ pub mod functions {
         })
     }
 
-    /// Runs a step now, with all that it needs, and gives it back with its results known, so that plain `if`, `for` and
-    /// `while` work on them. When the run is resumed, the recorded result is given.
+    /// Runs a step now, with all that it needs, and gives it back with its results known, so that plain `if`, `for` and `while` work on them.
     ///
-    /// `flow check` and `flow plan` run nothing: they show the plan up to this place. A failure of the step is handled
-    /// if the script reads its outcome (`passed`, `failed`, `code`, …).
+    /// When the run is resumed, the recorded result is given. `flow check` and `flow plan` run nothing: they show the plan up to this place. A
+    /// failure of the step is dealt with if the script reads its outcome (`passed`, `failed`, `code`, …).
+    ///
+    /// - `target`: the step
     ///
     /// ```rhai,no_run
     /// let branch = run(sh("branch", "git branch --show-current"));
     /// if branch.output == "main" { sh("publish", "make publish"); }
     /// ```
+    ///
+    /// In make: `$(shell …)`. In Temporal: `await` on an activity.
+    ///
+    /// Errors: `flow::lang::run_nested`, `flow::lang::already_ran`, `flow::run::stopped`
+    /// See: `.when`, `flow`, `each`
     #[rhai_fn(return_raw)]
     pub fn run(context: NativeCallContext, target: Step) -> Result<Step, Fault> {
         let span = here(&context);

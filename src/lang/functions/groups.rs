@@ -53,12 +53,17 @@ fn later(context: &NativeCallContext, what: &str, needs: &str) -> Fault {
 
 #[export_module]
 pub mod functions {
-    /// Steps one after the other, as one step; each one's output is the input of the next (the standard input of a
-    /// process, the argument of a closure). A list within the list runs side by side.
+    /// Steps one after the other, as one step; each one's output is the input of the next.
     ///
-    /// The name becomes part of its steps' paths: `deploy/push`. The chain's output is that of its last step; an arrow
-    /// to the chain goes to the steps it begins with, an arrow from it waits for its end, and policies such as
-    /// `.timeout(…)` hold for the whole.
+    /// Input is the standard input of a process, or the argument of a closure. A list within the list runs side by side.
+    ///
+    /// The name becomes part of its steps' paths: `deploy/pack`. The chain's output is that of its last step. An arrow to the chain
+    /// goes to the steps it begins with, an arrow from it waits for its end, and policies such as `.timeout` hold for the whole.
+    ///
+    /// - `name`: the chain's name
+    /// - `steps`: the steps, in order
+    /// - `arrows` (text): names of steps, as in `"a → b → [c, d] → e"`
+    /// - `spec` (map): the whole chain as data: see the table below
     ///
     /// ```rhai
     /// chain("deploy", [
@@ -68,7 +73,10 @@ pub mod functions {
     /// ]);
     /// ```
     ///
-    /// In make: a target's recipe. In Airflow: `a >> b >> c`.
+    /// In make: a target's recipe. In a shell: `a | b | c`, one after the other. In Airflow: `a >> b >> c`. In GitHub Actions: the `steps:` of a job.
+    ///
+    /// Errors: `flow::lang::not_a_step`, `flow::lang::option`, `flow::lang::unknown_option`, `flow::plan::arrow`, `flow::plan::unknown_name`, `flow::plan::cycle`, `flow::plan::duplicate`
+    /// See: `->`, `parallel`, `flow`, `command`
     #[rhai_fn(name = "chain", return_raw)]
     pub fn chain_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
         let name = options::name(&context, name)?;
@@ -86,8 +94,8 @@ pub mod functions {
         in_order(&context, &steps).map(Step::of)
     }
 
-    /// A chain as a text of names: `"a → b → [c, d] → e"` (or `->`). Names are, in this order: steps of the script,
-    /// functions of the script, commands, modules of the standard library.
+    /// A chain as a text of names: `"a → b → [c, d] → e"` (or `->`). Names are, in this order: steps of the script, functions of the
+    /// script, what `command` declared.
     ///
     /// ```rhai
     /// let build = sh("build", "echo built");
@@ -113,9 +121,8 @@ pub mod functions {
         session::build(&context, |builder, span| Ok(Step::One(builder.chain(name.into(), sequence, span))))
     }
 
-    /// A chain as data. `steps`: maps with `name` and one of `sh`, `exec`, `call`, `http`, `task`, `fail`, `workflow`, `approve`,
-    /// `signal`, `wait`, `wait_until`, `wait_for`, `step` or `command`, with `params` for a command or a workflow, `depends_on`, and any policy. `options`: `error_strategy` ("stop", "continue", "skip"),
-    /// `parallel_where_possible` (order only by `depends_on` and use), `save_state` (always true). `name`.
+    /// A chain as data: what a generator, or a program in another language, would write. Each step is a map with `name`, one of the kinds
+    /// of tasks, and any policy.
     ///
     /// ```rhai
     /// chain(#{
@@ -123,6 +130,7 @@ pub mod functions {
     ///     steps: [
     ///         #{ name: "build", sh: "echo built", timeout: "5m" },
     ///         #{ name: "test", sh: "echo tested", retry: 2 },
+    ///         #{ name: "docs", sh: "echo written", depends_on: "build" },
     ///     ],
     /// });
     /// ```
@@ -133,9 +141,20 @@ pub mod functions {
 
     /// Steps side by side, as one step; its output is the array of their outputs.
     ///
+    /// How many really run at the same time is said by `max_parallel` in `settings`, and by limits.
+    ///
+    /// - `name`: the group's name
+    /// - `steps`: the steps
+    ///
     /// ```rhai
     /// let checks = parallel("checks", [sh("lint", "true"), sh("test", "true")]);
+    /// checks -> sh("ship", "true");
     /// ```
+    ///
+    /// In make: prerequisites, with `-j`. In GitHub Actions: jobs without `needs:`. In a shell: `a & b & wait`.
+    ///
+    /// Errors: `flow::lang::not_a_step`, `flow::lang::option`, `flow::plan::duplicate`
+    /// See: `chain`, `each`, `settings`, `limit`
     #[rhai_fn(name = "parallel", return_raw)]
     pub fn parallel_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
         let (span, name) = (here(&context), options::name(&context, name)?);
@@ -158,9 +177,20 @@ pub mod functions {
         sequence(&context, &steps.into()).map(Step::of)
     }
 
-    /// Branches: `flow("gate").when(condition, step).when(…).otherwise(step)`. Conditions are evaluated in order while
-    /// the workflow runs, as soon as the steps they read are at their end; the first true one decides. Steps of the other branches are
-    /// skipped. As a text: `flow("if test.passed then ship else page")`.
+    /// Branches: one of several steps, chosen while the workflow runs.
+    ///
+    /// Conditions are evaluated in order, each as soon as the steps it reads are at their end; the first true one decides. Steps of the other
+    /// branches are skipped, and `flow why` says for which values. A condition is a closure, `|| test.passed`, or an expression,
+    /// `"test.passed && coverage > 80"`. Branches may hold branches. The whole may be one text: `flow("if test.passed then ship else page")`.
+    ///
+    /// - `name`: the flow's name; or all of it as a text that begins with `if`
+    /// - `condition` (closure or expression): when the branch is taken
+    /// - `then` (step, or a list of steps): what runs then; also a step's name
+    /// - `otherwise` (step, or a list of steps): what runs if the condition is false
+    /// - `first`: the flow's name, or the condition
+    /// - `second`: the condition, or what runs if it is true
+    /// - `third`: what runs if the condition is true, or false
+    /// - `spec` (map): the whole flow as data: see the table below
     ///
     /// ```rhai
     /// let test = sh("test", "true");
@@ -169,7 +199,10 @@ pub mod functions {
     ///     .otherwise(sh("page", "echo paging"));
     /// ```
     ///
-    /// In GitHub Actions: `if:` on several jobs. In Airflow: a branch operator.
+    /// In GitHub Actions: `if:` on several jobs. In Airflow: a branch operator. In Nextflow: `branch`.
+    ///
+    /// Errors: `flow::lang::pending`, `flow::lang::step_value`, `flow::plan::expression`, `flow::plan::unknown_step`, `flow::plan::two_owners`, `flow::plan::unreachable`, `flow::lang::not_a_flow`
+    /// See: `.when`, `.otherwise`, `fail`, `run`
     #[rhai_fn(return_raw)]
     pub fn flow(context: NativeCallContext, name: &str) -> Result<Step, Fault> {
         if name.trim_start().starts_with("if ") || name.trim_start().starts_with("if(") {
@@ -178,7 +211,7 @@ pub mod functions {
         combine::new_flow(&context, name)
     }
 
-    /// A flow as data: `name`, and `conditions`: maps with `when` (or `if`) and `then`; `otherwise` (or `else`).
+    /// A flow as data.
     ///
     /// ```rhai
     /// let test = sh("test", "true");
@@ -251,9 +284,9 @@ pub mod functions {
         branch(&context, &flow, Some(&condition), &then)
     }
 
-    /// A branch of a flow: the step runs if the condition is true and none before it was.
+    /// A branch of a `flow`: the step runs if the condition is true and none before it was.
     ///
-    /// `condition`: a closure, or an expression such as `"test.passed && coverage.output.percent > 80"`.
+    /// - `step` (step, or a list of steps): what runs then; also a step's name
     ///
     /// ```rhai
     /// let test = sh("test", "true");
@@ -266,21 +299,40 @@ pub mod functions {
 
     /// The branch of a flow that runs if no condition was true.
     ///
+    /// - `step` (step, or a list of steps): what runs then; also a step's name
+    ///
     /// ```rhai
-    /// let test = sh("test", "false").on_error("continue");
+    /// let test = sh("test", "false");
     /// flow("gate").when(|| test.passed, sh("ship", "true")).otherwise(sh("page", "true"));
     /// ```
+    ///
+    /// In GitHub Actions: an `if:` with the opposite of all others. In plain Rhai: `else`.
+    ///
+    /// Errors: `flow::lang::not_a_flow`, `flow::plan::unreachable`, `flow::plan::two_owners`
+    /// See: `flow`, `.when`
     #[rhai_fn(return_raw)]
     pub fn otherwise(context: NativeCallContext, flow: Step, step: Dynamic) -> Result<Step, Fault> {
         branch(&context, &flow, None, &step)
     }
 
-    /// Runs a step only if a condition is true: a branch with nothing on the other side.
+    /// Runs a step only if a condition is true: a branch with nothing on the other side. On a `flow`, with a step behind the condition, it adds
+    /// a branch.
+    ///
+    /// The condition is evaluated while the workflow runs, as soon as the steps it reads are at their end, in whatever way. A step that is not
+    /// run is skipped as not taken, and others do not mind. A condition that looks at a failure has dealt with it: the run is not failed
+    /// by it.
+    ///
+    /// - `condition` (closure or expression): `|| changes.number > 0`, or `"changes.number > 0"`
     ///
     /// ```rhai
     /// let changes = sh("changes", "echo 3");
     /// sh("publish", "echo publishing").when(|| changes.number > 0);
     /// ```
+    ///
+    /// In GitHub Actions: `if:`. In Airflow: a `ShortCircuitOperator`.
+    ///
+    /// Errors: `flow::lang::pending`, `flow::lang::step_value`, `flow::lang::option`, `flow::plan::expression`, `flow::plan::unknown_step`, `flow::plan::never`, `flow::lang::not_captured`
+    /// See: `flow`, `.rule`, `run`
     #[rhai_fn(return_raw)]
     pub fn when(context: NativeCallContext, step: Step, condition: Dynamic) -> Result<Step, Fault> {
         policies::set(&context, &step, "when", &condition)
@@ -288,12 +340,20 @@ pub mod functions {
 
     /// Order: `a -> b` runs b after a, and a's output is b's input. A list fans out or in.
     ///
+    /// On both sides stands a step, or a list of steps. An arrow gives a step again, so arrows follow each other. What is only to wait, and not to
+    /// get the output, says `.after`; what uses a result waits for it anyway.
+    ///
     /// ```rhai
     /// let a = sh("a", "echo 1");
     /// let b = sh("b", "cat");
     /// let c = sh("c", "cat");
     /// a -> [b, c] -> sh("d", "cat");
     /// ```
+    ///
+    /// In make: `b: a`. In Airflow: `a >> b`. In GitHub Actions: `needs:`.
+    ///
+    /// Errors: `flow::plan::cycle`, `flow::lang::not_a_step`, `flow::plan::hook`
+    /// See: `chain`, `.after`, `parallel`
     #[rhai_fn(name = "->", return_raw)]
     pub fn arrow(context: NativeCallContext, left: Step, right: Step) -> Result<Step, Fault> {
         connect(&context, &Dynamic::from(left), &Dynamic::from(right))

@@ -22,7 +22,7 @@ use rhai::{Engine, Module, NativeCallContext, exported_module};
 
 pub use fanout::expand;
 pub use groups::in_order;
-pub use script::KINDS;
+pub use script::{KINDS, MOMENTS};
 
 use super::fault::Fault;
 use super::handle::Step;

@@ -22,6 +22,14 @@ pub const KINDS: [(&str, &str); 7] = [
     ("path", "path"),
 ];
 
+/// Moments of a run at which hooks run.
+pub const MOMENTS: [(&str, Moment); 4] = [
+    ("start", Moment::Start),
+    ("success", Moment::Success),
+    ("failure", Moment::Failure),
+    ("complete", Moment::Complete),
+];
+
 fn kind_of_default(default: &Json) -> &'static str {
     match default {
         Json::Bool(_) => "bool",
@@ -207,12 +215,20 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
 pub mod functions {
     /// A parameter of the workflow, given by `--arg name=value`; it appears in `flow script FILE --help`.
     ///
-    /// `options`: `default` (without one it must be given), `type` ("string", "int", "float", "bool", "list", "map", "path"; by
-    /// default that of the default), `one_of` (an array of choices), `help`.
+    /// Its value is known while the script is evaluated: plain `if` and `for` work on it. A value that does not fit is refused before anything
+    /// runs.
+    ///
+    /// - `name`: the parameter's name
     ///
     /// ```rhai
     /// let env = param("env", #{ default: "staging", one_of: ["staging", "production"], help: "target environment" });
+    /// let count = param("count", #{ default: 3, help: "how many workers" });
     /// ```
+    ///
+    /// In make: a variable, `make ENV=staging`. In GitHub Actions: `inputs:`. In Airflow: `params`. In just: a recipe's parameter.
+    ///
+    /// Errors: `flow::param::missing`, `flow::param::unknown`, `flow::param::value`, `flow::param::default`, `flow::param::duplicate`, `flow::lang::unknown_option`
+    /// See: `settings`, `workflow`, `secret`
     #[rhai_fn(name = "param", return_raw)]
     pub fn param_with(context: NativeCallContext, name: &str, options: Map) -> Result<Dynamic, Fault> {
         declare_param(&context, name, &options)
@@ -228,12 +244,20 @@ pub mod functions {
         declare_param(&context, name, &Map::new())
     }
 
-    /// A command by which chains can name a piece of work: the function gets the params and returns a step.
+    /// A command by which chains can name a piece of work: the closure gets the params and returns a step.
+    ///
+    /// - `name`: as chains name it: `"/greet"`
+    /// - `closure`: `|params| …`: gives the step; `params` is the map that the chain's step has
     ///
     /// ```rhai
     /// command("/greet", |params| sh("greet", `echo hello ${params.name}`));
     /// chain(#{ steps: [#{ name: "hello", command: "/greet", params: #{ name: "world" } }] });
     /// ```
+    ///
+    /// In GitHub Actions: a composite action. In make: `define`. In Nextflow: a process.
+    ///
+    /// Errors: `flow::plan::unknown_name`, `flow::lang::not_a_step`
+    /// See: `chain`, `workflow`
     #[rhai_fn(return_raw)]
     pub fn command(context: NativeCallContext, name: &str, closure: FnPtr) -> Result<(), Fault> {
         let (name, mut closure) = (options::name(&context, name)?, closure);
@@ -244,15 +268,22 @@ pub mod functions {
         Ok(())
     }
 
-    /// A named limit: a number is the most shares held at the same time; a map has `max` and `per_minute` (shares taken within any
-    /// 60 seconds). Steps take shares with `.limit(name)`.
+    /// A named limit: how many steps may do something at the same time, or how often within a minute.
+    ///
+    /// A number is the most shares held at the same time; a map says more. Steps take shares with `.limit(name)`.
+    ///
+    /// - `name`: the limit's name
+    /// - `limit` (whole number, or map): how many shares there are, or a map: see the table below
     ///
     /// ```rhai
     /// limit("api", #{ max: 3, per_minute: 60 });
     /// sh("ask", "true").limit("api");
     /// ```
     ///
-    /// In Airflow: a pool. In GitHub Actions: a concurrency group.
+    /// In Airflow: a pool. In GitHub Actions: a concurrency group. In ninja: a `pool`.
+    ///
+    /// Errors: `flow::plan::limit`, `flow::lang::option`, `flow::lang::unknown_option`
+    /// See: `.limit`, `lock`, `settings`
     #[rhai_fn(name = "limit", return_raw)]
     pub fn declare_limit(context: NativeCallContext, name: &str, limit: Dynamic) -> Result<(), Fault> {
         let (span, name) = (here(&context), options::name(&context, name)?);
@@ -273,10 +304,17 @@ pub mod functions {
 
     /// A named lock: steps with `.lock(name)` never run at the same time. Declaring it is optional.
     ///
+    /// - `name`: the lock's name
+    ///
     /// ```rhai
     /// lock("schema");
     /// sh("migrate", "true").lock("schema");
     /// ```
+    ///
+    /// In a shell: `flock`. In GitHub Actions: a `concurrency` group.
+    ///
+    /// Errors: `flow::lang::pending`
+    /// See: `.lock`, `limit`
     #[rhai_fn(name = "lock", return_raw)]
     pub fn declare_lock(context: NativeCallContext, name: &str) -> Result<(), Fault> {
         let name = options::name(&context, name)?;
@@ -286,16 +324,23 @@ pub mod functions {
         })
     }
 
-    /// A named breaker: after `threshold` (5) failures in a row within `window` ("1m"), further attempts are refused at once,
-    /// as failures of kind `breaker`. After `reset` ("30s") one attempt may try: if it goes well, all may again.
+    /// A named breaker: after some failures in a row, further attempts are refused at once, as failures of kind `breaker`. When a time has
+    /// passed, one attempt may try: if it goes well, all may again.
     ///
     /// Steps pass through it with `.breaker(name)`. Its state outlives the run: what is down in one run is not asked again by
     /// the next one. `flow breakers` shows all of them.
+    ///
+    /// - `name`: the breaker's name
     ///
     /// ```rhai
     /// breaker("api", #{ threshold: 5, window: "1m", reset: "30s" });
     /// sh("ask", "true").breaker("api");
     /// ```
+    ///
+    /// In other languages: a circuit breaker.
+    ///
+    /// Errors: `flow::plan::breaker`, `flow::lang::option`, `flow::lang::unknown_option`, `flow::run::no_breaker`
+    /// See: `.breaker`, `.retry`, `limit`
     #[rhai_fn(name = "breaker", return_raw)]
     pub fn declare_breaker(context: NativeCallContext, name: &str, options: Map) -> Result<(), Fault> {
         let (span, name) = (here(&context), options::name(&context, name)?);
@@ -315,21 +360,24 @@ pub mod functions {
         declare_breaker(context, name, Map::new())
     }
 
-    /// A step that runs at a moment of the run: "start" (before all others), "success", "failure", "complete" (in any case, at the end).
-    /// A hook tells somebody: its failure does not change how the run ends.
+    /// A step that runs at a moment of the run: `"start"` (before all others), `"success"`, `"failure"`, `"complete"` (at the end in any case).
+    ///
+    /// A hook tells somebody: its failure does not change how the run ends. What cleans up after one step says `.finally`.
+    ///
+    /// - `moment`: one of these words
+    /// - `step` (step, or a list of steps): what runs then; also a step's name
     ///
     /// ```rhai
     /// sh("work", "true");
     /// on("failure", sh("page", "echo help"));
     /// ```
+    ///
+    /// In GitHub Actions: a last job with `if: failure()`. In Airflow: callbacks of the DAG. In Nextflow: `workflow.onComplete`.
+    ///
+    /// Errors: `flow::lang::choice`, `flow::lang::nested_hook`, `flow::plan::hook`
+    /// See: `.on_failure`, `.finally`
     #[rhai_fn(return_raw)]
     pub fn on(context: NativeCallContext, moment: &str, step: Dynamic) -> Result<(), Fault> {
-        const MOMENTS: [(&str, Moment); 4] = [
-            ("start", Moment::Start),
-            ("success", Moment::Success),
-            ("failure", Moment::Failure),
-            ("complete", Moment::Complete),
-        ];
         let span = here(&context);
         let moment = options::choice(&moment.into(), "the moment of a hook", &MOMENTS, span)?;
         if session::with(|s| s.frames.last().is_some_and(|frame| frame.nested)) {
@@ -347,12 +395,21 @@ pub mod functions {
         })
     }
 
-    /// A text quoted for the shell, for values that are known while the script is evaluated.
+    /// A text as one word of a shell script, for values that are known while the script is evaluated.
+    ///
+    /// Results of steps that are not known yet need no quotes: they reach the shell as variables.
+    ///
+    /// - `value` (any value): what is to be one word
     ///
     /// ```rhai
     /// let name = "it's";
     /// sh("greet", `echo ${quote(name)}`);
     /// ```
+    ///
+    /// In a shell: `printf %q`. In just: `quote()`. In Python: `shlex.quote`.
+    ///
+    /// Errors: `flow::lang::pending`, `flow::plan::shell`, `flow::lang::option`
+    /// See: `sh`, `exec`, `each`
     #[rhai_fn(return_raw)]
     pub fn quote(context: NativeCallContext, value: Dynamic) -> Result<ImmutableString, Fault> {
         let span = here(&context);

@@ -21,12 +21,17 @@ pub mod functions {
     /// settings, and in headers and bodies of `http`. It comes from the environment variable of its name, or from where `[secrets]`
     /// in `flow.toml` says. Whatever a step prints, it is replaced by `***` there, also in base64, hexadecimal or URL encoding.
     ///
+    /// - `name`: the secret's name: letters, digits, `_`, `-` and `.`
+    ///
     /// ```rhai
     /// sh("push", "curl -fsS -H \"Authorization: Bearer $TOKEN\" https://example.com")
     ///     .env(#{ TOKEN: secret("DEPLOY_TOKEN") });
     /// ```
     ///
-    /// In GitHub Actions: `${{ secrets.NAME }}`.
+    /// In GitHub Actions: `${{ secrets.NAME }}`. In Airflow: a connection. In Nextflow: `secret 'NAME'`.
+    ///
+    /// Errors: `flow::lang::secret`, `flow::lang::option`, `flow::config::value`
+    /// See: `.prefix`, `.env`, `http`
     #[rhai_fn(return_raw)]
     pub fn secret(context: NativeCallContext, name: &str) -> Result<SecretRef, Fault> {
         let span = options::here(&context);
@@ -49,9 +54,14 @@ pub mod functions {
 
     /// A secret with a text before it.
     ///
+    /// - `text` (text): what stands before it
+    ///
     /// ```rhai
     /// sh("push", "./push.sh").env(#{ AUTH: secret("TOKEN").prefix("Bearer ") });
     /// ```
+    ///
+    /// Errors: `flow::lang::pending`, `flow::lang::option`
+    /// See: `secret`, `.suffix`
     #[rhai_fn(return_raw)]
     pub fn prefix(context: NativeCallContext, secret: SecretRef, text: Dynamic) -> Result<SecretRef, Fault> {
         let before = around(&context, &text, "the text before a secret")? + secret.before.as_str();
@@ -60,9 +70,14 @@ pub mod functions {
 
     /// A secret with a text after it.
     ///
+    /// - `text` (text): what stands after it
+    ///
     /// ```rhai
     /// sh("push", "./push.sh").env(#{ LOGIN: secret("PASSWORD").prefix("ada:").suffix("\n") });
     /// ```
+    ///
+    /// Errors: `flow::lang::pending`, `flow::lang::option`
+    /// See: `secret`, `.prefix`
     #[rhai_fn(return_raw)]
     pub fn suffix(context: NativeCallContext, secret: SecretRef, text: Dynamic) -> Result<SecretRef, Fault> {
         let after = secret.after.clone() + around(&context, &text, "the text after a secret")?.as_str();

@@ -24,20 +24,9 @@ fn env_of(options: &mut Options, span: Span) -> Result<Vec<(String, Value)>, Fau
 
 #[export_module]
 pub mod functions {
-    /// Settings of the whole script: `max_parallel` (most steps at the same time; by default the number of cores, at least 2), `timeout` (of the run),
-    /// `on_failure` ("stop": after a failure nothing new starts), `order` ("priority", "fifo", "critical_path", "shortest"), `cwd`,
-    /// `env`, `shell`, `output_limit` (most bytes that a process may write to its output: "100MB").
+    /// Settings of the whole script.
     ///
-    /// `classes`: rules that give failures their class ("transient", "resource", "configuration", "agent", "validation",
-    /// "cancelled") before the built-in ones. A rule is `"exit 75"`, `"signal 9"`, `"http 429"`, `"kind timeout"`, or
-    /// `"/text/"` for messages that hold the text, and these come first.
-    ///
-    /// `strategies`: what is done about the failures of a class: `"retry"` (as the step's `retry` says),
-    /// `#{ retry: 5 }` (also where a step has no `retry`), `"wait"` or `#{ wait: "1m" }` (as `retry`, but not before that time),
-    /// `"fail"` (no further attempt).
-    ///
-    /// `undo`: what is undone when the run fails: "checkpoint" (what succeeded since the latest checkpoint; the default), "all",
-    /// "nothing".
+    /// A later call adds to an earlier one. In a sub-workflow they hold only when it runs alone.
     ///
     /// ```rhai
     /// settings(#{ max_parallel: 4, timeout: "1h", on_failure: "stop" });
@@ -46,6 +35,11 @@ pub mod functions {
     ///     strategies: #{ transient: #{ retry: #{ max_attempts: 5, delay: "2s" } }, resource: #{ wait: "1m" } },
     /// });
     /// ```
+    ///
+    /// In make: `MAKEFLAGS`, `.SHELLFLAGS`. In GitHub Actions: `defaults:`, `concurrency:`. In Airflow: arguments of the DAG. In just: `set`.
+    ///
+    /// Errors: `flow::lang::option`, `flow::lang::choice`, `flow::lang::unknown_option`, `flow::lang::class`, `flow::plan::setting`
+    /// See: `param`, `limit`, `.on_error`, `.undo`
     #[rhai_fn(return_raw)]
     pub fn settings(context: NativeCallContext, options: Map) -> Result<(), Fault> {
         let span = here(&context);

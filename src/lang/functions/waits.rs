@@ -31,25 +31,39 @@ fn waits(
 
 #[export_module]
 pub mod functions {
-    /// A step that lets time pass. It holds no slot, and after a crash only the rest of the time is waited for.
+    /// A step that lets time pass.
     ///
-    /// `duration`: a text such as `"500ms"`, `"10s"`, `"1h30m"`, or a number of seconds.
+    /// It holds no slot and no process. After a crash only the rest of the time is waited for.
+    ///
+    /// - `duration` (duration): how long, `"10s"` or a number of seconds
     ///
     /// ```rhai
     /// sh("start", "true") -> wait("settle", "10ms") -> sh("check", "true");
     /// ```
+    ///
+    /// In a shell: `sleep`. In Airflow: a `TimeDeltaSensor`. In Temporal: a timer.
+    ///
+    /// Errors: `flow::lang::option`, `flow::plan::name`, `flow::plan::duplicate`
+    /// See: `wait_until`, `wait_for`, `.timeout`
     #[rhai_fn(return_raw)]
     pub fn wait(context: NativeCallContext, name: &str, duration: Dynamic) -> Result<Step, Fault> {
         declare(&context, name, |_, span| options::duration(&duration, "the duration of `wait`", span).map(Task::Wait))
     }
 
-    /// A step that waits until a moment: a date and a time, without an offset in local time, or milliseconds since 1970. It may be
-    /// the result of a step. A moment that has passed is not waited for.
+    /// A step that waits until a moment. A moment that has passed is not waited for.
+    ///
+    /// - `moment` (text, or milliseconds since 1970): a date and a time, `"2030-01-31 22:00"`; without an offset it is local time. May be
+    ///   the result of a step
     ///
     /// ```rhai
     /// wait_until("evening", "2030-01-31 22:00") -> sh("maintain", "true");
     /// wait_until("exactly", "2030-01-31T22:00+01:00");
     /// ```
+    ///
+    /// In Airflow: a `DateTimeSensor`. In a shell: `at`.
+    ///
+    /// Errors: `flow::lang::option`, `flow::plan::name`, `flow::plan::duplicate`
+    /// See: `wait`, `approve`
     #[rhai_fn(return_raw)]
     pub fn wait_until(context: NativeCallContext, name: &str, moment: Dynamic) -> Result<Step, Fault> {
         declare(&context, name, |session, span| answers::moment(session, &moment, span).map(Task::WaitUntil))
@@ -57,19 +71,22 @@ pub mod functions {
 
     /// A step that waits until a file or a folder is there. Its output is the path.
     ///
-    /// `file`: relative to where flow was called. It may be the result of a step.
+    /// - `file` (text): its path, relative to where flow was called. May be the result of a step
     ///
     /// ```rhai
     /// wait_for("upload", "incoming/data.csv") -> sh("load", "cat incoming/data.csv");
     /// ```
+    ///
+    /// In Airflow: a `FileSensor`. In make: a prerequisite that somebody else makes.
+    ///
+    /// Errors: `flow::lang::option`, `flow::lang::choice`, `flow::plan::name`, `flow::plan::duplicate`
+    /// See: `signal`, `wait`, `.timeout`
     #[rhai_fn(return_raw)]
     pub fn wait_for(context: NativeCallContext, name: &str, file: Dynamic) -> Result<Step, Fault> {
         wait_for_with(context, name, file, Map::new())
     }
 
-    /// A step that waits for a file or a folder, but not for ever.
-    ///
-    /// `options`: `timeout`, `on_timeout` ("fail", "skip", or a value that is its output then).
+    /// As above, but not for ever.
     ///
     /// ```rhai
     /// wait_for("upload", "incoming/data.csv", #{ timeout: "2h", on_timeout: "skip" });
@@ -92,14 +109,9 @@ pub mod functions {
 
     /// A step that waits for a person's yes or no. `no` is a failure of it.
     ///
-    /// No process is held meanwhile: if nothing else is to be done, `flow script` exits with code 3, and the run goes on with
-    /// `flow approve RUN STEP`. In a terminal the question is asked at once.
-    ///
     /// ```rhai
     /// sh("build", "true") -> approve("release") -> sh("publish", "true");
     /// ```
-    ///
-    /// In GitHub Actions: an environment with required reviewers.
     #[rhai_fn(return_raw)]
     pub fn approve(context: NativeCallContext, name: &str) -> Result<Step, Fault> {
         waits(&context, name, None, |_, _| {
@@ -108,15 +120,15 @@ pub mod functions {
         })
     }
 
-    /// A step that waits for a person's answer. A text is what the person is asked; it may hold results of steps.
+    /// A step that waits for a person's answer.
     ///
-    /// `options`: `prompt`; `choices`, the answers to choose from (without them `yes` and `no`, and `no` is a failure);
-    /// `form`, further values that the person gives: a map of names to defaults, or to maps with `type` ("string", "int",
-    /// "float", "bool"), `default` (without one it must be given), `one_of`, `help`; `timeout`, and `on_timeout` ("fail", "skip",
-    /// or one of the answers).
+    /// No process is held meanwhile: when nothing else can go on, `flow script` ends with exit code 3, and the run goes on with
+    /// `flow approve RUN STEP`. In a terminal the question is asked at once.
     ///
-    /// The output is the answer. Further properties are the fields of the form, `by` (who answered), `at` (when, in
-    /// milliseconds since 1970) and `comment`.
+    /// The output is the answer. Further properties are the fields of the form, `by` (who answered), `at` (when, in milliseconds
+    /// since 1970) and `comment`.
+    ///
+    /// - `options` (text, or map): the question alone, or a map: see the table below
     ///
     /// ```rhai
     /// let test = sh("test", "echo 87");
@@ -129,6 +141,11 @@ pub mod functions {
     /// });
     /// flow("when").when(|| ship.output == "now", sh("publish", `./publish.sh ${ship.version}`));
     /// ```
+    ///
+    /// In GitHub Actions: an environment with required reviewers. In Airflow: a `HITLOperator`. In Temporal: a signal.
+    ///
+    /// Errors: `flow::lang::option`, `flow::lang::choice`, `flow::lang::unknown_option`, `flow::answer::choice`, `flow::answer::form`, `flow::answer::again`, `flow::answer::late`
+    /// See: `signal`, `flow`, `.timeout`
     #[rhai_fn(name = "approve", return_raw)]
     pub fn approve_with(context: NativeCallContext, name: &str, options: Dynamic) -> Result<Step, Fault> {
         let span = here(&context);
@@ -156,22 +173,27 @@ pub mod functions {
         })
     }
 
-    /// A step that waits for a signal from outside, of the step's name: `flow signal RUN NAME [VALUE]`. Its output is the
-    /// value.
+    /// A step that waits for a signal from outside, of the step's name: `flow signal RUN NAME [VALUE]`. Its output is the value.
+    ///
+    /// A signal may come before the step waits: it is kept. Each is taken by one step.
     ///
     /// ```rhai
     /// let paid = signal("paid");
-    /// paid -> sh("send", "true");
+    /// paid -> sh("send", `echo ${paid.output}`);
     /// ```
+    ///
+    /// In Temporal: a signal. In Airflow: an `ExternalTaskSensor`. In GitHub Actions: `repository_dispatch`.
+    ///
+    /// Errors: `flow::lang::option`, `flow::lang::choice`, `flow::signal::unknown`, `flow::signal::over`, `flow::plan::name`, `flow::plan::duplicate`
+    /// See: `approve`, `wait_for`
     #[rhai_fn(return_raw)]
     pub fn signal(context: NativeCallContext, name: &str) -> Result<Step, Fault> {
         signal_with(context, name, Map::new().into())
     }
 
-    /// A step that waits for a signal, by the signal's name or a map.
+    /// As above, for a signal of another name, or not for ever.
     ///
-    /// `options`: `signal` (its name, if it is not that of the step), `timeout`, `on_timeout` ("fail", "skip", or a value that is
-    /// the output then).
+    /// - `options` (text, or map): the signal's name, or a map: see the table below
     ///
     /// ```rhai
     /// signal("wait-for-payment", #{ signal: "paid", timeout: "1d", on_timeout: "skip" });

@@ -21,18 +21,28 @@ pub struct LibraryModule {
 pub struct LibraryFunction {
     /// Its name.
     pub name: String,
-    /// Names of its parameters.
-    pub parameters: Vec<String>,
-    /// As it is called: `text::slug(text)`.
-    pub signature: String,
-    /// What its comment says.
-    pub doc: Doc,
+    /// As it is called, one for each form: `text::slug(text)`.
+    pub signatures: Vec<String>,
+    /// What the comments of its forms say.
+    pub docs: Vec<Doc>,
 }
 
 impl LibraryFunction {
-    /// What is to be said about it, below its signature. `link` writes the name of a code or of another item.
+    /// What is to be said about it, below its signatures. `link` writes the name of a code or of another item.
     pub fn markdown(&self, link: &dyn Fn(&str) -> String) -> String {
-        markdown::of_doc(&self.doc, link)
+        let mut text = String::new();
+        for (signature, doc) in self.signatures.iter().zip(&self.docs).filter(|(_, doc)| !doc.meaning.is_empty()) {
+            if !text.is_empty() {
+                text.push_str(&format!("\n\n**`{signature}`**: "));
+            }
+            text.push_str(&markdown::of_doc(doc, link));
+        }
+        text
+    }
+
+    /// What it is, in a few words.
+    pub fn summary(&self) -> String {
+        self.docs.first().map(Doc::summary).unwrap_or_default()
     }
 }
 
@@ -69,7 +79,15 @@ fn read(name: &str, source: &str) -> LibraryModule {
         if let Some((name, parameters)) = function(line) {
             let doc = Doc::of(&comments.join("\n"));
             let signature = format!("{alias}::{name}({})", parameters.join(", "));
-            module.functions.push(LibraryFunction { name, parameters, signature, doc });
+            match module.functions.iter_mut().find(|known| known.name == name) {
+                Some(known) => {
+                    known.signatures.push(signature);
+                    known.docs.push(doc);
+                }
+                None => {
+                    module.functions.push(LibraryFunction { name, signatures: vec![signature], docs: vec![doc] });
+                }
+            }
         }
         comments.clear();
     }
@@ -100,11 +118,12 @@ mod tests {
     fn a_module_is_read() {
         let module = read(
             "std/x",
-            "// About x.\n//\n// More.\n\n/// Gives a.\n///\n/// ```rhai\n/// x::a(1, 2);\n/// ```\nfn a(b, c) {\n}\n\n/// Inside.\nprivate fn d() {}\nfn e() { 1 }\n",
+            "// About x.\n//\n// More.\n\n/// Gives a.\n///\n/// ```rhai\n/// x::a(1, 2);\n/// ```\nfn a(b, c) {\n}\n\n/// Inside.\nprivate fn d() {}\nfn e() { 1 }\n/// More of a.\nfn a(b) {}\n",
         );
         assert_eq!(module.doc.meaning, "About x.\n\nMore.");
-        let found: Vec<_> = module.functions.iter().map(|f| (f.signature.as_str(), f.doc.meaning.as_str())).collect();
-        assert_eq!(found, [("x::a(b, c)", "Gives a."), ("x::e()", "")]);
-        assert_eq!(module.functions[0].doc.examples[0].1, "x::a(1, 2);\n");
+        let found: Vec<_> = module.functions.iter().map(|f| (f.signatures.join(" "), f.summary())).collect();
+        assert_eq!(found, [("x::a(b, c) x::a(b)".into(), "Gives a".into()), ("x::e()".to_owned(), String::new())]);
+        assert_eq!(module.functions[0].docs[0].examples[0].1, "x::a(1, 2);\n");
+        assert!(module.functions[0].markdown(&|_| String::new()).ends_with("**`x::a(b)`**: More of a."));
     }
 }

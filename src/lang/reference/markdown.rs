@@ -87,7 +87,13 @@ pub fn options_table(keys: &Keys) -> String {
 }
 
 fn rows(keys: &Keys, before: &str, table: &mut String) {
-    for key in keys.keys {
+    let inner = |kind: &Takes| match kind {
+        Takes::Names(keys) => Some(*keys),
+        // What is said elsewhere is not said here again.
+        kind => kind.keys().filter(|keys| keys.of.is_empty()),
+    };
+    let same = |a: &Keys, b: &Keys| std::ptr::eq(a, b);
+    for (at, key) in keys.keys.iter().enumerate() {
         let _ = writeln!(
             table,
             "| `{before}{}` | {} | {} | {} |",
@@ -96,14 +102,20 @@ fn rows(keys: &Keys, before: &str, table: &mut String) {
             cell(&without(&key.absent)),
             cell(key.meaning)
         );
-        let inner = match &key.kind {
-            Takes::Names(keys) => Some((format!("{before}{}.NAME.", key.name), *keys)),
-            // What is said elsewhere is not said here again.
-            kind => kind.keys().filter(|keys| keys.of.is_empty()).map(|keys| (format!("{before}{}.", key.name), keys)),
+        let Some(within) = inner(&key.kind).filter(|_| before.matches('.').count() < 2) else { continue };
+        // Keys that several take are listed once, below the last of these.
+        let others = |keys: &'static [super::super::keys::Key]| {
+            keys.iter().filter_map(|key| inner(&key.kind)).filter(|keys| same(keys, within)).count()
         };
-        if let Some((before, keys)) = inner.filter(|(before, _)| before.matches('.').count() < 3) {
-            rows(keys, &before, table);
+        if others(&keys.keys[at + 1..]) > 0 {
+            continue;
         }
+        let name = match key.kind {
+            Takes::Names(_) => format!("{}.NAME", key.name),
+            _ if others(&keys.keys[..at]) > 0 => "…".to_owned(),
+            _ => key.name.to_owned(),
+        };
+        rows(within, &format!("{before}{name}."), table);
     }
 }
 

@@ -1,0 +1,59 @@
+//! What can stand behind a dot.
+
+use super::complete::Found;
+use super::{CandidateKind, Shape, Sort, builtin};
+use crate::lang::reference::{self, items};
+use crate::state::result::PROPERTIES;
+
+/// The properties and methods of a value.
+pub fn complete(shape: &Shape, found: &mut Found) {
+    for (key, what) in &shape.keys {
+        found.plain(CandidateKind::Property, key, what);
+    }
+    match shape.sort {
+        Sort::Step => step(found),
+        Sort::Secret => methods("secret.", found),
+        Sort::Text => builtins(&["text"], found),
+        Sort::Array => builtins(&["array"], found),
+        Sort::Map => builtins(&["map"], found),
+        Sort::Number => builtins(&["number", "decimal"], found),
+        Sort::Closure => builtins(&["closure"], found),
+        Sort::Result => {}
+        Sort::Bool => {}
+        Sort::Unknown => {
+            step(found);
+            builtins(&["text", "array", "map"], found);
+        }
+    }
+}
+
+fn step(found: &mut Found) {
+    for (property, meaning) in PROPERTIES {
+        if !found.has(property) {
+            found.plain(CandidateKind::Property, property, meaning);
+        }
+    }
+    methods("step.", found);
+}
+
+/// The methods that flow adds to a kind of value.
+fn methods(of: &str, found: &mut Found) {
+    for item in items().iter().filter(|item| item.kind == reference::Kind::Method) {
+        if item.signatures.iter().any(|form| form.starts_with(of)) {
+            found.add(CandidateKind::Method, &item.name, || {
+                (item.signatures.first().cloned().unwrap_or_default(), item.text.as_str().into())
+            });
+        }
+    }
+}
+
+/// The methods that Rhai has for kinds of values.
+fn builtins(of: &[&str], found: &mut Found) {
+    for function in builtin::functions() {
+        if of.contains(&function.of.as_str()) && !found.has(&function.name) {
+            found.add(CandidateKind::Method, &function.name, || {
+                (function.signature.clone(), function.docs.as_str().into())
+            });
+        }
+    }
+}

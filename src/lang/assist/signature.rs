@@ -1,0 +1,98 @@
+//! How the function is called in whose arguments a place is, and which of them it is in.
+
+use super::document::Document;
+use super::place::Place;
+use super::{Form, Known, Signatures, builtin, is_keyword, roles};
+use crate::diag::tokens::Kind;
+use crate::lang::reference::{self, items};
+
+impl Document {
+    /// The forms of the call around a byte.
+    pub fn signature(&self, offset: usize, known: &Known) -> Option<Signatures> {
+        let offset = self.floor(offset);
+        let at = match self.place(offset) {
+            Place::Comment => return None,
+            Place::Text(at) | Place::Code { at, .. } => at,
+        };
+        // The bracket that is open at the byte: that of the token before it, or that token itself.
+        let before = self.tokens[..at.min(self.tokens.len())].iter().rposition(|token| token.start < offset)?;
+        let mut open = match self.kind(before) {
+            Some(Kind::Open) if self.tokens[before].end <= offset => Some(before),
+            _ => self.parent(before),
+        };
+        loop {
+            let bracket = open?;
+            match self.at(bracket) {
+                "(" if self.is_call(bracket) => break,
+                "{" | "${" => return None,
+                _ => open = self.parent(bracket),
+            }
+        }
+        let open = open?;
+        let argument = roles::number_of(self, open, before + 1);
+        let given = super::chain::arguments(self, open).count();
+        let forms = self.forms(open - 1, known);
+        let fits = |form: &Form| form.parameters.len() > argument;
+        let exact = forms.iter().position(|form| fits(form) && form.parameters.len() == given);
+        let active = exact.or_else(|| forms.iter().position(fits)).unwrap_or(0);
+        (!forms.is_empty()).then_some(Signatures { forms, active, argument })
+    }
+
+    /// Is this bracket that of a call?
+    fn is_call(&self, open: usize) -> bool {
+        let Some(call) = open.checked_sub(1) else { return false };
+        self.name(call).is_some_and(|name| !is_keyword(name)) && !(call > 0 && self.is(call - 1, "fn"))
+    }
+
+    fn forms(&self, call: usize, known: &Known) -> Vec<Form> {
+        let name = self.at(call);
+        let method = self.is_member(call);
+        if let Some(alias) = self.alias_of(call) {
+            let form = self.in_module(self.at(alias), known, |module| {
+                let function = module.outline().function_named(module, name)?;
+                Some(Form::of(module.signature_of(function), module.docs_before(function.begin).into()))
+            });
+            return form.into_iter().collect();
+        }
+        if !method && let Some(function) = self.outline().function_named(self, name) {
+            return vec![Form::of(self.signature_of(function), self.docs_before(function.begin).into())];
+        }
+        let kind = if method { reference::Kind::Method } else { reference::Kind::Function };
+        if let Some(item) = items().iter().find(|item| item.kind == kind && item.name == name) {
+            return item.signatures.iter().map(|form| Form::of(form.clone(), item.text.as_str().into())).collect();
+        }
+        let builtins = builtin::functions().iter().filter(|function| function.name == name).take(6);
+        builtins
+            .map(|function| {
+                let form = Form::of(function.signature.clone(), function.docs.as_str().into());
+                if method { form.without_first() } else { form }
+            })
+            .collect()
+    }
+}
+
+impl Form {
+    /// Finds the parameters in `name(a: text, b) -> step`.
+    fn of(label: String, docs: std::borrow::Cow<'static, str>) -> Form {
+        let mut parameters = Vec::new();
+        if let (Some(open), Some(close)) = (label.find('('), label.rfind(')')) {
+            let mut start = open + 1;
+            for part in label.get(open + 1..close).unwrap_or_default().split(',') {
+                let blank = part.len() - part.trim_start().len();
+                if !part.trim().is_empty() {
+                    parameters.push(start + blank..start + part.trim_end().len());
+                }
+                start += part.len() + 1;
+            }
+        }
+        Form { label, parameters, docs }
+    }
+
+    /// As a method: what is before the dot is no argument.
+    fn without_first(mut self) -> Form {
+        if !self.parameters.is_empty() {
+            self.parameters.remove(0);
+        }
+        self
+    }
+}
