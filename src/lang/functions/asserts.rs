@@ -65,10 +65,15 @@ fn compare(context: &NativeCallContext, left: &Dynamic, right: &Dynamic, what: O
 pub mod functions {
     /// Claims that something is true: a value, or what a closure gives.
     ///
+    /// - `claim`: what is to be true
+    ///
     /// ```rhai,test
     /// assert(1 < 2);
     /// assert(|| "abc".contains("b"));
     /// ```
+    ///
+    /// Errors: `flow::test::assert`.
+    /// See: `assert_eq`, `assert_fails`.
     #[rhai_fn(return_raw)]
     pub fn assert(context: NativeCallContext, claim: Dynamic) -> Result<(), Fault> {
         match holds(&context, &claim)? {
@@ -82,10 +87,16 @@ pub mod functions {
 
     /// Claims that something is true, and says what it means if it is not.
     ///
+    /// - `claim`: what is to be true
+    /// - `message`: what it means, as a part of a sentence
+    ///
     /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true"); });
     /// assert(run.passed, "the run goes well");
     /// ```
+    ///
+    /// Errors: `flow::test::assert`.
+    /// See: `assert_eq`, `assert_fails`.
     #[rhai_fn(name = "assert", return_raw)]
     pub fn assert_that(context: NativeCallContext, claim: Dynamic, message: &str) -> Result<(), Fault> {
         match holds(&context, &claim)? {
@@ -100,10 +111,16 @@ pub mod functions {
     /// Claims that two values are equal: first what is, then what was to be. Numbers are compared by value, maps without regard to the
     /// order of their keys. Where they are not equal, both are shown, with what differs.
     ///
+    /// - `left`: what is
+    /// - `right`: what was to be
+    ///
     /// ```rhai,test
     /// assert_eq([1, 2] + [3], [1, 2, 3]);
     /// assert_eq(#{ a: 1, b: 2 }, #{ b: 2.0, a: 1 });
     /// ```
+    ///
+    /// Errors: `flow::test::assert`.
+    /// See: `assert`, `assert_ne`.
     #[rhai_fn(return_raw)]
     pub fn assert_eq(context: NativeCallContext, left: Dynamic, right: Dynamic) -> Result<(), Fault> {
         compare(&context, &left, &right, None)
@@ -111,9 +128,16 @@ pub mod functions {
 
     /// Claims that two values are equal, and says what it means if they are not.
     ///
+    /// - `left`: what is
+    /// - `right`: what was to be
+    /// - `message`: what it means, as a part of a sentence
+    ///
     /// ```rhai,test
     /// assert_eq("a,b".split(",").len(), 2, "parts");
     /// ```
+    ///
+    /// Errors: `flow::test::assert`.
+    /// See: `assert`, `assert_ne`.
     #[rhai_fn(name = "assert_eq", return_raw)]
     pub fn assert_eq_that(
         context: NativeCallContext,
@@ -126,9 +150,15 @@ pub mod functions {
 
     /// Claims that two values are not equal.
     ///
+    /// - `left`: what is
+    /// - `right`: what it is not to be
+    ///
     /// ```rhai,test
     /// assert_ne("a", "b");
     /// ```
+    ///
+    /// Errors: `flow::test::assert`.
+    /// See: `assert_eq`.
     #[rhai_fn(return_raw)]
     pub fn assert_ne(context: NativeCallContext, left: Dynamic, right: Dynamic) -> Result<(), Fault> {
         let (left, right) = (value(&context, &left)?, value(&context, &right)?);
@@ -143,9 +173,14 @@ pub mod functions {
 
     /// Claims that a closure fails, with any message.
     ///
+    /// - `closure`: what is to fail
+    ///
     /// ```rhai,test
     /// assert_fails(|| parse_int("three"));
     /// ```
+    ///
+    /// Errors: `flow::test::assert`.
+    /// See: `assert`, `simulate`.
     #[rhai_fn(return_raw)]
     pub fn assert_fails(context: NativeCallContext, closure: FnPtr) -> Result<(), Fault> {
         assert_fails_with(context, closure, "")
@@ -153,9 +188,15 @@ pub mod functions {
 
     /// Claims that a closure fails, with a message, a help or a code that holds this text. A workflow that is wrong fails so.
     ///
+    /// - `closure`: what is to fail
+    /// - `part`: what the message, the help or the code of the error is to hold
+    ///
     /// ```rhai,test
     /// assert_fails(|| simulate(|| { sh("a", "true"); sh("a", "true"); }), "two steps are called `a`");
     /// ```
+    ///
+    /// Errors: `flow::test::assert`.
+    /// See: `assert`, `simulate`.
     #[rhai_fn(name = "assert_fails", return_raw)]
     pub fn assert_fails_with(context: NativeCallContext, closure: FnPtr, part: &str) -> Result<(), Fault> {
         let Err(error) = closure.call_within_context::<Dynamic>(&context, ()) else {
@@ -180,9 +221,14 @@ pub mod functions {
 
     /// Ends the test here, as one that cannot be made now. It counts neither as passed nor as failed.
     ///
+    /// - `why`: why it cannot be made
+    ///
     /// ```rhai,test
     /// skip("needs a compiler");
     /// ```
+    ///
+    /// Errors: `flow::test::skipped`.
+    /// See: `assert`.
     #[rhai_fn(return_raw)]
     pub fn skip(context: NativeCallContext, why: &str) -> Result<(), Fault> {
         let skipped = Diagnostic::new(trial::SKIPPED, why).label(here(&context), "skipped here");

@@ -103,11 +103,16 @@ pub mod functions {
     /// `path`: the step's path, the end of it, or a pattern: in `lint[*]` and `*/push`, `*` stands for any text and `?` for one
     /// character. Of several doubles that fit, the one given last counts. A double for a step that never is in the run is an error.
     ///
+    /// - `path`: the path of a step, the end of it, or a pattern with `*` and `?`
+    ///
     /// ```rhai,test
     /// given("build").fails("no compiler");
     /// let run = simulate(|| { sh("build", "make") -> sh("push", "./push.sh"); });
     /// assert_eq(run.step("push").status, "skipped");
     /// ```
+    ///
+    /// Errors: `flow::test::double`, `flow::test::outside`.
+    /// See: `.returns`, `.fails`, `simulate`, `strict`.
     #[rhai_fn(return_raw)]
     pub fn given(context: NativeCallContext, path: &str) -> Result<Given, Fault> {
         if path.is_empty() {
@@ -125,11 +130,16 @@ pub mod functions {
 
     /// The step succeeds with this output. To try how the real output of a process is read, use `prints`.
     ///
+    /// - `value`: the output
+    ///
     /// ```rhai,test
     /// given("coverage").returns(#{ percent: 87.5 });
     /// let run = simulate(|| { sh("coverage", "make coverage-json"); });
     /// assert_eq(run.step("coverage").output.percent, 87.5);
     /// ```
+    ///
+    /// Errors: `flow::test::double`, `flow::lang::type`.
+    /// See: `.prints`, `.then_returns`, `.fails`.
     #[rhai_fn(return_raw)]
     pub fn returns(context: NativeCallContext, double: Given, value: Dynamic) -> Result<Given, Fault> {
         let value = plain(&value, here(&context))?;
@@ -138,11 +148,16 @@ pub mod functions {
 
     /// The process prints this text, which is read as its `parse` says: an object or an array becomes one.
     ///
+    /// - `text`: what the process writes to standard output
+    ///
     /// ```rhai,test
     /// given("coverage").prints("{\"percent\": 87.5}\n");
     /// let run = simulate(|| { sh("coverage", "make coverage-json"); });
     /// assert_eq(run.step("coverage").output.percent, 87.5);
     /// ```
+    ///
+    /// Errors: `flow::test::outside`.
+    /// See: `.returns`, `.warns`, `.parse`.
     #[rhai_fn(return_raw)]
     pub fn prints(context: NativeCallContext, double: Given, text: &str) -> Result<Given, Fault> {
         change(&context, double, |reply| reply.printed = Some(text.to_owned()))
@@ -153,11 +168,16 @@ pub mod functions {
     ///
     /// Whether it is tried again depends on the class, as in a real run: exit code 75 is transient, for instance.
     ///
+    /// - `what`: the message, or a map
+    ///
     /// ```rhai,test
     /// given("push").fails(#{ code: 75, message: "the registry is busy" }).then_returns("pushed");
     /// let run = simulate(|| { sh("push", "./push.sh").retry(3); });
     /// assert_eq(run.step("push").attempts, 2);
     /// ```
+    ///
+    /// Errors: `flow::lang::unknown_option`, `flow::lang::option`.
+    /// See: `.then_fails`, `.warns`, `.takes`.
     #[rhai_fn(return_raw)]
     pub fn fails(context: NativeCallContext, double: Given, what: Dynamic) -> Result<Given, Fault> {
         let (failure, code) = failure(&what, here(&context))?;
@@ -166,11 +186,16 @@ pub mod functions {
 
     /// What the process writes to standard error.
     ///
+    /// - `text`: what the process writes to standard error
+    ///
     /// ```rhai,test
     /// given("build").fails("no compiler").warns("cc: not found");
     /// let run = simulate(|| { sh("build", "make"); });
     /// assert_eq(run.step("build").stderr, "cc: not found");
     /// ```
+    ///
+    /// Errors: `flow::test::outside`.
+    /// See: `.prints`, `.fails`.
     #[rhai_fn(return_raw)]
     pub fn warns(context: NativeCallContext, double: Given, text: &str) -> Result<Given, Fault> {
         change(&context, double, |reply| reply.stderr = Some(text.to_owned()))
@@ -178,12 +203,17 @@ pub mod functions {
 
     /// How long the attempt takes by the clock of the simulation, and those after it. It passes at once.
     ///
+    /// - `duration` (duration): how long
+    ///
     /// ```rhai,test
     /// given("import").takes("2h");
     /// let run = simulate(|| { sh("import", "./import.sh").timeout("1h"); });
     /// assert_eq(run.step("import").class, "transient");
     /// assert_eq(run.duration_ms, 3600000);
     /// ```
+    ///
+    /// Errors: `flow::lang::option`.
+    /// See: `.answers`, `simulate`.
     #[rhai_fn(return_raw)]
     pub fn takes(context: NativeCallContext, double: Given, duration: Dynamic) -> Result<Given, Fault> {
         let ms = options::duration(&duration, "the duration of `takes`", here(&context))?;
@@ -192,12 +222,17 @@ pub mod functions {
 
     /// The next attempt succeeds with this output.
     ///
+    /// - `value`: the output
+    ///
     /// ```rhai,test
     /// given("push").fails("503").then_fails("503").then_returns("ok");
     /// let run = simulate(|| { sh("push", "./push.sh").retry(#{ max_attempts: 3, delay: "10m" }); });
     /// assert_eq(run.step("push").attempts, 3);
     /// assert_eq(run.duration_ms, 20 * 60 * 1000);
     /// ```
+    ///
+    /// Errors: `flow::lang::type`.
+    /// See: `.returns`, `.then_fails`.
     #[rhai_fn(return_raw)]
     pub fn then_returns(context: NativeCallContext, double: Given, value: Dynamic) -> Result<Given, Fault> {
         then(&context, double)?;
@@ -206,11 +241,16 @@ pub mod functions {
 
     /// The process of the next attempt prints this text.
     ///
+    /// - `text`: what the process writes to standard output
+    ///
     /// ```rhai,test
     /// given("health").fails("refused").then_prints("{\"version\": \"1.2\"}");
     /// let run = simulate(|| { sh("health", "./health.sh").retry(2); });
     /// assert_eq(run.step("health").output.version, "1.2");
     /// ```
+    ///
+    /// Errors: `flow::test::outside`.
+    /// See: `.prints`, `.then_returns`.
     #[rhai_fn(return_raw)]
     pub fn then_prints(context: NativeCallContext, double: Given, text: &str) -> Result<Given, Fault> {
         then(&context, double)?;
@@ -219,11 +259,16 @@ pub mod functions {
 
     /// The next attempt fails, as `fails` says.
     ///
+    /// - `what`: the message, or a map as for `fails`
+    ///
     /// ```rhai,test
     /// given("push").fails("503").then_fails("404");
     /// let run = simulate(|| { sh("push", "./push.sh").retry(2); });
     /// assert_eq(run.step("push").error, "404");
     /// ```
+    ///
+    /// Errors: `flow::lang::unknown_option`, `flow::lang::option`.
+    /// See: `.fails`, `.then_returns`.
     #[rhai_fn(return_raw)]
     pub fn then_fails(context: NativeCallContext, double: Given, what: Dynamic) -> Result<Given, Fault> {
         then(&context, double)?;
@@ -233,11 +278,16 @@ pub mod functions {
     /// What comes for a step that waits: the answer to an `approve`, the value of a `signal`; for a `wait_for`, whatever is said, the
     /// file is there. With `takes`, so long after the step began to wait. What is not said never comes.
     ///
+    /// - `value`: the answer, or the value of the signal
+    ///
     /// ```rhai,test
     /// given("go").answers("yes").takes("3h");
     /// let run = simulate(|| { approve("go", "Deploy?") -> sh("deploy", "./deploy.sh"); });
     /// assert(run.passed);
     /// ```
+    ///
+    /// Errors: `flow::test::double`.
+    /// See: `approve`, `signal`, `wait_for`, `.takes`.
     #[rhai_fn(return_raw)]
     pub fn answers(context: NativeCallContext, double: Given, value: Dynamic) -> Result<Given, Fault> {
         answer(&context, double, &value, &Map::new())
@@ -245,11 +295,17 @@ pub mod functions {
 
     /// The answer to an `approve`, with the values of its form.
     ///
+    /// - `value`: the answer, or the value of the signal
+    /// - `form`: the values that the person gives, by name
+    ///
     /// ```rhai,test
     /// given("go").answers("yes", #{ reason: "it is well" });
     /// let run = simulate(|| { approve("go", #{ prompt: "Deploy?", form: #{ reason: "string" } }); });
     /// assert_eq(run.step("go").reason, "it is well");
     /// ```
+    ///
+    /// Errors: `flow::test::double`.
+    /// See: `approve`, `signal`, `wait_for`, `.takes`.
     #[rhai_fn(name = "answers", return_raw)]
     pub fn answers_with(context: NativeCallContext, double: Given, value: Dynamic, form: Map) -> Result<Given, Fault> {
         answer(&context, double, &value, &form)
@@ -261,6 +317,9 @@ pub mod functions {
     /// strict();
     /// assert_fails(|| simulate(|| { sh("build", "make"); }), "nothing was said of `build`");
     /// ```
+    ///
+    /// Errors: `flow::test::double`, `flow::test::outside`.
+    /// See: `given`, `simulate`.
     #[rhai_fn(return_raw)]
     pub fn strict(context: NativeCallContext) -> Result<(), Fault> {
         trial::with(&context, |trial, _| trial.strict = true)
@@ -273,6 +332,9 @@ pub mod functions {
     /// is moved by hand, so retries, timeouts and waits of hours take no time. What is wrong with the workflow is told as `flow check`
     /// does.
     ///
+    /// - `workflow`: a file, named from the folder of the test, or a closure that declares the steps
+    /// - `args`: the parameters of the workflow, by name
+    ///
     /// ```rhai,no_run
     /// given("push").fails("no connection");
     /// let run = simulate("deploy.rhai", #{ env: "staging" });
@@ -280,6 +342,9 @@ pub mod functions {
     /// ```
     ///
     /// In Airflow: `dag.test()` really runs the tasks. In GitHub Actions: nothing like it.
+    ///
+    /// Errors: `flow::test::double`, `flow::test::endless`, `flow::file::missing`.
+    /// See: `given`, `execute`, `.step`, `assert_eq`.
     #[rhai_fn(return_raw)]
     pub fn simulate(context: NativeCallContext, workflow: Dynamic, args: Map) -> Result<Played, Fault> {
         trial::play(&context, &workflow, pairs(args), false)
@@ -287,11 +352,16 @@ pub mod functions {
 
     /// Lets a workflow run in the head, without parameters.
     ///
+    /// - `workflow`: a file, named from the folder of the test, or a closure that declares the steps
+    ///
     /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true") -> wait("settle", "1h") -> sh("b", "true"); });
     /// assert_eq(run.order, ["a", "settle", "b"]);
     /// assert_eq(run.duration_ms, 3600000);
     /// ```
+    ///
+    /// Errors: `flow::test::double`, `flow::test::endless`, `flow::file::missing`.
+    /// See: `given`, `execute`, `.step`, `assert_eq`.
     #[rhai_fn(name = "simulate", return_raw)]
     pub fn simulate_plain(context: NativeCallContext, workflow: Dynamic) -> Result<Played, Fault> {
         trial::play(&context, &workflow, Vec::new(), false)
@@ -300,10 +370,16 @@ pub mod functions {
     /// Really runs a workflow: in an empty folder of its own, with a folder of runs of its own, both gone afterwards. Doubles do not
     /// count there.
     ///
+    /// - `workflow`: a file, named from the folder of the test, or a closure that declares the steps
+    /// - `args`: the parameters of the workflow, by name
+    ///
     /// ```rhai,test
     /// let run = execute(|| { sh("hello", "echo hello > greeting; cat greeting"); }, #{});
     /// assert_eq(run.step("hello").output, "hello");
     /// ```
+    ///
+    /// Errors: `flow::test::endless`, `flow::test::folder`, `flow::file::missing`.
+    /// See: `simulate`, `.step`.
     #[rhai_fn(return_raw)]
     pub fn execute(context: NativeCallContext, workflow: Dynamic, args: Map) -> Result<Played, Fault> {
         trial::play(&context, &workflow, pairs(args), true)
@@ -311,10 +387,15 @@ pub mod functions {
 
     /// Really runs a workflow, without parameters.
     ///
+    /// - `workflow`: a file, named from the folder of the test, or a closure that declares the steps
+    ///
     /// ```rhai,test
     /// let run = execute(|| { sh("one", "echo 1"); });
     /// assert_eq(run.step("one").number, 1);
     /// ```
+    ///
+    /// Errors: `flow::test::endless`, `flow::test::folder`, `flow::file::missing`.
+    /// See: `simulate`, `.step`.
     #[rhai_fn(name = "execute", return_raw)]
     pub fn execute_plain(context: NativeCallContext, workflow: Dynamic) -> Result<Played, Fault> {
         trial::play(&context, &workflow, Vec::new(), true)
@@ -323,12 +404,17 @@ pub mod functions {
     /// A step of a run under test, by its path or the unique end of it. It has the properties of a step's result, and `path`,
     /// `why`, `started_ms` and `finished_ms`.
     ///
+    /// - `path`: the path of the step, or the unique end of it
+    ///
     /// ```rhai,test
     /// given("test").fails("2 of 40 tests fail");
     /// let run = simulate(|| { sh("test", "make test") -> sh("push", "./push.sh"); });
     /// assert_eq(run.step("test").error, "2 of 40 tests fail");
     /// assert(run.step("push").why.contains("`test` failed"));
     /// ```
+    ///
+    /// Errors: `flow::test::no_step`, `flow::test::value`.
+    /// See: `simulate`, `.started`.
     #[rhai_fn(return_raw)]
     pub fn step(run: Played, path: &str) -> Result<PlayedStep, Fault> {
         run.0.find(path).map(|id| PlayedStep(run.0.clone(), id)).map_err(raise)
@@ -336,10 +422,15 @@ pub mod functions {
 
     /// Did a step of the run begin?
     ///
+    /// - `path`: the path of the step, or the unique end of it
+    ///
     /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true").when(|| 1 > 2); });
     /// assert(!run.started("a"));
     /// ```
+    ///
+    /// Errors: `flow::test::no_step`.
+    /// See: `.before`, `.together`.
     #[rhai_fn(return_raw)]
     pub fn started(run: Played, path: &str) -> Result<bool, Fault> {
         run.0.began(path).map_err(raise)
@@ -347,10 +438,16 @@ pub mod functions {
 
     /// Had one step of the run ended when another began?
     ///
+    /// - `first`: the step that was to end first
+    /// - `second`: the step that was to begin then
+    ///
     /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true") -> sh("b", "true"); });
     /// assert(run.before("a", "b"));
     /// ```
+    ///
+    /// Errors: `flow::test::no_step`.
+    /// See: `.together`, `.started`.
     #[rhai_fn(return_raw)]
     pub fn before(run: Played, first: &str, second: &str) -> Result<bool, Fault> {
         run.0.before(first, second).map_err(raise)
@@ -358,10 +455,16 @@ pub mod functions {
 
     /// Were two steps of the run going on at the same time?
     ///
+    /// - `one`: a step
+    /// - `other`: another one
+    ///
     /// ```rhai,test
     /// let run = simulate(|| { sh("a", "true"); sh("b", "true"); });
     /// assert(run.together("a", "b"));
     /// ```
+    ///
+    /// Errors: `flow::test::no_step`.
+    /// See: `.before`, `.started`.
     #[rhai_fn(return_raw)]
     pub fn together(run: Played, one: &str, other: &str) -> Result<bool, Fault> {
         run.0.together(one, other).map_err(raise)
