@@ -38,6 +38,7 @@ pub const CODES: &[Code] = &[
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
+    usage("flow::run::unfinished", "What was asked for needs a run that is at its end.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
     usage(
         "flow::run::no_checkpoint",
@@ -75,6 +76,7 @@ pub const CODES: &[Code] = &[
     usage("flow::config::unknown", "The project's `flow.toml` has a section or a key that does not exist.", None),
     usage("flow::config::value", "A key of the project's `flow.toml` has a value that it cannot have.", None),
     // Plan.
+    usage("flow::plan::what_if", "`--what-if` names what the plan does not have, or a value that cannot be.", None),
     usage(
         "flow::plan::cycle",
         "Steps wait for each other in a circle, or a step waits for its own group.",
