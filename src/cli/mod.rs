@@ -19,6 +19,7 @@ mod follow;
 mod gc;
 mod input;
 mod logs;
+mod new;
 mod options;
 mod out;
 mod plan;
@@ -32,6 +33,7 @@ mod runs;
 mod script;
 mod show;
 mod signal;
+mod template;
 mod test;
 mod verify;
 mod why;
@@ -116,6 +118,8 @@ enum Command {
     Export(export::Args),
     Verify(verify::Args),
     Gc(gc::Args),
+    Template(template::Args),
+    New(new::Args),
     Docs(docs::Args),
     Completions(completions::Args),
 }
@@ -161,6 +165,8 @@ impl Command {
             Command::Verify(args) => args.run(),
             Command::Gc(args) => args.run(),
             Command::Test(args) => args.run(),
+            Command::Template(args) => args.run(),
+            Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -178,6 +184,7 @@ impl Command {
             Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
+            Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
             Command::Receipts(args) => args.json,
@@ -189,6 +196,7 @@ impl Command {
             | Command::Why(_)
             | Command::Cancel(_)
             | Command::Export(_)
+            | Command::New(_)
             | Command::Fmt(_)
             | Command::Docs(_)
             | Command::Completions(_) => false,

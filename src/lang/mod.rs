@@ -8,6 +8,7 @@
 
 mod answers;
 pub mod assist;
+mod bounds;
 mod build;
 mod call;
 mod classes;
@@ -20,6 +21,7 @@ mod functions;
 mod handle;
 mod host;
 pub mod keys;
+mod library;
 mod modules;
 mod operators;
 mod options;
