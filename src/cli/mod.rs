@@ -5,7 +5,6 @@
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
 mod approve;
-mod ask;
 mod breakers;
 mod cancel;
 mod check;
@@ -23,8 +22,8 @@ mod new;
 mod options;
 mod out;
 mod plan;
-mod question;
 mod receipts;
+mod repl;
 mod report;
 mod resume;
 mod rollback;
@@ -103,6 +102,7 @@ enum Command {
     Fmt(fmt::Args),
     Plan(plan::Args),
     Test(test::Args),
+    Repl(repl::Args),
     Runs(runs::Args),
     Show(show::Args),
     Logs(logs::Args),
@@ -149,6 +149,7 @@ impl Command {
             Command::Check(args) => args.run(),
             Command::Fmt(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Repl(args) => args.run(),
             Command::Runs(args) => args.run(),
             Command::Show(args) => args.run(),
             Command::Logs(args) => args.run(),
@@ -184,6 +185,7 @@ impl Command {
             Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
+            Command::Repl(args) => args.json,
             Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,

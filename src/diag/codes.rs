@@ -41,6 +41,13 @@ pub const CODES: &[Code] = &[
     usage("flow::project::not_empty", "The folder for a new project holds something already.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
+    usage(
+        "flow::repl::command",
+        "A command of the prompt is not there, or something is missing in it or too much.",
+        None,
+    ),
+    usage("flow::repl::empty", "There is nothing to undo, save, show or explain in the session.", None),
+    failure("flow::repl::panic", "An entry has brought flow itself down; the session goes on without it."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
     usage("flow::run::unfinished", "What was asked for needs a run that is at its end.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
