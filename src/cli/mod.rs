@@ -18,6 +18,7 @@ mod follow;
 mod gc;
 mod input;
 mod logs;
+mod lsp;
 mod new;
 mod options;
 mod out;
@@ -121,6 +122,7 @@ enum Command {
     Template(template::Args),
     New(new::Args),
     Docs(docs::Args),
+    Lsp(lsp::Args),
     Completions(completions::Args),
 }
 
@@ -169,6 +171,7 @@ impl Command {
             Command::Template(args) => args.run(),
             Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
+            Command::Lsp(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
     }
@@ -201,6 +204,7 @@ impl Command {
             | Command::New(_)
             | Command::Fmt(_)
             | Command::Docs(_)
+            | Command::Lsp(_)
             | Command::Completions(_) => false,
         }
     }

@@ -41,6 +41,7 @@ pub const CODES: &[Code] = &[
     usage("flow::project::not_empty", "The folder for a new project holds something already.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
+    failure("flow::cli::protocol", "What comes to `flow lsp` is not what an editor says."),
     usage(
         "flow::repl::command",
         "A command of the prompt is not there, or something is missing in it or too much.",
