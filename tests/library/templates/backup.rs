@@ -130,6 +130,21 @@ fn what_was_stopped_is_started_again_in_any_case() {
 }
 
 #[test]
+fn killed_in_the_middle_it_goes_on() {
+    let session = folder();
+    if !super::has(&session, "ps") {
+        return;
+    }
+    let line =
+        format!("flow script t.rhai --quiet --arg before='{}' --arg after='echo start >> told'", super::KILL_FLOW);
+    assert!(!session.run(&line).status.success());
+    assert!(session.folder().join("killed").exists());
+    succeeds(&session, "flow resume last --quiet");
+    assert_eq!((kept(&session).len(), succeeds(&session, "cat told")), (1, "start\n".into()));
+    assert_eq!(contents(&session.folder().join("backups")).len(), 2, "nothing else is left there");
+}
+
+#[test]
 fn a_backup_within_what_it_backs_up_is_refused() {
     let session = folder();
     let (_, told) = fails(&session, "--arg into=data/backups");
