@@ -57,7 +57,7 @@ fn with_a_bad_tar(session: &Session, how: &str) -> String {
     let script = format!("#!/bin/sh\n{} \"$@\" || exit\ncase \"$1\" in -c*) {how} ;; esac\n", tar.trim());
     session.file("bin/tar", script);
     succeeds(session, "chmod +x bin/tar");
-    format!("PATH=$PWD/bin:$PATH flow script t.rhai --json")
+    "PATH=$PWD/bin:$PATH flow script t.rhai --json".to_owned()
 }
 
 #[test]
