@@ -30,6 +30,7 @@ mod home;
 mod keep;
 mod project;
 mod receipts;
+pub mod reference;
 mod resume;
 mod rollback;
 mod running;
@@ -41,6 +42,7 @@ mod start;
 mod taken;
 mod takeup;
 mod templates;
+mod test;
 mod watch;
 mod who;
 
@@ -72,6 +74,7 @@ pub use signals::{Asked, on_signals};
 pub use start::RunOptions;
 pub use taken::Taken;
 pub use templates::{Template, template, templates};
+pub use test::{Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, TestRun, Tests, Unequal, test_files};
 pub use watch::Watch;
 pub use who::who;
 

@@ -8,6 +8,7 @@ mod forecast;
 mod form;
 mod gc;
 mod golden;
+mod guide;
 mod interrupt;
 mod people;
 mod proof;
