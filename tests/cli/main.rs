@@ -3,6 +3,7 @@
 //! The expected texts are files below `tests/golden`; `FLOW_BLESS=1 cargo test --test cli` writes them anew.
 
 mod commands;
+mod docs;
 mod examples;
 mod forecast;
 mod form;
