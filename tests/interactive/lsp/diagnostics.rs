@@ -103,11 +103,7 @@ fn what_never_ends_is_ended_and_said() {
     let mut client = Client::ready();
     let uri = client.open("main.rhai", "let a = sh(\"a\", \"x\");\nloop { }\n");
     let problems = client.problems(&uri, 1);
-    assert_eq!(
-        (&problems[0]["code"], &problems[0]["severity"]),
-        (&json!("flow::lang::limit"), &json!(2)),
-        "{problems:?}"
-    );
+    assert_eq!(problems[0]["code"], "flow::lang::limit", "{problems:?}");
     client.end();
 }
 
