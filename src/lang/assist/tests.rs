@@ -347,6 +347,7 @@ fn anything_can_be_asked_anywhere() {
 
 #[test]
 #[ignore = "a measurement: cargo test --release --lib -- --ignored --nocapture ten_thousand"]
+#[allow(clippy::print_stdout)] // that is what a measurement is for
 fn ten_thousand_steps_are_quick() {
     let mut script: String =
         (0..10_000).map(|n| format!("let step{n} = sh(\"step-{n}\", \"echo {n}\").timeout(\"1m\");\n")).collect();
