@@ -34,6 +34,7 @@ mod script;
 mod show;
 mod signal;
 mod template;
+mod test;
 mod verify;
 mod why;
 
@@ -101,6 +102,7 @@ enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Plan(plan::Args),
+    Test(test::Args),
     Repl(repl::Args),
     Runs(runs::Args),
     Show(show::Args),
@@ -165,6 +167,7 @@ impl Command {
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Gc(args) => args.run(),
+            Command::Test(args) => args.run(),
             Command::Template(args) => args.run(),
             Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
@@ -192,14 +195,15 @@ impl Command {
             Command::Receipts(args) => args.json,
             Command::Verify(args) => args.json,
             Command::Gc(args) => args.json,
+            Command::Test(args) => args.json,
             Command::Breakers(args) => args.json,
+            Command::Docs(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)
             | Command::Cancel(_)
             | Command::Export(_)
             | Command::New(_)
             | Command::Fmt(_)
-            | Command::Docs(_)
             | Command::Lsp(_)
             | Command::Completions(_) => false,
         }

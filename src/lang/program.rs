@@ -59,6 +59,11 @@ impl Program {
         Ok(program)
     }
 
+    /// Is it a file of tests?
+    pub(super) fn is_of_tests(&self) -> bool {
+        Arc::ptr_eq(&self.0.engine, &host::tests())
+    }
+
     /// All files used so far: name and text, the script first.
     pub fn sources(&self) -> Vec<(String, Arc<str>)> {
         self.files().iter().map(|file| (file.name.clone(), file.text.clone())).collect()
@@ -201,10 +206,13 @@ impl Program {
 
 /// Evaluation may recurse deeply (nested expressions, functions that call themselves): a stack of its own for that.
 pub(super) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let stop = session::interrupt();
-    let work = move || match stop {
-        Some(stop) => session::interruptible(stop, work),
-        None => work(),
+    let (limit, stop) = (session::limit(), session::interrupt());
+    let work = move || {
+        session::limit_to(limit);
+        match stop {
+            Some(stop) => session::interruptible(stop, work),
+            None => work(),
+        }
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("script".into()).stack_size(256 * 1024 * 1024);
