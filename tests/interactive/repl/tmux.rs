@@ -48,6 +48,13 @@ impl Terminal {
         self
     }
 
+    /// Gives the line up, and waits for the next prompt: what is typed at the same moment is lost with it.
+    #[track_caller]
+    pub fn gives_up(&self) -> &Self {
+        let prompts = self.screen().matches("flow>").count();
+        self.keys(&["C-c"]).waits_for_prompts(prompts + 1)
+    }
+
     /// Types letters.
     pub fn types(&self, text: &str) -> &Self {
         self.tmux(&["send-keys", "-l", "--", text]);
