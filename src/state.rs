@@ -18,6 +18,7 @@ mod anew;
 pub mod breaker;
 pub mod cached;
 pub mod checkpoint;
+pub mod coverage;
 mod lineage;
 pub mod receipt;
 pub mod result;

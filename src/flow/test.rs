@@ -1,5 +1,6 @@
 //! Tests of workflows: which there are, and what comes of them.
 
+mod count;
 mod find;
 mod room;
 mod stage;
@@ -19,6 +20,7 @@ use crate::lang::Program;
 use crate::lang::trial::{Tried, Verdict};
 
 pub use crate::lang::trial::{Rehearsed, Unequal};
+pub use count::{coverage, workflow_files};
 pub use find::test_files;
 
 /// Which tests are to be made, and how.
@@ -80,8 +82,8 @@ pub struct TestResult {
 
 /// A run under test, for what is counted over all of them.
 pub struct TestRun {
-    /// The names of its files, as spans count them. Nothing for one that a test declares itself.
-    pub files: Vec<(String, Arc<str>)>,
+    /// The names of its files, as spans count them; nothing for those of the standard library.
+    pub files: Vec<Option<String>>,
     /// Its log.
     pub records: Vec<Record>,
 }
