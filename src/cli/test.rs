@@ -1,6 +1,7 @@
 //! `flow test [PATH…]`
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::options::look;
@@ -21,6 +22,7 @@ Examples:
   flow test examples deploy_test.rhai              those of a folder, and of a file
   flow test deploy_test.rhai::test_a_bad_build     one test
   flow test --filter rollback                      those in whose name this stands
+  flow test --junit report.xml                     for a CI system
   flow test --coverage --coverage-min 80           which ways of which decisions were ever gone
 
 Exit codes: 0 all passed; 1 a test failed; 2 a file of tests is wrong, or there are no tests.")]
@@ -50,6 +52,9 @@ pub struct Args {
     /// Fail if less than so much of the ways of all decisions was gone, in percent
     #[arg(long, value_name = "PERCENT", value_parser = share)]
     coverage_min: Option<f64>,
+    /// Write what came of the tests to a file, in the form of JUnit
+    #[arg(long, value_name = "FILE")]
+    junit: Option<String>,
     /// Print what came of the tests as data
     #[arg(long)]
     pub json: bool,
@@ -76,7 +81,17 @@ impl Args {
             tests.wrong.iter().for_each(|problem| out::tell(&report::text(problem)));
             return Ok(if tests.wrong.is_empty() { 0 } else { 2 });
         }
-        let done = flow.test(tests, &options, &|_| {});
+        let file = Mutex::new(String::new());
+        let look = out::results_look();
+        let tell = |result: &TestResult| {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = *file != result.test.file;
+            file.clone_from(&result.test.file);
+            // Whether anybody still reads them is found out at the end.
+            let _ = out::print(&view::test_line(&line(result), first, look));
+        };
+        let quiet = |_: &TestResult| {};
+        let done = flow.test(tests, &options, if self.json { &quiet } else { &tell });
         let counts = counts(&done);
         let counted = !self.coverage.is_empty() || self.coverage_min.is_some();
         let coverage = counted.then(|| crate::flow::coverage(&done.runs));
@@ -94,6 +109,15 @@ impl Args {
             TestCounts { failed, .. } if failed > 0 => 1,
             _ => 0,
         };
+        if let Some(file) = &self.junit {
+            let lines: Vec<TestLine> = done.results.iter().map(line).collect();
+            let written = view::junit(&lines, &done.wrong, done.took)
+                .and_then(|xml| std::fs::write(file, xml).map_err(|error| error.to_string()));
+            written.map_err(|error| {
+                Diagnostic::new("flow::cli::output", format!("`{file}` cannot be written: {error}"))
+                    .help("name a file in a folder that exists and is writable")
+            })?;
+        }
         if let Some(coverage) = &coverage {
             for file in self.coverage.iter().filter(|file| !file.is_empty()) {
                 coverage::write(coverage, file)?;
@@ -125,12 +149,7 @@ fn share(text: &str) -> Result<f64, String> {
 fn print(done: &TestResults, counts: TestCounts, coverage: Option<&Coverage>) -> Result<(), super::End> {
     let look = out::results_look();
     let mut text = String::new();
-    let mut file = "";
     let lines: Vec<TestLine> = done.results.iter().map(line).collect();
-    for line in &lines {
-        text.push_str(&view::test_line(line, file != line.file, look));
-        file = line.file;
-    }
     lines.iter().for_each(|line| text.push_str(&view::test_failure(line, look)));
     for problem in &done.wrong {
         text.push('\n');

@@ -15,5 +15,6 @@ mod readme;
 mod sample;
 mod takeup;
 mod terminal;
+mod tests;
 mod transcript;
 mod view;
