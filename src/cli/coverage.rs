@@ -6,18 +6,32 @@ use std::path::Path;
 use crate::diag::{Diagnostic, Result};
 use crate::flow::{Coverage, lcov};
 
+/// How coverage is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As `flow plan --coverage` reads it.
+    Json,
+    /// As lcov does.
+    Lcov,
+}
+
+/// The form that the name of a file asks for.
+pub fn form(file: &str) -> Result<Form> {
+    match Path::new(file).extension().and_then(|ending| ending.to_str()) {
+        Some("info" | "lcov") => Ok(Form::Lcov),
+        Some("json") => Ok(Form::Json),
+        _ => {
+            Err(Diagnostic::new("flow::cli::usage", format!("`{file}` does not say in which form coverage is wanted"))
+                .help("name a file `….json`, or `….info` for lcov: `--coverage=coverage.json`"))
+        }
+    }
+}
+
 /// Writes coverage to a file, in the form that its name asks for.
 pub fn write(coverage: &Coverage, file: &str) -> Result<()> {
-    let text = match Path::new(file).extension().and_then(|ending| ending.to_str()) {
-        Some("info" | "lcov") => lcov(coverage),
-        Some("json") => format!("{:#}\n", object(coverage)),
-        _ => {
-            return Err(Diagnostic::new(
-                "flow::cli::usage",
-                format!("`{file}` does not say in which form coverage is wanted"),
-            )
-            .help("name a file `….json`, or `….info` for lcov: `--coverage=coverage.json`"));
-        }
+    let text = match form(file)? {
+        Form::Lcov => lcov(coverage),
+        Form::Json => format!("{:#}\n", object(coverage)),
     };
     fs::write(file, text).map_err(|error| {
         Diagnostic::new("flow::cli::output", format!("`{file}` cannot be written: {error}"))

@@ -73,6 +73,9 @@ impl Args {
             timeout: Duration::from_millis(timeout),
             fail_fast: self.fail_fast,
         };
+        for file in self.coverage.iter().filter(|file| !file.is_empty()) {
+            coverage::form(file)?;
+        }
         let flow = look()?;
         let tests = flow.tests(&options)?;
         if self.list {

@@ -79,6 +79,11 @@ fn test_there_is_no_such_file() {
     simulate("shap.rhai");
 }
 
+fn test_a_child_of_a_fan_out() {
+    given("ping").fails("no");
+    simulate(|| { each("hosts", ["a", "b"], |host| sh("ping", `ping ${host}`)); });
+}
+
 fn test_it_was_to_fail() {
     assert_fails(|| 1 + 1);
 }
@@ -190,7 +195,7 @@ each("o", ["x", "y"], |item| sh("p", "./p.sh").when(|| c.passed));
 
 const COVERS: &str = r#"fn test_one() {
     given("a").returns("good");
-    given("l").returns("enough");
+    given("k[*]").returns("enough");
     given("m").answers("yes");
     let run = simulate("all.rhai");
     assert_eq(run.status, "success");
@@ -210,8 +215,14 @@ fn test_two() {
 fn test_three() {
     given("a").fails("no");
     given("c").fails("no");
-    given("l").returns("more").then_returns("enough");
-    assert_eq(simulate("all.rhai").status, "failed");
+    given("k[1]").returns("more");
+    given("k[2]").returns("enough");
+    assert_eq(simulate("all.rhai").status, "success");
+}
+
+fn test_four() {
+    given("c").fails("no");
+    assert(simulate("all.rhai").started("g/i"));
 }
 "#;
 
@@ -244,6 +255,9 @@ fn the_tests_of_the_examples_pass() {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
     let output = session.run(&format!("flow test {examples} --coverage-min 90"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    session.type_in(&format!("cd {examples} && flow test deploy_test.rhai --coverage | tail -9"));
+    for name in ["deploy.rhai", "deploy_test.rhai"] {
+        session.file(name, std::fs::read(format!("{examples}/{name}")).expect("it is there"));
+    }
+    session.type_in("flow test --jobs 1 --coverage");
     session.check("test-examples");
 }
