@@ -24,7 +24,6 @@ mod cancel;
 mod closures;
 mod config;
 mod export;
-mod form;
 mod gc;
 mod home;
 mod keep;
@@ -53,6 +52,7 @@ pub use crate::lang::{Item, ItemKind, LARGEST, Script, format, items, text_of};
 pub use crate::lang::{Parsed, Variables, assist, parsed};
 pub use crate::state::Waits;
 pub use crate::state::coverage::{Coverage, lcov};
+pub use crate::state::form::{expected, read_field};
 pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{
@@ -62,7 +62,6 @@ pub use crate::store::{
 };
 pub use answer::{Answering, Posted};
 pub use config::{Config, PROJECT_KEYS, Receipts, Retention};
-pub use form::{expected, read_field};
 pub use gc::Gc;
 pub use home::home_for;
 pub use project::{Project, write_new};

@@ -7,6 +7,7 @@ use crate::engine::drive::Message;
 use crate::event::{Answer, Double, Event, Reply, WaitFor};
 use crate::exec::{Job, Work};
 use crate::plan::StepId;
+use crate::state::form::filled;
 use crate::store::{Addressee, Letter};
 
 impl Play {
@@ -128,7 +129,7 @@ impl Play {
         let letter = self.number + 1;
         let answer = Answer { letter, at: self.wall(), by: "test".into(), ..answer.clone() };
         match what {
-            WaitFor::Answer { choices, .. } => {
+            WaitFor::Answer { choices, form, refusable, .. } => {
                 let given = answer.value.as_str().unwrap_or_default();
                 if !choices.iter().any(|choice| choice == given) {
                     let list = choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
@@ -137,6 +138,12 @@ impl Play {
                     return Err(problem.help(near.unwrap_or_else(|| format!("one of: {list}"))));
                 }
                 let to = Addressee::Step { path: path.to_owned(), attempt };
+                let refused = *refusable && given == "no";
+                let form = filled(path, form, &answer.form, !refused).map_err(|problem| {
+                    wrong(double, problem.message())
+                        .help("the values of a form: `.answers(\"yes\", #{ name: \"value\" })`")
+                })?;
+                let answer = Answer { form, ..answer };
                 Ok(Some(Coming::Letter(Letter { to, answer })))
             }
             WaitFor::Signal { name, .. } => {
