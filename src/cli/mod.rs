@@ -198,13 +198,13 @@ impl Command {
             Command::Gc(args) => args.json,
             Command::Test(args) => args.json,
             Command::Breakers(args) => args.json,
+            Command::Docs(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)
             | Command::Cancel(_)
             | Command::Export(_)
             | Command::New(_)
             | Command::Fmt(_)
-            | Command::Docs(_)
             | Command::Lsp(_)
             | Command::Completions(_) => false,
         }

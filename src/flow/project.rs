@@ -90,9 +90,9 @@ impl Project {
             )
         };
         match std::fs::read_dir(folder) {
-            Ok(mut entries) => {
-                if let Some(Ok(entry)) = entries.next() {
-                    let first = entry.file_name().to_string_lossy().into_owned();
+            Ok(entries) => {
+                let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+                if let Some(first) = names.min() {
                     return Err(taken(format!("the folder `{}` is not empty: it holds `{first}`", folder.display())));
                 }
             }
@@ -103,7 +103,7 @@ impl Project {
         }
         let mut written = Vec::new();
         for (path, bytes) in self.files() {
-            write_new(&folder.join(&path), &bytes)?;
+            write(&folder.join(&path), &bytes, false)?;
             written.push(path);
         }
         Ok(written)
@@ -130,24 +130,29 @@ fn wrong_with(name: &str) -> Option<String> {
     (name.len() > LONGEST).then(|| format!("it is longer than {LONGEST} bytes"))
 }
 
-/// Writes a file that is not there yet, and the folders it is in.
+/// Writes a file, and the folders it is in; over one that is there only if `over` says so.
 ///
 /// # Errors
 /// `flow::file::exists`; `flow::file::unwritable`.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    let made = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder),
-        _ => Ok(()),
+pub fn write(path: &Path, bytes: &[u8], over: bool) -> Result<()> {
+    let unwritable = |error: std::io::Error| {
+        Diagnostic::new("flow::file::unwritable", format!("`{}` cannot be written: {error}", path.display()))
+            .help("does its folder exist, may you write there, and is there room on the disk?")
     };
-    let open = || std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    made.and_then(|()| open()?.write_all(bytes)).map_err(|error| match error.kind() {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.write(true).create(over).truncate(over).create_new(!over);
+    let file = options.open(path);
+    let mut file = file.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Diagnostic::new("flow::file::exists", format!("`{}` is there already", path.display()))
                 .help("give another name, or move it away")
         }
-        _ => Diagnostic::new("flow::file::unwritable", format!("`{}` cannot be written: {error}", path.display()))
-            .help("does its folder exist, may you write there, and is there room on the disk?"),
-    })
+        _ => unwritable(error),
+    })?;
+    file.write_all(bytes).map_err(unwritable)
 }
 
 #[cfg(test)]
