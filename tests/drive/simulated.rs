@@ -101,10 +101,15 @@ fn replies(seed: u64, path: &str) -> Vec<Reply> {
     let reply = |dice: &mut Dice| match dice.below(6) {
         0 => {
             let code = if dice.one_in(2) { 75 } else { 1 };
-            Reply { error: Some(Failure::new(FailureKind::Exit, "no")), code: Some(code), ..Reply::default() }
+            Reply {
+                said: true,
+                error: Some(Failure::new(FailureKind::Exit, "no")),
+                code: Some(code),
+                ..Reply::default()
+            }
         }
-        1 => Reply { value: "bad".into(), ..Reply::default() },
-        _ => Reply { value: "good".into(), ..Reply::default() },
+        1 => Reply { said: true, value: "bad".into(), ..Reply::default() },
+        _ => Reply { said: true, value: "good".into(), ..Reply::default() },
     };
     (0..3).map(|_| reply(&mut dice)).collect()
 }

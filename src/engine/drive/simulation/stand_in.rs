@@ -46,6 +46,10 @@ impl Play {
                 ));
                 return;
             }
+            Some((_, reply)) if !process && !reply.said => {
+                let done = self.executor.perform(Work::Attempt(Job { path: String::new(), ..job }), self.wall());
+                (done, reply.takes_ms)
+            }
             Some((_, reply)) => {
                 let blank = |step| self.blank.contains(&step);
                 let failed = if process { self.executor.unreadable(&job, blank) } else { None };
