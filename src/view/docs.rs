@@ -142,6 +142,7 @@ mod tests {
             signatures: vec!["step.retry(3)".into()],
             summary: "Makes `further` attempts".into(),
             text: "Makes further attempts. Waits between them.\n\n```rhai\nsh(\"a\", \"b\").retry(3)\n```\n".into(),
+            ..Entry::default()
         };
         let code = Entry { name: "flow::plan::cycle".into(), topic: "errors".into(), ..Entry::default() };
         let part =
