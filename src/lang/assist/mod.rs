@@ -25,7 +25,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use builtin::standard;
+pub use builtin::{Builtin, functions, standard};
 pub use document::{Document, Link};
 
 /// What is known beyond the text itself. [`Known::NOTHING`] where there is nothing.
