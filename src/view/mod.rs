@@ -42,7 +42,7 @@ pub use diagnostic::{diagnostic, printed};
 pub use forecast::forecast;
 pub use junit::junit;
 pub use look::{Look, Tone, lines};
-pub use markdown::markdown;
+pub use markdown::{Colours, markdown};
 pub use params::parameters;
 pub use place::{is_secret, place};
 pub use receipts::{EvidenceLine, receipt, receipts};

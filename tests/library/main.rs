@@ -2,6 +2,9 @@
 
 #[path = "../cli/golden.rs"]
 mod golden;
+#[path = "../http/server.rs"]
+#[allow(dead_code)] // not all of it is needed here
+mod server;
 mod templates;
 #[path = "../cli/transcript.rs"]
 #[allow(dead_code)] // not all of it is needed here
