@@ -29,7 +29,7 @@ fn what_is_not_whole_goes_on_in_the_next_line_or_skipped_without_tmux() {
         .sees("}\nflow>")
         .line("twice(4)")
         .sees("\n8\nflow>");
-    terminal.line("let t = `one").line("two`;").sees("two`;\nflow>").line("t").sees("`one\ntwo`\nflow>");
+    terminal.line("let t = `one").line("two`").sees("two`\nflow>").line("t").sees("`one\ntwo`\nflow>");
     terminal.line("sh(\"a\" \"b\")").shows("flow::lang::syntax").sees("flow>");
     terminal.line("sh(\"a\", \"echo 1\")").sees("+ a  sh  echo 1\nflow>");
     terminal.line(".retry(2)").sees("· a  sh  echo 1\nflow>").line(":show a").shows("policies  retry 2×").sees("flow>");
