@@ -3,6 +3,7 @@
 //!
 //! Nothing here prints, reads the command line, or reacts to signals unless asked to.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,7 +12,9 @@ use crate::diag::{Diagnostic, Result};
 use crate::event::Record;
 use crate::exec::Secrets;
 use crate::lang::{Program, SharedHost};
+use crate::plan::analysis::Analysis;
 use crate::plan::check::warnings;
+use crate::plan::ways::Ways;
 use crate::plan::{Plan, StepId};
 use crate::state::breaker::Circuit;
 use crate::state::{Files, RunState};
@@ -34,6 +37,7 @@ mod signal;
 mod start;
 mod taken;
 mod takeup;
+mod test;
 mod watch;
 mod who;
 
@@ -60,6 +64,7 @@ pub use rollback::WayBack;
 pub use running::{Events, Running};
 pub use start::RunOptions;
 pub use taken::Taken;
+pub use test::{Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, TestRun, Tests, Unequal, test_files};
 pub use watch::Watch;
 pub use who::who;
 
@@ -308,11 +313,45 @@ impl Flow {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn durations(&self, workflow: &str) -> Result<std::collections::HashMap<String, u64>> {
+    pub fn durations(&self, workflow: &str) -> Result<HashMap<String, u64>> {
         match self.existing()? {
             Some(store) => store.durations(workflow),
             None => Ok(Default::default()),
         }
+    }
+
+    /// Every way through a plan, as the engine would go, with the estimates of earlier runs; no more than `most`.
+    /// `max_parallel`: where neither the plan nor the machine says it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn ways(&self, plan: &Plan, max_parallel: u32, most: usize) -> Result<Ways> {
+        let analysis = Analysis::of(plan, &self.durations(&plan.header.name)?);
+        let slots = plan.header.settings.max_parallel.unwrap_or(max_parallel);
+        Ok(crate::engine::ways::ways(plan, &analysis, slots, most))
+    }
+
+    /// The plan of a run with all that its fan-outs came to, how long each of its steps took by path (nothing for those
+    /// that did not run), and how long the whole took, in milliseconds.
+    ///
+    /// # Errors
+    /// See [`Flow::summary`]; `flow::run::unfinished` if it is not at its end.
+    pub fn recorded(&self, run: &str) -> Result<(Arc<Plan>, HashMap<String, u64>, u64)> {
+        let state = self.state(run)?;
+        if !state.status.is_final() {
+            return Err(Diagnostic::new(
+                "flow::run::unfinished",
+                format!("run `{}` is not at its end", state.created.run),
+            )
+            .help("a forecast needs a run whose times are known; `flow runs` lists them"));
+        }
+        let plan = state.plan.clone();
+        let took = |id: StepId| {
+            let step = state.step(id);
+            (plan.path(id), step.finished_at.saturating_sub(step.started_at))
+        };
+        let durations = plan.ids().map(took).collect();
+        Ok((plan.clone(), durations, state.latest_at.saturating_sub(state.started_at)))
     }
 
     /// The step that a person means: its path, or the unique end of one.

@@ -32,6 +32,7 @@ mod runs;
 mod script;
 mod show;
 mod signal;
+mod test;
 mod verify;
 mod why;
 
@@ -99,6 +100,7 @@ enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Plan(plan::Args),
+    Test(test::Args),
     Runs(runs::Args),
     Show(show::Args),
     Logs(logs::Args),
@@ -158,6 +160,7 @@ impl Command {
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Gc(args) => args.run(),
+            Command::Test(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -180,6 +183,7 @@ impl Command {
             Command::Receipts(args) => args.json,
             Command::Verify(args) => args.json,
             Command::Gc(args) => args.json,
+            Command::Test(args) => args.json,
             Command::Breakers(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)

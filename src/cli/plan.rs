@@ -4,15 +4,18 @@ use std::thread::available_parallelism;
 
 use super::options::{Params, look};
 use super::{Done, input, out};
-use crate::diag::Diagnostic;
-use crate::plan::analysis::Analysis;
-use crate::plan::render;
-use crate::view::Look;
+use crate::diag::{Diagnostic, Result};
+use crate::flow::Flow;
+use crate::plan::analysis::{Analysis, Origin};
+use crate::plan::forecast::{Forecast, Variation, enough};
+use crate::plan::{Plan, render};
+use crate::view::{self, Look};
 
 /// Show what a script would do, without doing it
 ///
 /// Shows every path that a run may take: each branch with the condition that leads to it, and what is not known
-/// before the run.
+/// before the run. `--paths` lists them one by one; `--what-if` tells how long it would take under other settings, from the
+/// recorded durations of earlier runs.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -20,16 +23,31 @@ Examples:
   flow plan deploy.rhai --arg env=production
   flow plan deploy.rhai --format svg -o deploy.svg
   flow plan deploy.rhai --format mermaid             for a README
-  flow plan deploy.rhai --format json | jq '.steps | length'")]
+  flow plan deploy.rhai --format json | jq '.steps | length'
+  flow plan deploy.rhai --paths                      every way through, with its conditions and its time
+  flow plan deploy.rhai --what-if max_parallel=2/4/8
+  flow plan --recorded last --what-if max_parallel=8,order=critical_path --what-if time.build=30s
+
+Settings of --what-if, divided by commas, alternatives by `/`: max_parallel=N, order=priority|fifo|critical_path|shortest,
+limit.NAME=N, time.STEP=DURATION. Beside each other stand the plan as it is and every combination.")]
 pub struct Args {
     /// The script, or `-` for standard input
-    #[arg(value_name = "FILE")]
-    file: String,
+    #[arg(value_name = "FILE", required_unless_present = "recorded")]
+    file: Option<String>,
     #[command(flatten)]
     params: Params,
     /// How to write it
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// List every way through: the conditions that lead to it, its steps, how long it takes
+    #[arg(long, conflicts_with = "what_if")]
+    paths: bool,
+    /// Tell how long it would take under other settings. May be given several times
+    #[arg(long, value_name = "SETTINGS")]
+    what_if: Vec<String>,
+    /// With --what-if: the plan of this run instead of a script's, with all that its fan-outs came to and its durations
+    #[arg(long, value_name = "RUN", requires = "what_if", conflicts_with_all = ["file", "args"])]
+    recorded: Option<String>,
     /// Leave nothing out and shorten nothing
     #[arg(long)]
     full: bool,
@@ -60,21 +78,17 @@ impl Args {
 
 impl Args {
     pub fn run(self) -> Done {
-        let args = self.params.pairs()?;
-        let script = input::script(&self.file)?;
         let flow = look()?;
-        let plan = flow.plan(&script, &args)?;
-        let text = match self.format {
-            Format::Text => {
-                let analysis = Analysis::of(&plan, &flow.durations(&plan.header.name)?);
-                // A file is read later, and elsewhere.
-                let look = if self.output.is_some() { Look::PLAIN } else { out::results_look() };
-                render::text(&plan, &analysis, &self.page(look))
+        let text = match (&self.recorded, &self.file) {
+            (Some(run), _) => {
+                let (plan, durations, took) = flow.recorded(run)?;
+                self.forecast(&plan, &durations, Some(took))?
             }
-            Format::Json => format!("{}\n", serde_json::to_string_pretty(&plan).map_err(std::io::Error::from)?),
-            Format::Dot => render::dot(&plan),
-            Format::Mermaid => render::mermaid(&plan),
-            Format::Svg => render::svg(&plan)?,
+            (None, file) => {
+                let script = input::script(file.as_deref().unwrap_or("-"))?;
+                let plan = flow.plan(&script, &self.params.pairs()?)?;
+                self.text(&flow, &plan)?
+            }
         };
         match &self.output {
             None => out::print(&text)?,
@@ -86,6 +100,70 @@ impl Args {
         Ok(0)
     }
 
+    fn text(&self, flow: &Flow, plan: &Plan) -> Result<String> {
+        let durations = flow.durations(&plan.header.name)?;
+        if !self.what_if.is_empty() {
+            return self.forecast(plan, &durations, None);
+        }
+        if self.paths {
+            return self.ways(flow, plan);
+        }
+        Ok(match self.format {
+            Format::Text => render::text(plan, &Analysis::of(plan, &durations), &self.page(self.look())),
+            Format::Json => lines_of(plan)?,
+            Format::Dot => render::dot(plan),
+            Format::Mermaid => render::mermaid(plan),
+            Format::Svg => render::svg(plan)?,
+        })
+    }
+
+    /// A file is read later, and elsewhere.
+    fn look(&self) -> Look {
+        if self.output.is_some() { Look::PLAIN } else { out::results_look() }
+    }
+
+    fn ways(&self, flow: &Flow, plan: &Plan) -> Result<String> {
+        let most = if self.full { 10_000 } else { 32 };
+        let found = flow.ways(plan, cores(), most)?;
+        match self.format {
+            Format::Text => {
+                let guessed = Analysis::of(plan, &flow.durations(&plan.header.name)?).is_guess();
+                Ok(view::ways(plan, &found, guessed, self.look()))
+            }
+            Format::Json => lines_of(&view::ways_json(plan, &found)),
+            _ => Err(only_text_and_json("--paths")),
+        }
+    }
+
+    fn forecast(
+        &self,
+        plan: &Plan,
+        durations: &std::collections::HashMap<String, u64>,
+        recorded: Option<u64>,
+    ) -> Result<String> {
+        let mut variations = vec![Variation::default()];
+        for text in &self.what_if {
+            variations.extend(Variation::read(text, plan)?);
+        }
+        let forecast = |variation: &Variation| variation.forecast(plan, durations, cores());
+        let all: Vec<Forecast> = variations.iter().map(forecast).collect();
+        match self.format {
+            Format::Text => {
+                let analysis = Analysis::of(plan, durations);
+                let tasks = analysis.waves.iter().map(Vec::len).sum();
+                let known = (tasks - analysis.count(Origin::Assumed), tasks);
+                Ok(view::forecast(&all, recorded, enough(plan, durations), known, self.look()))
+            }
+            Format::Json => lines_of(&serde_json::json!({
+                "workflow": plan.header.name,
+                "recorded_ms": recorded,
+                "enough_parallel": enough(plan, durations),
+                "forecasts": all,
+            })),
+            _ => Err(only_text_and_json("--what-if")),
+        }
+    }
+
     fn page(&self, look: Look) -> render::Options {
         let default = render::Options::default();
         render::Options {
@@ -93,7 +171,25 @@ impl Args {
             ascii: !look.unicode,
             color: look.color,
             full: self.full,
-            max_parallel: available_parallelism().map_or(2, usize::from).max(2) as u32,
+            max_parallel: cores(),
         }
     }
+}
+
+/// How many steps run at the same time where nothing is said.
+fn cores() -> u32 {
+    available_parallelism().map_or(2, usize::from).max(2) as u32
+}
+
+fn lines_of(value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        Diagnostic::new("flow::cli::output", format!("the plan cannot be written as data: {error}"))
+            .help("try `--format text`")
+    })?;
+    Ok(text + "\n")
+}
+
+fn only_text_and_json(option: &str) -> Diagnostic {
+    Diagnostic::new("flow::cli::usage", format!("`{option}` gives no picture"))
+        .help("leave `--format` out, or write `--format json`")
 }

@@ -38,6 +38,7 @@ pub const CODES: &[Code] = &[
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
     usage("flow::run::unknown", "No run has this id, or several begin with it.", None),
+    usage("flow::run::unfinished", "What was asked for needs a run that is at its end.", None),
     usage("flow::run::busy", "Another process works on this run.", None),
     usage(
         "flow::run::no_checkpoint",
@@ -75,6 +76,7 @@ pub const CODES: &[Code] = &[
     usage("flow::config::unknown", "The project's `flow.toml` has a section or a key that does not exist.", None),
     usage("flow::config::value", "A key of the project's `flow.toml` has a value that it cannot have.", None),
     // Plan.
+    usage("flow::plan::what_if", "`--what-if` names what the plan does not have, or a value that cannot be.", None),
     usage(
         "flow::plan::cycle",
         "Steps wait for each other in a circle, or a step waits for its own group.",
@@ -327,4 +329,19 @@ pub const CODES: &[Code] = &[
         "An expression names a step that does not exist.",
         Some("sh(\"build\", \"make\");\nsh(\"push\", \"./push.sh ${biuld.output}\");"),
     ),
+    // Tests of workflows.
+    failure("flow::test::assert", "What a test claims is not so."),
+    failure(
+        "flow::test::double",
+        "A double is for a step that never was in the run, or says what does not fit it; or `strict()` holds and a process has none.",
+    ),
+    failure("flow::test::no_step", "A test looks at a step that the run does not have, or at one of several."),
+    failure("flow::test::value", "A test reads of a step what is not there."),
+    failure("flow::test::endless", "A run under test, or a test, did not come to its end in time."),
+    failure("flow::test::panic", "A mistake in flow ended a test."),
+    failure("flow::test::folder", "The folder that a workflow under test is to run in cannot be made."),
+    failure("flow::test::skipped", "A test says that it cannot be made here."),
+    usage("flow::test::outside", "A function for tests is called where no test is made.", None),
+    usage("flow::test::parameters", "A function `test_…` takes parameters, which nobody would give it.", None),
+    usage("flow::test::none", "There are no tests, or none of the name that was given.", None),
 ];

@@ -9,4 +9,5 @@ pub mod machine;
 pub mod numbering;
 pub mod order;
 pub mod waiting;
+pub mod ways;
 mod work;

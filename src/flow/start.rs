@@ -66,7 +66,7 @@ impl Flow {
         script::begin(program, args, Box::new(begin))
     }
 
-    fn begin(
+    pub(super) fn begin(
         &self,
         script: &Script,
         program: Program,

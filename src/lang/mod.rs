@@ -33,6 +33,7 @@ mod script;
 mod secret;
 mod session;
 mod texts;
+pub mod trial;
 mod untrusted;
 mod words;
 

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::host::SharedHost;
 use super::script::Script;
-use super::{LARGEST, closures, fault, host, modules, secret, words};
+use super::{LARGEST, closures, fault, host, modules, secret, session, words};
 use crate::diag::{Diagnostic, Result, Sources};
 
 /// A compiled script with everything it imports. Cheap to clone.
@@ -57,6 +57,11 @@ impl Program {
         let program = Program(Arc::new(Inner { engine, script: script.clone(), files: RwLock::default() }));
         on_large_stack(|| program.add(script.name.clone(), script.text.clone()))?;
         Ok(program)
+    }
+
+    /// Is it a file of tests?
+    pub(super) fn is_of_tests(&self) -> bool {
+        Arc::ptr_eq(&self.0.engine, &host::tests())
     }
 
     /// All files used so far: name and text, the script first.
@@ -192,6 +197,11 @@ impl Program {
 
 /// Evaluation may recurse deeply (nested expressions, functions that call themselves): a stack of its own for that.
 pub(super) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let limit = session::limit();
+    let work = move || {
+        session::limit_to(limit);
+        work()
+    };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("script".into()).stack_size(256 * 1024 * 1024);
         match thread.spawn_scoped(scope, work) {

@@ -193,9 +193,10 @@ impl Catalogue {
 
     /// Names of all functions (or methods) that can be meant.
     pub fn names(&self, method: bool) -> Vec<String> {
+        let of_scripts = self.items.iter().filter(|item| item.topic != Topic::Testing);
         let mut names: Vec<String> = match method {
-            true => self.items.iter().filter(|i| i.kind == Kind::Method).map(|i| i.name.clone()).collect(),
-            false => self.items.iter().filter(|i| i.kind == Kind::Function).map(|i| i.name.clone()).collect(),
+            true => of_scripts.filter(|i| i.kind == Kind::Method).map(|i| i.name.clone()).collect(),
+            false => of_scripts.filter(|i| i.kind == Kind::Function).map(|i| i.name.clone()).collect(),
         };
         names.extend(
             self.all.iter().filter(|(name, _)| name.starts_with(char::is_alphabetic)).map(|(name, _)| name.clone()),
@@ -228,6 +229,8 @@ pub fn functions_of(engine: &Engine) -> Vec<Function> {
 fn is_method(function: &Function) -> bool {
     let of = |p: &Parameter| match p.name.as_deref() {
         Some("step" | "flow") => p.kind.as_deref() == Some("Step"),
+        Some("double") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "double"),
+        Some("run") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "run"),
         Some("secret") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "secret"),
         _ => false,
     };
@@ -258,6 +261,8 @@ pub fn signature(function: &Function, method: bool) -> String {
     }
     let dot = match function.params.first().and_then(|first| first.name.as_deref()) {
         Some("secret") if method => "secret.",
+        Some("double") if method => "double.",
+        Some("run") if method => "run.",
         _ if method => "step.",
         _ => "",
     };
@@ -372,6 +377,9 @@ fn usual(name: &str) -> Option<String> {
 /// What a function gives, in words.
 fn gives(function: &Function) -> String {
     match function.return_type.as_str() {
+        kind if kind.contains("PlayedStep") => "step of a run".into(),
+        kind if kind.contains("Played") => "run".into(),
+        kind if kind.contains("Given") => "double".into(),
         kind if kind.contains("Step") => "step".into(),
         kind if kind.contains("SecretRef") => "secret".into(),
         kind if kind.contains("ImmutableString") => "text".into(),

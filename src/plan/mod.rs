@@ -10,6 +10,7 @@ pub mod check;
 mod class;
 pub mod expression;
 pub mod fingerprint;
+pub mod forecast;
 mod graph;
 mod hierarchy;
 mod http;
@@ -26,6 +27,7 @@ mod step;
 pub mod unit;
 mod value;
 mod wait;
+pub mod ways;
 pub(crate) mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};

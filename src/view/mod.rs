@@ -9,6 +9,7 @@ mod collected;
 mod counts;
 mod diagnostic;
 pub mod docs;
+mod forecast;
 pub mod json;
 pub mod logs;
 mod look;
@@ -22,14 +23,17 @@ mod show;
 mod summary;
 mod table;
 mod takeup;
+mod tests;
 pub mod time;
 mod waits;
+mod ways;
 mod why;
 
 pub use breakers::{breakers, not_closed};
 pub use checkpoints::{checkpoints, way_back};
 pub use collected::{CollectedLine, Outcome, collected};
 pub use diagnostic::{diagnostic, printed};
+pub use forecast::forecast;
 pub use look::{Look, Tone, lines};
 pub use params::parameters;
 pub use place::{is_secret, place};
@@ -38,7 +42,9 @@ pub use runs::{RunLine, runs};
 pub use show::show;
 pub use summary::{LogPaths, Summary};
 pub use takeup::{takeup, takeup_json};
+pub use tests::{TestCounts, TestLine, TestVerdict, test_failure, test_line, test_summary};
 pub use waits::command;
+pub use ways::{ways, ways_json};
 pub use why::Why;
 
 /// What stands in the place of something that is not to be shown.

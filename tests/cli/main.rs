@@ -4,6 +4,7 @@
 
 mod commands;
 mod examples;
+mod forecast;
 mod form;
 mod gc;
 mod golden;
