@@ -28,15 +28,19 @@ mod form;
 mod gc;
 mod home;
 mod keep;
+mod project;
 mod receipts;
 mod resume;
 mod rollback;
 mod running;
 mod script;
+mod sight;
 mod signal;
+mod signals;
 mod start;
 mod taken;
 mod takeup;
+mod templates;
 mod test;
 mod watch;
 mod who;
@@ -46,6 +50,7 @@ pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::exec::log_stem;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, format, items, text_of};
+pub use crate::lang::{Parsed, Variables, assist, parsed};
 pub use crate::state::Waits;
 pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
@@ -59,11 +64,15 @@ pub use config::{Config, PROJECT_KEYS, Receipts, Retention};
 pub use form::{expected, read_field};
 pub use gc::Gc;
 pub use home::home_for;
+pub use project::{Project, write_new};
 pub use resume::ResumeOptions;
 pub use rollback::WayBack;
 pub use running::{Events, Running};
+pub use sight::{Results, Sight};
+pub use signals::{Asked, on_signals};
 pub use start::RunOptions;
 pub use taken::Taken;
+pub use templates::{Template, template, templates};
 pub use test::{Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, TestRun, Tests, Unequal, test_files};
 pub use watch::Watch;
 pub use who::who;
@@ -191,7 +200,7 @@ impl Flow {
     /// # Errors
     /// What is wrong with the script or the parameters.
     pub fn plan(&self, script: &Script, args: &[(String, String)]) -> Result<Plan> {
-        self.planned(script, args).map(|(plan, ..)| plan)
+        Self::evaluated(&self.compile(script)?, args).map(|(plan, _)| plan)
     }
 
     /// Is the script in order, with these parameters? Gives its plan, and what is probably not meant.
@@ -199,19 +208,26 @@ impl Flow {
     /// # Errors
     /// As [`Flow::plan`].
     pub fn check(&self, script: &Script, args: &[(String, String)]) -> Result<Checked> {
-        let (plan, program, printed) = self.planned(script, args)?;
+        Self::check_program(&self.compile(script)?, args)
+    }
+
+    /// As [`Flow::check`], of a script that is compiled already.
+    ///
+    /// # Errors
+    /// As [`Flow::plan`].
+    pub fn check_program(program: &Program, args: &[(String, String)]) -> Result<Checked> {
+        let (plan, printed) = Self::evaluated(program, args)?;
         let texts = program.texts();
         let warnings = warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts)).collect();
         Ok(Checked { plan, warnings, printed })
     }
 
-    fn planned(&self, script: &Script, args: &[(String, String)]) -> Result<(Plan, Program, String)> {
-        let program = self.compile(script)?;
+    fn evaluated(program: &Program, args: &[(String, String)]) -> Result<(Plan, String)> {
         let mut plan = Plan::default();
         match program.build_and_tell(args, None) {
             (Ok(built), printed) => {
                 plan.grow(built.growth);
-                Ok((plan, program, printed))
+                Ok((plan, printed))
             }
             (Err(problem), printed) => Err(problem.with_printed(printed)),
         }

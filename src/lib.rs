@@ -10,9 +10,12 @@ pub mod event;
 pub mod exec;
 pub mod flow;
 pub mod lang;
+pub mod lsp;
 pub mod plan;
+pub mod repl;
 pub mod state;
 pub mod store;
+pub mod term;
 pub mod view;
 
 pub use crate::flow::Flow;

@@ -113,6 +113,16 @@ pub fn interruptible<T>(stop: Arc<AtomicBool>, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// What ends the scripts of this thread, to be handed to another thread that evaluates for it.
+pub fn interrupt() -> Option<Arc<AtomicBool>> {
+    INTERRUPT.with_borrow(Clone::clone)
+}
+
+/// As [`interruptible`], for a thread that ends with its script.
+pub fn set_interrupt(stop: Option<Arc<AtomicBool>>) {
+    INTERRUPT.with_borrow_mut(|slot| *slot = stop);
+}
+
 /// Is it time for the script of this thread to end?
 pub fn must_end() -> Option<&'static str> {
     let interrupted =

@@ -185,20 +185,25 @@ impl Simulation {
         }
     }
 
-    /// Lets the run go on until a step is final, and gives its result. Nothing: the run came to its end before.
+    /// Lets the run go on until these steps are final, and gives their results. Nothing: the run came to its end before.
     ///
     /// # Errors
     /// As [`Simulation::finish`].
-    pub fn want(&mut self, step: StepId) -> Result<Option<Arc<StepResult>>> {
-        let (reply, result) = crossbeam_channel::bounded(1);
+    pub fn want(&mut self, steps: &[StepId]) -> Result<Option<Vec<Arc<StepResult>>>> {
         let Some(play) = &mut self.play else { return Ok(None) };
-        play.inbox.send(Message::Want(step, reply));
+        let ask = |step: &StepId| {
+            let (reply, result) = crossbeam_channel::bounded(1);
+            play.inbox.send(Message::Want(*step, reply));
+            result
+        };
+        let asked: Vec<_> = steps.iter().map(ask).collect();
         loop {
             play.round(&self.scene)?;
-            match result.try_recv() {
-                Ok(result) => return Ok(Some(result)),
-                Err(_) if play.go_on() => {}
-                Err(_) => return Ok(None),
+            if asked.iter().all(|result| !result.is_empty()) {
+                return Ok(asked.into_iter().map(|result| result.try_recv().ok()).collect());
+            }
+            if !play.go_on() {
+                return Ok(None);
             }
         }
     }

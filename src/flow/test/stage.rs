@@ -167,11 +167,11 @@ struct Prompter {
 }
 
 impl Runner for Prompter {
-    fn run(&mut self, growth: Growth, printed: String, step: StepId) -> Result<StepResult> {
+    fn run(&mut self, growth: Growth, printed: String, steps: &[StepId]) -> Result<Vec<Arc<StepResult>>> {
         let mut simulation = lock(&self.simulation);
         simulation.grow(growth, printed);
-        match simulation.want(step) {
-            Ok(Some(result)) => Ok(Arc::unwrap_or_clone(result)),
+        match simulation.want(steps) {
+            Ok(Some(results)) => Ok(results),
             Ok(None) => Err(stopped()),
             Err(problem) => {
                 *lock(&self.trouble) = Some(problem);
