@@ -15,10 +15,10 @@ mod script;
 mod secret;
 mod settings;
 mod tasks;
+mod tests;
 #[cfg(test)]
 mod tried;
 mod values;
-mod tests;
 mod waits;
 
 use std::sync::OnceLock;
