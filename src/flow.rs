@@ -30,6 +30,7 @@ mod home;
 mod keep;
 mod project;
 mod receipts;
+pub mod reference;
 mod resume;
 mod rollback;
 mod running;

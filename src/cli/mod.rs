@@ -197,6 +197,7 @@ impl Command {
             Command::Gc(args) => args.json,
             Command::Test(args) => args.json,
             Command::Breakers(args) => args.json,
+            Command::Docs(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)
             | Command::Cancel(_)

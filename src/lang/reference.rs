@@ -339,13 +339,14 @@ fn described(function: &Function, method: bool, doc: &Doc) -> Vec<Described> {
         let said = doc.parameters.iter().find(|described| described.name == name);
         let meaning =
             said.map(|said| said.meaning.clone()).or_else(|| usual(&name).filter(|_| !method)).unwrap_or_default();
+        let typed = parameter.kind.as_deref().map_or("any".to_owned(), short_type);
+        let policy = || keys::of_policy(&function.name).filter(|_| method).map(|key| key.kind.name());
         let kind = match said.map_or("", |said| said.kind.as_str()) {
-            "" if method => keys::of_policy(&function.name).map(|key| key.kind.name()),
-            "" => None,
-            kind => Some(kind.to_owned()),
+            "" if typed != "any" => typed,
+            "" => policy().unwrap_or(typed),
+            kind => kind.to_owned(),
         };
-        let typed = || parameter.kind.as_deref().map_or("any".to_owned(), short_type);
-        Some(Described { name, kind: kind.unwrap_or_else(typed), meaning })
+        Some(Described { name, kind, meaning })
     };
     parameters.filter_map(describe).collect()
 }

@@ -7,8 +7,8 @@
 use flow::flow::{Flow, Options, TestEnd, TestOptions};
 use flow::lang::{Program, Script};
 
-use crate::refused::{args, findings};
-use crate::repository;
+use crate::refused::{args, findings, text};
+use crate::{is_current, repository};
 
 /// A block of code in a document.
 struct Block {
@@ -59,6 +59,34 @@ fn blocks(document: &str) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// Behind a script that is refused stands what it is answered, where it is shown: ```` ```text ````.
+#[test]
+fn answers_in_documents_are_as_shown() {
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    // That page is made as a whole.
+    for document in documents().into_iter().filter(|document| document != "docs/errors.md") {
+        let page = std::fs::read_to_string(repository(&document)).expect("a document can be read");
+        let mut actual = String::new();
+        let mut parts = page.split("```rhai,refused\n");
+        actual.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            let (script, rest) = part.split_once("```\n").expect("a block ends");
+            actual.push_str(&format!("```rhai,refused\n{script}```\n"));
+            match rest.strip_prefix("\n```text\n").and_then(|rest| rest.split_once("```\n").or(Some(("", rest)))) {
+                Some((_, rest)) => {
+                    let answer = text(&findings(&Script::from_text("script.rhai", script), &args(script)));
+                    actual.push_str(&format!("\n```text\n{answer}```\n{rest}"));
+                    compared += 1;
+                }
+                None => actual.push_str(rest),
+            }
+        }
+        wrong.extend(is_current(&document, &actual).err());
+    }
+    assert!(compared >= 3, "only {compared} answers were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
