@@ -65,7 +65,7 @@ pub use config::{Config, PROJECT_KEYS, Receipts, Retention};
 pub use form::{expected, read_field};
 pub use gc::Gc;
 pub use home::home_for;
-pub use project::{Project, write_new};
+pub use project::{Project, write};
 pub use resume::ResumeOptions;
 pub use rollback::WayBack;
 pub use running::{Events, Running};

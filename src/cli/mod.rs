@@ -204,7 +204,6 @@ impl Command {
             | Command::Export(_)
             | Command::New(_)
             | Command::Fmt(_)
-            | Command::Docs(_)
             | Command::Lsp(_)
             | Command::Completions(_) => false,
         }

@@ -50,7 +50,8 @@ fn methods(of: &str, found: &mut Found) {
 /// The methods that Rhai has for kinds of values.
 fn builtins(of: &[&str], found: &mut Found) {
     for function in builtin::functions() {
-        if of.contains(&function.of.as_str()) && !found.has(&function.name) {
+        let method = !matches!(function.name.as_str(), "print" | "debug" | "get_fn_metadata_list");
+        if method && of.contains(&function.of.as_str()) && !found.has(&function.name) {
             found.add(CandidateKind::Method, &function.name, || {
                 (function.signature.clone(), function.docs.as_str().into())
             });

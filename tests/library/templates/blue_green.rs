@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{KILL_FLOW, contents, fails, result, runs, text, with};
+use super::{KILL_FLOW, contents, fails, result, runs, succeeds, text, with};
 use crate::transcript::Session;
 
 /// The server of a release: it serves the files of its folder. It is well as long as `health` says so.
@@ -88,6 +88,12 @@ fn releases_follow_each_other_and_a_bad_one_gets_no_traffic() {
     session.file("app/version", "2");
     let steps = runs(&session, &args);
     assert_eq!(steps["release/colours"]["output"]["live"], "blue", "{steps:#}");
+    assert_eq!((live(&session), ask(&session, "version")), (Some("green".into()), Some("2".into())));
+
+    // Back to the one before, which still runs; and forth again.
+    succeeds(&session, "flow rollback last --to start --quiet");
+    assert_eq!((live(&session), ask(&session, "version")), (Some("blue".into()), Some("1".into())));
+    runs(&session, &args);
     assert_eq!((live(&session), ask(&session, "version")), (Some("green".into()), Some("2".into())));
 
     // One that is not well: its server is stopped, everything else is as it was.

@@ -31,7 +31,10 @@ fn each_is_in_order_and_can_be_planned() {
         let session = with(name);
         let check = session.run("flow check t.rhai");
         let told = text(&check.stdout) + text(&check.stderr).as_str();
-        assert!(check.status.success() && told.contains("nothing wrong"), "{name}: {told}");
+        assert!(
+            check.status.success() && told.contains("nothing wrong") && told.lines().count() == 1,
+            "{name}: {told}"
+        );
         let plan = succeeds(&session, "flow plan t.rhai && flow plan t.rhai --format json | wc -c");
         assert!(plan.contains("parameters"), "{name}: {plan}");
         succeeds(&session, "flow fmt --check t.rhai");

@@ -76,6 +76,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Is a program there? Otherwise the test says that it is skipped.
+#[allow(clippy::print_stdout)]
 fn has(session: &Session, program: &str) -> bool {
     let there = session.run(&format!("command -v {program}")).status.success();
     if !there {
