@@ -257,7 +257,7 @@ fn help(name: &str, look: Look) -> Result<Answer> {
     }
     let text = match reference::look_up(name) {
         Found::Entries(entries) => {
-            entries.into_iter().map(|entry| docs::entry(entry, look)).collect::<Vec<_>>().join("\n")
+            entries.into_iter().map(|entry| reference::shown(entry, look)).collect::<Vec<_>>().join("\n")
         }
         Found::Several(entries) => docs::found(&entries, look),
         Found::Part(part) => docs::part(&part, reference::entries(), look),

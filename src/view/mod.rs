@@ -38,7 +38,7 @@ pub use collected::{CollectedLine, Outcome, collected};
 pub use diagnostic::{diagnostic, printed};
 pub use forecast::forecast;
 pub use look::{Look, Tone, lines};
-pub use markdown::markdown;
+pub use markdown::{Colours, markdown};
 pub use params::parameters;
 pub use place::{is_secret, place};
 pub use receipts::{EvidenceLine, receipt, receipts};

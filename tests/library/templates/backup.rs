@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::{contents, fails, runs, succeeds, with};
+use crate::server::{self, Server};
 use crate::transcript::Session;
 
 fn folder() -> Session {
@@ -127,6 +128,15 @@ fn what_was_stopped_is_started_again_in_any_case() {
     assert!(told.contains("files changed while they were read"), "{told}");
     assert_eq!(result["steps"]["backup/keep"]["status"], "skipped");
     assert!(succeeds(&session, "tail -n 1 told").contains("start"));
+}
+
+#[test]
+fn people_are_told_of_a_failure() {
+    let server = Server::new(|_, to| server::text(to, "ok"));
+    let session = with("backup");
+    let line = format!("HOOK={} flow script t.rhai --quiet --arg hook=HOOK", server.url());
+    assert!(!session.run(&line).status.success());
+    assert!(server.request().text().contains("The backup of data has failed"), "{:?}", server.request());
 }
 
 #[test]

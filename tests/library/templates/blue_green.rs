@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{KILL_FLOW, contents, fails, result, runs, succeeds, text, with};
+use super::{KILL_FLOW, contents, fails, result, run, runs, succeeds, text, with};
 use crate::transcript::Session;
 
 /// The server of a release: it serves the files of its folder. It is well as long as `health` says so.
@@ -126,6 +126,20 @@ fn what_goes_wrong_after_the_switch_is_switched_back() {
     assert_eq!(steps["release/switch/switch-back"]["status"], "success", "{steps:#}\n{told}");
     assert_eq!((live(&session), ask(&session, "version")), (Some("blue".into()), Some("1".into())));
     assert!(!session.folder().join("deploy/green/process").exists(), "the bad server still runs");
+}
+
+#[test]
+fn a_person_can_be_asked_before_the_switch() {
+    let (session, _servers, args) = shop();
+    runs(&session, &args);
+    for (answer, version) in [("no", "1"), ("yes", "2")] {
+        session.file("app/version", "2");
+        let (code, paused, told) = run(&session, &format!("{args} --arg ask=true"));
+        assert_eq!((code, ask(&session, "version")), (Some(3), Some("1".into())), "{paused:#}\n{told}");
+        let output = session.run(&format!("flow approve last ask {answer} --quiet"));
+        assert_eq!(output.status.success(), answer == "yes", "{}", text(&output.stderr));
+        assert_eq!(ask(&session, "version").as_deref(), Some(version));
+    }
 }
 
 #[test]
