@@ -82,7 +82,7 @@ pub fn entries() -> &'static [Entry] {
             entries.extend(options(keys, "project"));
         }
         entries.extend(codes::CODES.iter().map(code));
-        entries.extend(crate::lang::assist::functions().iter().filter(|f| !f.docs.is_empty()).map(language::of_rhai));
+        entries.extend(language::of_rhai(crate::lang::assist::functions()));
         let mut seen = std::collections::HashSet::new();
         entries.retain(|entry| seen.insert((entry.name.clone(), entry.kind.clone())));
         entries
