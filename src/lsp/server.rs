@@ -270,10 +270,10 @@ impl<W: Write> Server<W> {
 
     fn begin(&mut self, uri: &Uri, running: Running) {
         let Some(text) = self.texts.get(uri).cloned() else { return };
-        let provided = Surroundings::of(&text, &self.texts).reached(text.document());
-        let (events, encoding) = (self.events.clone(), self.encoding);
+        let (events, encoding, texts) = (self.events.clone(), self.encoding, self.texts.clone());
         // Without a thread there is no check; the next change asks for another.
         let _ = thread::Builder::new().name("lsp-check".to_owned()).spawn(move || {
+            let provided = Surroundings::of(&text, &texts).reached(&text);
             let outcome = check::check(&text, provided, encoding, &running);
             // Nobody listens any more when the server ends.
             let _ = events.send(Event::Checked(outcome));
@@ -326,11 +326,11 @@ impl<W: Write> Server<W> {
         let Some(text) = self.texts.get(&uri).cloned() else {
             return Some(refuse(ErrorCode::InvalidParams, format!("`{}` is not open", uri.as_str())));
         };
-        let provided = if show { Surroundings::of(&text, &self.texts).reached(text.document()) } else { Vec::new() };
         let (events, encoding, id) = (self.events.clone(), self.encoding, request.id.clone());
+        let texts = self.texts.clone();
         let spawned = thread::Builder::new().name("lsp-answer".to_owned()).spawn(move || {
             let work = || match show {
-                true => plan::show(&text, provided)
+                true => plan::show(&text, Surroundings::of(&text, &texts).reached(&text))
                     .map_err(|wrong| refuse(ErrorCode::RequestFailed, wrong.message().to_owned())),
                 false => Ok(serde_json::json!(format::edits(&text, encoding))),
             };

@@ -51,11 +51,15 @@ const TEXTS: [Argument; 10] = [
 ];
 
 /// The same, of methods that are no policies.
-const METHODS: [Argument; 4] = [
+const METHODS: [Argument; 8] = [
     ("when", 1, || Role::Step),
     ("otherwise", 0, || Role::Step),
     ("step", 0, || Role::Step),
-    ("ran", 0, || Role::Step),
+    ("started", 0, || Role::Step),
+    ("before", 0, || Role::Step),
+    ("before", 1, || Role::Step),
+    ("together", 0, || Role::Step),
+    ("together", 1, || Role::Step),
 ];
 
 /// What is expected of the value that begins at a token.

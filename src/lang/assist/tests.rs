@@ -122,6 +122,22 @@ fn words_and_names_stand_in_texts() {
 }
 
 #[test]
+fn tests_have_runs_and_doubles() {
+    let module =
+        |path: &str| (path == "deploy.rhai").then(|| Arc::from("sh(\"build\", \"make\"); sh(\"push\", \"x\");"));
+    let known = Known { module: &module, ..Known::NOTHING };
+    let test = |rest: &str| {
+        names_with(&format!("fn test_it() {{ let run = simulate(\"deploy.rhai\", #{{}}); {rest} }}"), &known)
+    };
+    assert!(test("given(\"build\").^").starts_with(&["answers".into(), "fails".into()]));
+    assert!(test("given(\"build\").fails(\"x\").then^").contains(&"then_returns".to_owned()));
+    assert!(test("run.^").contains(&"order".to_owned()));
+    assert!(test("run.step(\"build\").^").contains(&"started_ms".to_owned()));
+    assert_eq!(test("run.step(\"pu^\")"), ["push"]);
+    assert_eq!(test("run.before(\"build\", \"pu^\")"), ["push"]);
+}
+
+#[test]
 fn modules_and_files_are_offered() {
     let files = |path: &str| match path {
         "parts/" => vec!["parts/tools.rhai".to_owned()],
