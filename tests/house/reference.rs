@@ -8,6 +8,7 @@ use flow::flow::PROJECT_KEYS;
 use flow::lang::{
     Item, ItemKind, LibraryModule, Program, Script, Topic, body, definitions, items, library, options_table,
 };
+use flow::plan::expression::FUNCTIONS;
 
 use crate::{is_current, repository};
 
@@ -78,7 +79,17 @@ fn page(topic: Topic) -> String {
         let _ = writeln!(page, "| {} | {} |", link_from(topic, &heading(item)), item.summary());
     }
     if topic == Topic::Operators {
-        page.push_str("\nHow expressions are read, and the functions in them: [expressions.md](../expressions.md).\n");
+        page.push_str(
+            "\nHow expressions are read, and how `->` and `if` are written in texts: [expressions.md](../expressions.md).\n\n\
+             ## Functions of expressions\n\n| function | gives | example |\n| --- | --- | --- |\n",
+        );
+        for function in FUNCTIONS {
+            let (written, gives) = function.example;
+            let cells =
+                [function.signature(), written.to_owned(), gives.to_owned()].map(|cell| cell.replace('|', "\\|"));
+            let _ = writeln!(page, "| `{}` | {} | `{}` is `{}` |", cells[0], function.doc, cells[1], cells[2]);
+        }
+        page.push_str("\n## Operators\n");
     }
     for item in properties.into_iter().chain(others) {
         let mut item = item.clone();
