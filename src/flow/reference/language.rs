@@ -28,6 +28,19 @@ pub(super) fn item(item: &Item) -> Entry {
     }
 }
 
+/// A kind of value.
+pub(super) fn value((name, written, example): &(&str, &str, &str)) -> Entry {
+    Entry {
+        name: (*name).to_owned(),
+        kind: "kind of value".into(),
+        topic: "kinds".into(),
+        summary: (*written).to_owned(),
+        text: format!("Written {written}.\n\n```rhai\n{example}\n```"),
+        examples: vec![(*example).to_owned()],
+        ..Entry::default()
+    }
+}
+
 /// A function that only expressions have.
 pub(super) fn of_expressions(function: &Function) -> Entry {
     let (written, gives) = function.example;
