@@ -255,6 +255,55 @@ fn a_script_waits_for_results_and_goes_on() {
     assert!(state.printed.contains("got"), "{}", state.printed);
 }
 
+/// Everything of the graph, whatever becomes of it; not what is outside: hooks, and what undoes a step.
+const ALL: &str = r#"
+    let a = sh("a", "echo '[1, 2]'").undo(sh("undo-a", "echo undone"));
+    let f = sh("f", "exit 1").fallback(sh("fb", "echo fb"));
+    let bad = sh("bad", "exit 2").on_error("continue");
+    let fl = flow("fl").when(|| bad.failed, sh("yes", "echo yes")).otherwise(sh("no", "echo no"));
+    let e = each("e", a.output, |i| sh("x", `echo ${i}`));
+    let fin = sh("fin", "echo fin");
+    a.finally(fin);
+    on("success", sh("su", "echo su"));
+    on("failure", sh("fa", "echo fa"));
+    let r = repeat("r", #{ max: 2 }, |i, last| sh("it", `echo ${i}`));
+    run();
+    print(`${e.output} ${fl.output} ${f.output} ${fin.output} ${r.output}`);
+    let both = run([sh("p", "echo 1"), sh("q", "echo 2")]);
+    print(both[0].output + both[1].output);
+    sh("end", "echo end");
+"#;
+
+#[test]
+fn a_script_waits_for_all_it_has_declared_and_for_several_steps() {
+    let bench = Bench::new();
+    let state = bench.run(ALL);
+    assert_eq!(state.status, RunStatus::Success);
+    assert_eq!(state.printed, "[\"1\", \"2\"] yes fb fin 2\n12\n");
+    assert_eq!(bench.output(&state, "end"), json!("end"));
+}
+
+#[test]
+fn a_script_to_which_more_will_come_does_only_what_it_asks_for() {
+    let bench = Bench::new();
+    let text = "let a = sh(\"a\", \"echo 1 >> lines\");\nlet b = sh(\"b\", \"echo 2 >> lines\");\nrun(a);\n";
+    let options = RunOptions { open: true, ..bench.options() };
+    let running = bench.flow.run(&bench.script(text), options).expect("it begins");
+    let run = running.id().to_owned();
+    assert_eq!(running.wait().expect("a state").status, RunStatus::Paused);
+    assert_eq!(bench.file("lines"), "1\n");
+    // More has come; what has run is not run again.
+    let with = Some(bench.script(&format!("{text}run(sh(\"c\", \"echo 3 >> lines\"));\n")));
+    let options = ResumeOptions { with, open: true, keep_failures: true, ..ResumeOptions::default() };
+    let running = bench.flow.resume(&run, options).expect("it goes on");
+    assert_eq!(running.wait().expect("a state").status, RunStatus::Paused);
+    assert_eq!(bench.file("lines"), "1\n3\n");
+    // To its end.
+    assert_eq!(bench.resume(&run).status, RunStatus::Success);
+    assert_eq!(bench.file("lines"), "1\n3\n2\n");
+    bench.flow.verify(&run).expect("in order");
+}
+
 #[test]
 fn a_script_that_waited_is_evaluated_again_with_the_recorded_results() {
     let bench = Bench::new();
