@@ -108,6 +108,11 @@ impl Results {
         outcome.stdout.as_ref().map(|log| log.bytes)
     }
 
+    /// A property of a result.
+    pub fn of(&self, result: &StepResult, name: &str) -> Option<Json> {
+        result.property(name, &*self.files).ok()
+    }
+
     /// A property of a step's result; nothing if it has none of this name.
     pub fn property(&self, id: StepId, name: &str) -> Option<Json> {
         self.get(id)?.property(name, &*self.files).ok()

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, json};
 
+use super::execute::Executed;
 use crate::diag::Result;
 use crate::event::{Log, RunStatus, Stop};
 use crate::flow::{Flow, Results, Sight};
 use crate::plan::wording;
 use crate::plan::{Json, Plan, StepId, Value};
-use crate::state::{RunState, Status};
+use crate::state::{Status, StepResult};
 use crate::term::{self, messages_look, now};
 use crate::view::time::Clock;
 use crate::view::{self, Look, Summary, Tone};
@@ -87,9 +88,16 @@ impl Answer {
         self.plain = plain;
     }
 
-    /// What came of a run. `all`: everything was to be run. `quiet`: what went
+    /// What came of a run. `handled`: failures that the script has dealt with. `all`: everything was to be run. `quiet`: what went
     /// wrong was not shown yet.
-    pub fn run(&mut self, flow: &Flow, run: &str, state: &RunState, all: bool, quiet: bool) -> Result<()> {
+    pub fn run(
+        &mut self,
+        flow: &Flow,
+        Executed { run, state, earlier, .. }: &Executed,
+        handled: &[StepId],
+        all: bool,
+        quiet: bool,
+    ) -> Result<()> {
         let files = flow.files(run)?;
         let folder = flow.run_folder(run)?;
         let paths = |log: &Log| term::log_path(&folder, log);
@@ -97,7 +105,9 @@ impl Answer {
         let kept = flow.is_kept();
         let look = messages_look();
         let summary = Summary { state, status: state.status, files: &*files, paths: &paths, kept, clock: &clock, look };
-        let failed: Vec<StepId> = state.plan.ids().filter(|id| state.is_unhandled_failure(*id)).collect();
+        let is_news = |id: &StepId| state.step(*id).ended > *earlier && !handled.contains(id);
+        let failed: Vec<StepId> =
+            state.plan.ids().filter(|id| state.is_unhandled_failure(*id)).filter(is_news).collect();
         self.failed = !failed.is_empty() || state.status == RunStatus::Cancelled;
         let failures = summary.failures(failed, !quiet);
         if !failures.is_empty() {
@@ -124,7 +134,8 @@ impl Answer {
         let mut text = self.printed.clone();
         match &self.value {
             Some((Value::Step(id), _)) if self.run.is_none() && self.steps.is_empty() => {
-                text.push_str(&step_line(plan, results, *id, look));
+                let result = results.and_then(|results| results.get(*id));
+                text.push_str(&step_line(plan, result.as_deref(), *id, look));
                 text.push('\n');
             }
             Some((Value::Step(_), _)) if self.run.is_some() => {
@@ -204,10 +215,9 @@ impl Answer {
 }
 
 /// A step in a line: its sign, its name, what it is and runs.
-pub fn step_line(plan: &Plan, results: Option<&Results>, id: StepId, look: Look) -> String {
+pub fn step_line(plan: &Plan, result: Option<&StepResult>, id: StepId, look: Look) -> String {
     let step = plan.step(id);
-    let result = results.and_then(|results| results.get(id));
-    let status = result.as_ref().map_or(Status::Pending, |result| result.status);
+    let status = result.map_or(Status::Pending, |result| result.status);
     let took = result.filter(|result| result.duration_ms > 0 && status != Status::Skipped);
     let took = took.map_or(String::new(), |result| format!("  {}", wording::duration(result.duration_ms)));
     let command = wording::command(plan, step).replace('\n', " ");

@@ -29,6 +29,8 @@ pub struct Execution {
 pub struct Executed {
     pub run: String,
     pub state: RunState,
+    /// The number of its events before.
+    pub earlier: u64,
     /// What the script failed with after it had results.
     pub problem: Option<Diagnostic>,
 }
@@ -66,7 +68,7 @@ pub fn execute(session: &Session, script: &Script, execution: &Execution) -> Res
     let (state, warnings) = running.warnings_at_end();
     let state = state?;
     warnings.iter().for_each(|warning| term::tell(&term::diagnostic(warning)));
-    Ok(Executed { run, state, problem })
+    Ok(Executed { run, state, earlier, problem })
 }
 
 /// Shows a run until it ends or is let go of. `earlier`: the number of its events that are no news.

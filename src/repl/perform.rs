@@ -121,12 +121,12 @@ fn plan(session: &Session, look: Look) -> Result<Answer> {
 fn steps(session: &Session, look: Look) -> Answer {
     let plan = session.plan();
     let ids = plan.ids().filter(|id| !plan.step(*id).anonymous);
-    let lines: Vec<String> = ids.clone().map(|id| step_line(plan, session.results.as_ref(), id, look)).collect();
+    let result = |id| session.results.as_ref().and_then(|results| results.get(id));
+    let lines: Vec<String> = ids.clone().map(|id| step_line(plan, result(id).as_deref(), id, look)).collect();
     let mut answer = match lines.is_empty() {
         true => Answer { notes: vec!["no steps yet".to_owned()], ..Answer::default() },
         false => Answer::of_text(lines.join("\n")),
     };
-    let result = |id| session.results.as_ref().and_then(|results| results.get(id));
     let step = |id| {
         let status = result(id).map_or(Status::Pending, |result| result.status);
         json!({ "step": plan.path(id), "kind": plan.step(id).task.kind(), "status": status.name() })
@@ -149,10 +149,19 @@ fn show(session: &Session, name: &str, look: Look) -> Result<Answer> {
         let (_, state) = ran(session)?;
         return Ok(Answer::of_text(view::show(state, state.status, &clock, look, false)));
     }
-    let id = session.step(name)?;
-    let (plan, results) = (session.plan(), session.results.as_ref());
+    let results = session.results.as_ref();
+    let (plan, id, result) = match (session.step(name), results) {
+        (Ok(id), _) => (session.plan(), id, results.and_then(|results| results.get(id))),
+        // One that the run itself has made: an item of a fan-out.
+        (Err(problem), Some(results)) => {
+            let state = &results.state;
+            let id = session.flow.find_step(state, name.trim_matches('"')).map_err(|_| problem)?;
+            (&*state.plan, id, Some(Arc::new(state.result(id))).filter(|result| result.status.is_final()))
+        }
+        (Err(problem), None) => return Err(problem),
+    };
     let step = plan.step(id);
-    let mut text = step_line(plan, results, id, look) + "\n";
+    let mut text = step_line(plan, result.as_deref(), id, look) + "\n";
     let mut row = |name: &str, value: &str| {
         if !value.is_empty() {
             text.push_str(&format!("  {} {value}\n", look.paint(view::Tone::Faint, &format!("{name:<9}"))));
@@ -163,9 +172,9 @@ fn show(session: &Session, name: &str, look: Look) -> Result<Answer> {
     let after: Vec<String> = step.after.iter().map(|edge| plan.path(edge.from)).collect();
     row("after", &after.join(", "));
     row("policies", &crate::plan::wording::policies(plan, step).join(", "));
-    if let Some((results, result)) = results.and_then(|results| Some((results, results.get(id)?))) {
+    if let Some((results, result)) = results.zip(result) {
         let mut property = |name: &str| {
-            let value = results.property(id, name).filter(|value| !value.is_null())?;
+            let value = results.of(&result, name).filter(|value| !value.is_null())?;
             let shown = match &value {
                 Json::String(text) if name != "output" => view::lines(text).join("\n"),
                 value => view::value(plan, &Value::Plain(value.clone()), look),
@@ -176,7 +185,7 @@ fn show(session: &Session, name: &str, look: Look) -> Result<Answer> {
         property("status");
         property("code");
         property("error");
-        if view::is_secret(&results.state.plan, results.step(id).unwrap_or(id)) {
+        if view::is_secret(plan, id) {
             row("output", view::MASK);
         } else {
             property("output");

@@ -5,11 +5,12 @@
 //! - Where it asks for results with `run(…)`, the script is executed: a run is begun, or taken up with the script as it is
 //!   now, which keeps all results that still hold. Then the entry is evaluated again, with these results.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::answer::Answer;
 use super::entry::{self, Entry};
-use super::execute::{Executed, Execution};
+use super::execute::Execution;
 use super::interrupts::Interrupts;
 use crate::diag::{Diagnostic, Result};
 use crate::flow::{Flow, Results, Script, Sight};
@@ -210,15 +211,18 @@ impl Session {
     /// Executes what the last entry waits for, and looks again.
     fn execute(&mut self, entries: &[Entry], text: &str, execution: Execution, answer: &mut Answer) -> Result<Sight> {
         let script = self.script(entries);
-        let Executed { run, state, problem } = super::execute::execute(self, &script, &execution)?;
-        self.run = Some(run.clone());
-        let results = self.flow.results(&run)?;
-        answer.run(&self.flow, &run, &state, execution.failed, self.quiet)?;
-        self.results = Some(results);
-        let sight = match problem {
-            Some(problem) => return Err(problem),
-            None => self.see(entries, usize::MAX)?,
+        let executed = super::execute::execute(self, &script, &execution)?;
+        self.run = Some(executed.run.clone());
+        let results = self.flow.results(&executed.run)?;
+        self.results = Some(results.clone());
+        let seen = match &executed.problem {
+            Some(problem) => Err(problem.clone()),
+            None => self.see(entries, usize::MAX),
         };
+        let looked_at = seen.iter().flat_map(|sight| &sight.plan.header.looked_at);
+        let handled: Vec<StepId> = looked_at.filter_map(|id| results.step(*id)).collect();
+        answer.run(&self.flow, &executed, &handled, execution.failed, self.quiet)?;
+        let sight = seen?;
         if sight.waits_for.is_some() {
             self.waiting = Some(text.to_owned());
             answer.is_waiting = true;
@@ -403,7 +407,7 @@ impl Session {
                 );
                 let paths: Vec<String> = plan.ids().map(|id| plan.path(id)).collect();
                 let names = self.sight.iter().flat_map(|sight| sight.variables.names());
-                let known: Vec<&str> = paths.iter().map(String::as_str).chain(names).collect();
+                let known: BTreeSet<&str> = paths.iter().map(String::as_str).chain(names).collect();
                 Err(match several.len() {
                     0 => problem.help(
                         crate::diag::did_you_mean(name, known).unwrap_or_else(|| "`:steps` lists them".to_owned()),
