@@ -2,6 +2,7 @@
 
 use crate::diag::tokens::{self, Kind, Token};
 use crate::flow::{Parsed, parsed};
+use crate::plan::StepId;
 
 /// Something that was typed and has become part of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,12 +13,14 @@ pub struct Entry {
     pub answered: usize,
     /// Does it stand here because of `:run`?
     pub by_run: bool,
+    /// The steps that it has asked for first, with `run(…)`.
+    pub wanted: Vec<StepId>,
 }
 
 impl Entry {
     /// Not yet evaluated.
     pub fn new(text: impl Into<String>) -> Self {
-        Entry { text: text.into(), answered: 0, by_run: false }
+        Entry { text: text.into(), answered: 0, by_run: false, wanted: Vec::new() }
     }
 
     /// `run();`, for everything before it.

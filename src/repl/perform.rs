@@ -94,6 +94,7 @@ fn run(session: &mut Session) -> Result<Answer> {
         entries.pop();
     }
     let before = session.entries.clone();
+    let entries = session.without_failed_runs(entries);
     session.entries = entries.clone();
     let answer = session.add_run(entries, &wish);
     if answer.is_err() {

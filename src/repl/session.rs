@@ -114,6 +114,9 @@ impl Session {
 
     /// Adds an entry behind others, and executes what it asks for.
     pub fn add(&mut self, mut entries: Vec<Entry>, text: &str, wish: &Wish) -> Result<Answer> {
+        if entry::is_run(text) {
+            entries = self.without_failed_runs(entries);
+        }
         let trusted = entries.last().map_or(0, |entry| entry.answered);
         let repeated = entries.len() == self.entries.len() && self.is_tried_again(text);
         if !repeated {
@@ -134,17 +137,40 @@ impl Session {
             }
         }
         self.waiting = None;
-        answer.printed = self.news(&sight, entries.len());
+        answer.printed = self.news(&sight);
         answer.value(&sight, self.results.as_ref(), executes.is_some());
         let looks = executes.is_none() && self.only_looks(&sight, text, entries.len());
         if !looks {
             answer.steps = new_steps(self.plan(), &sight.plan);
             if let Some(last) = entries.last_mut() {
                 last.answered = sight.answered;
+                last.wanted = executes.unwrap_or_default();
             }
             (self.entries, self.sight) = (entries, Some(sight));
         }
         Ok(answer)
+    }
+
+    /// Entries without each `run(step)` of which something failed and whose result nothing needs. Otherwise what stands behind it would
+    /// be evaluated, and run, again when that is tried again.
+    pub fn without_failed_runs(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        let plan = self.plan();
+        for at in (0..entries.len()).rev() {
+            let entry = &entries[at];
+            let is_alone = entry::is_run(&entry.text) && entry.text.trim_start().starts_with("run");
+            if !(is_alone || entry.by_run) || entry.wanted.is_empty() || self.failed_of(plan, &entry.wanted).is_empty()
+            {
+                continue;
+            }
+            let mut fewer = entries.clone();
+            fewer.remove(at);
+            fewer[at..].iter_mut().for_each(|entry| entry.answered = entry.answered.saturating_sub(1));
+            let same = |sight: &Sight| sight.waits_for.is_none() && sight.plan.steps.len() == plan.steps.len();
+            if self.see(&fewer, usize::MAX).is_ok_and(|sight| same(&sight)) {
+                entries = fewer;
+            }
+        }
+        entries
     }
 
     /// Adds `run();` and executes everything, to the end of the script.
@@ -165,9 +191,10 @@ impl Session {
             self.entries = entries;
             return Ok(answer);
         }
-        answer.printed = self.news(&sight, entries.len());
+        answer.printed = self.news(&sight);
         if let Some(last) = entries.last_mut() {
             last.answered = sight.answered;
+            last.wanted = sight.plan.ids().collect();
         }
         (self.entries, self.sight) = (entries, Some(sight));
         Ok(answer)
@@ -247,13 +274,9 @@ impl Session {
         plan.ids().filter(failed).map(|id| plan.path(id)).collect()
     }
 
-    /// What the entry has printed.
-    fn news(&self, sight: &Sight, entries: usize) -> String {
-        // Those before it print the same as then.
-        let before = match &self.sight {
-            Some(before) if entries > self.entries.len() => &*before.printed,
-            _ => "",
-        };
+    /// What the entry has printed: those before it print the same as then.
+    fn news(&self, sight: &Sight) -> String {
+        let before = self.sight.as_ref().map_or("", |sight| &sight.printed);
         sight.printed.strip_prefix(before).unwrap_or(&sight.printed).to_owned()
     }
 
@@ -421,8 +444,9 @@ impl Session {
 
 fn same_header(before: &Plan, after: &Plan) -> bool {
     let (a, b) = (&before.header, &after.header);
-    (&a.params, &a.settings, &a.limits, &a.breakers, &a.secrets, &a.hooks, &a.looked_at)
-        == (&b.params, &b.settings, &b.limits, &b.breakers, &b.secrets, &b.hooks, &b.looked_at)
+    // Who looks at a failure at the prompt has not dealt with it: that does not count.
+    (&a.params, &a.settings, &a.limits, &a.breakers, &a.secrets, &a.hooks)
+        == (&b.params, &b.settings, &b.limits, &b.breakers, &b.secrets, &b.hooks)
 }
 
 /// Steps that have come.

@@ -255,3 +255,18 @@ fn modules_are_looked_for_beside_the_script_that_a_session_begins_with() {
     let said = session.run("printf 'b.output\\n' | flow repl --resume last");
     assert_eq!(String::from_utf8_lossy(&said.stdout), "\"built\"\n", "{said:?}");
 }
+
+#[test]
+fn what_failed_is_tried_again_and_nothing_else() {
+    let session = Session::new();
+    session.file(
+        "s.rhai",
+        "print(\"once\")\nlet bad = sh(\"bad\", \"echo x >> bad; exit 1\");\nlet good = sh(\"good\", \"echo x >> good; echo good\");\n\
+         run(bad)\nrun(good)\nlet n = good.output.len();\n:run\nrun(bad)\nrun(sh(\"late\", \"echo x >> late\"))\n:run\nn\n",
+    );
+    let said = session.run("flow repl --quiet < s.rhai");
+    let out = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!((out.as_str(), said.status.code()), ("once\n\"good\"\n\"\"\n4\n", Some(1)), "{said:?}");
+    let runs = |name: &str| std::fs::read_to_string(session.folder().join(name)).expect("it ran").lines().count();
+    assert_eq!((runs("bad"), runs("good"), runs("late")), (4, 1, 1));
+}
