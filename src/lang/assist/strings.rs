@@ -34,7 +34,7 @@ pub fn complete(document: &Document, at: usize, offset: usize, known: &Known) ->
             found.done(start)
         }
         Some(Role::Condition) => expression(document, start, offset, known, &WORDS),
-        Some(Role::Own) => own(document, at, start, offset, known),
+        Some(Role::Own) => own(document, start, offset, known),
         Some(Role::Arrow) => arrow(document, start, offset, known),
         Some(Role::Module) => {
             let mut found = Found::new(written);
@@ -158,8 +158,7 @@ fn properties(document: &Document, name: &str, known: &Known, found: &mut Found)
 }
 
 /// The step's own properties stand for themselves.
-fn own(document: &Document, at: usize, start: usize, offset: usize, known: &Known) -> Completion {
-    let _ = at;
+fn own(document: &Document, start: usize, offset: usize, known: &Known) -> Completion {
     let written = &document.text()[start..offset];
     let word = written.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
     let word = if document.text().is_char_boundary(start + word) { word } else { written.len() };
