@@ -10,6 +10,7 @@ mod cancel;
 mod check;
 mod checkpoints;
 mod completions;
+mod coverage;
 mod deliver;
 mod docs;
 mod export;

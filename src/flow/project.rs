@@ -1,6 +1,7 @@
 //! A new project: a folder with a script, a test of it, settings, and what a CI service needs.
 
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::templates::Template;
@@ -143,7 +144,9 @@ pub fn write(path: &Path, bytes: &[u8], over: bool) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
     let mut options = std::fs::OpenOptions::new();
-    let options = options.write(true).create(over).truncate(over).create_new(!over);
+    // What says how it is run can be run.
+    let mode = if bytes.starts_with(b"#!") { 0o777 } else { 0o666 };
+    let options = options.write(true).create(over).truncate(over).create_new(!over).mode(mode);
     let file = options.open(path);
     let mut file = file.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {

@@ -152,6 +152,15 @@ fn killed_in_the_middle_it_goes_on() {
     succeeds(&session, "flow resume last --quiet");
     assert_eq!((kept(&session).len(), succeeds(&session, "cat told")), (1, "start\n".into()));
     assert_eq!(contents(&session.folder().join("backups")).len(), 2, "nothing else is left there");
+    for moment in 0..8 {
+        let session = folder();
+        assert!(super::killed_after(&session, 25 * moment, &[]), "{moment}");
+        // Perhaps one was made before flow was killed; what is there is whole.
+        succeeds(
+            &session,
+            "cd backups && sha256sum -c *.sha256 && [ $(ls -A | wc -l) -le 4 ] && [ -z \"$(ls -d .[!.]* 2>/dev/null)\" ]",
+        );
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn a_server() {
         let body = std::fs::read_to_string(path).unwrap_or_default();
         let status = if path == "health" && body.trim() != "well" { "503 Service Unavailable" } else { "200 OK" };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-        let _ = stream.write_all((head + &body).as_bytes());
+        let _ = stream.write_all((head + body.as_str()).as_bytes());
     }
 }
 

@@ -30,7 +30,7 @@ fn each_is_in_order_and_can_be_planned() {
     for name in NAMES {
         let session = with(name);
         let check = session.run("flow check t.rhai");
-        let told = text(&check.stdout) + &text(&check.stderr);
+        let told = text(&check.stdout) + text(&check.stderr).as_str();
         assert!(
             check.status.success() && told.contains("nothing wrong") && told.lines().count() == 1,
             "{name}: {told}"

@@ -1,0 +1,31 @@
+//! What tests have covered of the workflows under test.
+
+use std::path::Path;
+
+use super::TestRun;
+use crate::flow::Script;
+use crate::state::coverage::Coverage;
+
+/// The coverage of all these runs.
+pub fn coverage(runs: &[TestRun]) -> Coverage {
+    let mut coverage = Coverage::default();
+    for run in runs {
+        coverage.add(&run.files, &run.records);
+    }
+    coverage
+}
+
+/// The files of a workflow, as spans count them and as a person would name them from here; `names` as they stand in its
+/// plan. Nothing for those of the standard library: they are not the user's to cover.
+pub fn workflow_files<'a>(script: &Script, names: impl IntoIterator<Item = &'a str>) -> Vec<Option<String>> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let short = |path: &Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
+    let folder = script.path.as_deref().and_then(Path::parent);
+    let file = |(n, name): (usize, &str)| match (&script.path, folder) {
+        _ if name.starts_with("std/") => None,
+        (Some(path), _) if n == 0 => Some(short(path)),
+        (_, Some(folder)) => Some(short(&folder.join(format!("{}.rhai", name.trim_end_matches(".rhai"))))),
+        _ => Some(name.to_owned()),
+    };
+    names.into_iter().enumerate().map(file).collect()
+}
