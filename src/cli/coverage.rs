@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::diag::{Diagnostic, Result};
-use crate::flow::{Coverage, lcov};
+use crate::flow::{Coverage, Flow, lcov};
 
 /// How coverage is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +50,18 @@ pub fn object(coverage: &Coverage) -> serde_json::Value {
     })
 }
 
-/// Reads coverage that was written as JSON.
-pub fn read(file: &str) -> Result<Coverage> {
+/// Coverage that was written as JSON, or that of a recorded run.
+pub fn read(flow: &Flow, file: &str) -> Result<Coverage> {
+    if !Path::new(file).exists()
+        && let Ok(run) = flow.find(file)
+    {
+        return flow.covered(&run);
+    }
     let text = fs::read_to_string(file).map_err(|error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         let code = if missing { "flow::file::missing" } else { "flow::file::unreadable" };
         Diagnostic::new(code, format!("`{file}` cannot be read: {error}"))
-            .help(format!("write it first: `flow test --coverage={file}`"))
+            .help(format!("write it first: `flow test --coverage={file}`; or name a run"))
     })?;
     serde_json::from_str(&text).map_err(|error| {
         Diagnostic::new("flow::file::unreadable", format!("`{file}` holds no coverage: {error}"))

@@ -49,8 +49,9 @@ pub struct Args {
     /// With --what-if: the plan of this run instead of a script's, with all that its fan-outs came to and its durations
     #[arg(long, value_name = "RUN", requires = "what_if", conflicts_with_all = ["file", "args"])]
     recorded: Option<String>,
-    /// Mark each decision with the ways that tests have gone, as `flow test --coverage=FILE.json` has counted them
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "what_if"])]
+    /// Mark each decision with the ways that tests have gone, as `flow test --coverage=FILE.json` has counted them; or
+    /// with those that a run has gone
+    #[arg(long, value_name = "FILE|RUN", conflicts_with_all = ["paths", "what_if"])]
     coverage: Option<String>,
     /// Leave nothing out and shorten nothing
     #[arg(long)]
@@ -93,7 +94,7 @@ impl Args {
                 let mut plan = flow.plan(&script, &self.params.pairs()?)?;
                 if let Some(file) = &self.coverage {
                     let files = workflow_files(&script, plan.header.files.iter().map(|file| file.name.as_str()));
-                    plan = coverage::read(file)?.marked(&plan, &files);
+                    plan = coverage::read(&flow, file)?.marked(&plan, &files);
                 }
                 self.text(&flow, &plan)?
             }

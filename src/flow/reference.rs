@@ -29,6 +29,7 @@ pub fn parts() -> Vec<Part> {
     };
     let mut parts: Vec<Part> =
         Topic::ALL.into_iter().map(|topic| part(topic.name(), topic.title(), topic.about(), false)).collect();
+    parts.push(part("kinds", "Kinds of values", "What parameters and options take, and how it is written.", true));
     parts.push(part(
         "expressions",
         "Functions of expressions",
@@ -56,6 +57,12 @@ pub fn parts() -> Vec<Part> {
         true,
     ));
     parts.push(part(
+        "words",
+        "Words of Rhai",
+        "The language in which scripts are written: `docs/guide/rhai.md` has it on one page.",
+        true,
+    ));
+    parts.push(part(
         "rhai",
         "Functions of Rhai",
         "What the language itself brings along, for texts, numbers, lists and maps. https://rhai.rs/book has more.",
@@ -69,6 +76,8 @@ pub fn entries() -> &'static [Entry] {
     static ENTRIES: OnceLock<Vec<Entry>> = OnceLock::new();
     ENTRIES.get_or_init(|| {
         let mut entries: Vec<Entry> = crate::lang::items().iter().map(item).collect();
+        entries.extend(crate::lang::VALUES.iter().map(language::value));
+        entries.extend(crate::lang::assist::KEYWORDS.iter().map(language::word));
         entries.extend(crate::plan::expression::FUNCTIONS.iter().map(language::of_expressions));
         for module in library() {
             entries.push(language::module(module));
@@ -82,7 +91,7 @@ pub fn entries() -> &'static [Entry] {
             entries.extend(options(keys, "project"));
         }
         entries.extend(codes::CODES.iter().map(code));
-        entries.extend(crate::lang::assist::functions().iter().filter(|f| !f.docs.is_empty()).map(language::of_rhai));
+        entries.extend(language::of_rhai(crate::lang::assist::functions()));
         let mut seen = std::collections::HashSet::new();
         entries.retain(|entry| seen.insert((entry.name.clone(), entry.kind.clone())));
         entries

@@ -19,6 +19,8 @@
 
 mod file;
 mod marks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -230,6 +230,7 @@ fn test_four() {
 fn what_was_covered_is_counted_exactly() {
     let mut session = Session::new();
     session.file("all.rhai", ALL_KINDS).file("all_test.rhai", COVERS);
+    session.file("real.rhai", "let a = sh(\"a\", \"true\");\nsh(\"b\", \"true\").when(|| a.passed);\n");
     session.type_in("flow test --jobs 1 --coverage --coverage=one.json");
     session.file("all_test.rhai", format!("{COVERS}{COVERS_MORE}"));
     session
@@ -238,6 +239,7 @@ fn what_was_covered_is_counted_exactly() {
         .type_in("flow plan all.rhai --coverage one.json")
         .type_in("flow plan all.rhai --coverage all.json --format mermaid | grep '\\['")
         .type_in("flow test --coverage-min 99.9 | tail -1")
+        .type_in("flow script real.rhai --quiet; flow plan real.rhai --coverage last | grep when")
         .type_in("flow plan all.rhai --coverage none.json")
         .type_in("flow plan all.rhai --coverage all.rhai");
     session.check("test-coverage");

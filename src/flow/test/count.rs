@@ -1,18 +1,27 @@
-//! What tests have covered of the workflows under test.
+//! What is counted as covered: of which files, and of a recorded run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::TestRun;
-use crate::flow::Script;
+use crate::diag::Result;
+use crate::flow::{Flow, Script};
+use crate::state::RunState;
 use crate::state::coverage::Coverage;
 
-/// The coverage of all these runs.
-pub fn coverage(runs: &[TestRun]) -> Coverage {
-    let mut coverage = Coverage::default();
-    for run in runs {
-        coverage.add(&run.files, &run.records);
+impl Flow {
+    /// Which ways the decisions of a recorded run went.
+    ///
+    /// # Errors
+    /// `flow::run::unknown`; or if its log cannot be read.
+    pub fn covered(&self, run: &str) -> Result<Coverage> {
+        let records = self.records(run, 0)?;
+        let state = RunState::of(&records);
+        let path = Some(PathBuf::from(&state.created.file)).filter(|path| path.is_absolute());
+        let script = Script { path, ..Script::from_text("-", "") };
+        let names = state.plan.header.files.iter().map(|file| file.name.as_str());
+        let mut coverage = Coverage::default();
+        coverage.add(&workflow_files(&script, names), &records);
+        Ok(coverage)
     }
-    coverage
 }
 
 /// The files of a workflow, as spans count them and as a person would name them from here; `names` as they stand in its
