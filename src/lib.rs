@@ -11,8 +11,10 @@ pub mod exec;
 pub mod flow;
 pub mod lang;
 pub mod plan;
+pub mod repl;
 pub mod state;
 pub mod store;
+pub mod term;
 pub mod view;
 
 pub use crate::flow::Flow;

@@ -1,16 +1,16 @@
 //! A run that goes on in this process: shows it until it ends, and says what came of it.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
-use super::ask::Desk;
 use super::options::{Options, log_path, now};
 use super::{Done, End, out, report};
 use crate::diag::Diagnostic;
 use crate::event::{Event, Log, Record, RunStatus, Stop};
 use crate::flow::{Events, Flow, ResumeOptions, RunOptions, Running, Script};
 use crate::state::RunState;
+use crate::term::{self, Desk};
 use crate::view::progress::Progress;
 use crate::view::time::Clock;
 use crate::view::{self, Summary, json};
@@ -164,15 +164,7 @@ fn to_its_end(
 }
 
 fn progress(options: &Options) -> Progress {
-    if options.quiet {
-        return Progress::quiet();
-    }
-    let look = out::messages_look();
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-    if !io::stderr().is_terminal() || dumb {
-        return Progress::lines(Box::new(io::stderr()), look);
-    }
-    Progress::screen(look, std::thread::available_parallelism().map_or(2, usize::from).max(2))
+    term::progress(options.quiet)
 }
 
 /// Says what a person must know at once. `run`: its id, if it can be resumed.

@@ -5,7 +5,6 @@
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
 mod approve;
-mod ask;
 mod breakers;
 mod cancel;
 mod check;
@@ -19,11 +18,12 @@ mod follow;
 mod gc;
 mod input;
 mod logs;
+mod new;
 mod options;
 mod out;
 mod plan;
-mod question;
 mod receipts;
+mod repl;
 mod report;
 mod resume;
 mod rollback;
@@ -32,6 +32,7 @@ mod runs;
 mod script;
 mod show;
 mod signal;
+mod template;
 mod verify;
 mod why;
 
@@ -99,6 +100,7 @@ enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Plan(plan::Args),
+    Repl(repl::Args),
     Runs(runs::Args),
     Show(show::Args),
     Logs(logs::Args),
@@ -114,6 +116,8 @@ enum Command {
     Export(export::Args),
     Verify(verify::Args),
     Gc(gc::Args),
+    Template(template::Args),
+    New(new::Args),
     Docs(docs::Args),
     Completions(completions::Args),
 }
@@ -143,6 +147,7 @@ impl Command {
             Command::Check(args) => args.run(),
             Command::Fmt(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Repl(args) => args.run(),
             Command::Runs(args) => args.run(),
             Command::Show(args) => args.run(),
             Command::Logs(args) => args.run(),
@@ -158,6 +163,8 @@ impl Command {
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Gc(args) => args.run(),
+            Command::Template(args) => args.run(),
+            Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -175,6 +182,8 @@ impl Command {
             Command::Rollback(args) => args.options.json,
             Command::Check(args) => args.json,
             Command::Plan(args) => args.json(),
+            Command::Repl(args) => args.json,
+            Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
             Command::Receipts(args) => args.json,
@@ -185,6 +194,7 @@ impl Command {
             | Command::Why(_)
             | Command::Cancel(_)
             | Command::Export(_)
+            | Command::New(_)
             | Command::Fmt(_)
             | Command::Docs(_)
             | Command::Completions(_) => false,

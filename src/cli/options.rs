@@ -1,14 +1,9 @@
 //! Options that several commands have in common.
 
-use std::io::{self, IsTerminal};
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use rustix::termios::tcgetpgrp;
-
 use crate::diag::{Diagnostic, Result};
-use crate::event::Log;
 use crate::flow::{self, Attended, Flow};
+use crate::term::is_in_front;
+pub use crate::term::{log_path, now, short_path};
 
 /// Which script, and with which parameters.
 #[derive(clap::Args)]
@@ -70,11 +65,6 @@ pub fn look() -> Result<Flow> {
     Flow::open(flow::Options { adopts: true, ..flow::Options::default() })
 }
 
-/// The time, in milliseconds since 1970.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
 /// How a run is shown.
 #[derive(clap::Args)]
 pub struct Options {
@@ -99,10 +89,7 @@ pub struct Options {
 impl Options {
     /// Is there a person at a terminal who can be asked?
     pub fn asks(&self) -> bool {
-        let (stdin, stderr) = (io::stdin(), io::stderr());
-        // In the background, reading would stop the process.
-        let in_front = || tcgetpgrp(&stdin).is_ok_and(|front| front == rustix::process::getpgrp());
-        !(self.no_input || self.json || self.quiet) && stdin.is_terminal() && stderr.is_terminal() && in_front()
+        !(self.no_input || self.json || self.quiet) && is_in_front()
     }
 
     /// Who is there for what steps wait for.
@@ -133,15 +120,4 @@ enum Durability {
     Normal,
     /// The loss of power too
     Full,
-}
-
-/// The path of a log file, as short as it can be said from here.
-pub fn log_path(folder: &Path, log: &Log) -> String {
-    short_path(&folder.join(&log.file))
-}
-
-/// A path, as short as it can be said from here.
-pub fn short_path(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }

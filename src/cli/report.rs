@@ -2,7 +2,6 @@
 
 use super::out;
 use crate::diag::{Diagnostic, Kind};
-use crate::view;
 
 /// Writes a diagnostic to standard error, or as data to standard output. Gives the exit code.
 pub fn diagnostic(diagnostic: &Diagnostic, json: bool) -> u8 {
@@ -19,5 +18,5 @@ pub fn diagnostic(diagnostic: &Diagnostic, json: bool) -> u8 {
 
 /// The text for standard error.
 pub fn text(diagnostic: &Diagnostic) -> String {
-    view::diagnostic(diagnostic, out::messages_look())
+    crate::term::diagnostic(diagnostic)
 }

@@ -27,6 +27,7 @@ impl Captured {
             },
             Parse::Text => without_newline(text).into(),
             Parse::Lines => text.lines().map(Json::from).collect(),
+            Parse::Nul => text.split_terminator('\0').map(Json::from).collect(),
             Parse::Json => match serde_json::from_str(&text) {
                 Ok(value) => value,
                 Err(error) => return Ok(Err(not_json(&error, logs.quote(&text)))),
@@ -54,7 +55,7 @@ impl Captured {
                 Ok(()) => whole(true),
                 Err(error) => Ok(Err(not_json(&error, logs.quote(&self.line(error.line())?)))),
             },
-            Parse::Lines | Parse::Ndjson => self.as_array(parse == Parse::Ndjson, logs),
+            Parse::Lines | Parse::Nul | Parse::Ndjson => self.as_array(parse, logs),
         }
     }
 
@@ -75,16 +76,21 @@ impl Captured {
     }
 
     /// Writes the lines, or the values on them, as one JSON array into a second file.
-    fn as_array(&self, values: bool, logs: &Logs) -> io::Result<Result<Output, Failure>> {
+    fn as_array(&self, parse: Parse, logs: &Logs) -> io::Result<Result<Output, Failure>> {
+        let values = parse == Parse::Ndjson;
+        let end = if parse == Parse::Nul { '\0' } else { '\n' };
         let mut reader = BufReader::new(File::open(&self.path)?);
         let path = logs.path("json");
         let mut file = BufWriter::new(File::create(&path)?);
         file.write_all(b"[")?;
         let (mut line, mut number, mut first) = (Vec::new(), 0, true);
-        while reader.read_until(b'\n', &mut line)? > 0 {
+        while reader.read_until(end as u8, &mut line)? > 0 {
             number += 1;
             let text = String::from_utf8_lossy(&line);
-            let text = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
+            let text = text.strip_suffix(end).map_or(&*text, |text| match parse {
+                Parse::Nul => text,
+                _ => text.strip_suffix('\r').unwrap_or(text),
+            });
             if !(values && text.trim().is_empty()) {
                 if !std::mem::take(&mut first) {
                     file.write_all(b",\n")?;
@@ -112,7 +118,7 @@ impl Captured {
 pub(super) fn empty(parse: Parse, keep: &mut impl FnMut(Failure)) -> Output {
     match parse {
         Parse::Auto | Parse::Text => Output::Value("".into()),
-        Parse::Lines | Parse::Ndjson => Output::Value(Json::Array(Vec::new())),
+        Parse::Lines | Parse::Nul | Parse::Ndjson => Output::Value(Json::Array(Vec::new())),
         Parse::Json => {
             keep(Failure::new(FailureKind::Output, "the output is not JSON: it is empty").help(
                 "`parse(\"json\")` needs one JSON value on standard output; leave `parse` out if there may be none",

@@ -32,6 +32,10 @@ pub struct ResumeOptions {
     pub script: Option<Script>,
     /// Parameters that the run is thought to have; one with others is refused.
     pub args: Vec<(String, String)>,
+    /// As in [`super::RunOptions`].
+    pub open: bool,
+    /// With another script: what failed stays so, unless it is among `from` or `failed` says otherwise.
+    pub keep_failures: bool,
     /// Go on with this script instead of the one that the run began with. Steps that are the same in it keep their results.
     pub with: Option<Script>,
     /// Steps that are to run again, with all that depends on them: their paths, or unique ends of them.
@@ -121,7 +125,7 @@ impl Flow {
         let way = running.way();
         way.inbox.begin();
         if !complete {
-            script::go_on(program, args, way, printed)?;
+            script::go_on(program, args, options.open, way, printed)?;
         }
         Ok((running, events))
     }

@@ -70,6 +70,14 @@ impl Running {
         move |reason| inbox.stop(reason)
     }
 
+    /// A way to stop it as SIGTERM would: it is interrupted, or cancelled if another process has asked for that.
+    pub fn ender(&self) -> impl Fn() + Send + use<> {
+        let (inbox, folder) = (self.driving.inbox().clone(), self.folder.clone());
+        move || {
+            inbox.stop(if super::cancel::is_asked(&folder) { Stop::Cancelled } else { Stop::Interrupted });
+        }
+    }
+
     /// Has the script changed since the run began (see [`super::ResumeOptions::script`])? The run goes on as it began.
     pub fn script_has_changed(&self) -> bool {
         self.script_has_changed

@@ -7,7 +7,7 @@ use std::thread;
 use super::running::{Events, Running};
 use crate::diag::{Diagnostic, Result};
 use crate::engine::drive::Inbox;
-use crate::event::Event;
+use crate::event::{Event, Stop};
 use crate::lang::{Program, Runner};
 use crate::plan::{Growth, Step, StepId, Task, Value};
 use crate::state::{Files, StepResult};
@@ -20,9 +20,14 @@ pub(super) type Begin = Box<dyn FnOnce(Growth, String) -> Result<(Running, Event
 ///
 /// # Errors
 /// What is wrong with the script, or why the run could not begin.
-pub(super) fn begin(program: Program, args: Vec<(String, String)>, begin: Begin) -> Result<(Running, Events)> {
+pub(super) fn begin(
+    program: Program,
+    args: Vec<(String, String)>,
+    open: bool,
+    begin: Begin,
+) -> Result<(Running, Events)> {
     let (tell, told) = crossbeam_channel::bounded(1);
-    evaluate(program, args, Phase::New(begin, tell), 0)?;
+    evaluate(program, args, Phase::New(begin, tell), 0, open)?;
     told.recv().unwrap_or_else(|_| {
         Err(Diagnostic::new("flow::run::driver", "the thread that evaluates the script has ended without a result")
             .help("this is a mistake in flow; please report it"))
@@ -34,8 +39,8 @@ pub(super) fn begin(program: Program, args: Vec<(String, String)>, begin: Begin)
 ///
 /// # Errors
 /// If there is no thread to be had.
-pub(super) fn go_on(program: Program, args: Vec<(String, String)>, way: Way, printed: usize) -> Result<()> {
-    evaluate(program, args, Phase::Begun(way), printed)
+pub(super) fn go_on(program: Program, args: Vec<(String, String)>, open: bool, way: Way, printed: usize) -> Result<()> {
+    evaluate(program, args, Phase::Begun(way), printed, open)
 }
 
 /// What a script that is being evaluated needs of its run.
@@ -56,11 +61,12 @@ enum Phase {
     Over,
 }
 
-fn evaluate(program: Program, args: Vec<(String, String)>, phase: Phase, printed: usize) -> Result<()> {
-    let shared = Arc::new(Shared { phase: Mutex::new(phase), known: AtomicUsize::new(printed) });
+fn evaluate(program: Program, args: Vec<(String, String)>, phase: Phase, printed: usize, open: bool) -> Result<()> {
+    let shared = Arc::new(Shared { phase: Mutex::new(phase), known: AtomicUsize::new(printed), open });
     let script = move || {
         let runner = WaitingScript(shared.clone());
         match program.build_and_tell(&args, Some(Box::new(runner))) {
+            (Ok(_), printed) if shared.is_to_go_on() => shared.let_go(printed),
             (Ok(built), printed) => drop(shared.grow(built.growth, printed)),
             (Err(problem), printed) => shared.failed(problem, printed),
         }
@@ -75,9 +81,25 @@ struct Shared {
     phase: Mutex<Phase>,
     /// How many bytes of what the script will print were printed by an earlier process already.
     known: AtomicUsize,
+    /// More will come to the script (see [`super::RunOptions::open`]).
+    open: bool,
 }
 
 impl Shared {
+    /// Is more to come to the script of a run that has begun?
+    fn is_to_go_on(&self) -> bool {
+        self.open && matches!(*self.phase(), Phase::Begun(_))
+    }
+
+    /// The script is at its end for now: what it has not asked for with `run(…)` waits.
+    fn let_go(&self, printed: String) {
+        let printed = self.news(printed);
+        if let Phase::Begun(way) = std::mem::replace(&mut *self.phase(), Phase::Over) {
+            note(&way, printed);
+            way.inbox.stop(Stop::Interrupted);
+        }
+    }
+
     fn phase(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,7 +150,10 @@ impl Shared {
             Phase::Begun(way) if problem.code() != STOPPED => {
                 note(&way, printed);
                 *way.problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
-                way.inbox.fail_script(failing_step(&problem));
+                match self.open {
+                    true => way.inbox.stop(Stop::Interrupted),
+                    false => way.inbox.fail_script(failing_step(&problem)),
+                }
             }
             Phase::Begun(_) | Phase::Over => {}
         }
@@ -158,10 +183,9 @@ fn stopped() -> Diagnostic {
 struct WaitingScript(Arc<Shared>);
 
 impl Runner for WaitingScript {
-    fn run(&mut self, growth: Growth, printed: String, step: StepId) -> Result<StepResult> {
+    fn run(&mut self, growth: Growth, printed: String, steps: &[StepId]) -> Result<Vec<Arc<StepResult>>> {
         let way = self.0.grow(growth, printed).ok_or_else(stopped)?;
-        let result = way.inbox.want(step).ok_or_else(stopped)?;
-        Ok(Arc::unwrap_or_clone(result))
+        way.inbox.want(steps).ok_or_else(stopped)
     }
 
     fn files(&self) -> Arc<dyn Files> {

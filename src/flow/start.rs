@@ -37,6 +37,9 @@ pub struct RunOptions {
     pub cwd: Option<PathBuf>,
     /// Is anybody there while nothing is left to do but to wait for people, signals, files or moments far away?
     pub attended: Attended,
+    /// The script may get more later ([`super::ResumeOptions::with`]): at its end the run is let go of, with what the script
+    /// has not asked for with `run(…)` still to do. So is it if the script goes wrong after that.
+    pub open: bool,
     /// Stop gently when the process gets SIGINT, SIGTERM or SIGHUP, and at once when it gets one again.
     pub signals: bool,
 }
@@ -60,10 +63,10 @@ impl Flow {
         // What is wrong in it is told before anything runs.
         self.config()?;
         tracing::debug!(script = script.name, "compiled");
-        let args = options.args.clone();
+        let (args, open) = (options.args.clone(), options.open);
         let (flow, script, compiled) = (self.clone(), script.clone(), program.clone());
         let begin = move |growth, printed| flow.begin(&script, compiled, &options, growth, printed);
-        script::begin(program, args, Box::new(begin))
+        script::begin(program, args, open, Box::new(begin))
     }
 
     fn begin(

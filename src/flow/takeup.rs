@@ -83,7 +83,8 @@ impl Flow {
         let own = pinned(state, store)?;
         let program_before = self.compile(&own)?;
         program_before.preload(pins(state).iter().skip(1).map(|(name, _)| name.as_str()))?;
-        let mut wish = Wish { failed: options.failed, edited: options.with.is_some(), ..Wish::default() };
+        let edited = options.with.is_some() && !options.keep_failures;
+        let mut wish = Wish { failed: options.failed, edited, ..Wish::default() };
         let pieces = Numbering::of(past.iter().map(|record| &*record.event)).pieces().len();
         // A script that has looked at results may give another plan when they are others.
         let same = options.with.is_none() && state.plan.complete && pieces <= 1;
@@ -103,7 +104,8 @@ impl Flow {
             let program = self.compile(&script)?;
             let evaluated = evaluate(program.clone(), program_before, state, wish.clone(), &options.from, files)
                 .map_err(|problem| with_parameters(problem, state))?;
-            let Evaluated { plan, found, pieces, printed } = evaluated;
+            let Evaluated { mut plan, found, pieces, printed } = evaluated;
+            plan.complete &= !options.open;
             let steps = found.fates(state, &plan);
             let file = options.with.as_ref().map(|script| script.name.clone());
             let takeup = Takeup { run: run.clone(), file, steps };

@@ -14,9 +14,9 @@ use crate::state::{Files, StepResult};
 
 /// Does what `run(step)` in a script asks for.
 pub trait Runner: Send {
-    /// Adds `growth` to the plan, waits until `step` is final and gives its result. While it waits, only what the step
-    /// needs may run. `printed`: what the script has printed since the last time.
-    fn run(&mut self, growth: Growth, printed: String, step: StepId) -> Result<StepResult>;
+    /// Adds `growth` to the plan, waits until `steps` are final and gives their results, in this order. While it waits, only
+    /// what these steps need may run. `printed`: what the script has printed since the last time.
+    fn run(&mut self, growth: Growth, printed: String, steps: &[StepId]) -> Result<Vec<Arc<StepResult>>>;
 
     /// Where the run keeps the files of long outputs.
     fn files(&self) -> Arc<dyn Files>;
@@ -34,7 +34,7 @@ impl Program {
     ///
     /// Without a runner, `run(…)` ends the evaluation there (`Header::stopped_at`). Blocks; uses a thread of its own.
     pub fn build(&self, args: &[(String, String)], runner: Option<Box<dyn Runner>>) -> Result<Built> {
-        self.evaluate(args, Purpose::Build, runner).0
+        self.evaluate(args, Purpose::Build, runner, |_, _, _| ()).0
     }
 
     /// As [`Program::build`], and gives also what the script has printed since the last `run(…)`, wrong or not.
@@ -43,22 +43,26 @@ impl Program {
         args: &[(String, String)],
         runner: Option<Box<dyn Runner>>,
     ) -> (Result<Built>, String) {
-        let (built, _, printed) = self.evaluate(args, Purpose::Build, runner);
+        let (built, _, _, printed) = self.evaluate(args, Purpose::Build, runner, |_, _, _| ());
         (built, printed)
     }
 
     /// The parameters that the script declares, as far as it can be evaluated without their values.
     pub fn parameters(&self, args: &[(String, String)]) -> Vec<Param> {
-        self.evaluate(args, Purpose::Describe, None).1
+        self.evaluate(args, Purpose::Describe, None, |_, _, _| ()).2
     }
 
-    fn evaluate(
+    /// `look`: what else is to be seen at the end, when the script went well: its scope, and its value if it has one.
+    pub(super) fn evaluate<T: Send>(
         &self,
         args: &[(String, String)],
         purpose: Purpose,
         runner: Option<Box<dyn Runner>>,
-    ) -> (Result<Built>, Vec<Param>, String) {
+        look: impl FnOnce(&mut Session, &Scope, Option<&Dynamic>) -> T + Send,
+    ) -> (Result<Built>, Option<T>, Vec<Param>, String) {
+        let interrupt = session::interrupt();
         on_large_stack(|| {
+            session::set_interrupt(interrupt);
             let mut session = Session::new(self, purpose);
             let mut builder = Builder::default();
             builder.header.version = plan::VERSION;
@@ -71,17 +75,23 @@ impl Program {
                 nested: false,
             });
             let main = self.files()[0].clone();
-            let (result, mut session) = session.enter(|| {
+            let ((result, looked), mut session) = session.enter(|| {
                 let mut scope = self.scope();
                 let result = self.0.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &main.ast);
-                if result.is_err() {
-                    session::with(|session| session.keys = fault::keys_of_scope(&scope));
-                }
-                result
+                session::with(|session| match &result {
+                    Err(_) => {
+                        session.keys = fault::keys_of_scope(&scope);
+                        (result, None)
+                    }
+                    Ok(value) => {
+                        let looked = look(session, &scope, Some(value).filter(|value| !value.is_unit()));
+                        (result, Some(looked))
+                    }
+                })
             });
             let params = session.builder.as_ref().map(|b| b.header.params.clone()).unwrap_or_default();
             let built = self.finish(result, &mut session);
-            (built, params, std::mem::take(&mut session.printed))
+            (built, looked, params, std::mem::take(&mut session.printed))
         })
     }
 

@@ -6,6 +6,7 @@ use rhai::{Dynamic, NativeCallContext};
 
 use super::build::as_one;
 use super::fault::{self, Fault};
+use super::library::PREFIX;
 use super::program::{File, Program, on_large_stack};
 use super::session::{Frame, Purpose, Session};
 use super::{closures, convert, functions};
@@ -109,9 +110,13 @@ impl Program {
             for statement in file.ast.statements() {
                 if let rhai::Stmt::Import(parts, _) = statement
                     && let rhai::Expr::StringConstant(path, _) = &parts.0
-                    && !parts.1.name.is_empty()
                 {
-                    source.push_str(&format!("import {:?} as {};\n", path.as_str(), parts.1.name));
+                    match parts.1.name.as_str() {
+                        // Without a name only the library has anything to give.
+                        "" if !path.starts_with(PREFIX) => {}
+                        "" => source.push_str(&format!("import {:?};\n", path.as_str())),
+                        name => source.push_str(&format!("import {:?} as {name};\n", path.as_str())),
+                    }
                 }
             }
             source.push_str("__context();");

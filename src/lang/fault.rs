@@ -42,7 +42,7 @@ pub fn raise_failure(failure: Failure) -> Fault {
 
 /// The diagnostic of an error that came out of a script.
 pub fn diagnose(error: &EvalAltResult, session: &Session) -> Diagnostic {
-    let (inner, source) = innermost(error, None);
+    let (inner, source) = inside(error, None);
     let span = session.span_at(source.as_deref(), inner.position());
     let texts = session.program.texts();
     translate(inner, span, session, &texts).with_sources(&texts)
@@ -58,16 +58,21 @@ pub fn failure(error: &EvalAltResult, session: &Session) -> Failure {
     }
 }
 
+/// The innermost error.
+pub fn innermost(error: &EvalAltResult) -> &EvalAltResult {
+    inside(error, None).0
+}
+
 /// The innermost error and the file it is in.
-fn innermost(error: &EvalAltResult, source: Option<String>) -> (&EvalAltResult, Option<String>) {
+fn inside(error: &EvalAltResult, source: Option<String>) -> (&EvalAltResult, Option<String>) {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, file, inner, _) => {
             let source = if file.is_empty() { source } else { Some(file.clone()) };
-            innermost(inner, source)
+            inside(inner, source)
         }
         EvalAltResult::ErrorInModule(name, inner, _) => {
             let source = if name.is_empty() { source } else { Some(name.clone()) };
-            innermost(inner, source)
+            inside(inner, source)
         }
         _ => (error, source),
     }

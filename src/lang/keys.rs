@@ -61,6 +61,8 @@ pub enum Kind {
     Count(i64),
     /// Any whole number.
     Integer,
+    /// A number.
+    Number,
     /// A number from 0 to 1.
     Share,
     /// A time: `"10m"`, or a number of seconds.
@@ -99,6 +101,7 @@ impl Kind {
             Kind::Value => "any value".into(),
             Kind::Count(min) => format!("whole number, {min} or more"),
             Kind::Integer => "whole number".into(),
+            Kind::Number => "number".into(),
             Kind::Share => "number from 0 to 1".into(),
             Kind::Duration => "duration".into(),
             Kind::Bytes => "size".into(),

@@ -8,6 +8,7 @@
 
 mod answers;
 pub mod assist;
+mod bounds;
 mod build;
 mod call;
 mod classes;
@@ -20,16 +21,19 @@ mod functions;
 mod handle;
 mod host;
 pub mod keys;
+mod library;
 mod modules;
 mod operators;
 mod options;
 mod origin;
+mod parsed;
 mod policies;
 mod program;
 mod reference;
 mod requests;
 mod script;
 mod secret;
+mod seen;
 mod session;
 mod texts;
 mod untrusted;
@@ -40,10 +44,12 @@ pub use format::format;
 pub use host::{Host, SharedHost};
 pub use modules::{LARGEST, text_of};
 pub use origin::Origins;
+pub use parsed::{Parsed, parsed};
 pub use program::Program;
 pub use reference::{
     Described, Doc, Form, Item, Kind as ItemKind, LibraryFunction, LibraryModule, Topic, body, definitions,
     first_sentence, items, library, options_table,
 };
 pub use script::Script;
+pub use seen::{Seen, Variables};
 pub use session::interruptible;

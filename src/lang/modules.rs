@@ -8,7 +8,7 @@ use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
 use super::fault::{Fault, raise};
 use super::program::LoadProblem;
-use super::session;
+use super::{library, session};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 
 static STANDARD: Dir = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
@@ -88,7 +88,7 @@ fn load(engine: &Engine, name: &str, path: &str, span: Span) -> Result<Arc<rhai:
     })?;
     let module = Module::eval_ast_as_new(Scope::new(), &file.ast, engine)
         .map_err(|error| Box::new(EvalAltResult::ErrorInModule(name.to_owned(), error, position_of(span))))?;
-    Ok(Arc::new(module))
+    Ok(Arc::new(if name.starts_with(library::PREFIX) { library::module(&file, module) } else { module }))
 }
 
 fn position_of(span: Span) -> Position {

@@ -81,7 +81,7 @@ impl Options {
 }
 
 /// An option that does not exist.
-pub fn unknown_key(key: &str, what: &str, known: &[&'static str], span: Span) -> Fault {
+pub fn unknown_key(key: &str, what: &str, known: &[&str], span: Span) -> Fault {
     let problem = Diagnostic::new("flow::lang::unknown_option", format!("{what} has no option `{key}`")).label_word(
         span,
         key,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rhai::{FnPtr, NativeCallContext, NativeCallContextStore, Position};
 use smol_str::SmolStr;
 
+use super::library::PREFIX;
 use super::{Program, Runner};
 use crate::diag::{Diagnostic, Span};
 use crate::event::Saw;
@@ -60,6 +61,8 @@ pub struct Session {
     /// Modules loaded so far, by name, and those being loaded.
     pub modules: HashMap<String, Arc<rhai::Module>>,
     pub loading: Vec<String>,
+    /// Where the script calls a function of the standard library, while it does.
+    pub caller: Option<Span>,
     /// Keys of the maps that the script had when it went wrong.
     pub keys: Vec<String>,
     /// Set by `__context()`.
@@ -84,6 +87,16 @@ pub fn interruptible<T>(stop: Arc<AtomicBool>, work: impl FnOnce() -> T) -> T {
     let result = work();
     INTERRUPT.with_borrow_mut(|slot| *slot = None);
     result
+}
+
+/// What ends the scripts of this thread, to be handed to another thread that evaluates for it.
+pub fn interrupt() -> Option<Arc<AtomicBool>> {
+    INTERRUPT.with_borrow(Clone::clone)
+}
+
+/// As [`interruptible`], for a thread that ends with its script.
+pub fn set_interrupt(stop: Option<Arc<AtomicBool>>) {
+    INTERRUPT.with_borrow_mut(|slot| *slot = stop);
 }
 
 /// Is it time for the script of this thread to end?
@@ -117,6 +130,7 @@ impl Session {
             runner: None,
             modules: HashMap::new(),
             loading: Vec::new(),
+            caller: None,
             keys: Vec::new(),
             context: None,
             stopped_at: None,
@@ -150,8 +164,11 @@ impl Session {
         self.span_at(context.call_source(), context.call_position())
     }
 
-    /// A place in the program.
+    /// A place in the program; one in the standard library is that of its caller.
     pub fn span_at(&self, source: Option<&str>, position: Position) -> Span {
+        if let Some(caller) = self.caller.filter(|_| source.is_some_and(|name| name.starts_with(PREFIX))) {
+            return caller;
+        }
         let file = source.map_or(0, |name| self.program.file_index(name));
         Span {
             file,

@@ -265,6 +265,20 @@ impl Builder {
         (from..self.len()).map(|n| StepId(n as u32)).filter(|id| self.step(*id).parent.is_none()).collect()
     }
 
+    /// All steps that are part of the graph: no hooks, none that undo others, and nothing in such.
+    pub fn in_the_graph(&mut self) -> Vec<StepId> {
+        let mut outside = vec![false; self.len()];
+        self.header.hooks.iter().for_each(|(_, hook)| outside[hook.index()] = true);
+        for id in (0..self.len() as u32).map(StepId) {
+            outside[id.index()] |= self.step(id).undoes.is_some();
+        }
+        let is_outside = |id: &StepId| {
+            let mut groups = std::iter::successors(Some(*id), |id| self.step(*id).parent);
+            groups.any(|id| outside[id.index()])
+        };
+        (0..self.len() as u32).map(StepId).filter(|id| !is_outside(id)).collect()
+    }
+
     /// The steps of a name, latest first. Of a step with fallbacks the whole.
     pub fn named(&self, name: &str) -> Vec<StepId> {
         let called = |id: &StepId| self.step(*id).name == name && self.gate(*id) == *id;

@@ -124,6 +124,12 @@ pub struct Param {
     /// The values it may have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_of: Vec<Json>,
+    /// The least it may be, if it is a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<Json>,
+    /// The most it may be, if it is a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Json>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub help: String,

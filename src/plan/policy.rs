@@ -279,6 +279,8 @@ pub enum Parse {
     Text,
     /// An array of its lines.
     Lines,
+    /// An array of the texts that each end with a NUL byte, as `find -print0` and `git -z` write them.
+    Nul,
     /// An array of the JSON values on its lines; anything else is a failure.
     Ndjson,
 }

@@ -250,6 +250,8 @@ mod tests {
             kind: "int".into(),
             default: None,
             one_of: Vec::new(),
+            min: None,
+            max: None,
             help: String::new(),
             value,
             span: Span::default(),

@@ -36,7 +36,17 @@ pub struct Inputs {
 impl Inputs {
     /// The result of a step.
     pub fn get(&self, step: StepId) -> Option<&Arc<StepResult>> {
-        self.results.iter().find(|(id, _)| *id == step).map(|(_, result)| result)
+        // Where all are known, each stands at its own place.
+        let own = self.results.get(step.index()).filter(|(id, _)| *id == step);
+        own.or_else(|| self.results.iter().find(|(id, _)| *id == step)).map(|(_, result)| result)
+    }
+
+    /// Adds results, or replaces what was known of these steps.
+    pub fn learn(&mut self, results: impl IntoIterator<Item = (StepId, Arc<StepResult>)>) {
+        let new: std::collections::BTreeMap<_, _> = results.into_iter().collect();
+        self.results.retain(|(id, _)| !new.contains_key(id));
+        self.results.extend(new);
+        self.results.sort_by_key(|(id, _)| *id);
     }
 }
 

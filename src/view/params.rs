@@ -24,6 +24,8 @@ pub fn parameters(file: &str, params: &[Param], look: Look) -> String {
             let choices: Vec<_> = param.one_of.iter().map(value).collect();
             notes.push(format!("one of: {}", choices.join(", ")));
         }
+        notes.extend(param.min.iter().map(|min| format!("at least {min}")));
+        notes.extend(param.max.iter().map(|max| format!("at most {max}")));
         match &param.default {
             Some(default) => notes.push(format!("default: {}", value(default))),
             None => notes.push("required".to_owned()),
@@ -56,6 +58,8 @@ mod tests {
             kind: kind.into(),
             default,
             one_of: one_of.iter().map(|choice| (*choice).into()).collect(),
+            min: None,
+            max: None,
             help: help.into(),
             value: Json::Null,
             span: Span::default(),

@@ -76,7 +76,17 @@ impl Summary<'_> {
         text
     }
 
-    fn headline(&self) -> String {
+    /// What went wrong in these steps, each with the end of its output.
+    pub fn failures(&self, steps: impl IntoIterator<Item = StepId>) -> String {
+        let mut text = String::new();
+        for id in steps.into_iter().take(SHOWN) {
+            self.failure(&mut text, id);
+        }
+        text
+    }
+
+    /// What came of the run, in a line.
+    pub fn headline(&self) -> String {
         let (state, look) = (self.state, self.look);
         let (status, said) = match self.status {
             RunStatus::Success => (Status::Success, "succeeded"),

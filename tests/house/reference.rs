@@ -77,9 +77,8 @@ fn page(topic: Topic) -> String {
 }
 
 fn module_page(module: &LibraryModule) -> String {
-    let alias = module.alias();
     let mut page = format!("{MADE}# {}\n\n{}\n", module.name, module.doc.meaning);
-    let _ = write!(page, "\n```rhai\nimport \"{}\" as {alias};\n```\n", module.name);
+    let _ = write!(page, "\n```rhai\n{}\n```\n", module.import());
     page.push_str("\n| | |\n| --- | --- |\n");
     for function in &module.functions {
         let _ =

@@ -19,6 +19,8 @@ pub fn deploy() -> Plan {
         kind: kind.into(),
         default,
         one_of: Vec::new(),
+        min: None,
+        max: None,
         help: String::new(),
         value,
         span: flow::diag::Span::at(1, 1),

@@ -128,11 +128,16 @@ impl Inbox {
         self.send(Message::Note(event));
     }
 
-    /// Waits until a step (by the script's id) is final. Nothing: the run ended before.
-    pub fn want(&self, step: StepId) -> Option<Arc<StepResult>> {
-        let (send, receive) = crossbeam_channel::bounded(1);
-        self.send(Message::Want(step, send));
-        receive.recv().ok()
+    /// Waits until steps (by the script's ids) are final. Nothing: the run ended before.
+    pub fn want(&self, steps: &[StepId]) -> Option<Vec<Arc<StepResult>>> {
+        let ask = |step: &StepId| {
+            let (send, receive) = crossbeam_channel::bounded(1);
+            self.send(Message::Want(*step, send));
+            receive
+        };
+        // All are asked for before one is waited for: they run side by side.
+        let asked: Vec<_> = steps.iter().map(ask).collect();
+        asked.into_iter().map(|receive| receive.recv().ok()).collect()
     }
 
     /// Something may have come from outside for a step that waits.

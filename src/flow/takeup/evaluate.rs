@@ -262,13 +262,13 @@ fn output(inputs: &Inputs, step: StepId) -> Json {
 struct Recorded(Arc<Mutex<Work>>);
 
 impl Runner for Recorded {
-    fn run(&mut self, growth: Growth, printed: String, step: StepId) -> Result<StepResult> {
+    fn run(&mut self, growth: Growth, printed: String, steps: &[StepId]) -> Result<Vec<Arc<StepResult>>> {
         let mut work = locked(&self.0);
         work.printed.push_str(&printed);
         work.grow(growth);
-        let id = work.numbering.step(step);
-        if work.holds(id) && work.state().step(id).status.is_final() {
-            return Ok(work.state().result(id));
+        let ids: Vec<StepId> = steps.iter().map(|step| work.numbering.step(*step)).collect();
+        if ids.iter().all(|id| work.holds(*id) && work.state().step(*id).status.is_final()) {
+            return Ok(ids.into_iter().map(|id| Arc::new(work.state().result(id))).collect());
         }
         work.stopped = true;
         Err(Diagnostic::new("flow::run::stopped", "the script waits for a result that is not there yet")

@@ -39,7 +39,9 @@ pub fn function(signature: &str, span: Span, session: &Session) -> Diagnostic {
 
 fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
     let catalogue = catalogue();
-    if types.iter().any(|kind| kind == "Pending") && catalogue.by_name(name).is_none() {
+    // Functions that give no step compute at once.
+    let computes = || !catalogue.signatures(name, false).iter().any(|form| form.contains("-> step"));
+    if types.iter().any(|kind| kind == "Pending") && (catalogue.by_name(name).is_none() || computes()) {
         return Diagnostic::new("flow::lang::pending", format!("`{name}` needs a value that is not known before a step has run"))
             .help("in a closure it is known: compute with it in `call(\"name\", || …)`, decide by it in `.when(|| …)`; or have the result right here: `run(step)`");
     }

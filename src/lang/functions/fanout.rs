@@ -8,12 +8,12 @@ use super::declare;
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::lang::convert::{self, Steps, to_json, to_value};
 use crate::lang::fault::{self, Fault, raise};
-use crate::lang::handle::{Pending, Step, sequence};
+use crate::lang::handle::{Pending, Step, not_a_step, sequence};
 use crate::lang::options::{Options, here, wrong};
 use crate::lang::program::{File, LoadProblem};
 use crate::lang::session::{self, Frame};
 use crate::lang::{closures, keys, untrusted};
-use crate::plan::{self, Each, Json, Repeat, Sequence, StepId, Task, Value};
+use crate::plan::{self, Builder, Each, Json, Repeat, Sequence, StepId, Task, Value};
 use crate::state::{Inputs, resolve};
 
 /// Most sub-workflows within each other.
@@ -402,48 +402,94 @@ pub mod functions {
     /// See: `.when`, `flow`, `each`
     #[rhai_fn(return_raw)]
     pub fn run(context: NativeCallContext, target: Step) -> Result<Step, Fault> {
+        let id = run_now(&context, |builder| vec![target.id(builder)])?;
+        Ok(Step::One(id[0]))
+    }
+
+    /// Runs several steps now, side by side as far as they can, and gives them back with their results known.
+    ///
+    /// - `targets`: the steps
+    ///
+    /// ```rhai,no_run
+    /// let both = run([sh("lint", "make lint"), sh("test", "make test")]);
+    /// if both[0].passed && both[1].passed { sh("publish", "make publish"); }
+    /// ```
+    ///
+    /// Errors: `flow::lang::run_nested`, `flow::lang::already_ran`, `flow::run::stopped`
+    /// See: `parallel`
+    #[rhai_fn(name = "run", return_raw)]
+    pub fn run_several(context: NativeCallContext, targets: Array) -> Result<Array, Fault> {
         let span = here(&context);
-        let runner = session::with(|session| {
-            if session.frames.len() > 1 {
-                return Err(Diagnostic::new(
-                    "flow::lang::run_nested",
-                    "`run` cannot stand in a sub-workflow or a fan-out",
-                )
+        let steps: Result<Vec<Step>, Fault> = targets
+            .iter()
+            .map(|target| match target.read_lock::<Step>() {
+                Some(step) => Ok(step.clone()),
+                None => Err(raise(not_a_step(target, span))),
+            })
+            .collect();
+        let steps = steps?;
+        let ids = run_now(&context, |builder| steps.iter().map(|step| step.id(builder)).collect())?;
+        Ok(ids.into_iter().map(|id| Dynamic::from(Step::One(id))).collect())
+    }
+
+    /// Runs all that the script has declared so far: from here on all results are known.
+    ///
+    /// ```rhai,no_run
+    /// let files = sh("files", "ls src").parse("lines");
+    /// run();
+    /// for file in files.output { sh(`lint-${file}`, `./lint.sh ${quote(file)}`); }
+    /// ```
+    ///
+    /// Errors: `flow::lang::run_nested`, `flow::run::stopped`
+    /// See: `each`
+    #[rhai_fn(name = "run", return_raw)]
+    pub fn run_all(context: NativeCallContext) -> Result<(), Fault> {
+        run_now(&context, Builder::in_the_graph).map(|_| ())
+    }
+}
+
+/// `run(…)`: what is to be run is said by the builder's ids; the results are known afterwards.
+fn run_now(
+    context: &NativeCallContext,
+    wanted: impl FnOnce(&mut Builder) -> Vec<StepId>,
+) -> Result<Vec<StepId>, Fault> {
+    let span = here(context);
+    let runner = session::with(|session| {
+        if session.frames.len() > 1 {
+            return Err(Diagnostic::new("flow::lang::run_nested", "`run` cannot stand in a sub-workflow or a fan-out")
                 .label(span, "here")
                 .help("use `.when(|| …)`, `flow` or `each` there, which decide while the workflow runs"));
-            }
-            if session.runner.is_none() {
-                session.stopped_at = Some(span);
-            }
-            Ok(session.runner.take())
-        })
-        .map_err(raise)?;
-        let Some(mut runner) = runner else {
-            return Err(rhai::EvalAltResult::ErrorTerminated(Dynamic::from("run"), rhai::Position::NONE).into());
-        };
-        let (id, growth) = session::build(&context, |builder, _| {
-            let id = target.id(builder);
-            builder.settle()?;
-            match builder.check().into_iter().next() {
-                Some(problem) => Err(problem),
-                None => Ok((id, builder.growth())),
-            }
-        })?;
-        let began = std::time::Instant::now();
-        let printed = session::with(|session| std::mem::take(&mut session.printed));
-        let result = runner.run(growth, printed, id);
-        let files = runner.files();
-        session::with(|session| {
-            // The time that steps take is not the script's.
-            session.deadline = session.deadline.map(|deadline| deadline + began.elapsed());
-            session.runner = Some(runner);
-            if let Ok(result) = &result {
-                let known = session.known.get_or_insert_with(|| Inputs { results: Vec::new(), files });
-                known.results.retain(|(known, _)| *known != id);
-                known.results.push((id, std::sync::Arc::new(result.clone())));
-            }
-        });
-        result.map_err(raise)?;
-        Ok(Step::One(id))
-    }
+        }
+        if session.runner.is_none() {
+            session.stopped_at = Some(span);
+        }
+        Ok(session.runner.take())
+    })
+    .map_err(raise)?;
+    let Some(mut runner) = runner else {
+        return Err(rhai::EvalAltResult::ErrorTerminated(Dynamic::from("run"), rhai::Position::NONE).into());
+    };
+    let (ids, growth) = session::build(context, |builder, _| {
+        let ids = wanted(builder);
+        builder.settle()?;
+        match builder.check().into_iter().next() {
+            Some(problem) => Err(problem),
+            None => Ok((ids, builder.growth())),
+        }
+    })?;
+    let began = std::time::Instant::now();
+    let printed = session::with(|session| std::mem::take(&mut session.printed));
+    let results = runner.run(growth, printed, &ids);
+    let files = runner.files();
+    session::with(|session| {
+        // The time that steps take is not the script's.
+        session.deadline = session.deadline.map(|deadline| deadline + began.elapsed());
+        session.runner = Some(runner);
+        if let Ok(results) = &results {
+            let known = session.known.get_or_insert_with(|| Inputs { results: Vec::new(), files });
+            known.learn(ids.iter().copied().zip(results.iter().cloned()));
+        }
+    });
+    results.map_err(raise)?;
+    Ok(ids)
 }

@@ -6,12 +6,17 @@
 mod fanout;
 mod groups;
 mod http;
+mod json;
+mod moments;
 mod policy;
 mod recovery;
 mod script;
 mod secret;
 mod settings;
 mod tasks;
+#[cfg(test)]
+mod tried;
+mod values;
 mod waits;
 
 use std::sync::OnceLock;
@@ -34,7 +39,7 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 10] {
+fn modules() -> [(Topic, Module); 13] {
     [
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
@@ -46,6 +51,9 @@ fn modules() -> [(Topic, Module); 10] {
         (Topic::Settings, exported_module!(settings::functions)),
         (Topic::Settings, exported_module!(script::functions)),
         (Topic::Secrets, exported_module!(secret::functions)),
+        (Topic::Values, exported_module!(json::functions)),
+        (Topic::Values, exported_module!(moments::functions)),
+        (Topic::Values, exported_module!(values::functions)),
     ]
 }
 
@@ -54,6 +62,8 @@ pub fn register(engine: &mut Engine) {
     for (_, module) in modules() {
         engine.register_global_module(module.into());
     }
+    // Rhai has one of this name, which comes before those of modules, and would show what is not known yet.
+    engine.register_fn("to_json", json::functions::to_json_map);
     // Not a function of the language: how `Program` learns the context that closures are called in.
     engine.register_fn("__context", |context: NativeCallContext| {
         let store = context.store_data();

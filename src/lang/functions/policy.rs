@@ -319,6 +319,7 @@ pub mod functions {
     ///
     /// `"auto"`: an object or an array if it is exactly one, else text without the final newline. `"json"`: any JSON; anything else is a failure.
     /// `"text"`: text, whatever it is. `"lines"`: a list of lines. `"ndjson"`: a list of the JSON values on its lines; anything else is a failure.
+    /// `"nul"`: a list of texts that each end with a NUL byte, as `find -print0` and `git -z` write them.
     ///
     /// - `format`: one of these words
     ///

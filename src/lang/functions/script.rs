@@ -4,6 +4,7 @@ use rhai::plugin::*;
 use rhai::{Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use crate::diag::{Diagnostic, Span};
+use crate::lang::bounds::Bounds;
 use crate::lang::convert::{Steps, is_marked, to_dynamic, to_json, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, here, wrong};
@@ -100,7 +101,11 @@ fn declare_param(context: &NativeCallContext, name: &str, map: &Map) -> Result<D
 fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
     let mut options = Options::named(&keys::PARAM, format!("the parameter `{name}`"), map, span);
     let default = options.take("default").map(|value| session::with(|s| to_json(s, &value, span))).transpose()?;
-    let kind = options.choice("type", &KINDS)?.unwrap_or_else(|| default.as_ref().map_or("string", kind_of_default));
+    let bounds = Bounds::take(&mut options, name, span)?;
+    let of_bounds = || bounds.any().map_or("string", kind_of_default);
+    let given = options.choice("type", &KINDS)?;
+    let kind = given.unwrap_or_else(|| default.as_ref().map_or_else(of_bounds, kind_of_default));
+    bounds.check(name, kind, span)?;
     let one_of = match options.take("one_of") {
         None => Vec::new(),
         Some(value) => match session::with(|s| to_json(s, &value, span))? {
@@ -129,6 +134,16 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
             )
             .label_word(span, "default", "declared here")
             .help(format!("one of: {}; or add it to `one_of`", choices.join(", "))),
+        ));
+    }
+    if let Some(default) = default.as_ref().filter(|d| !bounds.hold(d)) {
+        return Err(raise(
+            Diagnostic::new(
+                "flow::param::default",
+                format!("the default of the parameter `{name}` is {default}, but it must be {bounds}"),
+            )
+            .label_word(span, "default", "declared here")
+            .help("give another default, or change `min` or `max`"),
         ));
     }
     session::with(|session| {
@@ -188,6 +203,16 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
                     .help(help),
             ));
         }
+        if !bounds.hold(&value) && !describe {
+            return Err(raise(
+                Diagnostic::new(
+                    "flow::param::value",
+                    format!("the parameter `{name}` cannot be `{}`: it must be {bounds}", plain_text(&value)),
+                )
+                .label(span, "declared here")
+                .help(format!("give {}: `--arg {name}=…`", bounds.way_out())),
+            ));
+        }
         if !nested && let Some(builder) = session.builder.as_mut() {
             if let Some(before) = builder.header.params.iter().find(|param| param.name == name) {
                 return Err(raise(
@@ -202,6 +227,8 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
                 kind: kind.into(),
                 default,
                 one_of,
+                min: bounds.min,
+                max: bounds.max,
                 help,
                 value: value.clone(),
                 span,
@@ -222,7 +249,7 @@ pub mod functions {
     ///
     /// ```rhai
     /// let env = param("env", #{ default: "staging", one_of: ["staging", "production"], help: "target environment" });
-    /// let count = param("count", #{ default: 3, help: "how many workers" });
+    /// let count = param("count", #{ default: 3, min: 1, help: "how many workers" });
     /// ```
     ///
     /// In make: a variable, `make ENV=staging`. In GitHub Actions: `inputs:`. In Airflow: `params`. In just: a recipe's parameter.

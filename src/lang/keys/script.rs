@@ -29,6 +29,8 @@ pub static PARAM: Keys = Keys {
             Nothing("any value", "[\"staging\", \"production\"]"),
             "the values to choose from",
         ),
+        key("min", Kind::Number, Nothing("any number", "1"), "the least that a number may be (`type` int or float)"),
+        key("max", Kind::Number, Nothing("any number", "65535"), "the most that a number may be (`type` int or float)"),
         key(
             "help",
             Kind::Text,

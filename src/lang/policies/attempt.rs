@@ -12,12 +12,13 @@ use crate::lang::options::{self, Options, bytes, choice, duration, wrong};
 use crate::lang::{keys, session};
 use crate::plan::{Backoff, Breaker, Limit, Parse, Retry, StepId, Task};
 
-pub const PARSE: [(&str, Parse); 5] = [
+pub const PARSE: [(&str, Parse); 6] = [
     ("auto", Parse::Auto),
     ("json", Parse::Json),
     ("text", Parse::Text),
     ("lines", Parse::Lines),
     ("ndjson", Parse::Ndjson),
+    ("nul", Parse::Nul),
 ];
 pub const BACKOFF: [(&str, Backoff); 3] =
     [("fixed", Backoff::Fixed), ("linear", Backoff::Linear), ("exponential", Backoff::Exponential)];

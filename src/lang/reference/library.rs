@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::{Doc, markdown};
+use crate::lang::library::NAMELESS;
 use crate::lang::modules;
 
 /// A module of the standard library.
@@ -51,6 +52,19 @@ impl LibraryModule {
     pub fn alias(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or(&self.name)
     }
+
+    /// The statement that imports it.
+    pub fn import(&self) -> String {
+        match self.name == NAMELESS {
+            true => format!("import \"{}\";", self.name),
+            false => format!("import \"{}\" as {};", self.name, self.alias()),
+        }
+    }
+
+    /// What stands before the names of its functions.
+    fn prefix(&self) -> String {
+        if self.name == NAMELESS { String::new() } else { format!("{}::", self.alias()) }
+    }
 }
 
 /// All modules of the standard library, in the order of their names.
@@ -65,7 +79,6 @@ pub fn library() -> &'static [LibraryModule] {
 
 /// Reads a module's source.
 fn read(name: &str, source: &str) -> LibraryModule {
-    let alias = name.rsplit('/').next().unwrap_or(name);
     let mut module = LibraryModule { name: name.to_owned(), doc: Doc::default(), functions: Vec::new() };
     let head: Vec<&str> = source.lines().take_while(|line| line.starts_with("//") && !is_doc(line)).collect();
     let head = head.iter().map(|line| comment(line.trim_start_matches('/').trim_start_matches('!')));
@@ -78,7 +91,7 @@ fn read(name: &str, source: &str) -> LibraryModule {
         }
         if let Some((name, parameters)) = function(line) {
             let doc = Doc::of(&comments.join("\n"));
-            let signature = format!("{alias}::{name}({})", parameters.join(", "));
+            let signature = format!("{}{name}({})", module.prefix(), parameters.join(", "));
             match module.functions.iter_mut().find(|known| known.name == name) {
                 Some(known) => {
                     known.signatures.push(signature);

@@ -120,7 +120,12 @@ pub(super) fn repeated(plan: &Plan, found: &mut Findings) {
                 Condition::Expr(_) => false,
             };
             let words: String = condition.text().split_whitespace().collect();
-            let key = format!("{words} {:?}", condition.steps());
+            // Closures made in a loop have one text, and each what it captured.
+            let captured = match condition {
+                Condition::Closure(closure) => &*closure.captured,
+                _ => &[],
+            };
+            let key = format!("{words} {:?} {captured:?}", condition.steps());
             match seen.get(&key) {
                 _ if unclear => {}
                 None => {

@@ -78,6 +78,7 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
         Parse::Json => words.push("parse json".to_owned()),
         Parse::Text => words.push("parse text".to_owned()),
         Parse::Lines => words.push("parse lines".to_owned()),
+        Parse::Nul => words.push("parse nul".to_owned()),
         Parse::Ndjson => words.push("parse ndjson".to_owned()),
     }
     if let Some(most) = policy.output_limit {

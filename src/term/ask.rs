@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{QueueSelector, tcflush};
 
-use super::options::now;
-use super::out;
 use super::question::{Question, Said};
-use super::report;
+use super::{diagnostic, messages_look, now, tell};
 use crate::event::{Event, Record, WaitFor};
 use crate::flow::{Flow, Running};
 use crate::plan::StepId;
@@ -63,7 +61,7 @@ impl Desk {
             && !still_asks(state, question.waits.step, Some(question.waits.attempt))
         {
             let gone = "no longer asked";
-            out::tell(&format!("\n  {}\n", out::messages_look().paint(Tone::Faint, gone)));
+            tell(&format!("\n  {}\n", messages_look().paint(Tone::Faint, gone)));
             self.close();
         }
         while self.open.is_some()
@@ -95,7 +93,7 @@ impl Desk {
             // What was typed before was not meant for this question.
             let _ = tcflush(io::stdin(), QueueSelector::IFlush);
             self.typed.clear();
-            out::tell(&introduction(&question));
+            tell(&introduction(&question));
             ask(&question);
             self.open = Some(question);
             return;
@@ -106,7 +104,7 @@ impl Desk {
         let Some(question) = &mut self.open else { return };
         let answering = match question.take(line) {
             Said::Again(why) => {
-                out::tell(&format!("  {}\n", out::messages_look().paint(Tone::Warn, &why)));
+                tell(&format!("  {}\n", messages_look().paint(Tone::Warn, &why)));
                 return ask(question);
             }
             Said::Next => return ask(question),
@@ -114,7 +112,7 @@ impl Desk {
                 let later = view::command(run.id(), &question.waits).unwrap_or_default();
                 let end = if line.is_none() { "\n" } else { "" };
                 let later = if flow.is_kept() { format!("not now; later: {later}") } else { "not now".to_owned() };
-                out::tell(&format!("{end}  {}\n", out::messages_look().paint(Tone::Faint, &later)));
+                tell(&format!("{end}  {}\n", messages_look().paint(Tone::Faint, &later)));
                 run.decline(&question.waits);
                 return self.close();
             }
@@ -122,7 +120,7 @@ impl Desk {
         };
         if let Err(problem) = flow.approve(run.id(), &*question.waits.path, answering) {
             // Mostly somebody else was faster.
-            out::tell(&report::text(&problem));
+            tell(&diagnostic(&problem));
         }
         run.look();
         self.close();
@@ -174,7 +172,7 @@ fn still_asks(state: &RunState, step: StepId, attempt: Option<u32>) -> bool {
 }
 
 fn introduction(question: &Question) -> String {
-    let (look, waits) = (out::messages_look(), &question.waits);
+    let (look, waits) = (messages_look(), &question.waits);
     let prompt = match &*waits.what {
         WaitFor::Answer { prompt, .. } if !prompt.trim().is_empty() => prompt.trim(),
         _ => "is this to go on?",
@@ -190,5 +188,5 @@ fn introduction(question: &Question) -> String {
 }
 
 fn ask(question: &Question) {
-    out::tell(&format!("  {}: ", question.prompt()));
+    tell(&format!("  {}: ", question.prompt()));
 }

@@ -1,0 +1,6 @@
+"""Greetings."""
+
+
+def greeting(name: str) -> str:
+    """A greeting for somebody."""
+    return f"hello, {name}"

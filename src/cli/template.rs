@@ -1,0 +1,165 @@
+//! `flow template list | show NAME | use NAME`
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::options::short_path;
+use super::{Done, out};
+use crate::diag::{Diagnostic, Result};
+use crate::flow::{Template, template, templates, write_new};
+use crate::view::{self, TemplateLine};
+
+/// Ready workflows to begin with: list them, read one, make one your own
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  flow template list
+  flow template show blue-green               the script
+  flow template show blue-green --params      what can be set without changing it
+  flow template use blue-green                writes blue-green.rhai, which is yours from then on
+  flow template use ci-rust -o ci.rhai
+  flow new shop --template blue-green         a whole project that begins with it")]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// List the templates
+    List {
+        /// Print them as data
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a template, or its parameters
+    Show {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Only the parameters, with their types and defaults
+        #[arg(long)]
+        params: bool,
+        /// Print it as data
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a template into a file of your own
+    Use {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The file, or the folder for it, or `-` for standard output. Default: NAME.rhai here
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+impl Args {
+    pub fn run(self) -> Done {
+        match self.what {
+            What::List { json } => list(json),
+            What::Show { name, params, json } => show(template(&name)?, params, json),
+            What::Use { name, output, force } => take(template(&name)?, output, force),
+        }
+    }
+
+    /// Are diagnostics to be data too?
+    pub fn json(&self) -> bool {
+        matches!(self.what, What::List { json: true } | What::Show { json: true, .. })
+    }
+}
+
+fn list(as_data: bool) -> Done {
+    let lines = templates().into_iter().map(|template| {
+        let (name, summary) = (template.name.to_owned(), template.summary());
+        Ok(TemplateLine { name, summary, parameters: template.parameters()?.len() })
+    });
+    let lines: Vec<TemplateLine> = lines.collect::<Result<_>>()?;
+    if as_data {
+        let data = lines
+            .iter()
+            .map(|line| json!({ "name": line.name, "summary": line.summary, "parameters": line.parameters }));
+        out::print(&format!("{}\n", serde_json::Value::Array(data.collect())))?;
+    } else {
+        out::print(&view::templates(&lines, out::results_look()))?;
+        out::tell("\nread one: flow template show NAME\nmake it your own: flow template use NAME\n");
+    }
+    Ok(0)
+}
+
+fn show(template: Template, params: bool, as_data: bool) -> Done {
+    if as_data {
+        let parameters: Vec<_> = template.parameters()?.iter().map(parameter).collect();
+        let (name, summary, text) = (template.name, template.summary(), template.text);
+        let data = match params {
+            true => json!(parameters),
+            false => json!({ "name": name, "summary": summary, "parameters": parameters, "text": text }),
+        };
+        out::print(&format!("{data}\n"))?;
+    } else if params {
+        let file = format!("{}.rhai", template.name);
+        out::print(&view::parameters(&file, &template.parameters()?, out::results_look()))?;
+    } else {
+        out::print(template.text)?;
+    }
+    Ok(0)
+}
+
+/// A parameter as data: as in a plan, but without the value and the place, which belong to a run and a file.
+fn parameter(param: &crate::plan::Param) -> serde_json::Value {
+    let mut data = json!(param);
+    if let Some(fields) = data.as_object_mut() {
+        fields.shift_remove("value");
+        fields.shift_remove("span");
+    }
+    data
+}
+
+fn take(template: Template, output: Option<PathBuf>, force: bool) -> Done {
+    let own = format!("{}.rhai", template.name);
+    let file = match output {
+        Some(path) if path == Path::new("-") => {
+            out::print(template.text)?;
+            return Ok(0);
+        }
+        Some(path) if path.is_dir() => path.join(&own),
+        Some(path) => path,
+        None => PathBuf::from(&own),
+    };
+    let name = file.file_name().map_or_else(|| own.clone(), |name| name.to_string_lossy().into_owned());
+    let text = template.script_for(&name);
+    if force {
+        std::fs::write(&file, text).map_err(|error| {
+            Diagnostic::new("flow::file::unwritable", format!("`{}` cannot be written: {error}", file.display()))
+                .help("does its folder exist, may you write there, and is there room on the disk?")
+        })?;
+    } else {
+        write_new(&file, text.as_bytes()).map_err(|problem| match problem.code() {
+            "flow::file::exists" => problem.help("`--force` writes over it; `-o FILE` writes another file"),
+            _ => problem,
+        })?;
+    }
+    let file = short_path(&file);
+    let needed = template.parameters()?.into_iter().filter(|param| param.default.is_none());
+    let needed: String = needed.map(|param| format!(" --arg {}=…", param.name)).collect();
+    let file = shown(&file);
+    out::print(&format!(
+        "wrote {file}: {}\n\nnext:\n  flow script {file} --help    its parameters\n  flow plan {file}{needed}    what it would do\n  flow script {file}{needed}\n",
+        template.summary()
+    ))?;
+    Ok(0)
+}
+
+/// A path as it is typed in a shell.
+pub fn shown(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%".contains(c);
+    match !path.is_empty() && !path.starts_with('-') && path.chars().all(plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}

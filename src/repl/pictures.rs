@@ -1,0 +1,62 @@
+//! `:graph`: which step waits for which.
+
+use serde_json::json;
+
+use super::answer::Answer;
+use crate::diag::{Diagnostic, Result};
+use crate::plan::{EdgeKind, Plan, StepId, render};
+use crate::view::{Look, Tone};
+
+/// As lines, or as a picture into a file.
+///
+/// # Errors
+/// The file cannot be written, or nobody knows what its ending means.
+pub fn graph(plan: &Plan, file: &str, look: Look) -> Result<Answer> {
+    if file.is_empty() {
+        return Ok(lines(plan, look));
+    }
+    let file = file.trim_matches('"');
+    let text = match file.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("svg") => render::svg(plan)?,
+        Some("dot" | "gv") => render::dot(plan),
+        Some("mmd" | "md") => render::mermaid(plan),
+        _ => {
+            return Err(Diagnostic::new("flow::repl::command", format!("`{file}` is no kind of picture"))
+                .help("the ending says which: `.svg`, `.dot` for graphviz, `.mmd` for mermaid"));
+        }
+    };
+    std::fs::write(file, text).map_err(|error| {
+        Diagnostic::new("flow::cli::output", format!("`{file}` cannot be written: {error}"))
+            .help("name a file in a folder that exists and is writable")
+    })?;
+    Ok(Answer { notes: vec![format!("{file} is written")], ..Answer::default() })
+}
+
+fn lines(plan: &Plan, look: Look) -> Answer {
+    let arrow = if look.unicode { "→" } else { "->" };
+    let mut text = String::new();
+    let mut data = Vec::new();
+    for id in plan.ids().filter(|id| !plan.step(*id).anonymous) {
+        let before: Vec<(String, EdgeKind)> =
+            plan.step(id).after.iter().map(|edge| (plan.path(edge.from), edge.kind)).collect();
+        let names: Vec<String> = before.iter().map(|(path, kind)| edge(path, *kind, look)).collect();
+        let name = look.paint(Tone::Strong, &plan.path(id));
+        match names.is_empty() {
+            true => text.push_str(&format!("{name}\n")),
+            false => text.push_str(&format!("{} {arrow} {name}\n", names.join(", "))),
+        }
+        data.push(json!({ "step": plan.path(id), "after": before.iter().map(|(path, _)| path).collect::<Vec<_>>() }));
+        let members: Vec<String> = plan.members(id).into_iter().map(|child: StepId| plan.path(child)).collect();
+        if !members.is_empty() {
+            text.push_str(&look.paint(Tone::Faint, &format!("  holds {}\n", members.join(", "))));
+        }
+    }
+    Answer { data: Some(data.into()), ..Answer::of_text(text) }
+}
+
+fn edge(path: &str, kind: EdgeKind, look: Look) -> String {
+    match kind {
+        EdgeKind::Condition => look.paint(Tone::Faint, &format!("{path}?")),
+        _ => path.to_owned(),
+    }
+}
