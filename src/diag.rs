@@ -44,6 +44,21 @@ struct Inner {
     printed: String,
 }
 
+/// A place that a diagnostic points to.
+#[derive(Clone, Debug)]
+pub struct Place<'a> {
+    /// The number of the file: 0 is the script itself.
+    pub number: u16,
+    /// The name of the file.
+    pub file: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// The bytes that are meant.
+    pub range: std::ops::Range<usize>,
+    /// What is to be seen there.
+    pub label: &'a str,
+}
+
 impl Diagnostic {
     /// A diagnostic of a code that stands in [`codes::CODES`]; `message` is a sentence without a final full stop.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
@@ -152,6 +167,25 @@ impl Diagnostic {
     /// The primary place, if the diagnostic has one.
     pub fn span(&self) -> Option<Span> {
         self.0.labels.first().map(|(span, _)| *span)
+    }
+
+    /// Is it only probably not meant?
+    pub fn is_warning(&self) -> bool {
+        self.0.warning
+    }
+
+    /// Further diagnostics that were found at the same time.
+    pub fn further(&self) -> &[Diagnostic] {
+        &self.0.related
+    }
+
+    /// The places with the texts that they point into, the primary one first.
+    pub fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        self.0.labels.iter().filter_map(|(span, label)| {
+            let (file, text) = self.0.sources.get(span.file)?;
+            let (start, length) = self.0.sources.word(*span)?;
+            Some(Place { number: span.file, file, text, range: start..start + length, label })
+        })
     }
 
     /// Does it mean "nothing was executed"?

@@ -12,8 +12,10 @@ use crate::diag::Span;
 use crate::plan::{Class, Field, Growth, Json, OnTimeout, Plan, StepId};
 
 mod class;
+mod double;
 
 pub use class::{EXIT_CODES, Row, SIGNALS, STATUSES, classify, of_kind};
+pub use double::{Double, Reply, fits};
 
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -598,7 +600,7 @@ impl FailureKind {
     ];
 
     /// Its name in scripts and tables.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             FailureKind::Exit => "exit",
             FailureKind::Signal => "signal",

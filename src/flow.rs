@@ -30,6 +30,7 @@ mod home;
 mod keep;
 mod project;
 mod receipts;
+pub mod reference;
 mod resume;
 mod rollback;
 mod running;
@@ -41,6 +42,7 @@ mod start;
 mod taken;
 mod takeup;
 mod templates;
+mod test;
 mod watch;
 mod who;
 
@@ -72,6 +74,7 @@ pub use signals::{Asked, on_signals};
 pub use start::RunOptions;
 pub use taken::Taken;
 pub use templates::{Template, template, templates};
+pub use test::{Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, TestRun, Tests, Unequal, test_files};
 pub use watch::Watch;
 pub use who::who;
 
@@ -198,7 +201,7 @@ impl Flow {
     /// # Errors
     /// What is wrong with the script or the parameters.
     pub fn plan(&self, script: &Script, args: &[(String, String)]) -> Result<Plan> {
-        self.planned(script, args).map(|(plan, ..)| plan)
+        Self::evaluated(&self.compile(script)?, args).map(|(plan, _)| plan)
     }
 
     /// Is the script in order, with these parameters? Gives its plan, and what is probably not meant.
@@ -206,19 +209,26 @@ impl Flow {
     /// # Errors
     /// As [`Flow::plan`].
     pub fn check(&self, script: &Script, args: &[(String, String)]) -> Result<Checked> {
-        let (plan, program, printed) = self.planned(script, args)?;
+        Self::check_program(&self.compile(script)?, args)
+    }
+
+    /// As [`Flow::check`], of a script that is compiled already.
+    ///
+    /// # Errors
+    /// As [`Flow::plan`].
+    pub fn check_program(program: &Program, args: &[(String, String)]) -> Result<Checked> {
+        let (plan, printed) = Self::evaluated(program, args)?;
         let texts = program.texts();
         let warnings = warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts)).collect();
         Ok(Checked { plan, warnings, printed })
     }
 
-    fn planned(&self, script: &Script, args: &[(String, String)]) -> Result<(Plan, Program, String)> {
-        let program = self.compile(script)?;
+    fn evaluated(program: &Program, args: &[(String, String)]) -> Result<(Plan, String)> {
         let mut plan = Plan::default();
         match program.build_and_tell(args, None) {
             (Ok(built), printed) => {
                 plan.grow(built.growth);
-                Ok((plan, program, printed))
+                Ok((plan, printed))
             }
             (Err(problem), printed) => Err(problem.with_printed(printed)),
         }

@@ -10,6 +10,7 @@ pub mod event;
 pub mod exec;
 pub mod flow;
 pub mod lang;
+pub mod lsp;
 pub mod plan;
 pub mod repl;
 pub mod state;

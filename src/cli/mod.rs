@@ -18,6 +18,7 @@ mod follow;
 mod gc;
 mod input;
 mod logs;
+mod lsp;
 mod new;
 mod options;
 mod out;
@@ -33,6 +34,7 @@ mod script;
 mod show;
 mod signal;
 mod template;
+mod test;
 mod verify;
 mod why;
 
@@ -100,6 +102,7 @@ enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
     Plan(plan::Args),
+    Test(test::Args),
     Repl(repl::Args),
     Runs(runs::Args),
     Show(show::Args),
@@ -119,6 +122,7 @@ enum Command {
     Template(template::Args),
     New(new::Args),
     Docs(docs::Args),
+    Lsp(lsp::Args),
     Completions(completions::Args),
 }
 
@@ -163,9 +167,11 @@ impl Command {
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Gc(args) => args.run(),
+            Command::Test(args) => args.run(),
             Command::Template(args) => args.run(),
             Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
+            Command::Lsp(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
     }
@@ -189,7 +195,9 @@ impl Command {
             Command::Receipts(args) => args.json,
             Command::Verify(args) => args.json,
             Command::Gc(args) => args.json,
+            Command::Test(args) => args.json,
             Command::Breakers(args) => args.json,
+            Command::Docs(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)
             | Command::Cancel(_)
@@ -197,6 +205,7 @@ impl Command {
             | Command::New(_)
             | Command::Fmt(_)
             | Command::Docs(_)
+            | Command::Lsp(_)
             | Command::Completions(_) => false,
         }
     }

@@ -116,6 +116,9 @@ fn parameter(param: &crate::plan::Param) -> serde_json::Value {
     if let Some(fields) = data.as_object_mut() {
         fields.shift_remove("value");
         fields.shift_remove("span");
+        // As it is called in a script.
+        let kind = fields.shift_remove("kind");
+        fields.extend(kind.map(|kind| ("type".to_owned(), kind)));
     }
     data
 }
@@ -148,10 +151,14 @@ fn take(template: Template, output: Option<PathBuf>, force: bool) -> Done {
     let needed = template.parameters()?.into_iter().filter(|param| param.default.is_none());
     let needed: String = needed.map(|param| format!(" --arg {}=…", param.name)).collect();
     let file = shown(&file);
-    out::print(&format!(
-        "wrote {file}: {}\n\nnext:\n  flow script {file} --help    its parameters\n  flow plan {file}{needed}    what it would do\n  flow script {file}{needed}\n",
-        template.summary()
-    ))?;
+    let next = [
+        (format!("flow script {file} --help"), "its parameters"),
+        (format!("flow plan {file}{needed}"), "what it would do"),
+        (format!("flow script {file}{needed}"), "run it"),
+    ];
+    let width = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let next: String = next.iter().map(|(command, what)| format!("  {command:width$}  {what}\n")).collect();
+    out::print(&format!("wrote {file}: {}\n\nnext:\n{next}", template.summary()))?;
     Ok(0)
 }
 

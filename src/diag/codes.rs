@@ -41,6 +41,7 @@ pub const CODES: &[Code] = &[
     usage("flow::project::not_empty", "The folder for a new project holds something already.", None),
     usage("flow::cli::usage", "The command line does not fit the command.", None),
     failure("flow::cli::output", "Results or events cannot be written: the disk is full, or a folder is missing."),
+    failure("flow::cli::protocol", "What comes to `flow lsp` is not what an editor says."),
     usage(
         "flow::repl::command",
         "A command of the prompt is not there, or something is missing in it or too much.",
@@ -340,4 +341,19 @@ pub const CODES: &[Code] = &[
         "An expression names a step that does not exist.",
         Some("sh(\"build\", \"make\");\nsh(\"push\", \"./push.sh ${biuld.output}\");"),
     ),
+    // Tests of workflows.
+    failure("flow::test::assert", "What a test claims is not so."),
+    failure(
+        "flow::test::double",
+        "A double is for a step that never was in the run, or says what does not fit it; or `strict()` holds and a process has none.",
+    ),
+    failure("flow::test::no_step", "A test looks at a step that the run does not have, or at one of several."),
+    failure("flow::test::value", "A test reads of a step what is not there."),
+    failure("flow::test::endless", "A run under test, or a test, did not come to its end in time."),
+    failure("flow::test::panic", "A mistake in flow ended a test."),
+    failure("flow::test::folder", "The folder that a workflow under test is to run in cannot be made."),
+    failure("flow::test::skipped", "A test says that it cannot be made here."),
+    usage("flow::test::outside", "A function for tests is called where no test is made.", None),
+    usage("flow::test::parameters", "A function `test_…` takes parameters, which nobody would give it.", None),
+    usage("flow::test::none", "There are no tests, or none of the name that was given.", None),
 ];

@@ -12,6 +12,7 @@ mod inbox;
 mod lookout;
 mod perform;
 mod signals;
+pub mod simulation;
 mod timers;
 
 use std::hint::spin_loop;

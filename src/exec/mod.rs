@@ -35,6 +35,7 @@ mod process;
 mod running;
 mod script;
 mod secrets;
+mod simulated;
 mod stdin;
 mod streams;
 mod tree;
@@ -48,6 +49,7 @@ pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
 pub use secrets::{Hidden, Provider, Secrets};
+pub use simulated::{Begun, InMemory, Simulated};
 pub use tree::{end_marked, end_run};
 pub use workers::{Executors, Keep};
 

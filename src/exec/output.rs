@@ -19,30 +19,7 @@ impl Captured {
     }
 
     fn short_output(&self, parse: Parse, logs: &Logs) -> io::Result<Result<Output, Failure>> {
-        let text = self.text()?;
-        Ok(Ok(Output::Value(match parse {
-            Parse::Auto => match one_document(&text) {
-                Some(value) => value,
-                None => without_newline(text).into(),
-            },
-            Parse::Text => without_newline(text).into(),
-            Parse::Lines => text.lines().map(Json::from).collect(),
-            Parse::Nul => text.split_terminator('\0').map(Json::from).collect(),
-            Parse::Json => match serde_json::from_str(&text) {
-                Ok(value) => value,
-                Err(error) => return Ok(Err(not_json(&error, logs.quote(&text)))),
-            },
-            Parse::Ndjson => {
-                let mut values = Vec::new();
-                for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-                    match serde_json::from_str::<Json>(line) {
-                        Ok(value) => values.push(value),
-                        Err(error) => return Ok(Err(bad_line(n + 1, logs.quote(line), &error))),
-                    }
-                }
-                Json::Array(values)
-            }
-        })))
+        Ok(of_text(self.text()?, parse, |text| logs.quote(text)).map(Output::Value))
     }
 
     /// As `short_output`, but the output remains in a file: this one, or a second one that holds it as JSON.
@@ -112,6 +89,33 @@ impl Captured {
         file.into_inner().map_err(io::IntoInnerError::into_error)?;
         finished_file(&path, logs.name("json")).map(Ok)
     }
+}
+
+/// The output that a text gives, read as `parse` says. `quote`: what a message may quote of it.
+pub(super) fn of_text(text: String, parse: Parse, quote: impl Fn(&str) -> &str) -> Result<Json, Failure> {
+    Ok(match parse {
+        Parse::Auto => match one_document(&text) {
+            Some(value) => value,
+            None => without_newline(text).into(),
+        },
+        Parse::Text => without_newline(text).into(),
+        Parse::Lines => text.lines().map(Json::from).collect(),
+        Parse::Nul => text.split_terminator('\0').map(Json::from).collect(),
+        Parse::Json => match serde_json::from_str(&text) {
+            Ok(value) => value,
+            Err(error) => return Err(not_json(&error, quote(&text))),
+        },
+        Parse::Ndjson => {
+            let mut values = Vec::new();
+            for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                match serde_json::from_str::<Json>(line) {
+                    Ok(value) => values.push(value),
+                    Err(error) => return Err(bad_line(n + 1, quote(line), &error)),
+                }
+            }
+            Json::Array(values)
+        }
+    })
 }
 
 /// The output of which there is nothing.

@@ -12,6 +12,11 @@ use crate::state::result::{plain_text, shorten};
 
 /// For what a task waits, as what is reported of its attempt.
 pub(super) fn waits(job: &Job) -> Result<Done, Failure> {
+    waits_at(job, Timestamp::now().as_millisecond().max(0) as u64)
+}
+
+/// The same, at a time in milliseconds since 1970.
+pub(super) fn waits_at(job: &Job, now: u64) -> Result<Done, Failure> {
     let mut delay_ms = None;
     let what = match &*job.task {
         Task::Approve(approve) => {
@@ -32,7 +37,7 @@ pub(super) fn waits(job: &Job) -> Result<Done, Failure> {
             WaitFor::File { path, on_timeout: wait.on_timeout.clone() }
         }
         Task::WaitUntil(moment) => {
-            let ms = until(&resolve(moment, &job.inputs)?)? - Timestamp::now().as_millisecond();
+            let ms = until(&resolve(moment, &job.inputs)?)?.saturating_sub(now as i64);
             delay_ms = Some(ms.max(0) as u64);
             WaitFor::Time
         }

@@ -90,9 +90,9 @@ impl Project {
             )
         };
         match std::fs::read_dir(folder) {
-            Ok(mut entries) => {
-                if let Some(Ok(entry)) = entries.next() {
-                    let first = entry.file_name().to_string_lossy().into_owned();
+            Ok(entries) => {
+                let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+                if let Some(first) = names.min() {
                     return Err(taken(format!("the folder `{}` is not empty: it holds `{first}`", folder.display())));
                 }
             }
@@ -135,19 +135,22 @@ fn wrong_with(name: &str) -> Option<String> {
 /// # Errors
 /// `flow::file::exists`; `flow::file::unwritable`.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    let made = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder),
-        _ => Ok(()),
+    let unwritable = |error: std::io::Error| {
+        Diagnostic::new("flow::file::unwritable", format!("`{}` cannot be written: {error}", path.display()))
+            .help("does its folder exist, may you write there, and is there room on the disk?")
     };
-    let open = || std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    made.and_then(|()| open()?.write_all(bytes)).map_err(|error| match error.kind() {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Diagnostic::new("flow::file::exists", format!("`{}` is there already", path.display()))
                 .help("give another name, or move it away")
         }
-        _ => Diagnostic::new("flow::file::unwritable", format!("`{}` cannot be written: {error}", path.display()))
-            .help("does its folder exist, may you write there, and is there room on the disk?"),
-    })
+        _ => unwritable(error),
+    })?;
+    file.write_all(bytes).map_err(unwritable)
 }
 
 #[cfg(test)]

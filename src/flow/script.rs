@@ -8,7 +8,7 @@ use super::running::{Events, Running};
 use crate::diag::{Diagnostic, Result};
 use crate::engine::drive::Inbox;
 use crate::event::{Event, Stop};
-use crate::lang::{Program, Runner};
+use crate::lang::{Built, Program, Runner};
 use crate::plan::{Growth, Step, StepId, Task, Value};
 use crate::state::{Files, StepResult};
 
@@ -32,6 +32,21 @@ pub(super) fn begin(
         Err(Diagnostic::new("flow::run::driver", "the thread that evaluates the script has ended without a result")
             .help("this is a mistake in flow; please report it"))
     })
+}
+
+/// As [`begin`], where `script` evaluates it on this thread.
+///
+/// # Errors
+/// As [`begin`].
+pub(super) fn begin_here(
+    script: impl FnOnce(Box<dyn Runner>) -> (Result<Built>, String),
+    begin: Begin,
+) -> Result<(Running, Events)> {
+    let (tell, told) = crossbeam_channel::bounded(1);
+    let shared =
+        Arc::new(Shared { phase: Mutex::new(Phase::New(begin, tell)), known: AtomicUsize::new(0), open: false });
+    shared.end(script(Box::new(WaitingScript(shared.clone()))));
+    told.recv().unwrap_or_else(|_| Err(stopped()))
 }
 
 /// Evaluates the script of a run again that goes on, because it had not come to its end. `printed`: how many bytes of what
@@ -65,11 +80,7 @@ fn evaluate(program: Program, args: Vec<(String, String)>, phase: Phase, printed
     let shared = Arc::new(Shared { phase: Mutex::new(phase), known: AtomicUsize::new(printed), open });
     let script = move || {
         let runner = WaitingScript(shared.clone());
-        match program.build_and_tell(&args, Some(Box::new(runner))) {
-            (Ok(_), printed) if shared.is_to_go_on() => shared.let_go(printed),
-            (Ok(built), printed) => drop(shared.grow(built.growth, printed)),
-            (Err(problem), printed) => shared.failed(problem, printed),
-        }
+        shared.end(program.build_and_tell(&args, Some(Box::new(runner))));
     };
     thread::Builder::new().name("flow-build".into()).spawn(script).map(|_| ()).map_err(|error| {
         Diagnostic::new("flow::run::driver", format!("the script cannot be evaluated: {error}"))
@@ -102,6 +113,15 @@ impl Shared {
 
     fn phase(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The script has been evaluated.
+    fn end(&self, (built, printed): (Result<Built>, String)) {
+        match built {
+            Ok(_) if self.is_to_go_on() => self.let_go(printed),
+            Ok(built) => drop(self.grow(built.growth, printed)),
+            Err(problem) => self.failed(problem, printed),
+        }
     }
 
     /// What of a printed text is new. (An evaluation prints the same as the one before.)
@@ -168,13 +188,13 @@ fn note(way: &Way, printed: String) {
 }
 
 /// The step by which a run fails whose script does. No step of a script can have its name.
-fn failing_step(problem: &Diagnostic) -> Step {
+pub(super) fn failing_step(problem: &Diagnostic) -> Step {
     Step::new("(script)", Task::Fail(Value::Plain(problem.message().into())), problem.span().unwrap_or_default())
 }
 
-const STOPPED: &str = "flow::run::stopped";
+pub(super) const STOPPED: &str = "flow::run::stopped";
 
-fn stopped() -> Diagnostic {
+pub(super) fn stopped() -> Diagnostic {
     Diagnostic::new(STOPPED, "the run ended before the script had the result it waited for")
         .help("`flow resume` takes it up again, if it was not cancelled")
 }

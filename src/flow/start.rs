@@ -69,7 +69,7 @@ impl Flow {
         script::begin(program, args, open, Box::new(begin))
     }
 
-    fn begin(
+    pub(super) fn begin(
         &self,
         script: &Script,
         program: Program,

@@ -34,7 +34,7 @@ impl Program {
     ///
     /// Without a runner, `run(…)` ends the evaluation there (`Header::stopped_at`). Blocks; uses a thread of its own.
     pub fn build(&self, args: &[(String, String)], runner: Option<Box<dyn Runner>>) -> Result<Built> {
-        self.evaluate(args, Purpose::Build, runner, |_, _, _| ()).0
+        self.evaluate(dynamic(args), Purpose::Build, runner, |_, _, _| ()).0
     }
 
     /// As [`Program::build`], and gives also what the script has printed since the last `run(…)`, wrong or not.
@@ -43,19 +43,28 @@ impl Program {
         args: &[(String, String)],
         runner: Option<Box<dyn Runner>>,
     ) -> (Result<Built>, String) {
+        self.build_with(dynamic(args), runner)
+    }
+
+    /// The same, with parameters that are values of a script.
+    pub(super) fn build_with(
+        &self,
+        args: Vec<(String, Dynamic)>,
+        runner: Option<Box<dyn Runner>>,
+    ) -> (Result<Built>, String) {
         let (built, _, _, printed) = self.evaluate(args, Purpose::Build, runner, |_, _, _| ());
         (built, printed)
     }
 
     /// The parameters that the script declares, as far as it can be evaluated without their values.
     pub fn parameters(&self, args: &[(String, String)]) -> Vec<Param> {
-        self.evaluate(args, Purpose::Describe, None, |_, _, _| ()).2
+        self.evaluate(dynamic(args), Purpose::Describe, None, |_, _, _| ()).2
     }
 
     /// `look`: what else is to be seen at the end, when the script went well: its scope, and its value if it has one.
     pub(super) fn evaluate<T: Send>(
         &self,
-        args: &[(String, String)],
+        args: Vec<(String, Dynamic)>,
         purpose: Purpose,
         runner: Option<Box<dyn Runner>>,
         look: impl FnOnce(&mut Session, &Scope, Option<&Dynamic>) -> T + Send,
@@ -70,10 +79,7 @@ impl Program {
             builder.header.add_secrets(self.secrets());
             session.builder = Some(builder);
             session.runner = runner;
-            session.frames.push(Frame {
-                args: args.iter().map(|(k, v)| (k.clone(), Dynamic::from(v.clone()))).collect(),
-                nested: false,
-            });
+            session.frames.push(Frame { args, nested: false });
             let main = self.files()[0].clone();
             let ((result, looked), mut session) = session.enter(|| {
                 let mut scope = self.scope();
@@ -95,7 +101,7 @@ impl Program {
         })
     }
 
-    fn finish(&self, result: std::result::Result<Dynamic, Fault>, session: &mut Session) -> Result<Built> {
+    pub(super) fn finish(&self, result: std::result::Result<Dynamic, Fault>, session: &mut Session) -> Result<Built> {
         if let Some(refused) = session.refused.take() {
             return Err(refused.with_sources(&self.texts()));
         }
@@ -138,6 +144,11 @@ impl Program {
         scope.push_constant("script_dir", folder);
         scope
     }
+}
+
+/// Parameters as values of a script.
+pub(super) fn dynamic(args: &[(String, String)]) -> Vec<(String, Dynamic)> {
+    args.iter().map(|(name, value)| (name.clone(), Dynamic::from(value.clone()))).collect()
 }
 
 /// Several problems as one: the first, with the others beside it.

@@ -159,6 +159,11 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
         .label(span, "read here")
         .help("indexes count from 0; negative ones from the end"),
         E::ErrorAssignmentToConstant(name, _) => constant(name, span),
+        E::ErrorTooManyOperations(_) | E::ErrorTerminated(..) if session.purpose == Purpose::Test => {
+            Diagnostic::new("flow::test::endless", "the test does not come to its end")
+                .label(span, "was here when it was stopped")
+                .help("is there a loop without an end? `--timeout` gives a test more time")
+        }
         E::ErrorTooManyOperations(_) => too_long(span, "the script does too much"),
         E::ErrorTerminated(why, _) if why.read_lock::<rhai::ImmutableString>().is_some_and(|why| *why == "interrupted") => {
             Diagnostic::new("flow::lang::limit", "the script was interrupted while it was evaluated")

@@ -64,6 +64,17 @@ pub fn standard() -> Arc<Engine> {
     ENGINE.get_or_init(|| Arc::new(engine())).clone()
 }
 
+/// The engine of test files: that of scripts, with the functions of tests.
+pub fn tests() -> Arc<Engine> {
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    let tests = || {
+        let mut engine = engine();
+        functions::register_for_tests(&mut engine);
+        Arc::new(engine)
+    };
+    ENGINE.get_or_init(tests).clone()
+}
+
 fn engine() -> Engine {
     // Closures are named after a hash of their source; the seed makes it the same in every process.
     // Fails only when it has been set before, by us.

@@ -7,11 +7,13 @@ mod group;
 mod policy;
 mod script;
 mod task;
+mod testing;
 
 pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, FLOW, REPEAT, STEP, TASKS};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
+pub use testing::{FAILS, KINDS};
 
 /// The keys of one option map.
 #[derive(Debug)]
@@ -163,7 +165,7 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 19] = [
+pub static ALL: [&Keys; 20] = [
     &RETRY,
     &BREAKER,
     &BREAKER_OF_STEP,
@@ -183,6 +185,7 @@ pub static ALL: [&Keys; 19] = [
     &CHAIN_OPTIONS,
     &FLOW,
     &CONDITION,
+    &FAILS,
 ];
 
 /// The keys of the map that a function takes; of a method, if its name begins with a dot.

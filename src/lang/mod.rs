@@ -36,6 +36,7 @@ mod secret;
 mod seen;
 mod session;
 mod texts;
+pub mod trial;
 mod untrusted;
 mod words;
 

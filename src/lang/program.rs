@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::host::SharedHost;
 use super::script::Script;
-use super::{LARGEST, closures, fault, host, modules, secret, words};
+use super::{LARGEST, closures, fault, host, modules, secret, session, words};
 use crate::diag::{Diagnostic, Result, Sources};
 
 /// A compiled script with everything it imports. Cheap to clone.
@@ -57,6 +57,11 @@ impl Program {
         let program = Program(Arc::new(Inner { engine, script: script.clone(), files: RwLock::default() }));
         on_large_stack(|| program.add(script.name.clone(), script.text.clone()))?;
         Ok(program)
+    }
+
+    /// Is it a file of tests?
+    pub(super) fn is_of_tests(&self) -> bool {
+        Arc::ptr_eq(&self.0.engine, &host::tests())
     }
 
     /// All files used so far: name and text, the script first.
@@ -131,6 +136,15 @@ impl Program {
         self.add(name.to_owned(), text).map_err(LoadProblem::Wrong)
     }
 
+    /// Takes the text of a module or sub-workflow as given, whatever the file says: one that is open in an editor. The name
+    /// is relative to the script's folder; that of a module has no `.rhai`.
+    ///
+    /// # Errors
+    /// What is wrong in the text.
+    pub fn provide(&self, name: &str, text: Arc<str>) -> Result<()> {
+        on_large_stack(|| self.add(name.to_owned(), text)).map(|_| ())
+    }
+
     /// Loads modules and sub-workflows by name, in this order, so that places in them keep their numbers and closures
     /// in them are found: when a recorded plan is taken up without evaluating its script.
     ///
@@ -192,6 +206,14 @@ impl Program {
 
 /// Evaluation may recurse deeply (nested expressions, functions that call themselves): a stack of its own for that.
 pub(super) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let (limit, stop) = (session::limit(), session::interrupt());
+    let work = move || {
+        session::limit_to(limit);
+        match stop {
+            Some(stop) => session::interruptible(stop, work),
+            None => work(),
+        }
+    };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("script".into()).stack_size(256 * 1024 * 1024);
         match thread.spawn_scoped(scope, work) {

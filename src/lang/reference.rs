@@ -193,9 +193,10 @@ impl Catalogue {
 
     /// Names of all functions (or methods) that can be meant.
     pub fn names(&self, method: bool) -> Vec<String> {
+        let of_scripts = self.items.iter().filter(|item| item.topic != Topic::Testing);
         let mut names: Vec<String> = match method {
-            true => self.items.iter().filter(|i| i.kind == Kind::Method).map(|i| i.name.clone()).collect(),
-            false => self.items.iter().filter(|i| i.kind == Kind::Function).map(|i| i.name.clone()).collect(),
+            true => of_scripts.filter(|i| i.kind == Kind::Method).map(|i| i.name.clone()).collect(),
+            false => of_scripts.filter(|i| i.kind == Kind::Function).map(|i| i.name.clone()).collect(),
         };
         names.extend(
             self.all.iter().filter(|(name, _)| name.starts_with(char::is_alphabetic)).map(|(name, _)| name.clone()),
@@ -228,6 +229,8 @@ pub fn functions_of(engine: &Engine) -> Vec<Function> {
 fn is_method(function: &Function) -> bool {
     let of = |p: &Parameter| match p.name.as_deref() {
         Some("step" | "flow") => p.kind.as_deref() == Some("Step"),
+        Some("double") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "double"),
+        Some("run") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "run"),
         Some("secret") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "secret"),
         _ => false,
     };
@@ -258,6 +261,8 @@ pub fn signature(function: &Function, method: bool) -> String {
     }
     let dot = match function.params.first().and_then(|first| first.name.as_deref()) {
         Some("secret") if method => "secret.",
+        Some("double") if method => "double.",
+        Some("run") if method => "run.",
         _ if method => "step.",
         _ => "",
     };
@@ -334,13 +339,14 @@ fn described(function: &Function, method: bool, doc: &Doc) -> Vec<Described> {
         let said = doc.parameters.iter().find(|described| described.name == name);
         let meaning =
             said.map(|said| said.meaning.clone()).or_else(|| usual(&name).filter(|_| !method)).unwrap_or_default();
+        let typed = parameter.kind.as_deref().map_or("any".to_owned(), short_type);
+        let policy = || keys::of_policy(&function.name).filter(|_| method).map(|key| key.kind.name());
         let kind = match said.map_or("", |said| said.kind.as_str()) {
-            "" if method => keys::of_policy(&function.name).map(|key| key.kind.name()),
-            "" => None,
-            kind => Some(kind.to_owned()),
+            "" if typed != "any" => typed,
+            "" => policy().unwrap_or(typed),
+            kind => kind.to_owned(),
         };
-        let typed = || parameter.kind.as_deref().map_or("any".to_owned(), short_type);
-        Some(Described { name, kind: kind.unwrap_or_else(typed), meaning })
+        Some(Described { name, kind, meaning })
     };
     parameters.filter_map(describe).collect()
 }
@@ -372,6 +378,9 @@ fn usual(name: &str) -> Option<String> {
 /// What a function gives, in words.
 fn gives(function: &Function) -> String {
     match function.return_type.as_str() {
+        kind if kind.contains("PlayedStep") => "step of a run".into(),
+        kind if kind.contains("Played") => "run".into(),
+        kind if kind.contains("Given") => "double".into(),
         kind if kind.contains("Step") => "step".into(),
         kind if kind.contains("SecretRef") => "secret".into(),
         kind if kind.contains("ImmutableString") => "text".into(),

@@ -54,7 +54,7 @@ impl Program {
             }
             (value, kind, Variables(Arc::new(variables)))
         };
-        let evaluate = || self.evaluate(args, Purpose::Build, Some(runner), look);
+        let evaluate = || self.evaluate(super::build::dynamic(args), Purpose::Build, Some(runner), look);
         let (built, looked, _, printed) = interruptible(stop, evaluate);
         let seen = built.map(|built| {
             let (value, kind, variables) =

@@ -3,7 +3,7 @@
 //! Host functions are plain functions (that is how they get their documentation and their place in the reference), so
 //! the session they belong to is kept per thread. [`Session::enter`] is the only way in, and it always ends.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,6 +13,7 @@ use rhai::{FnPtr, NativeCallContext, NativeCallContextStore, Position};
 use smol_str::SmolStr;
 
 use super::library::PREFIX;
+use super::trial::Trial;
 use super::{Program, Runner};
 use crate::diag::{Diagnostic, Span};
 use crate::event::Saw;
@@ -28,6 +29,8 @@ pub enum Purpose {
     Describe,
     /// A closure is called while the plan runs.
     Call,
+    /// A test of a workflow is made.
+    Test,
 }
 
 /// A script within a script (`workflow(…)`), or the script itself.
@@ -71,6 +74,8 @@ pub struct Session {
     pub stopped_at: Option<Span>,
     /// Evaluation must end by then, if it makes a plan.
     pub deadline: Option<Instant>,
+    /// The test that is being made.
+    pub trial: Option<Box<Trial>>,
 }
 
 /// Longest evaluation of a script or a closure that builds steps.
@@ -79,6 +84,25 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 thread_local! {
     static SESSION: RefCell<Option<Box<Session>>> = const { RefCell::new(None) };
     static INTERRUPT: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    static LIMIT: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Runs `work` so that every script evaluated in it ends soon after `deadline`, whatever it is evaluated for.
+pub fn until<T>(deadline: Instant, work: impl FnOnce() -> T) -> T {
+    let before = LIMIT.replace(Some(deadline));
+    let result = work();
+    LIMIT.set(before);
+    result
+}
+
+/// When scripts of this thread must end.
+pub fn limit() -> Option<Instant> {
+    LIMIT.get()
+}
+
+/// The same on another thread that works for this one.
+pub fn limit_to(deadline: Option<Instant>) {
+    LIMIT.set(deadline);
 }
 
 /// Runs `work` so that scripts evaluated in it end soon after `stop` becomes true.
@@ -105,6 +129,9 @@ pub fn must_end() -> Option<&'static str> {
         INTERRUPT.with_borrow(|slot| slot.as_ref().is_some_and(|stop| stop.load(std::sync::atomic::Ordering::Relaxed)));
     if interrupted {
         return Some("interrupted");
+    }
+    if limit().is_some_and(|deadline| Instant::now() > deadline) {
+        return Some("deadline");
     }
     let late = SESSION.with_borrow(|slot| {
         slot.as_ref().is_some_and(|session| session.deadline.is_some_and(|deadline| Instant::now() > deadline))
@@ -135,6 +162,7 @@ impl Session {
             context: None,
             stopped_at: None,
             deadline: (purpose != Purpose::Call).then(|| Instant::now() + DEADLINE),
+            trial: None,
         })
     }
 
@@ -195,6 +223,12 @@ pub fn build<T>(
         }
         match session.builder.as_mut() {
             Some(builder) => work(builder, span),
+            None if session.purpose == Purpose::Test => Err(Diagnostic::new(
+                "flow::lang::not_building",
+                format!("`{}` declares something, but a test only says what is to be tried", context.fn_name()),
+            )
+            .label(span, "in a test")
+            .help("declare the steps of a workflow in a closure: `simulate(|| { sh(\"build\", \"make\"); })`")),
             None => Err(Diagnostic::new(
                 "flow::lang::not_building",
                 format!("`{}` declares something, but the plan is made already", context.fn_name()),

@@ -10,16 +10,17 @@ use super::command::{COMMANDS, What, find, read, usage};
 use super::entry::{self, Entry};
 use super::pictures;
 use super::session::{Session, Wish, first_line};
-use crate::diag::{Diagnostic, Result, nearest};
+use crate::diag::{Diagnostic, Result};
 use crate::event::Log;
-use crate::flow::{RunFilter, Script, items};
+use crate::flow::reference::{self, Found};
+use crate::flow::{RunFilter, Script};
 use crate::plan::Value;
 use crate::plan::analysis::Analysis;
 use crate::plan::render;
 use crate::plan::wording::plural;
 use crate::state::{RunState, Status};
 use crate::term::{log_path, now};
-use crate::view::docs::{self, Entry as Doc};
+use crate::view::docs;
 use crate::view::time::Clock;
 use crate::view::{self, Look, Why};
 
@@ -254,31 +255,25 @@ fn help(name: &str, look: Look) -> Result<Answer> {
         let command = find(name)?;
         return Ok(Answer::of_text(format!("{}  {}", usage(command), command.help)));
     }
-    let name = name.trim_end_matches("()").trim_start_matches('.');
-    let found: Vec<String> = items()
-        .iter()
-        .filter(|item| item.name == name)
-        .map(|item| Doc {
-            name: item.name.clone(),
-            kind: item.kind.name().to_owned(),
-            signatures: item.signatures.clone(),
-            text: item.text.clone(),
-        })
-        .map(|doc| docs::entry(&doc, look))
-        .collect();
-    if found.is_empty() {
-        if let Ok(command) = find(name) {
-            return Ok(Answer::of_text(format!("{}  {}", usage(command), command.help)));
+    let text = match reference::look_up(name) {
+        Found::Entries(entries) => {
+            entries.into_iter().map(|entry| docs::entry(entry, look)).collect::<Vec<_>>().join("\n")
         }
-        let near = nearest(name, items().iter().map(|item| item.name.as_str()));
-        return Err(Diagnostic::new("flow::repl::command", format!("there is no `{name}` in the language")).help(
-            match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`flow docs` lists everything there is".to_owned(),
-            },
-        ));
-    }
-    Ok(Answer::of_text(found.join("\n")))
+        Found::Several(entries) => docs::found(&entries, look),
+        Found::Part(part) => docs::part(&part, reference::entries(), look),
+        Found::Nothing(near) => {
+            if let Ok(command) = find(name) {
+                return Ok(Answer::of_text(format!("{}  {}", usage(command), command.help)));
+            }
+            return Err(Diagnostic::new("flow::repl::command", format!("there is no `{name}` in the language")).help(
+                match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "`flow docs` lists everything there is".to_owned(),
+                },
+            ));
+        }
+    };
+    Ok(Answer::of_text(text))
 }
 
 fn commands(look: Look) -> String {

@@ -1,40 +1,113 @@
-//! The reference of the language, in a terminal.
+//! The reference, in a terminal: topics with what stands in them, one entry, what was found.
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use super::look::columns;
+use super::markdown::markdown;
 use super::{Look, Tone};
 
 /// Something that can be looked up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Entry {
     /// Its name.
     pub name: String,
     /// What kind of thing it is, in words.
     pub kind: String,
-    /// How it is called, one line for each form.
+    /// The topic in which it stands.
+    pub topic: String,
+    /// How it is called or written, one line for each form.
     pub signatures: Vec<String>,
-    /// What it means, as Markdown.
+    /// What it is, in a few words.
+    pub summary: String,
+    /// All that is to be said, as Markdown.
     pub text: String,
 }
 
-/// All entries, a line each, by kind in the order they come in.
-pub fn index(entries: &[Entry], look: Look) -> String {
+impl AsRef<Entry> for Entry {
+    fn as_ref(&self) -> &Entry {
+        self
+    }
+}
+
+/// A part of the reference.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Part {
+    /// The word by which `flow docs` shows it.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// What it is about.
+    pub about: String,
+    /// Is it too long for an overview?
+    pub long: bool,
+}
+
+/// All parts, with a line for each entry; of long ones, how to see them.
+pub fn overview(parts: &[Part], entries: &[Entry], look: Look) -> String {
     let mut text = String::new();
-    let mut kind = None;
-    let names = entries.iter().map(|entry| columns(&entry.name)).max().unwrap_or(0);
-    for entry in entries {
-        if kind != Some(&entry.kind) {
-            let gap = if kind.is_some() { "\n" } else { "" };
-            let _ = writeln!(text, "{gap}{}", look.paint(Tone::Strong, &title(&entry.kind)));
-            kind = Some(&entry.kind);
+    for part in parts {
+        let within: Vec<&Entry> = entries.iter().filter(|entry| entry.topic == part.name).collect();
+        if within.is_empty() {
+            continue;
         }
-        let name = format!("{}{}", entry.name, " ".repeat(names - columns(&entry.name)));
-        let room = if look.width > 0 { look.width.saturating_sub(names + 4) } else { usize::MAX };
-        let line = look.cut(&first_sentence(&entry.text), room);
-        let _ = writeln!(text, "{}", format!("  {}  {line}", look.paint(Tone::Busy, &name)).trim_end());
+        let _ = writeln!(text, "{}", heading(part, look));
+        if part.long {
+            let word = if within.len() == 1 { "entry" } else { "entries" };
+            let _ = writeln!(text, "  {} {word}: flow docs {}", within.len(), part.name);
+        } else {
+            text.push_str(&list(&within, look));
+        }
+        text.push('\n');
+    }
+    text.push_str("flow docs NAME shows one of them, flow docs TOPIC a topic, flow docs --search WORDS finds more.\n");
+    text
+}
+
+fn heading(part: &Part, look: Look) -> String {
+    format!("{}  {}", look.paint(Tone::Strong, &part.title), look.paint(Tone::Faint, &part.name))
+}
+
+/// One part: what it is about, and a line for each entry.
+pub fn part(part: &Part, entries: &[Entry], look: Look) -> String {
+    let within: Vec<&Entry> = entries.iter().filter(|entry| entry.topic == part.name).collect();
+    format!("{}\n\n{}\n{}", heading(part, look), markdown(&part.about, look), list(&within, look))
+}
+
+/// A line for each of these entries, with their kinds: what was found, or what a name may mean.
+pub fn found(entries: &[&Entry], look: Look) -> String {
+    let kinds = entries.iter().map(|entry| columns(&entry.kind)).max().unwrap_or(0);
+    let names = entries.iter().map(|entry| columns(&entry.name)).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in entries {
+        let kind = look.paint(Tone::Faint, &pad(&entry.kind, kinds));
+        let name = look.paint(Tone::Busy, &pad(&entry.name, names));
+        let line = format!("{name}  {kind}  {}", shortened(&entry.summary, names + kinds + 4, look));
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text
+}
+
+fn list(entries: &[&Entry], look: Look) -> String {
+    let names = entries.iter().map(|entry| columns(&entry.name)).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in entries {
+        let name = look.paint(Tone::Busy, &pad(&entry.name, names));
+        let line = format!("  {name}  {}", shortened(&entry.summary, names + 4, look));
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+fn pad(word: &str, width: usize) -> String {
+    format!("{word}{}", " ".repeat(width - columns(word)))
+}
+
+/// A sentence for what is left of a line.
+fn shortened(text: &str, used: usize, look: Look) -> String {
+    let room = if look.width > 0 { look.width.saturating_sub(used) } else { usize::MAX };
+    look.cut(&text.replace('`', ""), room)
 }
 
 /// One entry in full.
@@ -46,28 +119,8 @@ pub fn entry(entry: &Entry, look: Look) -> String {
     if !entry.signatures.is_empty() {
         text.push('\n');
     }
-    // Fences of code blocks are for web pages; here an indent says the same.
-    let mut code = false;
-    for line in entry.text.trim().lines() {
-        match line.trim_start().starts_with("```") {
-            true => code = !code,
-            false if code && !line.is_empty() => drop(writeln!(text, "    {line}")),
-            false => drop(writeln!(text, "{line}")),
-        }
-    }
+    text.push_str(&markdown(&entry.text, look));
     text
-}
-
-fn title(kind: &str) -> String {
-    let mut letters = kind.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// The text up to its first full stop or empty line.
-fn first_sentence(text: &str) -> String {
-    let lines: Vec<_> = text.trim().lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
-    let text = lines.join(" ");
-    text.split_once(". ").map_or(&*text, |(first, _)| first).trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -75,22 +128,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_and_an_entry() {
+    fn an_overview_and_an_entry() {
         let retry = Entry {
             name: "retry".into(),
-            kind: "method of a step".into(),
+            kind: "method".into(),
+            topic: "policies".into(),
             signatures: vec!["step.retry(3)".into()],
+            summary: "Makes `further` attempts".into(),
             text: "Makes further attempts. Waits between them.\n\n```rhai\nsh(\"a\", \"b\").retry(3)\n```\n".into(),
         };
-        let sh =
-            Entry { name: "sh".into(), kind: "function".into(), text: "A shell script.".into(), ..Entry::default() };
+        let code = Entry { name: "flow::plan::cycle".into(), topic: "errors".into(), ..Entry::default() };
+        let part =
+            |name: &str, long| Part { name: name.into(), title: name.to_uppercase(), about: "All.".into(), long };
+        let parts = [part("policies", false), part("errors", true), part("empty", false)];
+        let entries = [retry.clone(), code];
         assert_eq!(
-            index(&[sh, retry.clone()], Look::PLAIN),
-            "Function\n  sh     A shell script\n\nMethod of a step\n  retry  Makes further attempts\n"
+            overview(&parts, &entries, Look::PLAIN),
+            "POLICIES  policies\n  retry  Makes further attempts\n\nERRORS  errors\n  1 entry: flow docs errors\n\n\
+             flow docs NAME shows one of them, flow docs TOPIC a topic, flow docs --search WORDS finds more.\n"
         );
         assert_eq!(
+            super::part(&parts[0], &entries, Look::PLAIN),
+            "POLICIES  policies\n\nAll.\n\n  retry  Makes further attempts\n"
+        );
+        assert_eq!(found(&[&retry], Look::PLAIN), "retry  method  Makes further attempts\n");
+        assert_eq!(
             entry(&retry, Look::PLAIN),
-            "retry  method of a step\n\n    step.retry(3)\n\nMakes further attempts. Waits between them.\n\n    sh(\"a\", \"b\").retry(3)\n"
+            "retry  method\n\n    step.retry(3)\n\nMakes further attempts. Waits between them.\n\n    sh(\"a\", \"b\").retry(3)\n"
         );
     }
 }

@@ -64,6 +64,7 @@ fn help_shows_examples() {
         "run",
         "check",
         "plan",
+        "test",
         "runs",
         "show",
         "logs",

@@ -3,11 +3,13 @@
 //! The expected texts are files below `tests/golden`; `FLOW_BLESS=1 cargo test --test cli` writes them anew.
 
 mod commands;
+mod docs;
 mod examples;
 mod forecast;
 mod form;
 mod gc;
 mod golden;
+mod guide;
 mod interrupt;
 mod people;
 mod proof;

@@ -2,11 +2,13 @@
 //!
 //! ```` ```rhai ```` : the plan is built. ```` ```rhai,no_run ```` : it only compiles (it needs parameters or files).
 //! ```` ```rhai,refused ```` : it is refused, or warned about.
+//! ```` ```rhai,test ```` : tests of workflows, or what stands in one: all pass.
 
+use flow::flow::{Flow, Options, TestEnd, TestOptions};
 use flow::lang::{Program, Script};
 
-use crate::refused::{args, findings};
-use crate::repository;
+use crate::refused::{args, findings, text};
+use crate::{is_current, repository};
 
 /// A block of code in a document.
 struct Block {
@@ -59,6 +61,34 @@ fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
+/// Behind a script that is refused stands what it is answered, where it is shown: ```` ```text ````.
+#[test]
+fn answers_in_documents_are_as_shown() {
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    // That page is made as a whole.
+    for document in documents().into_iter().filter(|document| document != "docs/errors.md") {
+        let page = std::fs::read_to_string(repository(&document)).expect("a document can be read");
+        let mut actual = String::new();
+        let mut parts = page.split("```rhai,refused\n");
+        actual.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            let (script, rest) = part.split_once("```\n").expect("a block ends");
+            actual.push_str(&format!("```rhai,refused\n{script}```\n"));
+            match rest.strip_prefix("\n```text\n").and_then(|rest| rest.split_once("```\n").or(Some(("", rest)))) {
+                Some((_, rest)) => {
+                    let answer = text(&findings(&Script::from_text("script.rhai", script), &args(script)));
+                    actual.push_str(&format!("\n```text\n{answer}```\n{rest}"));
+                    compared += 1;
+                }
+                None => actual.push_str(rest),
+            }
+        }
+        wrong.extend(is_current(&document, &actual).err());
+    }
+    assert!(compared >= 3, "only {compared} answers were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn scripts_in_documents_do_what_is_said() {
     let (mut wrong, mut tried) = (Vec::new(), 0);
@@ -80,6 +110,35 @@ fn scripts_in_documents_do_what_is_said() {
         wrong.extend(problem.map(|problem| format!("{}: {}: {problem}", block.place, problem.code())));
     }
     assert!(tried > 60, "only {tried} scripts were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn tests_in_documents_pass() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut places = Vec::new();
+    for block in documents().iter().flat_map(|document| blocks(document)).filter(|block| block.tag == "rhai,test") {
+        let whole = block.code.contains("fn test_");
+        let code = if whole { block.code } else { format!("fn test_it() {{\n{}}}\n", block.code) };
+        std::fs::write(folder.path().join(format!("{:04}_test.rhai", places.len())), code).expect("a file");
+        places.push(block.place);
+    }
+    assert!(places.len() > 20, "only {} were found", places.len());
+    let home = Some(folder.path().join("runs"));
+    let flow = Flow::open(Options { home, ..Options::default() }).expect("a folder of runs");
+    let options = TestOptions { paths: vec![folder.path().to_owned()], ..TestOptions::default() };
+    let done = flow.test(flow.tests(&options).expect("there are tests"), &options, &|_| {});
+    let place = |file: &str| {
+        let number =
+            file.rsplit('/').next().and_then(|name| name.get(..4)).and_then(|number| number.parse::<usize>().ok());
+        number.map_or("?", |number| places[number].as_str())
+    };
+    let mut wrong: Vec<String> = done.wrong.iter().map(|problem| format!("{}: {problem}", problem.code())).collect();
+    for result in &done.results {
+        if let TestEnd::Failed(problem, values) = &result.end {
+            wrong.push(format!("{}: {problem} {values:?}", place(&result.test.file)));
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("exec", 20),
     ("engine", 30),
     ("flow", 40),
+    ("lsp", 45),
     ("term", 42),
     ("repl", 45),
     ("cli", 50),

@@ -5,7 +5,9 @@ use std::fmt::Write;
 
 use flow::diag::codes;
 use flow::flow::PROJECT_KEYS;
-use flow::lang::{Item, ItemKind, LibraryModule, Topic, body, definitions, items, library, options_table};
+use flow::lang::{
+    Item, ItemKind, LibraryModule, Program, Script, Topic, body, definitions, items, library, options_table,
+};
 
 use crate::{is_current, repository};
 
@@ -29,6 +31,11 @@ fn named(name: &str) -> Option<&'static Item> {
     items().iter().find(|item| item.name == bare && (item.kind == ItemKind::Method) == method)
 }
 
+/// A link from the page of a topic: short where it stays on the page.
+fn link_from(topic: Topic, name: &str) -> String {
+    link(name, "").replace(&format!("({}.md#", topic.name()), "(#")
+}
+
 /// A link from a page, which lies in the folder `up` (`../` for each folder below docs/reference).
 fn link(name: &str, up: &str) -> String {
     if name.starts_with("flow::") {
@@ -45,7 +52,10 @@ fn link(name: &str, up: &str) -> String {
         return format!("[`{name}`]({up}std/{alias}.md#{})", anchor(function));
     }
     match named(name) {
-        Some(item) => format!("[`{name}`]({up}{}.md#{})", item.topic.name(), anchor(&item.name)),
+        Some(item) if !anchor(&item.name).is_empty() => {
+            format!("[`{name}`]({up}{}.md#{})", item.topic.name(), anchor(&item.name))
+        }
+        Some(item) => format!("[`{name}`]({up}{}.md)", item.topic.name()),
         None => format!("`{name}`"),
     }
 }
@@ -59,17 +69,24 @@ fn page(topic: Topic) -> String {
         for item in &properties {
             let _ = writeln!(page, "| [`{}`](#{}) | {} |", item.name, anchor(&item.name), item.forms[0].doc.meaning);
         }
-    } else {
-        page.push_str("\n| | |\n| --- | --- |\n");
-        for item in &others {
-            let _ = writeln!(page, "| [`{}`](#{}) | {} |", heading(item), anchor(&item.name), item.summary());
-        }
+        let read_only =
+            ["flow::lang::pending", "flow::lang::value", "flow::lang::read_only"].map(|code| link(code, ""));
+        let _ = write!(page, "\nErrors, of all of them: {}.\n\n## Functions\n", read_only.join(", "));
+    }
+    page.push_str("\n| | |\n| --- | --- |\n");
+    for item in &others {
+        let _ = writeln!(page, "| {} | {} |", link_from(topic, &heading(item)), item.summary());
     }
     if topic == Topic::Operators {
         page.push_str("\nHow expressions are read, and the functions in them: [expressions.md](../expressions.md).\n");
     }
     for item in properties.into_iter().chain(others) {
-        let text = body(item, &|name| link(name, ""));
+        let mut item = item.clone();
+        if item.kind == ItemKind::Property {
+            // They stand above, once for all.
+            item.forms.iter_mut().for_each(|form| form.doc.errors.clear());
+        }
+        let (item, text) = (&item, body(&item, &|name| link_from(topic, name)));
         let _ = write!(page, "\n### `{}`\n\n```text\n{}\n```\n\n{text}\n", heading(item), item.signatures.join("\n"));
     }
     let _ = write!(page, "\n---\n\nAll topics: [index](README.md)\n");
@@ -142,10 +159,6 @@ fn index() -> String {
     for item in items().iter().filter(|item| item.kind != ItemKind::Property) {
         names.push((item.name.to_lowercase(), link(&heading(item), "")));
     }
-    for function in library().iter().flat_map(|module| module.functions.iter().map(move |f| (module, f))) {
-        let name = format!("{}::{}", function.0.alias(), function.1.name);
-        names.push((name.to_lowercase(), link(&name, "")));
-    }
     names.sort();
     let _ = writeln!(page, "{}", names.into_iter().map(|(_, link)| link).collect::<Vec<_>>().join(" · "));
     page
@@ -179,6 +192,42 @@ fn the_reference_is_current() {
             let path = format!("{folder}/{}", file.expect("a file").file_name().to_string_lossy());
             assert!(!path.ends_with(".md") || known.contains(path.as_str()), "{path} is nobody's page: remove it");
         }
+    }
+}
+
+/// Rhai reads programs, not definitions; but what stands in a definition file is built of the same words. So each becomes
+/// what it declares: a function with its parameters and its comment, a constant.
+#[test]
+fn rhai_reads_what_definitions_declare() {
+    let definitions = definitions();
+    let mut script = String::new();
+    let mut declared = 0;
+    for (n, line) in definitions.lines().enumerate() {
+        let line = line.trim_start();
+        let rest = line.strip_prefix("fn ").map(|rest| rest.strip_prefix("get ").unwrap_or(rest));
+        if let Some((name, rest)) = rest.and_then(|rest| rest.split_once('(')) {
+            let (parameters, gives) = rest.rsplit_once(") -> ").expect("a function gives something");
+            assert!(gives.ends_with(';'), "{line}");
+            let parameters: Vec<&str> = parameters.split(", ").filter(|p| !p.is_empty()).collect();
+            let named =
+                parameters.iter().map(|parameter| parameter.split_once(": ").expect("a parameter has a type").0);
+            // Forms of one function would be several functions for Rhai.
+            script.push_str(&format!("fn {name}_{n}({}) {{ }}\n", named.collect::<Vec<_>>().join(", ")));
+            declared += 1;
+        } else if let Some((name, _)) = line.strip_prefix("const ").and_then(|rest| rest.split_once(": ")) {
+            script.push_str(&format!("const {name} = ();\n"));
+        } else if line.is_empty() || line.starts_with("//") {
+            script.push_str(&format!("{line}\n"));
+        } else if line.starts_with("op ") {
+            script.push_str("fn operator(a, b) { }\n".replace("operator", &format!("operator_{n}")).as_str());
+        } else {
+            assert!(line == "module static;" || line.starts_with("module ") || line == "}", "{line}");
+            script.push('\n');
+        }
+    }
+    assert!(declared > 150, "only {declared} functions are declared");
+    if let Err(problem) = Program::compile(&Script::from_text("flow.d.rhai", script)) {
+        panic!("{problem}: {:?}", problem.span());
     }
 }
 

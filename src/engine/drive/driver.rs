@@ -32,7 +32,7 @@ use crate::state::{RunState, StepResult};
 
 /// Longest time that events are held back, and most of them, while nothing outside waits for them: steps within the
 /// process may run ahead of the disk, and a few large transactions cost less than many small ones.
-const HOLD: Duration = Duration::from_millis(2);
+pub(super) const HOLD: Duration = Duration::from_millis(2);
 const HELD_MOST: usize = 512;
 
 /// What time it is.
@@ -171,6 +171,11 @@ impl Driver {
         }
         let held_until = self.held_since.map(|since| since + HOLD);
         self.timers.next().into_iter().chain(held_until).chain(self.lookout.next()).min()
+    }
+
+    /// As [`Driver::next_moment`], but without looking for what may have come from outside: for one who says when it has.
+    pub fn next_timer(&self) -> Option<Duration> {
+        self.timers.next().into_iter().chain(self.held_since.map(|since| since + HOLD)).min()
     }
 
     /// Has it come to its end, or failed with nothing left running? Then nothing more happens.

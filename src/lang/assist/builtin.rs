@@ -53,3 +53,8 @@ pub fn module(path: &str) -> Option<&'static Document> {
     });
     modules.get(path.strip_suffix(".rhai").unwrap_or(path))
 }
+
+/// The text of a module of the standard library.
+pub fn standard(path: &str) -> Option<&'static str> {
+    modules::standard(path.strip_suffix(".rhai").unwrap_or(path))
+}

@@ -204,3 +204,35 @@ impl Document {
         offset
     }
 }
+
+/// Another file that a text names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The path, as written.
+    pub path: String,
+    /// Is it a workflow, whose path is relative to the folder of the script that is run? Else it is a module.
+    pub workflow: bool,
+}
+
+impl Document {
+    /// The modules and workflows that the text names.
+    pub fn links(&self) -> Vec<Link> {
+        let literal = |at: usize| self.literal(at).map(|(_, path)| path.to_owned());
+        let imports = self.outline().imports.iter().filter_map(|import| literal(import.path));
+        let mut links: Vec<Link> = imports.map(|path| Link { path, workflow: false }).collect();
+        let calls = (0..self.tokens.len()).filter(|at| {
+            matches!(self.at(*at), "workflow" | "simulate") && self.is(at + 1, "(") && !self.is_member(*at)
+        });
+        for call in calls {
+            let number = usize::from(self.is(call, "workflow"));
+            let file = super::chain::arguments(self, call + 1).nth(number).and_then(literal);
+            links.extend(file.map(|path| Link { path, workflow: true }));
+        }
+        links
+    }
+
+    /// Is a byte within a literal text?
+    pub fn in_text(&self, offset: usize) -> bool {
+        matches!(self.place(self.floor(offset)), super::place::Place::Text(_))
+    }
+}

@@ -25,7 +25,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use document::Document;
+pub use builtin::standard;
+pub use document::{Document, Link};
 
 /// What is known beyond the text itself. [`Known::NOTHING`] where there is nothing.
 #[derive(Clone, Copy)]

@@ -17,6 +17,9 @@ pub fn short_type(name: &str) -> String {
             "Range<i64>" | "RangeInclusive<i64>" | "range" | "range=" => "range".into(),
             "Step" => "step".into(),
             "Secret" | "SecretRef" => "secret".into(),
+            "Double" | "Given" => "double".into(),
+            "Run" | "Played" => "run".into(),
+            "StepOfRun" | "PlayedStep" => "step of a run".into(),
             last => last.to_owned(),
         },
     }

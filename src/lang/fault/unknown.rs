@@ -7,6 +7,7 @@ use super::pending::{Need, not_known_yet};
 use super::types::{readable_type, short_type};
 use crate::diag::tokens::{Kind, Token, closing, tokens};
 use crate::diag::{Diagnostic, Sources, Span, nearest};
+use crate::lang::{ItemKind, Topic};
 
 /// What the language will have, and what can be used until then.
 const LATER: [(&str, &str); 3] = [
@@ -39,6 +40,12 @@ pub fn function(signature: &str, span: Span, session: &Session) -> Diagnostic {
 
 fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
     let catalogue = catalogue();
+    let of_tests = catalogue.items.iter().filter(|item| item.topic == Topic::Testing);
+    let in_tests = session.program.is_of_tests();
+    if !in_tests && of_tests.clone().any(|item| item.name == name && item.kind == ItemKind::Function) {
+        return Diagnostic::new("flow::test::outside", format!("`{name}` is there for tests only"))
+            .help("tests stand in files `*_test.rhai`, and are made by `flow test`");
+    }
     // Functions that give no step compute at once.
     let computes = || !catalogue.signatures(name, false).iter().any(|form| form.contains("-> step"));
     if types.iter().any(|kind| kind == "Pending") && (catalogue.by_name(name).is_none() || computes()) {
@@ -70,8 +77,12 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         true => ("flow::lang::unknown_method", format!("a step has no method `{name}`")),
         false => ("flow::lang::unknown_function", format!("there is no function `{call}`")),
     };
+    let on_value = matches!(types.first().map(String::as_str), Some("step" | "double" | "run"));
     let mut names = catalogue.names(on_step);
     names.extend(session.program.function_names());
+    names.extend(
+        of_tests.filter(|item| in_tests && (item.kind == ItemKind::Method) == on_value).map(|i| i.name.clone()),
+    );
     // A function of a module is called by the module's name, too.
     let (module, own) = name.rsplit_once("::").map_or((None, name), |(module, own)| (Some(module), own));
     let all = match on_step {

@@ -3,6 +3,7 @@
 //! Each is one item with its meaning, its parameters and an example; help, reference, completion and suggestions are
 //! made from these (see `reference`), and the examples are run by the tests.
 
+mod asserts;
 mod fanout;
 mod groups;
 mod http;
@@ -14,6 +15,7 @@ mod script;
 mod secret;
 mod settings;
 mod tasks;
+mod tests;
 #[cfg(test)]
 mod tried;
 mod values;
@@ -71,6 +73,19 @@ pub fn register(engine: &mut Engine) {
     });
 }
 
+/// Those that only tests have.
+fn modules_of_tests() -> [(Topic, Module); 2] {
+    [(Topic::Testing, exported_module!(tests::functions)), (Topic::Testing, exported_module!(asserts::functions))]
+}
+
+/// Adds those that only tests have.
+pub fn register_for_tests(engine: &mut Engine) {
+    for (_, module) in modules_of_tests() {
+        engine.register_global_module(module.into());
+    }
+    tests::register_properties(engine);
+}
+
 /// The reference of all functions, made when it is first needed.
 pub fn catalogue() -> &'static Catalogue {
     static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
@@ -82,7 +97,8 @@ pub fn catalogue() -> &'static Catalogue {
             engine.register_global_module(module.into());
             (topic, engine)
         };
-        Catalogue::of(&modules().map(alone), &whole)
+        let all: Vec<(Topic, Engine)> = modules().into_iter().chain(modules_of_tests()).map(alone).collect();
+        Catalogue::of(&all, &whole)
     })
 }
 

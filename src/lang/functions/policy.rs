@@ -66,7 +66,7 @@ pub mod functions {
     /// sh("push", "true").retry(#{ max_attempts: 5, backoff: "exponential", delay: "1s", jitter: 0.5 });
     /// ```
     ///
-    /// In Airflow: `retries`, `retry_delay`, `retry_exponential_backoff`. In Nextflow: `errorStrategy 'retry'`, `maxRetries`. In Temporal: a retry policy. In GitHub Actions: an action for it.
+    /// In Airflow: `retries`, `retry_delay`, `retry_exponential_backoff`. In Nextflow: `errorStrategy 'retry'`, `maxRetries`. In Temporal: a retry policy.
     ///
     /// Errors: `flow::lang::option`, `flow::lang::unknown_option`, `flow::lang::choice`, `flow::plan::policy`
     /// See: `.on_failure_retry`, `.timeout`, `.fallback`, `.breaker`, `settings`

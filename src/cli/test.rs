@@ -1,0 +1,162 @@
+//! `flow test [PATH…]`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::options::look;
+use super::{Done, out, report};
+use crate::diag::Diagnostic;
+use crate::flow::{TestEnd, TestOptions, TestResult, TestResults};
+use crate::plan::unit;
+use crate::view::{self, TestCounts, TestLine, TestVerdict};
+
+/// Test workflows in the head, with doubles instead of processes
+///
+/// Tests are functions `test_…` in files `*_test.rhai`. `flow docs simulate` shows what they can do, docs/testing.md how
+/// one begins.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  flow test                                        all tests below this folder
+  flow test examples deploy_test.rhai              those of a folder, and of a file
+  flow test deploy_test.rhai::test_a_bad_build     one test
+  flow test --filter rollback                      those in whose name this stands
+
+Exit codes: 0 all passed; 1 a test failed; 2 a file of tests is wrong, or there are no tests.")]
+pub struct Args {
+    /// Files, folders, or FILE::TEST. By default this folder
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Only tests in whose file or name this stands
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Tests at the same time. Default: the number of cores
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    jobs: Option<u32>,
+    /// Longest time of one test
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    timeout: String,
+    /// Begin no further test once one has failed
+    #[arg(long)]
+    fail_fast: bool,
+    /// List the tests and make none
+    #[arg(long)]
+    list: bool,
+    /// Print what came of the tests as data
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub fn run(self) -> Done {
+        let timeout = unit::parse_duration_ms(&self.timeout).map_err(|problem| {
+            Diagnostic::new("flow::cli::usage", format!("`--timeout {}` is no time: {problem}", self.timeout))
+                .help("write a number and a unit: `--timeout 30s`")
+        })?;
+        let options = TestOptions {
+            paths: self.paths.clone(),
+            filter: self.filter.clone(),
+            jobs: self.jobs.map(|jobs| jobs as usize),
+            timeout: Duration::from_millis(timeout),
+            fail_fast: self.fail_fast,
+        };
+        let flow = look()?;
+        let tests = flow.tests(&options)?;
+        if self.list {
+            let line = |test: &crate::flow::Test| format!("{}::{}\n", test.file, test.name);
+            out::print(&tests.tests.iter().map(line).collect::<String>())?;
+            tests.wrong.iter().for_each(|problem| out::tell(&report::text(problem)));
+            return Ok(if tests.wrong.is_empty() { 0 } else { 2 });
+        }
+        let done = flow.test(tests, &options, &|_| {});
+        let counts = counts(&done);
+        if self.json {
+            out::print(&format!("{}\n", as_json(&done, counts)))?;
+        } else {
+            print(&done, counts)?;
+        }
+        Ok(match counts {
+            TestCounts { wrong, .. } if wrong > 0 => 2,
+            TestCounts { failed, .. } if failed > 0 => 1,
+            _ => 0,
+        })
+    }
+}
+
+fn print(done: &TestResults, counts: TestCounts) -> Result<(), super::End> {
+    let look = out::results_look();
+    let mut text = String::new();
+    let mut file = "";
+    let lines: Vec<TestLine> = done.results.iter().map(line).collect();
+    for line in &lines {
+        text.push_str(&view::test_line(line, file != line.file, look));
+        file = line.file;
+    }
+    lines.iter().for_each(|line| text.push_str(&view::test_failure(line, look)));
+    for problem in &done.wrong {
+        text.push('\n');
+        text.push_str(&view::diagnostic(problem, look));
+    }
+    text.push_str(&view::test_summary(counts, done.took, look));
+    out::print(&text)
+}
+
+fn line(result: &TestResult) -> TestLine<'_> {
+    TestLine {
+        file: &result.test.file,
+        name: &result.test.name,
+        line: result.test.line,
+        end: match &result.end {
+            TestEnd::Passed => TestVerdict::Passed,
+            TestEnd::Skipped(why) => TestVerdict::Skipped(why),
+            TestEnd::Failed(problem, values) => {
+                TestVerdict::Failed(problem, values.as_ref().map(|both| (both.left.as_str(), both.right.as_str())))
+            }
+        },
+        printed: &result.printed,
+        took: result.took,
+        latest: result.latest.as_ref().map(|latest| &latest.state),
+    }
+}
+
+fn counts(done: &TestResults) -> TestCounts {
+    let count = |is: fn(&TestEnd) -> bool| done.results.iter().filter(|result| is(&result.end)).count();
+    TestCounts {
+        passed: count(|end| matches!(end, TestEnd::Passed)),
+        failed: count(|end| matches!(end, TestEnd::Failed(..))),
+        skipped: count(|end| matches!(end, TestEnd::Skipped(_))),
+        wrong: done.wrong.len(),
+    }
+}
+
+fn as_json(done: &TestResults, counts: TestCounts) -> serde_json::Value {
+    let tests = done.results.iter().map(|result| {
+        let (status, mut object) = match &result.end {
+            TestEnd::Passed => ("passed", serde_json::json!({})),
+            TestEnd::Skipped(why) => ("skipped", serde_json::json!({ "reason": why })),
+            TestEnd::Failed(problem, values) => {
+                let mut object = serde_json::json!({ "error": problem.to_json() });
+                if let Some(values) = values {
+                    object["left"] = values.left.as_str().into();
+                    object["right"] = values.right.as_str().into();
+                }
+                ("failed", object)
+            }
+        };
+        object["file"] = result.test.file.as_str().into();
+        object["name"] = result.test.name.as_str().into();
+        object["line"] = result.test.line.into();
+        object["status"] = status.into();
+        object["duration_ms"] = (result.took.as_secs_f64() * 1_000.0).into();
+        object["printed"] = result.printed.as_str().into();
+        object
+    });
+    serde_json::json!({
+        "passed": counts.passed,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "wrong": done.wrong.iter().map(Diagnostic::to_json).collect::<Vec<_>>(),
+        "duration_ms": done.took.as_millis() as u64,
+        "tests": tests.collect::<Vec<_>>(),
+    })
+}

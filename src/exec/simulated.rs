@@ -1,0 +1,162 @@
+//! The executor of simulated runs: what would leave the process is only written down, for the simulation to let it end;
+//! what stays inside is done for real, at once, on the caller's thread.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::running::Running;
+use super::workers::{Keep, inside};
+use super::{Closures, Done, Executor, Job, Work, output, wait};
+use crate::event::{Failure, FailureKind, Log, Outcome, Output, Reply};
+use crate::plan::{Parse, StepId, Task, Value};
+use crate::state::{Files, resolve};
+
+/// See the module's page.
+pub struct Simulated {
+    closures: Arc<dyn Closures>,
+    running: Arc<Running>,
+    files: Arc<InMemory>,
+    asked: Mutex<Begun>,
+}
+
+/// What was asked for and has not been seen to.
+#[derive(Default)]
+pub struct Begun {
+    /// Work that was begun, in order.
+    pub work: Vec<Work>,
+    /// Attempts that are to end.
+    pub kills: Vec<(StepId, u32)>,
+}
+
+/// The files of a run whose steps write none: what they are said to have printed.
+#[derive(Default)]
+pub struct InMemory(Mutex<HashMap<String, String>>);
+
+impl Files for InMemory {
+    fn read(&self, log: &Log) -> io::Result<Vec<u8>> {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(&log.file).map(|text| text.clone().into_bytes()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl InMemory {
+    fn keep(&self, file: String, text: &str) -> Log {
+        let bytes = text.len() as u64;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), text.to_owned());
+        Log { file, bytes, sha256: String::new() }
+    }
+}
+
+impl Simulated {
+    /// An executor whose steps print into these files.
+    pub fn new(closures: Arc<dyn Closures>, files: Arc<InMemory>) -> Self {
+        Simulated { closures, running: Running::new(Duration::ZERO, false), files, asked: Mutex::default() }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Begun> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was asked for since the last time.
+    pub fn take(&self) -> Begun {
+        std::mem::take(&mut *self.asked())
+    }
+
+    /// Does work that stays inside the process. `now`: the time, in milliseconds since 1970.
+    pub fn perform(&self, work: Work, now: u64) -> Done {
+        match work {
+            Work::Attempt(job) if job.task.waits() => match wait::waits_at(&job, now) {
+                Ok(done) => done,
+                Err(failure) => finished(&job, Outcome { error: Some(failure), ..Outcome::default() }),
+            },
+            // Nothing is kept where nothing is done.
+            Work::Lookup(job) => Done::Missed(Box::new(job)),
+            work => match inside(&*self.closures, &self.running, &Keep::default(), work) {
+                // It took no time, by the clock of the simulation.
+                Done::Finished { step, attempt, mut outcome } => {
+                    Arc::make_mut(&mut outcome).duration_ms = 0;
+                    Done::Finished { step, attempt, outcome }
+                }
+                done => done,
+            },
+        }
+    }
+
+    /// How an attempt ends of which this is said.
+    pub fn reply(&self, job: &Job, reply: &Reply) -> Done {
+        finished(job, self.outcome(job, reply))
+    }
+
+    fn outcome(&self, job: &Job, reply: &Reply) -> Outcome {
+        let process = job.task.leaves_process();
+        let mut outcome = Outcome { error: reply.error.clone(), duration_ms: reply.takes_ms, ..Outcome::default() };
+        outcome.code = reply.code.or((process && reply.error.is_none()).then_some(0));
+        let stem = super::log_stem(job.step, &job.path, job.attempt);
+        let keep = |ending: &str, text: &String| self.files.keep(format!("logs/{stem}.{ending}"), text);
+        outcome.stdout = reply.printed.as_ref().filter(|text| !text.is_empty()).map(|text| keep("out", text));
+        outcome.stderr = reply.stderr.as_ref().filter(|text| !text.is_empty()).map(|text| keep("err", text));
+        outcome.output = match &reply.printed {
+            Some(text) => {
+                let parse = job.policy.as_ref().map_or(Parse::default(), |policy| policy.parse);
+                match output::of_text(text.clone(), parse, |text| text) {
+                    Ok(value) => Output::Value(value),
+                    Err(failure) => {
+                        outcome.error.get_or_insert(failure);
+                        Output::None
+                    }
+                }
+            }
+            None if reply.value.is_null() => Output::None,
+            None => Output::Value(reply.value.clone()),
+        };
+        outcome
+    }
+
+    /// The first value that an attempt needs and cannot have, as it would turn out if it were made. `is_blank`: nothing was
+    /// said of what this step gives, so what others read of it is left open.
+    pub fn unreadable(&self, job: &Job, is_blank: impl Fn(StepId) -> bool) -> Option<Done> {
+        let mut failed: Option<Failure> = None;
+        let mut look = |value: &Value| {
+            // Secrets have no value here.
+            let mut blank = false;
+            value.each_secret(&mut |_| blank = true);
+            value.each_step(&mut |step| blank |= is_blank(step));
+            if !blank && failed.is_none() {
+                failed = resolve(value, &job.inputs).err();
+            }
+        };
+        if !matches!(*job.task, Task::Call(_)) {
+            job.task.each_value(&mut look);
+        }
+        if let Some(policy) = &job.policy {
+            policy.env.iter().for_each(|(_, value)| look(value));
+            policy.cwd.iter().chain(&policy.stdin).for_each(look);
+        }
+        failed.map(|failure| finished(job, Outcome { error: Some(failure), ..Outcome::default() }))
+    }
+}
+
+impl Executor for Simulated {
+    fn start(&self, mut work: Vec<Work>) {
+        self.asked().work.append(&mut work);
+    }
+
+    fn kill(&self, step: StepId, attempt: u32, _hard: bool) {
+        self.asked().kills.push((step, attempt));
+    }
+}
+
+impl Begun {
+    /// The report of an attempt that was ended.
+    pub fn killed((step, attempt): (StepId, u32)) -> Done {
+        let error = Failure::new(FailureKind::Cancelled, "it was ended before it was done");
+        let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
+        Done::Finished { step, attempt, outcome }
+    }
+}
+
+fn finished(job: &Job, outcome: Outcome) -> Done {
+    Done::Finished { step: job.step, attempt: job.attempt, outcome: Arc::new(outcome) }
+}

@@ -1,0 +1,206 @@
+//! Where workflows under test run: in the head, or for real in an empty folder.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::TestRun;
+use super::room::Room;
+use crate::diag::{Diagnostic, Result};
+use crate::engine::drive::simulation::{Scene, Simulation};
+use crate::event::{Created, Double};
+use crate::exec::Closures;
+use crate::flow::script::{self, failing_step, stopped};
+use crate::flow::{Attended, Durability, Flow, Options, RunOptions, Stop};
+use crate::lang::Program;
+use crate::lang::Runner;
+use crate::lang::trial::{Rehearsed, Stage, Subject};
+use crate::plan::{Growth, StepId};
+use crate::state::{Files, StepResult};
+use crate::view::time::Clock;
+use crate::view::{Look, Why};
+
+/// See the module's page.
+pub(super) struct Theatre {
+    tests: Program,
+    deadline: Instant,
+    runs: Arc<Mutex<Vec<TestRun>>>,
+    /// The folder of what ran for real: as long as the test may look into it.
+    rooms: Vec<Room>,
+}
+
+impl Theatre {
+    /// For the tests of a file. What runs there is put to `runs`.
+    pub fn new(tests: Program, deadline: Instant, runs: Arc<Mutex<Vec<TestRun>>>) -> Self {
+        Theatre { tests, deadline, runs, rooms: Vec::new() }
+    }
+
+    /// Notes a run of a workflow that stands in a file of its own.
+    fn note(&self, program: &Program, rehearsed: &Rehearsed) {
+        let sources = program.sources();
+        if self.tests.sources().first().map(|(name, _)| name) == sources.first().map(|(name, _)| name) {
+            return;
+        }
+        let folder = program.folder();
+        // Modules are named from the script's folder.
+        let files = sources.into_iter().enumerate().map(|(n, (name, text))| match &folder {
+            Some(folder) if n > 0 && !name.starts_with("std/") => {
+                let file = folder.join(format!("{}.rhai", name.trim_end_matches(".rhai")));
+                (file.display().to_string(), text)
+            }
+            _ => (name, text),
+        });
+        let run = TestRun { files: files.collect(), records: rehearsed.records.clone() };
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+    }
+}
+
+impl Stage for Theatre {
+    fn simulate(&mut self, subject: Subject<'_>, doubles: &[Double], strict: bool) -> Result<Rehearsed> {
+        let Subject { program, script, args, evaluate } = subject;
+        let deadline = self.deadline;
+        let file = script.path.map_or_else(|| script.name, |path| path.display().to_string());
+        let scene = Scene {
+            closures: Arc::new(program.clone()) as Arc<dyn Closures>,
+            doubles: doubles.to_vec(),
+            strict,
+            created: Created { file, args, cwd: "/".into(), version: 1, ..Created::default() },
+            late: Box::new(move || Instant::now() > deadline),
+        };
+        let simulation = Arc::new(Mutex::new(Simulation::new(scene)));
+        let prompter = Prompter { simulation: simulation.clone(), trouble: Arc::default() };
+        let trouble = prompter.trouble.clone();
+        let (built, printed) = evaluate(Box::new(prompter));
+        if let Some(problem) = lock(&trouble).take() {
+            return Err(problem);
+        }
+        let mut simulation =
+            std::mem::replace(&mut *lock(&simulation), Simulation::new(Scene::new(Arc::new(program.clone()))));
+        let mut problem = None;
+        match built {
+            Ok(built) => simulation.grow(built.growth, printed),
+            Err(wrong) if !simulation.has_begun() => return Err(wrong.with_printed(printed)),
+            Err(wrong) => {
+                // After the run has ended nobody waits for the script.
+                if wrong.code() != script::STOPPED {
+                    simulation.fail_script(failing_step(&wrong), printed);
+                    problem = Some(wrong);
+                }
+            }
+        }
+        let ended = simulation.finish()?;
+        let rehearsed = Rehearsed {
+            state: ended.state,
+            records: ended.records,
+            files: ended.files,
+            sources: program.texts(),
+            met: ended.met,
+            problem,
+            folder: None,
+            why,
+        };
+        self.note(&program, &rehearsed);
+        Ok(rehearsed)
+    }
+
+    fn execute(&mut self, subject: Subject<'_>) -> Result<Rehearsed> {
+        let Subject { program, script, args, evaluate } = subject;
+        let room = Room::new()?;
+        let work = room.path().join("work");
+        std::fs::create_dir(&work).map_err(|error| {
+            Diagnostic::new("flow::test::folder", format!("cannot create `{}`: {error}", work.display()))
+                .help("TMPDIR must name a folder that is writable and has room")
+        })?;
+        let home = Some(room.path().join("runs"));
+        let grace = Duration::from_secs(1);
+        let flow = Flow::open(Options { home, durability: Durability::None, grace, ..Options::default() })?;
+        let options = RunOptions { args, cwd: Some(work.clone()), attended: Attended::Always, ..RunOptions::default() };
+        let (begins, compiled) = (flow.clone(), program.clone());
+        let begin = move |growth, printed| begins.begin(&script, compiled, &options, growth, printed);
+        let (running, mut events) = script::begin_here(evaluate, Box::new(begin))?;
+        let mut records = Vec::new();
+        let mut stopped = 0;
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            match events.next_within(left.max(Duration::from_millis(50))) {
+                Ok(Some(record)) => records.push(record),
+                Ok(None) => {
+                    running.stop(Stop::Cancelled);
+                    stopped += 1;
+                    if stopped > 200 {
+                        break;
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        let files = running.way().files;
+        let (state, problem) = running.problem_at_end();
+        let state = state?;
+        self.rooms.push(room);
+        if stopped > 0 {
+            return Err(Diagnostic::new(
+                "flow::test::endless",
+                "the run did not come to its end in time, and was ended",
+            )
+            .help("`--timeout` gives a test more time"));
+        }
+        let rehearsed = Rehearsed {
+            state,
+            records,
+            files,
+            sources: program.texts(),
+            met: Vec::new(),
+            problem,
+            folder: Some(work),
+            why,
+        };
+        self.note(&program, &rehearsed);
+        Ok(rehearsed)
+    }
+}
+
+/// `run(step)` in a script that is simulated.
+struct Prompter {
+    simulation: Arc<Mutex<Simulation>>,
+    /// What went wrong with the simulation while the script waited.
+    trouble: Arc<Mutex<Option<Diagnostic>>>,
+}
+
+impl Runner for Prompter {
+    fn run(&mut self, growth: Growth, printed: String, steps: &[StepId]) -> Result<Vec<Arc<StepResult>>> {
+        let mut simulation = lock(&self.simulation);
+        simulation.grow(growth, printed);
+        match simulation.want(steps) {
+            Ok(Some(results)) => Ok(results),
+            Ok(None) => Err(stopped()),
+            Err(problem) => {
+                *lock(&self.trouble) = Some(problem);
+                Err(stopped())
+            }
+        }
+    }
+
+    fn files(&self) -> Arc<dyn Files> {
+        lock(&self.simulation).files()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why a step stands where it stands.
+fn why(rehearsed: &Rehearsed, step: StepId) -> String {
+    let state = &rehearsed.state;
+    let paths = |log: &crate::event::Log| log.file.clone();
+    let why = Why {
+        state,
+        status: state.status,
+        records: &rehearsed.records,
+        sources: &rehearsed.sources,
+        paths: &paths,
+        clock: &Clock::local(state.latest_at),
+        look: Look::PLAIN,
+    };
+    why.step(step).trim_end().to_owned()
+}

@@ -1,0 +1,3 @@
+//! What is driven letter by letter: the language server, over its protocol.
+
+mod lsp;
