@@ -81,7 +81,7 @@ fn completion(table: &mut Table) {
         let (mut read, mut asked, mut found) = (Vec::new(), Vec::new(), 0);
         for _ in 0..15 {
             let mut document = None;
-            read.push(timed(|| document = Some(Document::new(&text))));
+            read.push(timed(|| document = Some(Document::new(text.as_str()))));
             let document = document.unwrap();
             asked.push(timed(|| found = document.complete(text.len(), &Known::NOTHING).candidates.len()));
         }
