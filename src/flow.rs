@@ -24,7 +24,6 @@ mod cancel;
 mod closures;
 mod config;
 mod export;
-mod form;
 mod gc;
 mod home;
 mod keep;
@@ -53,6 +52,8 @@ pub use crate::exec::log_stem;
 pub use crate::lang::{Item, ItemKind, LARGEST, Script, format, items, text_of};
 pub use crate::lang::{Parsed, Variables, assist, parsed};
 pub use crate::state::Waits;
+pub use crate::state::coverage::{Coverage, lcov};
+pub use crate::state::form::{expected, read_field};
 pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{
@@ -62,10 +63,9 @@ pub use crate::store::{
 };
 pub use answer::{Answering, Posted};
 pub use config::{Config, PROJECT_KEYS, Receipts, Retention};
-pub use form::{expected, read_field};
 pub use gc::Gc;
 pub use home::home_for;
-pub use project::{Project, write_new};
+pub use project::{Project, write};
 pub use resume::ResumeOptions;
 pub use rollback::WayBack;
 pub use running::{Events, Running};
@@ -74,7 +74,10 @@ pub use signals::{Asked, on_signals};
 pub use start::RunOptions;
 pub use taken::Taken;
 pub use templates::{Template, template, templates};
-pub use test::{Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, TestRun, Tests, Unequal, test_files};
+pub use test::{
+    Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, TestRun, Tests, Unequal, coverage, test_files,
+    workflow_files,
+};
 pub use watch::Watch;
 pub use who::who;
 

@@ -18,6 +18,8 @@ mod anew;
 pub mod breaker;
 pub mod cached;
 pub mod checkpoint;
+pub mod coverage;
+pub mod form;
 mod lineage;
 pub mod receipt;
 pub mod result;

@@ -76,7 +76,7 @@ impl Args {
                 data(&reference::entries().iter().filter(|entry| entry.topic == part.name).collect::<Vec<_>>())
             }
             Found::Entries(entries) => {
-                let texts: Vec<String> = entries.into_iter().map(|entry| docs::entry(entry, look)).collect();
+                let texts: Vec<String> = entries.into_iter().map(|entry| reference::shown(entry, look)).collect();
                 texts.join("\n")
             }
             Found::Several(entries) => docs::found(&entries, look),

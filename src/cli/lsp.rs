@@ -1,6 +1,8 @@
 //! `flow lsp`
 
-use super::{Done, End};
+use std::io::IsTerminal;
+
+use super::{Done, End, out};
 use crate::diag::Diagnostic;
 use crate::lsp;
 
@@ -21,6 +23,11 @@ pub struct Args {
 impl Args {
     pub fn run(self) -> Done {
         let Args { stdio: _, client: _ } = self;
+        if std::io::stdin().is_terminal() {
+            out::tell(
+                "flow lsp waits for an editor to speak to it; docs/editors.md says how one is set up. Ctrl-C ends it.\n",
+            );
+        }
         lsp::serve().map_err(|error| match error.kind() {
             std::io::ErrorKind::BrokenPipe => End::Unread,
             _ => End::Wrong(

@@ -10,6 +10,7 @@ mod cancel;
 mod check;
 mod checkpoints;
 mod completions;
+mod coverage;
 mod deliver;
 mod docs;
 mod export;
@@ -204,7 +205,6 @@ impl Command {
             | Command::Export(_)
             | Command::New(_)
             | Command::Fmt(_)
-            | Command::Docs(_)
             | Command::Lsp(_)
             | Command::Completions(_) => false,
         }

@@ -3,9 +3,9 @@
 use std::thread::available_parallelism;
 
 use super::options::{Params, look};
-use super::{Done, input, out};
+use super::{Done, coverage, input, out};
 use crate::diag::{Diagnostic, Result};
-use crate::flow::Flow;
+use crate::flow::{Flow, workflow_files};
 use crate::plan::analysis::{Analysis, Origin};
 use crate::plan::forecast::{Forecast, Variation, enough};
 use crate::plan::{Plan, render};
@@ -24,6 +24,7 @@ Examples:
   flow plan deploy.rhai --format svg -o deploy.svg
   flow plan deploy.rhai --format mermaid             for a README
   flow plan deploy.rhai --format json | jq '.steps | length'
+  flow plan deploy.rhai --coverage coverage.json     which ways tests have gone
   flow plan deploy.rhai --paths                      every way through, with its conditions and its time
   flow plan deploy.rhai --what-if max_parallel=2/4/8
   flow plan --recorded last --what-if max_parallel=8,order=critical_path --what-if time.build=30s
@@ -48,6 +49,10 @@ pub struct Args {
     /// With --what-if: the plan of this run instead of a script's, with all that its fan-outs came to and its durations
     #[arg(long, value_name = "RUN", requires = "what_if", conflicts_with_all = ["file", "args"])]
     recorded: Option<String>,
+    /// Mark each decision with the ways that tests have gone, as `flow test --coverage=FILE.json` has counted them; or
+    /// with those that a run has gone
+    #[arg(long, value_name = "FILE|RUN", conflicts_with_all = ["paths", "what_if"])]
+    coverage: Option<String>,
     /// Leave nothing out and shorten nothing
     #[arg(long)]
     full: bool,
@@ -86,7 +91,11 @@ impl Args {
             }
             (None, file) => {
                 let script = input::script(file.as_deref().unwrap_or("-"))?;
-                let plan = flow.plan(&script, &self.params.pairs()?)?;
+                let mut plan = flow.plan(&script, &self.params.pairs()?)?;
+                if let Some(file) = &self.coverage {
+                    let files = workflow_files(&script, plan.header.files.iter().map(|file| file.name.as_str()));
+                    plan = coverage::read(&flow, file)?.marked(&plan, &files);
+                }
                 self.text(&flow, &plan)?
             }
         };

@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::options::short_path;
 use super::{Done, out};
-use crate::diag::{Diagnostic, Result};
-use crate::flow::{Template, template, templates, write_new};
-use crate::view::{self, TemplateLine};
+use crate::diag::Result;
+use crate::flow::assist::{Colour, Document};
+use crate::flow::{Template, template, templates, write};
+use crate::view::{self, Look, TemplateLine, Tone};
 
 /// Ready workflows to begin with: list them, read one, make one your own
 #[derive(clap::Args)]
@@ -105,9 +106,34 @@ fn show(template: Template, params: bool, as_data: bool) -> Done {
         let file = format!("{}.rhai", template.name);
         out::print(&view::parameters(&file, &template.parameters()?, out::results_look()))?;
     } else {
-        out::print(template.text)?;
+        out::print(&coloured(template.text, out::results_look()))?;
     }
     Ok(0)
+}
+
+/// A script with colours, where there are some. A colour ends with its line.
+fn coloured(text: &str, look: Look) -> String {
+    let mut painted = String::with_capacity(text.len());
+    let mut done = 0;
+    for (range, colour) in Document::new(text).colours().into_iter().filter(|_| look.color) {
+        let tone = match colour {
+            Colour::Comment => Tone::Faint,
+            Colour::Text => Tone::Good,
+            Colour::Number => Tone::Warn,
+            Colour::Keyword | Colour::Function => Tone::Busy,
+            Colour::Step => Tone::Strong,
+            Colour::Operator => continue,
+        };
+        if range.start < done {
+            continue;
+        }
+        painted.push_str(&text[done..range.start]);
+        let lines: Vec<_> = text[range.clone()].split('\n').map(|line| look.paint(tone, line)).collect();
+        painted.push_str(&lines.join("\n"));
+        done = range.end;
+    }
+    painted.push_str(&text[done..]);
+    painted
 }
 
 /// A parameter as data: as in a plan, but without the value and the place, which belong to a run and a file.
@@ -136,17 +162,10 @@ fn take(template: Template, output: Option<PathBuf>, force: bool) -> Done {
     };
     let name = file.file_name().map_or_else(|| own.clone(), |name| name.to_string_lossy().into_owned());
     let text = template.script_for(&name);
-    if force {
-        std::fs::write(&file, text).map_err(|error| {
-            Diagnostic::new("flow::file::unwritable", format!("`{}` cannot be written: {error}", file.display()))
-                .help("does its folder exist, may you write there, and is there room on the disk?")
-        })?;
-    } else {
-        write_new(&file, text.as_bytes()).map_err(|problem| match problem.code() {
-            "flow::file::exists" => problem.help("`--force` writes over it; `-o FILE` writes another file"),
-            _ => problem,
-        })?;
-    }
+    write(&file, text.as_bytes(), force).map_err(|problem| match problem.code() {
+        "flow::file::exists" => problem.help("`--force` writes over it; `-o FILE` writes another file"),
+        _ => problem,
+    })?;
     let file = short_path(&file);
     let needed = template.parameters()?.into_iter().filter(|param| param.default.is_none());
     let needed: String = needed.map(|param| format!(" --arg {}=…", param.name)).collect();
@@ -168,5 +187,38 @@ pub fn shown(path: &str) -> String {
     match !path.is_empty() && !path.starts_with('-') && path.chars().all(plain) {
         true => path.to_owned(),
         false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_change_no_letter() {
+        let look = Look { color: true, ..Look::PLAIN };
+        for template in templates() {
+            let painted = coloured(template.text, look);
+            let parts: Vec<_> = painted.split("\u{1b}[").collect();
+            let bare: String = parts
+                .iter()
+                .enumerate()
+                .map(|(n, part)| match n {
+                    0 => part,
+                    _ => part.split_once('m').map_or("", |(_, rest)| rest),
+                })
+                .collect();
+            assert!(parts.len() > 100, "{}", template.name);
+            assert_eq!(bare, template.text);
+            assert_eq!(coloured(template.text, Look::PLAIN), template.text);
+        }
+    }
+
+    #[test]
+    fn paths_are_shown_as_they_are_typed() {
+        assert_eq!(
+            (shown("a/b.rhai"), shown("it's"), shown("-x")),
+            ("a/b.rhai".into(), r"'it'\''s'".into(), "'-x'".into())
+        );
     }
 }

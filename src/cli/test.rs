@@ -1,12 +1,13 @@
 //! `flow test [PATH…]`
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::options::look;
-use super::{Done, out, report};
+use super::{Done, coverage, out, report};
 use crate::diag::Diagnostic;
-use crate::flow::{TestEnd, TestOptions, TestResult, TestResults};
+use crate::flow::{Coverage, TestEnd, TestOptions, TestResult, TestResults};
 use crate::plan::unit;
 use crate::view::{self, TestCounts, TestLine, TestVerdict};
 
@@ -21,6 +22,8 @@ Examples:
   flow test examples deploy_test.rhai              those of a folder, and of a file
   flow test deploy_test.rhai::test_a_bad_build     one test
   flow test --filter rollback                      those in whose name this stands
+  flow test --junit report.xml                     for a CI system
+  flow test --coverage --coverage-min 80           which ways of which decisions were ever gone
 
 Exit codes: 0 all passed; 1 a test failed; 2 a file of tests is wrong, or there are no tests.")]
 pub struct Args {
@@ -42,6 +45,16 @@ pub struct Args {
     /// List the tests and make none
     #[arg(long)]
     list: bool,
+    /// Count which ways the decisions of the workflows went, and show it; with a file (….json, or ….info for lcov), write it there.
+    /// May be given several times
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    coverage: Vec<String>,
+    /// Fail if less than so much of the ways of all decisions was gone, in percent
+    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    coverage_min: Option<f64>,
+    /// Write what came of the tests to a file, in the form of JUnit
+    #[arg(long, value_name = "FILE")]
+    junit: Option<String>,
     /// Print what came of the tests as data
     #[arg(long)]
     pub json: bool,
@@ -60,6 +73,9 @@ impl Args {
             timeout: Duration::from_millis(timeout),
             fail_fast: self.fail_fast,
         };
+        for file in self.coverage.iter().filter(|file| !file.is_empty()) {
+            coverage::form(file)?;
+        }
         let flow = look()?;
         let tests = flow.tests(&options)?;
         if self.list {
@@ -68,34 +84,82 @@ impl Args {
             tests.wrong.iter().for_each(|problem| out::tell(&report::text(problem)));
             return Ok(if tests.wrong.is_empty() { 0 } else { 2 });
         }
-        let done = flow.test(tests, &options, &|_| {});
+        let file = Mutex::new(String::new());
+        let look = out::results_look();
+        let tell = |result: &TestResult| {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = *file != result.test.file;
+            file.clone_from(&result.test.file);
+            // Whether anybody still reads them is found out at the end.
+            let _ = out::print(&view::test_line(&line(result), first, look));
+        };
+        let quiet = |_: &TestResult| {};
+        let done = flow.test(tests, &options, if self.json { &quiet } else { &tell });
         let counts = counts(&done);
+        let counted = !self.coverage.is_empty() || self.coverage_min.is_some();
+        let coverage = counted.then(|| crate::flow::coverage(&done.runs));
         if self.json {
-            out::print(&format!("{}\n", as_json(&done, counts)))?;
+            let mut object = as_json(&done, counts);
+            if let Some(coverage) = &coverage {
+                object["coverage"] = coverage::object(coverage);
+            }
+            out::print(&format!("{object}\n"))?;
         } else {
-            print(&done, counts)?;
+            print(&done, counts, coverage.as_ref())?;
         }
-        Ok(match counts {
+        let mut code = match counts {
             TestCounts { wrong, .. } if wrong > 0 => 2,
             TestCounts { failed, .. } if failed > 0 => 1,
             _ => 0,
-        })
+        };
+        if let Some(file) = &self.junit {
+            let lines: Vec<TestLine> = done.results.iter().map(line).collect();
+            let written = view::junit(&lines, &done.wrong, done.took)
+                .and_then(|xml| std::fs::write(file, xml).map_err(|error| error.to_string()));
+            written.map_err(|error| {
+                Diagnostic::new("flow::cli::output", format!("`{file}` cannot be written: {error}"))
+                    .help("name a file in a folder that exists and is writable")
+            })?;
+        }
+        if let Some(coverage) = &coverage {
+            for file in self.coverage.iter().filter(|file| !file.is_empty()) {
+                coverage::write(coverage, file)?;
+            }
+            let share = coverage.percent(None);
+            if let Some(min) = self.coverage_min
+                && share < min
+            {
+                let (share, min) = (view::percent(share), view::percent(min));
+                let problem = Diagnostic::new(
+                    "flow::test::coverage",
+                    format!("{share} % of the ways were gone, less than {min} %"),
+                )
+                .help("the table of `--coverage` says which decisions never went which way");
+                out::tell(&report::text(&problem));
+                code = code.max(1);
+            }
+        }
+        Ok(code)
     }
 }
 
-fn print(done: &TestResults, counts: TestCounts) -> Result<(), super::End> {
+/// A share in percent.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').trim().parse::<f64>().ok().filter(|share| (0.0..=100.0).contains(share));
+    number.ok_or_else(|| "a number from 0 to 100 is needed".to_owned())
+}
+
+fn print(done: &TestResults, counts: TestCounts, coverage: Option<&Coverage>) -> Result<(), super::End> {
     let look = out::results_look();
     let mut text = String::new();
-    let mut file = "";
     let lines: Vec<TestLine> = done.results.iter().map(line).collect();
-    for line in &lines {
-        text.push_str(&view::test_line(line, file != line.file, look));
-        file = line.file;
-    }
     lines.iter().for_each(|line| text.push_str(&view::test_failure(line, look)));
     for problem in &done.wrong {
         text.push('\n');
         text.push_str(&view::diagnostic(problem, look));
+    }
+    if let Some(coverage) = coverage {
+        text.push_str(&view::coverage(coverage, look));
     }
     text.push_str(&view::test_summary(counts, done.took, look));
     out::print(&text)

@@ -18,6 +18,8 @@ pub struct Double {
 /// How one attempt ends.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
+    /// Is it said how it ends? Otherwise what stays inside the process is done for real.
+    pub said: bool,
     /// Its output.
     pub value: Json,
     /// What a process prints, instead of `value`: it is read as its `parse` says.

@@ -49,7 +49,7 @@ pub use fake::Fake;
 pub use gate::Breakers;
 pub use script::Closures;
 pub use secrets::{Hidden, Provider, Secrets};
-pub use simulated::{Begun, InMemory, Simulated};
+pub use simulated::{Begun, Circuits, InMemory, Simulated};
 pub use tree::{end_marked, end_run};
 pub use workers::{Executors, Keep};
 

@@ -1,11 +1,15 @@
 //! The executor of simulated runs: what would leave the process is only written down, for the simulation to let it end;
 //! what stays inside is done for real, at once, on the caller's thread.
 
+mod breakers;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use self::breakers::Circuits;
+use super::gate::passed;
 use super::running::Running;
 use super::workers::{Keep, inside};
 use super::{Closures, Done, Executor, Job, Work, output, wait};
@@ -18,6 +22,8 @@ pub struct Simulated {
     closures: Arc<dyn Closures>,
     running: Arc<Running>,
     files: Arc<InMemory>,
+    circuits: Arc<Circuits>,
+    keep: Keep,
     asked: Mutex<Begun>,
 }
 
@@ -52,7 +58,21 @@ impl InMemory {
 impl Simulated {
     /// An executor whose steps print into these files.
     pub fn new(closures: Arc<dyn Closures>, files: Arc<InMemory>) -> Self {
-        Simulated { closures, running: Running::new(Duration::ZERO, false), files, asked: Mutex::default() }
+        let circuits: Arc<Circuits> = Arc::default();
+        let keep = Keep { breakers: Some(circuits.clone()), ..Keep::default() };
+        Simulated {
+            closures,
+            running: Running::new(Duration::ZERO, false),
+            files,
+            circuits,
+            keep,
+            asked: Mutex::default(),
+        }
+    }
+
+    /// The breakers of the run.
+    pub fn circuits(&self) -> &Circuits {
+        &self.circuits
     }
 
     fn asked(&self) -> MutexGuard<'_, Begun> {
@@ -73,7 +93,7 @@ impl Simulated {
             },
             // Nothing is kept where nothing is done.
             Work::Lookup(job) => Done::Missed(Box::new(job)),
-            work => match inside(&*self.closures, &self.running, &Keep::default(), work) {
+            work => match inside(&*self.closures, &self.running, &self.keep, work) {
                 // It took no time, by the clock of the simulation.
                 Done::Finished { step, attempt, mut outcome } => {
                     Arc::make_mut(&mut outcome).duration_ms = 0;
@@ -86,13 +106,15 @@ impl Simulated {
 
     /// How an attempt ends of which this is said.
     pub fn reply(&self, job: &Job, reply: &Reply) -> Done {
-        finished(job, self.outcome(job, reply))
+        let outcome = passed(self.keep.breakers.as_ref(), job, || self.outcome(job, reply));
+        finished(job, outcome.unwrap_or_else(|refused| Outcome { error: Some(refused), ..Outcome::default() }))
     }
 
     fn outcome(&self, job: &Job, reply: &Reply) -> Outcome {
         let process = job.task.leaves_process();
         let mut outcome = Outcome { error: reply.error.clone(), duration_ms: reply.takes_ms, ..Outcome::default() };
-        outcome.code = reply.code.or((process && reply.error.is_none()).then_some(0));
+        let well = if matches!(*job.task, Task::Http(_)) { 200 } else { 0 };
+        outcome.code = reply.code.or((process && reply.error.is_none()).then_some(well));
         let stem = super::log_stem(job.step, &job.path, job.attempt);
         let keep = |ending: &str, text: &String| self.files.keep(format!("logs/{stem}.{ending}"), text);
         outcome.stdout = reply.printed.as_ref().filter(|text| !text.is_empty()).map(|text| keep("out", text));

@@ -5,13 +5,14 @@
 
 use serde_json::Map;
 
-use super::{Flow, form, resume, who};
+use super::{Flow, resume, who};
 use crate::diag::{Diagnostic, Result, nearest};
 use crate::engine::drive::now;
 use crate::engine::waiting::{Waiting, waiting_for};
 use crate::event::{Answer, Event, Record, WaitFor};
 use crate::plan::wording::list;
 use crate::plan::{Field, Json, StepId, Task};
+use crate::state::form::filled;
 use crate::state::result::plain_text;
 use crate::state::{RunState, Status, Waits};
 use crate::store::{Addressee, Letter};
@@ -147,7 +148,7 @@ fn answer(asked: &Waits, answering: Answering) -> Result<Answer> {
     }
     // Who refuses need not fill in a form.
     let refused = refusable && choice == "no";
-    let form = form::filled(path, fields, &answering.form, !refused)?;
+    let form = filled(path, fields, &answering.form, !refused)?;
     let by = answering.by.filter(|by| !by.trim().is_empty()).unwrap_or_else(who::who);
     Ok(Answer { value: choice.into(), form, by, at, comment: answering.comment, letter: 0 })
 }

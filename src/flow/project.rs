@@ -1,6 +1,7 @@
 //! A new project: a folder with a script, a test of it, settings, and what a CI service needs.
 
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::templates::Template;
@@ -103,7 +104,7 @@ impl Project {
         }
         let mut written = Vec::new();
         for (path, bytes) in self.files() {
-            write_new(&folder.join(&path), &bytes)?;
+            write(&folder.join(&path), &bytes, false)?;
             written.push(path);
         }
         Ok(written)
@@ -130,11 +131,11 @@ fn wrong_with(name: &str) -> Option<String> {
     (name.len() > LONGEST).then(|| format!("it is longer than {LONGEST} bytes"))
 }
 
-/// Writes a file that is not there yet, and the folders it is in.
+/// Writes a file, and the folders it is in; over one that is there only if `over` says so.
 ///
 /// # Errors
 /// `flow::file::exists`; `flow::file::unwritable`.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write(path: &Path, bytes: &[u8], over: bool) -> Result<()> {
     let unwritable = |error: std::io::Error| {
         Diagnostic::new("flow::file::unwritable", format!("`{}` cannot be written: {error}", path.display()))
             .help("does its folder exist, may you write there, and is there room on the disk?")
@@ -142,7 +143,11 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let mut options = std::fs::OpenOptions::new();
+    // What says how it is run can be run.
+    let mode = if bytes.starts_with(b"#!") { 0o777 } else { 0o666 };
+    let options = options.write(true).create(over).truncate(over).create_new(!over).mode(mode);
+    let file = options.open(path);
     let mut file = file.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Diagnostic::new("flow::file::exists", format!("`{}` is there already", path.display()))

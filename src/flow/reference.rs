@@ -9,8 +9,10 @@ mod lookup;
 use std::sync::OnceLock;
 
 use crate::diag::{Kind, codes};
+use crate::lang::assist::{Colour, Document};
 use crate::lang::{Topic, library};
-use crate::view::docs::{Entry, Part};
+use crate::view::docs::{self, Entry, Part};
+use crate::view::{Look, Tone};
 
 pub use lookup::{Found, look_up, search};
 
@@ -53,6 +55,12 @@ pub fn parts() -> Vec<Part> {
         "Every code that an error can have. `flow docs flow::plan` lists those of one room.",
         true,
     ));
+    parts.push(part(
+        "rhai",
+        "Functions of Rhai",
+        "What the language itself brings along, for texts, numbers, lists and maps. https://rhai.rs/book has more.",
+        true,
+    ));
     parts
 }
 
@@ -74,9 +82,24 @@ pub fn entries() -> &'static [Entry] {
             entries.extend(options(keys, "project"));
         }
         entries.extend(codes::CODES.iter().map(code));
+        entries.extend(crate::lang::assist::functions().iter().filter(|f| !f.docs.is_empty()).map(language::of_rhai));
         let mut seen = std::collections::HashSet::new();
         entries.retain(|entry| seen.insert((entry.name.clone(), entry.kind.clone())));
         entries
+    })
+}
+
+/// An entry as a terminal shows it, with its scripts in colours.
+pub fn shown(entry: &Entry, look: Look) -> String {
+    docs::entry(entry, look, &|script| {
+        let tone = |colour| match colour {
+            Colour::Comment => Tone::Faint,
+            Colour::Text => Tone::Good,
+            Colour::Number | Colour::Operator => Tone::Warn,
+            Colour::Keyword | Colour::Step => Tone::Strong,
+            Colour::Function => Tone::Busy,
+        };
+        Document::new(script).colours().into_iter().map(|(range, colour)| (range, tone(colour))).collect()
     })
 }
 
@@ -94,10 +117,10 @@ fn code(code: &codes::Code) -> Entry {
     let of: Vec<String> = crate::lang::items()
         .iter()
         .filter(|item| item.errors().contains(&code.name) && item.kind != crate::lang::ItemKind::Property)
-        .map(|item| format!("`{}`", language::shown(item)))
+        .map(language::shown)
         .collect();
     if !of.is_empty() {
-        text.push_str(&format!("\n\nSee also: {}.", of.join(", ")));
+        text.push_str(&format!("\n\nSee also: `{}`.", of.join("`, `")));
     }
     Entry {
         name: code.name.to_owned(),
@@ -106,6 +129,9 @@ fn code(code: &codes::Code) -> Entry {
         signatures: Vec::new(),
         summary: crate::lang::first_sentence(code.meaning),
         text,
+        examples: code.example.into_iter().map(str::to_owned).collect(),
+        see: of,
+        ..Entry::default()
     }
 }
 

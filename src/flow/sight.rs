@@ -1,5 +1,6 @@
 //! A script as somebody sees it who writes it line by line: evaluated with the results of a run, and executing nothing.
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Results {
     pub state: Arc<RunState>,
     numbering: Arc<Numbering>,
     files: Arc<dyn Files>,
+    /// Steps of the script that are others now than those that have run.
+    changed: Arc<HashSet<StepId>>,
 }
 
 impl Results {
@@ -50,9 +53,41 @@ impl Results {
         Some(self.numbering.step(id)).filter(|id| id.index() < self.state.plan.steps.len())
     }
 
+    /// The same without those of steps that have changed since, and of all that depends on them. `before`, `now`: the plan of
+    /// the script that has run, and that of the script as it is now.
+    pub fn without_changed(&self, before: &Plan, now: &Plan) -> Results {
+        let differs = |id: &StepId| match before.steps.get(id.index()) {
+            Some(step) => step.name != now.step(*id).name || step.task != now.step(*id).task,
+            None => true,
+        };
+        let mut changed: HashSet<StepId> = now.ids().filter(differs).collect();
+        if before.steps.len() != now.steps.len()
+            && let Some(first) = changed.iter().min().copied()
+        {
+            // From here on a number means another step than before.
+            changed.extend(now.ids().skip(first.index()));
+        }
+        changed.extend(self.changed.iter().copied());
+        // Steps mostly stand behind what they depend on; groups behind what is in them.
+        loop {
+            let known = changed.len();
+            for id in now.ids() {
+                let step = now.step(id);
+                let depends = step.after.iter().any(|edge| changed.contains(&edge.from));
+                if depends || now.members(id).iter().any(|child| changed.contains(child)) {
+                    changed.insert(id);
+                }
+            }
+            if changed.len() == known {
+                return Results { changed: Arc::new(changed), ..self.clone() };
+            }
+        }
+    }
+
     /// What a step of the script gave, if it is at its end.
     pub fn get(&self, id: StepId) -> Option<Arc<StepResult>> {
-        let id = self.step(id).filter(|id| self.state.step(*id).status.is_final())?;
+        let known = !self.changed.contains(&id);
+        let id = self.step(id).filter(|id| known && self.state.step(*id).status.is_final())?;
         Some(Arc::new(self.state.result(id)))
     }
 
@@ -91,6 +126,7 @@ impl Flow {
             state: Arc::new(RunState::of(&records)),
             numbering: Arc::new(numbering),
             files: Arc::new(Folder(self.run_folder(run)?)),
+            changed: Arc::default(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Tests of workflows: which there are, and what comes of them.
 
+mod count;
 mod find;
 mod room;
 mod stage;
@@ -19,6 +20,7 @@ use crate::lang::Program;
 use crate::lang::trial::{Tried, Verdict};
 
 pub use crate::lang::trial::{Rehearsed, Unequal};
+pub use count::{coverage, workflow_files};
 pub use find::test_files;
 
 /// Which tests are to be made, and how.
@@ -80,8 +82,8 @@ pub struct TestResult {
 
 /// A run under test, for what is counted over all of them.
 pub struct TestRun {
-    /// The names of its files, as spans count them. Nothing for one that a test declares itself.
-    pub files: Vec<(String, Arc<str>)>,
+    /// The names of its files, as spans count them; nothing for those of the standard library.
+    pub files: Vec<Option<String>>,
     /// Its log.
     pub records: Vec<Record>,
 }
@@ -159,12 +161,12 @@ impl Flow {
         Ok(tests)
     }
 
-    /// Makes tests, several at the same time. `told` hears of each when it has ended, from any thread.
+    /// Makes tests, several at the same time. `told` hears of each when it and those before it have ended.
     pub fn test(&self, tests: Tests, options: &TestOptions, told: &(dyn Fn(&TestResult) + Sync)) -> TestResults {
         let begun = Instant::now();
         let Tests { tests, wrong, programs } = tests;
         let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let results: Mutex<Vec<(usize, TestResult)>> = Mutex::default();
+        let ended: Mutex<Ended> = Mutex::new(Ended { results: tests.iter().map(|_| None).collect(), told: 0 });
         let runs: Arc<Mutex<Vec<TestRun>>> = Arc::default();
         let work = || {
             loop {
@@ -176,8 +178,7 @@ impl Flow {
                 let Some((_, program)) = programs.iter().find(|(name, _)| *name == test.file) else { continue };
                 let result = one(test, program, options.timeout, &runs);
                 failed.fetch_or(matches!(result.end, TestEnd::Failed(..)), Ordering::Relaxed);
-                told(&result);
-                results.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
+                ended.lock().unwrap_or_else(PoisonError::into_inner).add(place, result, told);
             }
         };
         let jobs = options.jobs.unwrap_or_else(|| available_parallelism().map_or(2, usize::from));
@@ -187,14 +188,27 @@ impl Flow {
             }
             work();
         });
-        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|(place, _)| *place);
+        let Ended { results, told: until } = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Behind one that was not made, because another had failed.
+        results[until..].iter().flatten().for_each(told);
         let runs = std::mem::take(&mut *runs.lock().unwrap_or_else(PoisonError::into_inner));
-        TestResults {
-            results: results.into_iter().map(|(_, result)| result).collect(),
-            wrong,
-            runs,
-            took: begun.elapsed(),
+        TestResults { results: results.into_iter().flatten().collect(), wrong, runs, took: begun.elapsed() }
+    }
+}
+
+/// Tests that have ended, by their places.
+struct Ended {
+    results: Vec<Option<TestResult>>,
+    /// How many of them have been told of.
+    told: usize,
+}
+
+impl Ended {
+    fn add(&mut self, place: usize, result: TestResult, told: &dyn Fn(&TestResult)) {
+        self.results[place] = Some(result);
+        while let Some(Some(next)) = self.results.get(self.told) {
+            told(next);
+            self.told += 1;
         }
     }
 }

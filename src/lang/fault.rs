@@ -87,6 +87,11 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
                 diagnostic.clone().label(span, "needs the value now")
             }
             Some(diagnostic) => diagnostic.clone().label(span, "here"),
+            None if session.purpose == Purpose::Test => {
+                Diagnostic::new("flow::lang::thrown", format!("the test gave up: {value}"))
+                    .label(span, "thrown here")
+                    .help("`assert(claim, \"…\")` claims something; `skip(\"…\")` says that it cannot be tried here")
+            }
             // In a step this is a way to fail like any other.
             None if session.purpose == Purpose::Call => {
                 Diagnostic::new("flow::lang::thrown", value.to_string()).label(span, "thrown here")

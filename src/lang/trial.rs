@@ -21,7 +21,7 @@ use crate::diag::{Diagnostic, Result, Span};
 use crate::event::Double;
 
 pub use equal::{equal, shown};
-pub use rehearsed::{Played, PlayedStep, Rehearsed};
+pub use rehearsed::{OF_RUNS, OF_STEPS, Played, PlayedStep, Rehearsed};
 pub(super) use verdict::SKIPPED;
 pub use verdict::{TestName, Tried, Unequal, Verdict};
 

@@ -11,7 +11,7 @@ use lsp_types::{Diagnostic as Problem, Uri};
 use super::lines::Encoding;
 use super::problem::Teller;
 use super::texts::Text;
-use crate::diag::Result;
+use crate::diag::{Diagnostic, Result};
 use crate::flow::{Checked, Flow, Script};
 use crate::lang::{Program, interruptible};
 use crate::plan::Json;
@@ -36,21 +36,44 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// How many steps its plan has, if it has one.
     pub steps: Option<usize>,
+    /// The check that it comes from.
+    running: Running,
 }
+
+/// Longest evaluation of a script that is being written: it is written anew every moment, and may loop meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Texts that are to be checked, and those that are being checked.
 #[derive(Default)]
 pub struct Checks {
     due: HashMap<String, (Uri, Instant)>,
-    running: HashMap<String, Arc<AtomicBool>>,
+    running: HashMap<String, Running>,
+}
+
+/// What ends a check.
+#[derive(Clone)]
+pub struct Running {
+    stop: Arc<AtomicBool>,
+    /// Is it ended because it took too long?
+    late: Arc<AtomicBool>,
+    /// When it has taken too long; nothing if it was ended for that.
+    until: Option<Instant>,
+}
+
+impl Running {
+    fn new() -> Self {
+        Running { stop: Arc::default(), late: Arc::default(), until: Some(Instant::now() + PATIENCE) }
+    }
+
+    fn end(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Checks {
     /// A text has changed: what is known of an older one is of no use.
     pub fn changed(&mut self, uri: &Uri) {
-        if let Some(older) = self.running.remove(uri.as_str()) {
-            older.store(true, Ordering::Relaxed);
-        }
+        self.end(uri);
         self.due.insert(uri.as_str().to_owned(), (uri.clone(), Instant::now() + QUIET));
     }
 
@@ -63,45 +86,67 @@ impl Checks {
     /// A text was closed.
     pub fn closed(&mut self, uri: &Uri) {
         self.due.remove(uri.as_str());
-        if let Some(older) = self.running.remove(uri.as_str()) {
-            older.store(true, Ordering::Relaxed);
+        self.end(uri);
+    }
+
+    fn end(&mut self, uri: &Uri) {
+        if let Some(running) = self.running.remove(uri.as_str()) {
+            running.end();
         }
     }
 
-    /// How long until the next check begins, if there is one.
+    /// A check has come to its end. Is it the one that was begun last?
+    pub fn ended(&mut self, outcome: &Outcome) -> bool {
+        let name = outcome.uri.as_str();
+        let last = self.running.get(name).is_some_and(|running| Arc::ptr_eq(&running.stop, &outcome.running.stop));
+        if last {
+            self.running.remove(name);
+        }
+        last
+    }
+
+    /// How long until the next check begins or has taken too long, if there is one.
     pub fn next(&self) -> Option<Duration> {
-        let next = self.due.values().map(|(_, due)| *due).min()?;
+        let due = self.due.values().map(|(_, due)| *due);
+        let next = due.chain(self.running.values().filter_map(|running| running.until)).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// The texts whose checks begin now, each with what ends it.
-    pub fn begin(&mut self) -> Vec<(Uri, Arc<AtomicBool>)> {
+    /// The texts whose checks begin now, each with what ends it. Those that take too long are ended.
+    pub fn begin(&mut self) -> Vec<(Uri, Running)> {
         let now = Instant::now();
+        for running in self.running.values_mut().filter(|running| running.until.is_some_and(|until| until <= now)) {
+            running.late.store(true, Ordering::Relaxed);
+            running.end();
+            running.until = None;
+        }
         let names: Vec<String> =
             self.due.iter().filter(|(_, (_, due))| *due <= now).map(|(name, _)| name.clone()).collect();
         let mut begun = Vec::new();
         for name in names {
             let Some((uri, _)) = self.due.remove(&name) else { continue };
-            let stop = Arc::new(AtomicBool::new(false));
-            if let Some(older) = self.running.insert(name, stop.clone()) {
-                older.store(true, Ordering::Relaxed);
+            let running = Running::new();
+            if let Some(older) = self.running.insert(name, running.clone()) {
+                older.end();
             }
-            begun.push((uri, stop));
+            begun.push((uri, running));
         }
         begun
     }
 }
 
 /// Checks a text. Nothing if it was ended, or went wrong in a way that says nothing about the text.
-pub fn check(
-    text: &Text,
-    provided: Vec<(String, Arc<str>)>,
-    encoding: Encoding,
-    stop: &Arc<AtomicBool>,
-) -> Option<Outcome> {
-    let work = || interruptible(stop.clone(), || evaluate(text, provided));
-    let (checked, assumed) = catch_unwind(AssertUnwindSafe(work)).ok()?;
-    if stop.load(Ordering::Relaxed) {
+pub fn check(text: &Text, provided: Vec<(String, Arc<str>)>, encoding: Encoding, running: &Running) -> Option<Outcome> {
+    let work = || interruptible(running.stop.clone(), || evaluate(text, provided));
+    let (mut checked, assumed) = catch_unwind(AssertUnwindSafe(work)).ok()?;
+    if running.late.load(Ordering::Relaxed) {
+        let seconds = PATIENCE.as_secs();
+        let message =
+            format!("evaluating the script takes longer than {seconds} s: what is wrong with it cannot be said");
+        checked = Err(Diagnostic::new("flow::lang::limit", message)
+            .as_warning()
+            .help("does a loop never end? `flow check` waits longer"));
+    } else if running.stop.load(Ordering::Relaxed) {
         return None;
     }
     let teller = Teller { text, encoding, assumed: &assumed };
@@ -112,7 +157,7 @@ pub fn check(
         }
         Err(diagnostic) => (teller.tell(diagnostic), None),
     };
-    Some(Outcome { uri: text.uri.clone(), version: text.version, problems, steps })
+    Some(Outcome { uri: text.uri.clone(), version: text.version, problems, steps, running: running.clone() })
 }
 
 /// What `flow check` says of a text, and the parameters for which a value was made up: those that must be given are no

@@ -23,4 +23,5 @@ mod texts;
 mod tokens;
 mod wire;
 
+pub use plan::COMMAND as SHOW_PLAN;
 pub use server::serve;

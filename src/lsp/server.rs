@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -23,7 +22,7 @@ use lsp_types::{
     TextDocumentSyncOptions, Uri, notification as told, request as ask,
 };
 
-use super::check::{self, Checks, Outcome};
+use super::check::{self, Checks, Outcome, Running};
 use super::completion::Offered;
 use super::lines::Encoding;
 use super::request::{self, World, refuse, refused};
@@ -136,8 +135,8 @@ impl<W: Write> Server<W> {
                 Ok(Event::Answer(response)) => self.send(Message::Response(response))?,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            for (uri, stop) in self.checks.begin() {
-                self.begin(&uri, stop);
+            for (uri, running) in self.checks.begin() {
+                self.begin(&uri, running);
             }
         }
     }
@@ -269,13 +268,13 @@ impl<W: Write> Server<W> {
         }
     }
 
-    fn begin(&mut self, uri: &Uri, stop: Arc<AtomicBool>) {
+    fn begin(&mut self, uri: &Uri, running: Running) {
         let Some(text) = self.texts.get(uri).cloned() else { return };
-        let provided = Surroundings::of(&text, &self.texts).reached(text.document());
-        let (events, encoding) = (self.events.clone(), self.encoding);
+        let (events, encoding, texts) = (self.events.clone(), self.encoding, self.texts.clone());
         // Without a thread there is no check; the next change asks for another.
         let _ = thread::Builder::new().name("lsp-check".to_owned()).spawn(move || {
-            let outcome = check::check(&text, provided, encoding, &stop);
+            let provided = Surroundings::of(&text, &texts).reached(&text);
+            let outcome = check::check(&text, provided, encoding, &running);
             // Nobody listens any more when the server ends.
             let _ = events.send(Event::Checked(outcome));
         });
@@ -283,7 +282,7 @@ impl<W: Write> Server<W> {
 
     fn checked(&mut self, outcome: Outcome) -> io::Result<()> {
         let current = self.texts.get(&outcome.uri).is_some_and(|text| text.version == outcome.version);
-        if !current {
+        if !self.checks.ended(&outcome) || !current {
             return Ok(());
         }
         let before = self.steps.get(outcome.uri.as_str()).copied();
@@ -327,11 +326,11 @@ impl<W: Write> Server<W> {
         let Some(text) = self.texts.get(&uri).cloned() else {
             return Some(refuse(ErrorCode::InvalidParams, format!("`{}` is not open", uri.as_str())));
         };
-        let provided = if show { Surroundings::of(&text, &self.texts).reached(text.document()) } else { Vec::new() };
         let (events, encoding, id) = (self.events.clone(), self.encoding, request.id.clone());
+        let texts = self.texts.clone();
         let spawned = thread::Builder::new().name("lsp-answer".to_owned()).spawn(move || {
             let work = || match show {
-                true => plan::show(&text, provided)
+                true => plan::show(&text, Surroundings::of(&text, &texts).reached(&text))
                     .map_err(|wrong| refuse(ErrorCode::RequestFailed, wrong.message().to_owned())),
                 false => Ok(serde_json::json!(format::edits(&text, encoding))),
             };

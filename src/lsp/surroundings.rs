@@ -64,14 +64,14 @@ impl<'a> Surroundings<'a> {
     }
 
     /// The texts of the editor that a script reaches by imports and workflows: the name by which the script knows each.
-    pub fn reached(&self, document: &Document) -> Vec<(String, Arc<str>)> {
+    pub fn reached(&self, text: &Text) -> Vec<(String, Arc<str>)> {
         let Some(root) = &self.folder else { return Vec::new() };
         if self.texts.all().count() < 2 {
             return Vec::new();
         }
         let mut found: Vec<(String, Arc<str>)> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
-        let mut to_do: Vec<(PathBuf, Vec<crate::lang::assist::Link>)> = vec![(root.clone(), document.links())];
+        let mut to_do: Vec<(PathBuf, Vec<crate::lang::assist::Link>)> = vec![(root.clone(), text.document().links())];
         while let Some((folder, links)) = to_do.pop() {
             for link in links.into_iter().filter(|link| !link.path.starts_with("std/")) {
                 let name = link.path.strip_suffix(".rhai").unwrap_or(&link.path);

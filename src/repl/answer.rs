@@ -62,7 +62,11 @@ impl Answer {
             Value::Plain(json) => Some(json.clone()),
             // Closures and secrets are no data, and a step is its name.
             Value::Closure(_) | Value::Secret(_) => None,
-            Value::Step(id) if ran => results.and_then(|results| results.property(*id, "output")),
+            Value::Step(id) if ran => {
+                let result = results.and_then(|results| results.get(*id));
+                let went_well = result.is_some_and(|result| result.status == Status::Success);
+                results.filter(|_| went_well).and_then(|results| results.property(*id, "output"))
+            }
             Value::Step(id) => Some(sight.plan.path(*id).into()),
             value => results.and_then(|results| results.resolve(value)),
         };
@@ -74,8 +78,9 @@ impl Answer {
         self.plain = plain;
     }
 
-    /// What came of a run. `all`: everything was to be run.
-    pub fn run(&mut self, flow: &Flow, run: &str, state: &RunState, all: bool) -> Result<()> {
+    /// What came of a run. `all`: everything was to be run. `quiet`: what went
+    /// wrong was not shown yet.
+    pub fn run(&mut self, flow: &Flow, run: &str, state: &RunState, all: bool, quiet: bool) -> Result<()> {
         let files = flow.files(run)?;
         let folder = flow.run_folder(run)?;
         let paths = |log: &Log| term::log_path(&folder, log);
@@ -85,7 +90,7 @@ impl Answer {
         let summary = Summary { state, status: state.status, files: &*files, paths: &paths, kept, clock: &clock, look };
         let failed: Vec<StepId> = state.plan.ids().filter(|id| state.is_unhandled_failure(*id)).collect();
         self.failed = !failed.is_empty();
-        let failures = summary.failures(failed);
+        let failures = summary.failures(failed, !quiet);
         if !failures.is_empty() {
             self.notes.push(failures.trim_end().to_owned());
         }
@@ -99,7 +104,7 @@ impl Answer {
             }
             // A step that was run alone is told by its value, or by its failure.
             RunStatus::Success | RunStatus::Failed if !all => {}
-            _ => self.notes.push(summary.headline().trim_end().to_owned()),
+            _ => self.notes.push(summary.counts()),
         }
         self.run = Some(view::json::run(state, state.status, &*files));
         Ok(())
@@ -121,6 +126,8 @@ impl Answer {
             }
             // Steps that have come are named below.
             Some((Value::Step(_) | Value::List(_), _)) if !self.steps.is_empty() => {}
+            // So `a -> b` says nothing that was not just written.
+            Some((Value::List(_), kind)) if kind == "several steps" => {}
             Some((value, _)) => {
                 text.push_str(&view::value(plan, value, look));
                 text.push('\n');

@@ -115,7 +115,7 @@ pub fn read(line: &str) -> Result<(&'static Command, bool, &str)> {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let (name, insists) = word.strip_suffix('!').map_or((word, false), |name| (name, true));
     let (command, rest) = (find(name)?, rest.trim());
-    let how = || format!("`:{}{}{}` is to {}", command.name, blank(command.word), command.word, command.help);
+    let how = || format!("`{}`: {}", usage(command), command.help);
     if rest.is_empty() && !command.optional {
         let message = format!("`:{}` needs to know what: {}", command.name, command.word);
         return Err(Diagnostic::new("flow::repl::command", message).help(how()));

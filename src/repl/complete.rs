@@ -37,7 +37,7 @@ pub fn complete(line: &str, at: usize, known: &Known) -> (usize, Vec<String>) {
             let variables = known.names.iter().filter(|(_, shape)| shape.sort == crate::flow::assist::Sort::Step);
             fitting(&mut known.steps.iter().chain(variables.map(|(name, _)| name)).cloned())
         }
-        Argument::Run => fitting(&mut ["last".to_owned()].into_iter().chain(known.runs.iter().cloned())),
+        Argument::Run => fitting(&mut ["last".to_owned()].into_iter().chain(known.runs())),
         Argument::Name => {
             let commands = COMMANDS.iter().map(|command| command.name.to_owned());
             fitting(&mut items().iter().map(|item| item.name.clone()).chain(commands))

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::session::Session;
-use crate::flow::Results;
 use crate::flow::assist::{self, Shape, Sort};
+use crate::flow::{Flow, Results, RunFilter};
 use crate::plan::{Json, Key, Plan, StepId, Value};
 use crate::state::result::{PROPERTIES, walk};
 
 /// Longest JSON of an output that is looked into, in bytes.
 const LARGEST: u64 = 256 * 1024;
+/// Runs that are offered.
+const RUNS: usize = 20;
 /// Names of files that are offered.
 const FILES: usize = 200;
 
@@ -23,8 +25,7 @@ pub struct Known {
     pub steps: Vec<String>,
     /// Variables and functions, with what they hold.
     pub names: Vec<(String, Shape)>,
-    /// The latest runs of the folder.
-    pub runs: Vec<String>,
+    flow: Option<Flow>,
     values: std::collections::HashMap<String, Value>,
 }
 
@@ -32,13 +33,19 @@ impl Known {
     /// Of a session as it is now.
     pub fn of(session: &Session) -> Self {
         let plan = Arc::new(session.plan().clone());
-        let mut known = Known { results: session.results.clone(), plan, ..Known::default() };
+        let mut known =
+            Known { results: session.results.clone(), plan, flow: Some(session.flow.clone()), ..Known::default() };
         let plan = &known.plan;
         known.steps = plan.ids().filter(|id| !plan.step(*id).anonymous).map(|id| plan.path(id)).collect();
         if let Some(sight) = &session.sight {
             for name in sight.variables.names() {
                 if let Some((value, kind)) = sight.variables.get(name) {
-                    known.names.push((name.to_owned(), known.shape(&value, &kind)));
+                    // Its keys are read when somebody asks for them.
+                    let shape = match value {
+                        Value::Step(_) => Shape::of(Sort::Step),
+                        _ => known.shape(&value, &kind),
+                    };
+                    known.names.push((name.to_owned(), shape));
                     known.values.insert(name.to_owned(), value);
                 }
             }
@@ -51,6 +58,13 @@ impl Known {
             }
         }
         known
+    }
+
+    /// The latest runs of the folder.
+    pub fn runs(&self) -> Vec<String> {
+        let filter = RunFilter { limit: Some(RUNS), ..RunFilter::default() };
+        let runs = self.flow.as_ref().and_then(|flow| flow.runs(&filter).ok()).unwrap_or_default();
+        runs.into_iter().map(|run| run.run).collect()
     }
 
     /// Works on all of it as the assistance wants it.

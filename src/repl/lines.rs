@@ -1,6 +1,8 @@
 //! Entries from a pipe or a file: lines, until the parser says that they are whole.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, BufReader};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Read;
 use super::command::is_command;
@@ -9,11 +11,31 @@ use crate::diag::Diagnostic;
 use crate::flow::{Parsed, parsed};
 
 /// Reads standard input.
-#[derive(Default)]
 pub struct Lines {
+    input: BufReader<Input>,
     /// Read already, and not yet part of an entry.
-    next: Option<String>,
+    next: Option<Result<String, Diagnostic>>,
     over: bool,
+}
+
+/// Standard input without the buffer that it has of its own, which does not tell what is in it.
+struct Input;
+
+impl io::Read for Input {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match rustix::io::read(io::stdin(), &mut *bytes) {
+                Err(rustix::io::Errno::INTR) => {}
+                read => return Ok(read?),
+            }
+        }
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Lines { input: BufReader::new(Input), next: None, over: false }
+    }
 }
 
 impl Lines {
@@ -47,23 +69,31 @@ impl Lines {
         }
     }
 
-    /// Does the next line belong to this one?
+    /// Does the next line belong to this one? Only one that is there already: a program that writes entries waits for the
+    /// answer of each.
     fn next_goes_on(&mut self) -> bool {
-        if self.next.is_none() {
-            self.next = self.line().ok().flatten();
+        if self.next.is_none() && self.is_there() {
+            self.next = self.line().transpose();
         }
-        self.next.as_deref().is_some_and(goes_on)
+        matches!(&self.next, Some(Ok(line)) if goes_on(line))
+    }
+
+    fn is_there(&self) -> bool {
+        let stdin = io::stdin();
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        let ready = || poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0);
+        !self.input.buffer().is_empty() || { ready }()
     }
 
     fn line(&mut self) -> Result<Option<String>, Diagnostic> {
         if let Some(line) = self.next.take() {
-            return Ok(Some(line));
+            return line.map(Some);
         }
         if self.over {
             return Ok(None);
         }
         let mut bytes = Vec::new();
-        match io::stdin().lock().read_until(b'\n', &mut bytes) {
+        match self.input.read_until(b'\n', &mut bytes) {
             Ok(0) => {
                 self.over = true;
                 Ok(None)

@@ -205,8 +205,21 @@ fn print(text: &str) -> bool {
 /// Does it; a panic is an error like others.
 fn quietly(work: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let why = panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|why| (*why).to_owned()));
-        Err(Diagnostic::new("flow::repl::panic", format!("a mistake in flow: {}", why.unwrap_or_default()))
-            .help("please report it with the entry; the session is as it was before"))
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let message = format!("a mistake in flow itself: {}", text.unwrap_or("something that has no words"));
+        Err(Diagnostic::new("flow::repl::panic", message)
+            .help("please report it, with the entry; the session goes on as it was before"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_like_others() {
+        let problem = quietly(|| panic!("no {}", "more")).err().expect("it is one");
+        assert_eq!((problem.code(), problem.message()), ("flow::repl::panic", "a mistake in flow itself: no more"));
+        assert!(quietly(|| Ok(Answer::default())).is_ok());
+    }
 }

@@ -14,10 +14,10 @@ use crate::diag::{Diagnostic, Result};
 use crate::event::Log;
 use crate::flow::reference::{self, Found};
 use crate::flow::{RunFilter, Script};
-use crate::plan::Value;
 use crate::plan::analysis::Analysis;
 use crate::plan::render;
 use crate::plan::wording::plural;
+use crate::plan::{Json, Value};
 use crate::state::{RunState, Status};
 use crate::term::{log_path, now};
 use crate::view::docs;
@@ -166,7 +166,10 @@ fn show(session: &Session, name: &str, look: Look) -> Result<Answer> {
     if let Some((results, result)) = results.and_then(|results| Some((results, results.get(id)?))) {
         let mut property = |name: &str| {
             let value = results.property(id, name).filter(|value| !value.is_null())?;
-            let shown = view::value(plan, &Value::Plain(value), look);
+            let shown = match &value {
+                Json::String(text) if name != "output" => view::lines(text).join("\n"),
+                value => view::value(plan, &Value::Plain(value.clone()), look),
+            };
             row(name, &shown.replace('\n', "\n            "));
             Some(())
         };
@@ -257,7 +260,7 @@ fn help(name: &str, look: Look) -> Result<Answer> {
     }
     let text = match reference::look_up(name) {
         Found::Entries(entries) => {
-            entries.into_iter().map(|entry| docs::entry(entry, look)).collect::<Vec<_>>().join("\n")
+            entries.into_iter().map(|entry| reference::shown(entry, look)).collect::<Vec<_>>().join("\n")
         }
         Found::Several(entries) => docs::found(&entries, look),
         Found::Part(part) => docs::part(&part, reference::entries(), look),

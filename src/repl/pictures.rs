@@ -39,7 +39,8 @@ fn lines(plan: &Plan, look: Look) -> Answer {
     for id in plan.ids().filter(|id| !plan.step(*id).anonymous) {
         let before: Vec<(String, EdgeKind)> =
             plan.step(id).after.iter().map(|edge| (plan.path(edge.from), edge.kind)).collect();
-        let names: Vec<String> = before.iter().map(|(path, kind)| edge(path, *kind, look)).collect();
+        let mut names: Vec<String> = before.iter().map(|(path, kind)| edge(path, *kind, look)).collect();
+        names.dedup();
         let name = look.paint(Tone::Strong, &plan.path(id));
         match names.is_empty() {
             true => text.push_str(&format!("{name}\n")),

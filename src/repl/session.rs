@@ -200,7 +200,7 @@ impl Session {
         let Executed { run, state, problem } = super::execute::execute(self, &script, &execution)?;
         self.run = Some(run.clone());
         let results = self.flow.results(&run)?;
-        answer.run(&self.flow, &run, &state, execution.failed)?;
+        answer.run(&self.flow, &run, &state, execution.failed, self.quiet)?;
         self.results = Some(results);
         let sight = match problem {
             Some(problem) => return Err(problem),
@@ -270,6 +270,13 @@ impl Session {
         let old = std::mem::replace(&mut entries[at], Entry::new(text));
         // What was executed after it is taken up again when it is asked for.
         let trusted = entries[..at].last().map_or(0, |entry| entry.answered);
+        if let Some(sight) = self.with_results_that_hold(&entries) {
+            let mut answer = Answer::default();
+            answer.note(format!("in the place of: {}", first_line(&old.text)));
+            answer.steps = changed_steps(self.plan(), &sight.plan);
+            self.adopt(entries, sight);
+            return Ok(answer);
+        }
         let mut at_run = false;
         entries = entries
             .into_iter()
@@ -289,10 +296,22 @@ impl Session {
         if at_run {
             answer.note("`:run` runs it, and what depends on it; other results are kept".to_owned());
         }
-        answer.value(&sight, self.results.as_ref(), false);
-        answer.steps = new_steps(self.plan(), &sight.plan);
+        answer.steps = changed_steps(self.plan(), &sight.plan);
+        self.results = self.results.as_ref().map(|results| results.without_changed(self.plan(), &sight.plan));
         (self.entries, self.sight, self.waiting) = (entries, Some(sight), None);
         Ok(answer)
+    }
+
+    /// Evaluates entries of which one was replaced, with the results of the steps that are the same, if these are enough.
+    fn with_results_that_hold(&mut self, entries: &[Entry]) -> Option<Sight> {
+        let now = self.see(entries, usize::MAX).ok().filter(|sight| sight.waits_for.is_none())?;
+        let hold = self.results.as_ref().map(|results| results.without_changed(self.plan(), &now.plan));
+        let before = std::mem::replace(&mut self.results, hold);
+        let sight = self.see(entries, usize::MAX).ok().filter(|sight| sight.waits_for.is_none());
+        if sight.is_none() {
+            self.results = before;
+        }
+        sight
     }
 
     /// Takes the last entry away. Gives its text.
@@ -386,6 +405,17 @@ fn new_steps(before: &Plan, after: &Plan) -> Vec<StepId> {
     let known = before.steps.len().min(after.steps.len()) as u32;
     let changed = |id: &StepId| id.0 >= known || before.step(*id).name != after.step(*id).name;
     after.ids().filter(changed).collect()
+}
+
+/// Steps that have come, or are others than before.
+fn changed_steps(before: &Plan, after: &Plan) -> Vec<StepId> {
+    let same = |id: &StepId| {
+        before.steps.get(id.index()).is_some_and(|step| {
+            let now = after.step(*id);
+            step.name == now.name && step.task == now.task && step.policy == now.policy
+        })
+    };
+    after.ids().filter(|id| !same(id)).collect()
 }
 
 /// Would these steps, with all they need, be everything that is still to be done?

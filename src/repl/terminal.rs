@@ -28,13 +28,16 @@ const COLOURED: usize = 64 * 1024;
 /// See the module's page.
 pub struct Terminal {
     editor: Option<Editor<Mate, FileHistory>>,
-    greeted: bool,
 }
 
 impl Terminal {
     /// Opens the terminal that standard input is.
     pub fn open() -> Self {
-        Terminal { editor: editor(), greeted: false }
+        let version = env!("CARGO_PKG_VERSION");
+        let text =
+            format!("flow {version}. Steps are built as you type; `:run` runs them, `:help` helps, Ctrl-D leaves.");
+        term::tell(&format!("{}\n", messages_look().paint(Tone::Faint, &text)));
+        Terminal { editor: editor() }
     }
 
     /// What there is now, for completion.
@@ -47,12 +50,6 @@ impl Terminal {
     /// Reads an entry.
     pub fn read(&mut self) -> Read {
         let look = messages_look();
-        if !std::mem::replace(&mut self.greeted, true) {
-            let version = env!("CARGO_PKG_VERSION");
-            let text =
-                format!("flow {version}. Steps are built as you type; `:run` runs them, `:help` helps, Ctrl-D leaves.");
-            term::tell(&format!("{}\n", look.paint(Tone::Faint, &text)));
-        }
         let Some(editor) = &mut self.editor else { return Read::End };
         let (plain, painted) = ("flow> ".to_owned(), look.paint(Tone::Strong, "flow> "));
         match editor.readline(&(plain, painted)) {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::look::columns;
-use super::markdown::markdown;
+use super::markdown::{Colours, markdown};
 use super::{Look, Tone};
 
 /// Something that can be looked up.
@@ -23,6 +23,12 @@ pub struct Entry {
     pub summary: String,
     /// All that is to be said, as Markdown.
     pub text: String,
+    /// Its examples: scripts.
+    pub examples: Vec<String>,
+    /// Codes of the errors that it can lead to.
+    pub errors: Vec<String>,
+    /// Names of other entries.
+    pub see: Vec<String>,
 }
 
 impl AsRef<Entry> for Entry {
@@ -72,7 +78,7 @@ fn heading(part: &Part, look: Look) -> String {
 /// One part: what it is about, and a line for each entry.
 pub fn part(part: &Part, entries: &[Entry], look: Look) -> String {
     let within: Vec<&Entry> = entries.iter().filter(|entry| entry.topic == part.name).collect();
-    format!("{}\n\n{}\n{}", heading(part, look), markdown(&part.about, look), list(&within, look))
+    format!("{}\n\n{}\n{}", heading(part, look), markdown(&part.about, look, &|_| Vec::new()), list(&within, look))
 }
 
 /// A line for each of these entries, with their kinds: what was found, or what a name may mean.
@@ -111,7 +117,7 @@ fn shortened(text: &str, used: usize, look: Look) -> String {
 }
 
 /// One entry in full.
-pub fn entry(entry: &Entry, look: Look) -> String {
+pub fn entry(entry: &Entry, look: Look, colours: Colours) -> String {
     let mut text = format!("{}  {}\n\n", look.paint(Tone::Strong, &entry.name), look.paint(Tone::Faint, &entry.kind));
     for signature in &entry.signatures {
         let _ = writeln!(text, "    {}", look.paint(Tone::Busy, signature));
@@ -119,7 +125,7 @@ pub fn entry(entry: &Entry, look: Look) -> String {
     if !entry.signatures.is_empty() {
         text.push('\n');
     }
-    text.push_str(&markdown(&entry.text, look));
+    text.push_str(&markdown(&entry.text, look, colours));
     text
 }
 
@@ -136,6 +142,7 @@ mod tests {
             signatures: vec!["step.retry(3)".into()],
             summary: "Makes `further` attempts".into(),
             text: "Makes further attempts. Waits between them.\n\n```rhai\nsh(\"a\", \"b\").retry(3)\n```\n".into(),
+            ..Entry::default()
         };
         let code = Entry { name: "flow::plan::cycle".into(), topic: "errors".into(), ..Entry::default() };
         let part =
@@ -153,7 +160,7 @@ mod tests {
         );
         assert_eq!(found(&[&retry], Look::PLAIN), "retry  method  Makes further attempts\n");
         assert_eq!(
-            entry(&retry, Look::PLAIN),
+            entry(&retry, Look::PLAIN, &|_| Vec::new()),
             "retry  method\n\n    step.retry(3)\n\nMakes further attempts. Waits between them.\n\n    sh(\"a\", \"b\").retry(3)\n"
         );
     }

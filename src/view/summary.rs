@@ -76,17 +76,31 @@ impl Summary<'_> {
         text
     }
 
-    /// What went wrong in these steps, each with the end of its output.
-    pub fn failures(&self, steps: impl IntoIterator<Item = StepId>) -> String {
+    /// What went wrong in these steps, each with the end of its output. `told`: which they are, and why, is known.
+    pub fn failures(&self, steps: impl IntoIterator<Item = StepId>, told: bool) -> String {
         let mut text = String::new();
         for id in steps.into_iter().take(SHOWN) {
-            self.failure(&mut text, id);
+            let mut failure = String::new();
+            self.failure(&mut failure, id);
+            let lines = failure.split_inclusive('\n').skip(if told { 2 } else { 0 });
+            lines.for_each(|line| text.push_str(line));
         }
         text
     }
 
-    /// What came of the run, in a line.
-    pub fn headline(&self) -> String {
+    /// What came of its steps, in a line.
+    pub fn counts(&self) -> String {
+        let status = match self.status {
+            RunStatus::Success => Status::Success,
+            RunStatus::Failed => Status::Failed,
+            RunStatus::Cancelled => Status::Cancelled,
+            _ => Status::Waiting,
+        };
+        let run = self.look.paint(Tone::Faint, &format!("  (run {})", self.state.created.run));
+        format!("{} {}{run}", self.look.sign(status), Counts::of(self.state).text())
+    }
+
+    fn headline(&self) -> String {
         let (state, look) = (self.state, self.look);
         let (status, said) = match self.status {
             RunStatus::Success => (Status::Success, "succeeded"),

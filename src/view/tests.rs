@@ -130,7 +130,7 @@ fn difference(left: &str, right: &str, look: Look) -> String {
 
 /// What became of the steps of a run.
 fn run(state: &RunState, look: Look) -> String {
-    let mut text = format!("  {} {}\n", look.paint(Tone::Strong, "the run"), look.run_status(state.status));
+    let mut text = format!("  {} {}\n", look.paint(Tone::Strong, "latest run:"), look.run_status(state.status));
     let tasks = || state.plan.ids().filter(|id| state.is_listed(*id) && !state.plan.step(*id).task.is_group());
     for id in tasks().take(SHOWN) {
         let step = state.step(id);

@@ -184,6 +184,13 @@ fn links_of_the_documents_lead_somewhere() {
             }
         }
     }
+    let index = std::fs::read_to_string(root.join("docs/README.md")).expect("there is an index");
+    for path in pages() {
+        let below = path.strip_prefix(root.join("docs")).expect("a document is in docs").display().to_string();
+        if !below.ends_with("README.md") && !below.starts_with("reference/") && !index.contains(&format!("({below})")) {
+            wrong.push(format!("docs/README.md: does not name {below}"));
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

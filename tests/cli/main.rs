@@ -17,5 +17,6 @@ mod readme;
 mod sample;
 mod takeup;
 mod terminal;
+mod tests;
 mod transcript;
 mod view;

@@ -69,9 +69,10 @@ impl Session {
         self
     }
 
-    /// Compares the transcript with its golden file.
+    /// Compares the transcript with its golden file: one of the folder `cli`, if no other is named.
     pub fn check(&self, name: &str) {
-        golden::check(&format!("cli/{name}.txt"), &self.text);
+        let name = if name.contains('/') { name.to_owned() } else { format!("cli/{name}") };
+        golden::check(&format!("{name}.txt"), &self.text);
     }
 
     fn masked(&self, text: &[u8]) -> String {

@@ -6,3 +6,4 @@ mod driver;
 mod outside;
 mod process;
 mod runs;
+mod simulated;

@@ -7,6 +7,7 @@ mod examples;
 mod failures;
 mod floors;
 mod form;
+mod grammar;
 mod reference;
 mod refused;
 

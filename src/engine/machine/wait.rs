@@ -80,7 +80,7 @@ impl Machine {
                 self.skip(id, Skip::NotTaken(Because::Unanswered));
             }
             Some(OnTimeout::Answer(value)) => {
-                let answer = Answer { value: value.clone(), at: self.at, ..Answer::default() };
+                let answer = Answer { value: value.clone(), form: defaults(&what), at: self.at, ..Answer::default() };
                 self.emit(Event::Answered { step: id, answer: Box::new(answer.clone()) });
                 let outcome = outcome_of(&what, &answer);
                 self.go_on_after_wait(id, outcome);
@@ -109,6 +109,12 @@ impl Machine {
         self.over = true;
         true
     }
+}
+
+/// The form of an answer that nobody gave: what stands there without an answer.
+fn defaults(what: &WaitFor) -> serde_json::Map<String, Json> {
+    let WaitFor::Answer { form, .. } = what else { return serde_json::Map::new() };
+    form.iter().map(|field| (field.name.to_string(), field.default.clone().unwrap_or_default())).collect()
 }
 
 /// What an answer makes of a step.

@@ -1,5 +1,6 @@
 //! Entries of the language: functions, options, modules.
 
+use crate::lang::assist::Builtin;
 use crate::lang::keys::{Absent, Key, Keys};
 use crate::lang::{Item, ItemKind, LibraryFunction, LibraryModule, options_table};
 use crate::plan::expression::Function;
@@ -19,6 +20,9 @@ pub(super) fn item(item: &Item) -> Entry {
         signatures: item.signatures.clone(),
         summary: item.summary(),
         text: item.text.clone(),
+        examples: item.forms.iter().flat_map(|form| &form.doc.examples).map(|(_, script)| script.clone()).collect(),
+        errors: item.errors().into_iter().map(str::to_owned).collect(),
+        see: item.see().into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -35,6 +39,20 @@ pub(super) fn of_expressions(function: &Function) -> Entry {
             "Gives {}.\n\n`{written}` is `{gives}`.\n\nIn a condition: `.when(\"length(files.lines) > 3\")`; in a script: `\"echo ${{fn:uppercase(env.output)}}\"`.",
             function.doc
         ),
+        ..Entry::default()
+    }
+}
+
+/// A function that Rhai itself has. Several of one name, for different types, are one entry each.
+pub(super) fn of_rhai(function: &Builtin) -> Entry {
+    Entry {
+        name: function.name.clone(),
+        kind: format!("function of Rhai, for {}", if function.of.is_empty() { "anything" } else { &function.of }),
+        topic: "rhai".into(),
+        signatures: vec![function.signature.clone()],
+        summary: crate::lang::first_sentence(&function.docs),
+        text: function.docs.clone(),
+        ..Entry::default()
     }
 }
 
@@ -52,6 +70,7 @@ pub(super) fn module(module: &LibraryModule) -> Entry {
         signatures: vec![format!("import \"{}\" as {};", module.name, module.alias())],
         summary: module.doc.summary(),
         text,
+        ..Entry::default()
     }
 }
 
@@ -64,6 +83,9 @@ pub(super) fn function(module: &LibraryModule, function: &LibraryFunction) -> En
         signatures: function.signatures.clone(),
         summary: function.summary(),
         text: function.markdown(&|name| format!("`{name}`")),
+        examples: function.docs.iter().flat_map(|doc| &doc.examples).map(|(_, script)| script.clone()).collect(),
+        errors: function.docs.iter().flat_map(|doc| doc.errors.clone()).collect(),
+        see: function.docs.iter().flat_map(|doc| doc.see.clone()).collect(),
     }
 }
 
@@ -80,6 +102,7 @@ pub(super) fn options(keys: &'static Keys, topic: &str) -> Vec<Entry> {
                 signatures: keys.form.lines().map(str::to_owned).collect(),
                 summary: format!("keys: {}", keys.names().join(", ")),
                 text: options_table(keys),
+                ..Entry::default()
             },
         );
         for inner in keys.keys.iter().filter_map(|key| key.kind.keys()) {
@@ -123,6 +146,8 @@ fn option(keys: &Keys, key: &Key, topic: &str) -> Entry {
         signatures: vec![signature],
         summary: first_up(key.meaning),
         text,
+        see: keys.of.iter().map(|name| (*name).to_owned()).collect(),
+        ..Entry::default()
     }
 }
 

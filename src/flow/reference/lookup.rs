@@ -86,7 +86,7 @@ pub fn search(words: &[String]) -> Vec<&'static Entry> {
     let mut found: Vec<(usize, &Entry)> =
         entries().iter().filter_map(|entry| Some((worth(entry, &words)?, entry))).collect();
     // A stable sort: entries of equal worth stay in the order of the reference.
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(worth, _)| std::cmp::Reverse(*worth));
     found.into_iter().map(|(_, entry)| entry).collect()
 }
 

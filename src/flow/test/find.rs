@@ -59,3 +59,28 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_once_and_in_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in
+            ["b_test.rhai", "a_test.rhai", "a.rhai", "sub/c_test.rhai", "target/d_test.rhai", ".git/e_test.rhai"]
+        {
+            fs::create_dir_all(path(name).parent().expect("a folder")).expect("a folder");
+            fs::write(path(name), "").expect("a file");
+        }
+        fs::create_dir(path("dir_test.rhai")).expect("a folder");
+        let found = |paths: &[PathBuf]| test_files(paths).expect("all there");
+        let all = found(&[folder.path().to_owned(), path("a_test.rhai")]);
+        let names: Vec<PathBuf> = all.into_iter().map(|(file, _)| file).collect();
+        assert_eq!(names, [path("a_test.rhai"), path("b_test.rhai"), path("sub/c_test.rhai")]);
+        let named = path("a.rhai::test_x");
+        assert_eq!(found(&[named]), [(path("a.rhai"), Some("test_x".to_owned()))]);
+        assert_eq!(test_files(&[path("nowhere")]).expect_err("not there").code(), "flow::file::missing");
+    }
+}

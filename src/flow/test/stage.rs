@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::TestRun;
 use super::room::Room;
+use super::{TestRun, workflow_files};
 use crate::diag::{Diagnostic, Result};
 use crate::engine::drive::simulation::{Scene, Simulation};
 use crate::event::{Created, Double};
 use crate::exec::Closures;
 use crate::flow::script::{self, failing_step, stopped};
-use crate::flow::{Attended, Durability, Flow, Options, RunOptions, Stop};
+use crate::flow::{Attended, Durability, Flow, Options, RunOptions, Script, Stop};
 use crate::lang::Program;
 use crate::lang::Runner;
 use crate::lang::trial::{Rehearsed, Stage, Subject};
@@ -35,21 +35,13 @@ impl Theatre {
     }
 
     /// Notes a run of a workflow that stands in a file of its own.
-    fn note(&self, program: &Program, rehearsed: &Rehearsed) {
+    fn note(&self, program: &Program, script: &Script, rehearsed: &Rehearsed) {
         let sources = program.sources();
         if self.tests.sources().first().map(|(name, _)| name) == sources.first().map(|(name, _)| name) {
             return;
         }
-        let folder = program.folder();
-        // Modules are named from the script's folder.
-        let files = sources.into_iter().enumerate().map(|(n, (name, text))| match &folder {
-            Some(folder) if n > 0 && !name.starts_with("std/") => {
-                let file = folder.join(format!("{}.rhai", name.trim_end_matches(".rhai")));
-                (file.display().to_string(), text)
-            }
-            _ => (name, text),
-        });
-        let run = TestRun { files: files.collect(), records: rehearsed.records.clone() };
+        let files = workflow_files(script, sources.iter().map(|(name, _)| name.as_str()));
+        let run = TestRun { files, records: rehearsed.records.clone() };
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
     }
 }
@@ -58,7 +50,7 @@ impl Stage for Theatre {
     fn simulate(&mut self, subject: Subject<'_>, doubles: &[Double], strict: bool) -> Result<Rehearsed> {
         let Subject { program, script, args, evaluate } = subject;
         let deadline = self.deadline;
-        let file = script.path.map_or_else(|| script.name, |path| path.display().to_string());
+        let file = script.path.as_ref().map_or_else(|| script.name.clone(), |path| path.display().to_string());
         let scene = Scene {
             closures: Arc::new(program.clone()) as Arc<dyn Closures>,
             doubles: doubles.to_vec(),
@@ -98,7 +90,7 @@ impl Stage for Theatre {
             folder: None,
             why,
         };
-        self.note(&program, &rehearsed);
+        self.note(&program, &script, &rehearsed);
         Ok(rehearsed)
     }
 
@@ -114,8 +106,8 @@ impl Stage for Theatre {
         let grace = Duration::from_secs(1);
         let flow = Flow::open(Options { home, durability: Durability::None, grace, ..Options::default() })?;
         let options = RunOptions { args, cwd: Some(work.clone()), attended: Attended::Always, ..RunOptions::default() };
-        let (begins, compiled) = (flow.clone(), program.clone());
-        let begin = move |growth, printed| begins.begin(&script, compiled, &options, growth, printed);
+        let (begins, compiled, text) = (flow.clone(), program.clone(), script.clone());
+        let begin = move |growth, printed| begins.begin(&text, compiled, &options, growth, printed);
         let (running, mut events) = script::begin_here(evaluate, Box::new(begin))?;
         let mut records = Vec::new();
         let mut stopped = 0;
@@ -154,7 +146,7 @@ impl Stage for Theatre {
             folder: Some(work),
             why,
         };
-        self.note(&program, &rehearsed);
+        self.note(&program, &script, &rehearsed);
         Ok(rehearsed)
     }
 }

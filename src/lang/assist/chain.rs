@@ -178,17 +178,10 @@ fn of_call(document: &Document, at: usize, known: &Known, depth: usize) -> Value
         return returned(document, function, known, depth);
     }
     let forms = items().iter().find(|item| item.kind == reference::Kind::Function && item.name == name);
-    let gives = |what: &str| forms.is_some_and(|item| item.signatures.iter().any(|form| form.ends_with(what)));
-    if gives("-> step") {
-        return Value { shape: Shape { sort: Sort::Step, keys: keys_of_step(document, at) }, map: None };
-    }
-    if gives("-> secret") {
-        return Value::of(Sort::Secret);
-    }
-    match name {
-        "param" => Value::of(Sort::Unknown),
-        "quote" => Value::of(Sort::Text),
-        _ => Value::default(),
+    match forms.and_then(|item| item.signatures.iter().find_map(|form| Sort::given_by(form))) {
+        Some(Sort::Step) => Value { shape: Shape { sort: Sort::Step, keys: keys_of_step(document, at) }, map: None },
+        Some(sort) => Value::of(sort),
+        None => Value::default(),
     }
 }
 
@@ -235,17 +228,14 @@ fn of_module(document: &Document, alias: &str, function: &str, known: &Known, de
 }
 
 fn of_method(value: &Value, name: &str) -> Value {
-    let of = match value.shape.sort {
-        Sort::Step => "step.",
-        Sort::Secret => "secret.",
-        _ => return Value::default(),
-    };
-    let known = items().iter().any(|item| {
-        item.kind == reference::Kind::Method && item.name == name && item.signatures.iter().any(|s| s.starts_with(of))
-    });
-    match known {
-        true => Value { shape: value.shape.clone(), map: None },
-        false => Value::default(),
+    let of = format!("{}.", value.shape.sort.name());
+    let methods = items().iter().filter(|item| item.kind == reference::Kind::Method && item.name == name);
+    let mut forms = methods.flat_map(|item| &item.signatures).filter(|form| form.starts_with(&of));
+    match forms.find_map(|form| Sort::given_by(form)) {
+        // Policies give the step itself, with the output that it has.
+        Some(sort) if sort == value.shape.sort => Value { shape: value.shape.clone(), map: None },
+        Some(sort) => Value::of(sort),
+        None => Value::default(),
     }
 }
 

@@ -8,6 +8,9 @@ use crate::diag::tokens::Kind;
 use crate::lang::keys::{self, Key};
 use crate::lang::reference::{self, items};
 
+/// Functions of Rhai that take a text, and are no methods of it all the same.
+pub const PLAIN: [&str; 4] = ["print", "debug", "parse_int", "parse_float"];
+
 /// Candidates that begin with what is written.
 pub struct Found {
     prefix: String,
@@ -160,8 +163,8 @@ impl Document {
             },
         };
         for function in &module.outline().functions {
-            if !module.is(function.begin, "private") {
-                let name = module.at(function.name);
+            let name = module.at(function.name);
+            if !module.is(function.begin, "private") && !found.has(name) {
                 found.add(CandidateKind::Function, name, || {
                     (module.signature_of(function), module.docs_before(function.begin).into())
                 });
@@ -199,11 +202,17 @@ impl Document {
                 });
             }
         }
-        for item in items().iter().filter(|item| item.kind == reference::Kind::Function) {
+        let functions = || items().iter().filter(|item| item.kind == reference::Kind::Function);
+        // What tests are written with comes first in tests alone.
+        let in_tests = |item: &&reference::Item| item.topic == reference::Topic::Testing;
+        let testing = self.text().contains("fn test_");
+        let (first, tests): (Vec<_>, Vec<_>) = functions().partition(|item| testing || !in_tests(item));
+        let offer = |found: &mut Found, item: &'static reference::Item| {
             found.add(CandidateKind::Function, &item.name, || {
                 (item.signatures.first().cloned().unwrap_or_default(), item.text.as_str().into())
             });
-        }
+        };
+        first.into_iter().for_each(|item| offer(found, item));
         for (word, about) in KEYWORDS {
             found.plain(CandidateKind::Keyword, word, about);
         }
@@ -213,13 +222,15 @@ impl Document {
         let mut last = "";
         for function in builtin::functions() {
             // Those that are called as methods are offered behind a dot.
-            if function.name != last && !matches!(function.of.as_str(), "array" | "map" | "closure" | "blob") {
+            let method = !matches!(function.of.as_str(), "" | "number" | "decimal" | "bool" | "any");
+            if function.name != last && (!method || PLAIN.contains(&function.name.as_str())) {
                 found.add(CandidateKind::Function, &function.name, || {
                     (function.signature.clone(), function.docs.as_str().into())
                 });
             }
             last = &function.name;
         }
+        tests.into_iter().for_each(|item| offer(found, item));
     }
 
     /// Is a byte within the value that a variable is given at first?

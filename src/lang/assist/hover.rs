@@ -136,7 +136,7 @@ impl Document {
 
     /// The step that is declared with a name.
     pub(super) fn step_named(&self, name: &str) -> Option<&super::outline::Step> {
-        self.outline().steps.iter().find(|step| self.literal(step.text).is_some_and(|(_, known)| known == name))
+        self.outline().step_named(name)
     }
 
     /// The word of a literal text in which a byte is, where names of steps can stand.

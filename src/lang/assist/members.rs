@@ -3,6 +3,7 @@
 use super::complete::Found;
 use super::{CandidateKind, Shape, Sort, builtin};
 use crate::lang::reference::{self, items};
+use crate::lang::trial::{OF_RUNS, OF_STEPS};
 use crate::state::result::PROPERTIES;
 
 /// The properties and methods of a value.
@@ -13,6 +14,15 @@ pub fn complete(shape: &Shape, found: &mut Found) {
     match shape.sort {
         Sort::Step => step(found),
         Sort::Secret => methods("secret.", found),
+        Sort::Double => methods("double.", found),
+        Sort::Run => {
+            properties(&OF_RUNS, found);
+            methods("run.", found);
+        }
+        Sort::RunStep => {
+            properties(&OF_STEPS, found);
+            properties(&PROPERTIES, found);
+        }
         Sort::Text => builtins(&["text"], found),
         Sort::Array => builtins(&["array"], found),
         Sort::Map => builtins(&["map"], found),
@@ -28,12 +38,16 @@ pub fn complete(shape: &Shape, found: &mut Found) {
 }
 
 fn step(found: &mut Found) {
-    for (property, meaning) in PROPERTIES {
+    properties(&PROPERTIES, found);
+    methods("step.", found);
+}
+
+fn properties(properties: &[(&str, &str)], found: &mut Found) {
+    for (property, meaning) in properties {
         if !found.has(property) {
             found.plain(CandidateKind::Property, property, meaning);
         }
     }
-    methods("step.", found);
 }
 
 /// The methods that flow adds to a kind of value.
@@ -50,7 +64,8 @@ fn methods(of: &str, found: &mut Found) {
 /// The methods that Rhai has for kinds of values.
 fn builtins(of: &[&str], found: &mut Found) {
     for function in builtin::functions() {
-        if of.contains(&function.of.as_str()) && !found.has(&function.name) {
+        let method = !matches!(function.name.as_str(), "print" | "debug" | "get_fn_metadata_list");
+        if method && of.contains(&function.of.as_str()) && !found.has(&function.name) {
             found.add(CandidateKind::Method, &function.name, || {
                 (function.signature.clone(), function.docs.as_str().into())
             });

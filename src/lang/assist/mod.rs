@@ -25,7 +25,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use builtin::standard;
+pub use builtin::{Builtin, functions, standard};
 pub use document::{Document, Link};
 
 /// What is known beyond the text itself. [`Known::NOTHING`] where there is nothing.
@@ -73,6 +73,12 @@ pub enum Sort {
     Step,
     /// A secret.
     Secret,
+    /// A run under test.
+    Run,
+    /// A step of a run under test.
+    RunStep,
+    /// What stands in for a step in tests.
+    Double,
     /// A text.
     Text,
     /// A list.
@@ -93,11 +99,22 @@ pub enum Sort {
 }
 
 impl Sort {
+    /// What a function gives, by the end of its signature.
+    fn given_by(signature: &str) -> Option<Sort> {
+        let (_, gives) = signature.rsplit_once(" -> ")?;
+        [Sort::Step, Sort::Secret, Sort::Run, Sort::RunStep, Sort::Double, Sort::Text]
+            .into_iter()
+            .find(|sort| sort.name() == gives)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Sort::Step => "step",
             Sort::Secret => "secret",
+            Sort::Run => "run",
+            Sort::RunStep => "step of a run",
+            Sort::Double => "double",
             Sort::Text => "text",
             Sort::Array => "array",
             Sort::Map => "map",

@@ -1,6 +1,6 @@
 //! What a text declares: variables, functions, imports, steps, parameters.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -20,6 +20,8 @@ pub struct Outline {
     pub parameters: Vec<Step>,
     /// Keys `name` of maps, with the text behind each: steps of a chain as data.
     pub named: Vec<usize>,
+    /// Which step has a name: the first one.
+    by_name: HashMap<String, usize>,
     /// Functions of the script that declare a step which is called what their first argument says.
     makers: HashSet<String>,
 }
@@ -111,6 +113,9 @@ impl Outline {
             if document.is(call, "param") {
                 outline.parameters.push(step);
             } else if outline.constructs(document, call) && outline.is_named(document, &step) {
+                if let Some((_, name)) = document.literal(text) {
+                    outline.by_name.entry(name.to_owned()).or_insert(outline.steps.len());
+                }
                 outline.steps.push(step);
             }
         }
@@ -248,6 +253,11 @@ impl Outline {
         let before = self.functions.partition_point(|function| function.begin <= at);
         let function = self.functions[..before].last()?;
         function.body.filter(|(open, close)| *open <= at && at <= *close).map(|_| function)
+    }
+
+    /// The step of a name.
+    pub fn step_named(&self, name: &str) -> Option<&Step> {
+        self.by_name.get(name).map(|at| &self.steps[*at])
     }
 
     /// The function of a name.

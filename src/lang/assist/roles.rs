@@ -33,8 +33,11 @@ pub enum Role {
     Parameters(usize),
 }
 
-/// Arguments of functions that are texts with a meaning: function, number of the argument, what it is.
-const TEXTS: [(&str, usize, fn() -> Role); 10] = [
+/// A function or a method, the number of an argument, and what that is.
+type Argument = (&'static str, usize, fn() -> Role);
+
+/// Arguments of functions that are texts with a meaning.
+const TEXTS: [Argument; 10] = [
     ("on", 0, || Role::Words(keys::names(&MOMENTS).to_vec())),
     ("on", 1, || Role::Step),
     ("chain", 0, || Role::Arrow),
@@ -48,11 +51,15 @@ const TEXTS: [(&str, usize, fn() -> Role); 10] = [
 ];
 
 /// The same, of methods that are no policies.
-const METHODS: [(&str, usize, fn() -> Role); 4] = [
+const METHODS: [Argument; 8] = [
     ("when", 1, || Role::Step),
     ("otherwise", 0, || Role::Step),
     ("step", 0, || Role::Step),
-    ("ran", 0, || Role::Step),
+    ("started", 0, || Role::Step),
+    ("before", 0, || Role::Step),
+    ("before", 1, || Role::Step),
+    ("together", 0, || Role::Step),
+    ("together", 1, || Role::Step),
 ];
 
 /// What is expected of the value that begins at a token.

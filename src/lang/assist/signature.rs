@@ -6,6 +6,9 @@ use super::{Form, Known, Signatures, builtin, is_keyword, roles};
 use crate::diag::tokens::Kind;
 use crate::lang::reference::{self, items};
 
+/// Kinds of parameters that can be told from a literal.
+const KINDS: [&str; 4] = ["text", "array", "map", "closure"];
+
 impl Document {
     /// The forms of the call around a byte.
     pub fn signature(&self, offset: usize, known: &Known) -> Option<Signatures> {
@@ -30,12 +33,30 @@ impl Document {
         }
         let open = open?;
         let argument = roles::number_of(self, open, before + 1);
-        let given = super::chain::arguments(self, open).count();
+        let given: Vec<&str> = super::chain::arguments(self, open).map(|begin| self.kind_of_literal(begin)).collect();
         let forms = self.forms(open - 1, known);
-        let fits = |form: &Form| form.parameters.len() > argument;
-        let exact = forms.iter().position(|form| fits(form) && form.parameters.len() == given);
-        let active = exact.or_else(|| forms.iter().position(fits)).unwrap_or(0);
+        // The form with most of what is written; of several, one with as many parameters, else the first.
+        let fit = |form: &Form| {
+            let kinds = form.parameters.iter().map(|range| form.label[range.clone()].rsplit(": ").next().unwrap_or(""));
+            let wrong = kinds
+                .zip(&given)
+                .filter(|(kind, given)| KINDS.contains(kind) && KINDS.contains(given) && kind != *given);
+            let too_few = form.parameters.len() <= argument && argument > 0;
+            (too_few, wrong.count(), form.parameters.len() != given.len())
+        };
+        let active = (0..forms.len()).min_by_key(|at| fit(&forms[*at])).unwrap_or(0);
         (!forms.is_empty()).then_some(Signatures { forms, active, argument })
+    }
+
+    /// What kind of literal an argument begins with, as signatures name it.
+    fn kind_of_literal(&self, begin: usize) -> &str {
+        match (self.kind(begin), self.at(begin)) {
+            (Some(Kind::Text), _) => "text",
+            (_, "[") => "array",
+            (_, "#{") => "map",
+            (_, sign) if sign.starts_with('|') => "closure",
+            _ => "",
+        }
     }
 
     /// Is this bracket that of a call?

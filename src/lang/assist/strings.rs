@@ -105,9 +105,13 @@ fn simulated(document: &Document, found: &mut Found, known: &Known) {
     let mut files: Vec<&str> = declared(document, "simulate").collect();
     files.sort_unstable();
     files.dedup();
+    let mut seen: std::collections::HashSet<String> = std::collections::HashSet::new();
     for script in files.into_iter().filter_map(|file| (known.module)(file)).map(Document::new) {
         for step in &script.outline().steps {
-            if let Some((_, name)) = script.literal(step.text).filter(|(_, name)| !found.has(name)) {
+            if let Some((_, name)) = script.literal(step.text)
+                && document.step_named(name).is_none()
+                && seen.insert(name.to_owned())
+            {
                 found.plain(CandidateKind::Step, name, script.at(step.call));
             }
         }
@@ -137,7 +141,7 @@ fn properties(document: &Document, name: &str, known: &Known, found: &mut Found)
     if let Some(shape) = (known.values)(name) {
         shape.keys.iter().for_each(|(key, what)| found.plain(CandidateKind::Property, key, what));
     }
-    let step = document.outline().steps.iter().find(|step| document.literal(step.text).is_some_and(|(_, n)| n == name));
+    let step = document.step_named(name);
     if let Some(step) = step {
         let shape = chain::shape_from(document, step.call, &Known::NOTHING);
         for (key, what) in shape.keys.iter().filter(|(key, _)| !key.is_empty()) {

@@ -122,6 +122,22 @@ fn words_and_names_stand_in_texts() {
 }
 
 #[test]
+fn tests_have_runs_and_doubles() {
+    let module =
+        |path: &str| (path == "deploy.rhai").then(|| Arc::from("sh(\"build\", \"make\"); sh(\"push\", \"x\");"));
+    let known = Known { module: &module, ..Known::NOTHING };
+    let test = |rest: &str| {
+        names_with(&format!("fn test_it() {{ let run = simulate(\"deploy.rhai\", #{{}}); {rest} }}"), &known)
+    };
+    assert!(test("given(\"build\").^").starts_with(&["answers".into(), "fails".into()]));
+    assert!(test("given(\"build\").fails(\"x\").then^").contains(&"then_returns".to_owned()));
+    assert!(test("run.^").contains(&"order".to_owned()));
+    assert!(test("run.step(\"build\").^").contains(&"started_ms".to_owned()));
+    assert_eq!(test("run.step(\"pu^\")"), ["push"]);
+    assert_eq!(test("run.before(\"build\", \"pu^\")"), ["push"]);
+}
+
+#[test]
 fn modules_and_files_are_offered() {
     let files = |path: &str| match path {
         "parts/" => vec!["parts/tools.rhai".to_owned()],
@@ -154,8 +170,8 @@ fn hover(text: &str) -> Option<String> {
 
 #[test]
 fn words_are_explained() {
-    assert!(hover("s^h(\"a\", \"b\")").is_some_and(|text| text.contains("runs a shell script")));
-    assert!(hover("sh(\"a\", \"b\").time^out(\"1s\")").is_some_and(|text| text.contains("Longest time")));
+    assert!(hover("s^h(\"a\", \"b\")").is_some_and(|text| text.contains("sh(name: text, script)")));
+    assert!(hover("sh(\"a\", \"b\").time^out(\"1s\")").is_some_and(|text| text.contains("step.timeout(duration)")));
     assert!(hover("sh(\"a\", \"b\").ou^tput").is_some_and(|text| text.contains("What it gave")));
     assert!(hover("sh(\"a\", \"b\").retry(#{ jit^ter: 1 })").is_some_and(|text| text.contains("jitter:")));
     assert!(
@@ -194,7 +210,7 @@ fn calls_show_their_arguments() {
     assert_eq!(signature("repeat(\"a\", #{ max: 1, until: |a, b| a }, |i, last| ^)").map(|s| s.1), Some(2));
     assert_eq!(
         signature("chain(\"x\", [sh(\"a\", \"b\"), ^])").map(|s| (s.0, s.1)),
-        Some(("chain(name: text, arrows: text) -> step".into(), 1))
+        Some(("chain(name: text, steps: array) -> step".into(), 1))
     );
     assert_eq!(signature("sh(\"a\", \"b\").timeout(^)").map(|s| s.0), Some("step.timeout(duration) -> step".into()));
     assert_eq!(signature("fn greet(who, how) {} greet(1, ^)").map(|s| s.2), Some(Some("how".into())));
@@ -347,6 +363,7 @@ fn anything_can_be_asked_anywhere() {
 
 #[test]
 #[ignore = "a measurement: cargo test --release --lib -- --ignored --nocapture ten_thousand"]
+#[allow(clippy::print_stdout)] // that is what a measurement is for
 fn ten_thousand_steps_are_quick() {
     let mut script: String =
         (0..10_000).map(|n| format!("let step{n} = sh(\"step-{n}\", \"echo {n}\").timeout(\"1m\");\n")).collect();

@@ -69,6 +69,13 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         return Diagnostic::new("flow::lang::arguments", format!("the {what} `{name}` cannot be called as `{call}`"))
             .help(format!("it is called as {}", known.join(" or ")));
     }
+    if let Some(kind @ ("double" | "run")) = types.first().map(String::as_str) {
+        let own = of_tests.filter(|item| item.signatures.iter().any(|form| form.starts_with(&format!("{kind}."))));
+        let names: Vec<&str> = own.map(|item| item.name.as_str()).collect();
+        let all = || format!("it has {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
+        return Diagnostic::new("flow::lang::unknown_method", format!("a {kind} has no method `{name}`"))
+            .help(crate::diag::did_you_mean(name, names.iter().copied()).unwrap_or_else(all));
+    }
     let on_step = types.first().is_some_and(|kind| kind == "step");
     if let Some(diagnostic) = later(name) {
         return diagnostic;
@@ -77,12 +84,11 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         true => ("flow::lang::unknown_method", format!("a step has no method `{name}`")),
         false => ("flow::lang::unknown_function", format!("there is no function `{call}`")),
     };
-    let on_value = matches!(types.first().map(String::as_str), Some("step" | "double" | "run"));
     let mut names = catalogue.names(on_step);
     names.extend(session.program.function_names());
-    names.extend(
-        of_tests.filter(|item| in_tests && (item.kind == ItemKind::Method) == on_value).map(|i| i.name.clone()),
-    );
+    if in_tests && !on_step {
+        names.extend(of_tests.filter(|item| item.kind == ItemKind::Function).map(|item| item.name.clone()));
+    }
     // A function of a module is called by the module's name, too.
     let (module, own) = name.rsplit_once("::").map_or((None, name), |(module, own)| (Some(module), own));
     let all = match on_step {
@@ -127,12 +133,19 @@ fn operator(name: &str, types: &[String], span: Span) -> Diagnostic {
 /// A variable that does not exist, at this place of the script.
 pub fn variable(name: &str, span: Span, sources: &Sources) -> Diagnostic {
     let help = match sources.get(span.file).zip(sources.offset(span)) {
-        Some(((_, text), offset)) => hint(name, text, offset),
+        Some(((file, text), offset)) => of_test(name, file, text).or_else(|| hint(name, text, offset)),
         None => None,
     };
     Diagnostic::new("flow::lang::unknown_variable", format!("there is no variable `{name}`"))
         .label(span, "not known here")
         .help(help.unwrap_or_else(|| format!("declare it before this line: `let {name} = …`")))
+}
+
+/// A constant of a file of tests: there everything that runs is a function, called by nobody else.
+fn of_test(name: &str, file: &str, text: &str) -> Option<String> {
+    let tokens = if file.ends_with("_test.rhai") { tokens(text) } else { Vec::new() };
+    let is_constant = tokens.windows(2).any(|pair| pair[0].of(text) == "const" && pair[1].of(text) == name);
+    is_constant.then(|| format!("a test reads a constant of its file by the whole name: `global::{name}`"))
 }
 
 fn hint(name: &str, text: &str, offset: usize) -> Option<String> {

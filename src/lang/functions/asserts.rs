@@ -8,7 +8,7 @@ use crate::lang::convert::to_json;
 use crate::lang::fault::{self, Fault, raise, readable_type};
 use crate::lang::options::here;
 use crate::lang::session;
-use crate::lang::trial::{self, Unequal, equal, shown};
+use crate::lang::trial::{self, Played, PlayedStep, Unequal, equal, shown};
 use crate::plan::Json;
 
 /// A claim that is not so.
@@ -40,9 +40,17 @@ fn value(context: &NativeCallContext, value: &Dynamic) -> Result<Json, Fault> {
         Some(closure) => Some(closure.call_within_context::<Dynamic>(context, ())?),
         None => None,
     };
+    let value = called.as_ref().unwrap_or(value);
+    if value.is::<Played>() || value.is::<PlayedStep>() {
+        let what = readable_type(value.type_name());
+        return Err(raise(
+            broken(context, format!("{what} is no value that could be compared"), "compared here")
+                .help("compare what it gave: `run.status`, `run.step(\"a\").output`"),
+        ));
+    }
     session::with(|session| {
         let span = session.span(context);
-        to_json(session, called.as_ref().unwrap_or(value), span)
+        to_json(session, value, span)
     })
 }
 

@@ -203,6 +203,14 @@ fn declared(name: &str, map: &Map, span: Span) -> Result<Dynamic, Fault> {
                     .help(help),
             ));
         }
+        let nowhere = kind == "path" && value == "" && default.as_ref() != Some(&value);
+        if nowhere && !describe {
+            return Err(raise(
+                Diagnostic::new("flow::param::value", format!("the parameter `{name}` is a path, and cannot be empty"))
+                    .label(span, "declared here")
+                    .help(format!("give a file or a folder: `--arg {name}=…`; `.` is this folder")),
+            ));
+        }
         if !bounds.hold(&value) && !describe {
             return Err(raise(
                 Diagnostic::new(

@@ -98,7 +98,7 @@ fn pairs(args: Map) -> Vec<(String, Dynamic)> {
 
 #[export_module]
 pub mod functions {
-    /// A double: what stands in for a step in the simulated runs of this test. Without more said, the step succeeds with output `()`.
+    /// A double: what stands in for a step in the simulated runs of this test. Without more said, a process succeeds with output `()`.
     ///
     /// `path`: the step's path, the end of it, or a pattern: in `lint[*]` and `*/push`, `*` stands for any text and `?` for one
     /// character. Of several doubles that fit, the one given last counts. A double for a step that never is in the run is an error.
@@ -143,7 +143,7 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn returns(context: NativeCallContext, double: Given, value: Dynamic) -> Result<Given, Fault> {
         let value = plain(&value, here(&context))?;
-        change(&context, double, |reply| reply.value = value)
+        change(&context, double, |reply| (reply.said, reply.value) = (true, value))
     }
 
     /// The process prints this text, which is read as its `parse` says: an object or an array becomes one.
@@ -160,7 +160,7 @@ pub mod functions {
     /// See: `.returns`, `.warns`, `.parse`.
     #[rhai_fn(return_raw)]
     pub fn prints(context: NativeCallContext, double: Given, text: &str) -> Result<Given, Fault> {
-        change(&context, double, |reply| reply.printed = Some(text.to_owned()))
+        change(&context, double, |reply| (reply.said, reply.printed) = (true, Some(text.to_owned())))
     }
 
     /// The step fails: with a message, or with a map of `message`, `code` (the exit code; 1), `kind` ("exit", "timeout", "http",
@@ -181,7 +181,7 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn fails(context: NativeCallContext, double: Given, what: Dynamic) -> Result<Given, Fault> {
         let (failure, code) = failure(&what, here(&context))?;
-        change(&context, double, |reply| (reply.error, reply.code) = (Some(failure), code))
+        change(&context, double, |reply| (reply.said, reply.error, reply.code) = (true, Some(failure), code))
     }
 
     /// What the process writes to standard error.

@@ -21,7 +21,7 @@ pub static PARAM: Keys = Keys {
             "type",
             Kind::Choice(TYPES),
             Nothing("that of the default, else `\"string\"`", "\"string\""),
-            "what kind of value it is; a list is given as `a,b,c`, a map as JSON",
+            "what kind of value it is; a list is given as `a,b,c`, a map as JSON; a path is a text that is empty only by default",
         ),
         key(
             "one_of",

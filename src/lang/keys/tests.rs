@@ -8,7 +8,9 @@ use crate::lang::{Program, Script};
 fn plan(keys: &Keys, given: &[(&str, &str)]) -> Result<String, Diagnostic> {
     let entries: Vec<String> = given.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
     let text = keys.form.replace('…', &format!("#{{ {} }}", entries.join(", ")));
-    let args = if keys.name == "param" { vec![("p".to_owned(), "staging".to_owned())] } else { Vec::new() };
+    let number = given.iter().any(|(key, _)| ["min", "max"].contains(key));
+    let value = if number { "1" } else { "staging" };
+    let args = if keys.name == "param" { vec![("p".to_owned(), value.to_owned())] } else { Vec::new() };
     let text = if keys.name == "chain.steps" {
         format!("let other = sh(\"other\", \"true\");\ncommand(\"/greet\", || sh(\"greet\", \"true\"));\n{text}")
     } else {

@@ -31,7 +31,9 @@ pub fn definitions() -> String {
         for function in &module.functions {
             for (signature, doc) in function.signatures.iter().zip(&function.docs) {
                 text.push('\n');
-                comment(doc).lines().for_each(|line| drop(writeln!(text, "{}", format!("/// {line}").trim_end())));
+                for line in comment(doc).lines() {
+                    let _ = writeln!(text, "{}", format!("/// {line}").trim_end());
+                }
                 let parameters = signature.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
                 let typed: Vec<String> =
                     parameters.split(", ").filter(|name| !name.is_empty()).map(|name| format!("{name}: ?")).collect();

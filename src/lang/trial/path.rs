@@ -44,6 +44,12 @@ pub fn no_such_step(double: &Double, rehearsed: &Rehearsed) -> Diagnostic {
 
 /// What else may have been meant.
 fn known(path: &str, plan: &Plan) -> String {
+    // The children of a fan-out are called after it, whatever the step is called that the closure makes.
+    let child = plan.ids().find(|id| plan.step(*id).name == path && plan.step(*id).key.is_some());
+    if let Some(group) = child.and_then(|child| plan.step(child).parent) {
+        let (child, group) = (child.map_or_else(String::new, |child| plan.path(child)), plan.path(group));
+        return format!("the steps that a fan-out makes are called after it: `{child}`; all of them are `{group}[*]`");
+    }
     let leaves = plan.ids().filter(|id| !plan.step(*id).task.is_group() && !plan.step(*id).retired);
     let paths: Vec<String> = leaves.map(|id| plan.path(id)).collect();
     did_you_mean(path, paths.iter().map(String::as_str)).unwrap_or_else(|| {

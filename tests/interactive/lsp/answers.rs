@@ -53,7 +53,7 @@ fn hover_and_signatures_explain() {
     let mut client = Client::ready();
     // The columns are counted in units of 16 bits: the letters before are two and two.
     let hover = at(&mut client, "textDocument/hover", "let 😀 = 1; let é = s^h(\"a\", \"b\");");
-    assert!(hover["contents"]["value"].as_str().is_some_and(|text| text.contains("shell script")), "{hover}");
+    assert!(hover["contents"]["value"].as_str().is_some_and(|text| text.contains("sh(name: text, script)")), "{hover}");
     assert_eq!(
         hover["range"],
         json!({ "start": { "line": 0, "character": 20 }, "end": { "line": 0, "character": 22 } })

@@ -93,7 +93,7 @@ fn every_question_is_answered_at_any_place_of_any_text() {
     let uri = client.open("main.rhai", "");
     let mut version = 1;
     for script in scripts() {
-        for round in 0..4 {
+        for round in 0..6 {
             let text = if round == 0 { script.clone() } else { mutated(&script, &mut dice) };
             version += 1;
             client.change(&uri, version, &text);

@@ -99,6 +99,15 @@ fn a_newer_text_ends_the_check_of_an_older_one() {
 }
 
 #[test]
+fn what_never_ends_is_ended_and_said() {
+    let mut client = Client::ready();
+    let uri = client.open("main.rhai", "let a = sh(\"a\", \"x\");\nloop { }\n");
+    let problems = client.problems(&uri, 1);
+    assert_eq!(problems[0]["code"], "flow::lang::limit", "{problems:?}");
+    client.end();
+}
+
+#[test]
 fn other_files_are_no_scripts_of_this_folder() {
     let mut client = Client::ready();
     client.tell("textDocument/didOpen", json!({ "textDocument": { "uri": "untitled:Untitled-1", "languageId": "flow", "version": 1, "text": "sh(\"a\", 5 +);" } }));

@@ -1,5 +1,7 @@
 //! How fast it is: `cargo test --release --test interactive -- --ignored --nocapture speed`.
 
+#![allow(clippy::print_stdout)] // that is what a measurement is for
+
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 

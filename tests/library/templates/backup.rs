@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::{contents, fails, runs, succeeds, with};
+use crate::server::{self, Server};
 use crate::transcript::Session;
 
 fn folder() -> Session {
@@ -57,7 +58,7 @@ fn with_a_bad_tar(session: &Session, how: &str) -> String {
     let script = format!("#!/bin/sh\n{} \"$@\" || exit\ncase \"$1\" in -c*) {how} ;; esac\n", tar.trim());
     session.file("bin/tar", script);
     succeeds(session, "chmod +x bin/tar");
-    format!("PATH=$PWD/bin:$PATH flow script t.rhai --json")
+    "PATH=$PWD/bin:$PATH flow script t.rhai --json".to_owned()
 }
 
 #[test]
@@ -127,6 +128,39 @@ fn what_was_stopped_is_started_again_in_any_case() {
     assert!(told.contains("files changed while they were read"), "{told}");
     assert_eq!(result["steps"]["backup/keep"]["status"], "skipped");
     assert!(succeeds(&session, "tail -n 1 told").contains("start"));
+}
+
+#[test]
+fn people_are_told_of_a_failure() {
+    let server = Server::new(|_, to| server::text(to, "ok"));
+    let session = with("backup");
+    let line = format!("HOOK={} flow script t.rhai --quiet --arg hook=HOOK", server.url());
+    assert!(!session.run(&line).status.success());
+    assert!(server.request().text().contains("The backup of data has failed"), "{:?}", server.request());
+}
+
+#[test]
+fn killed_in_the_middle_it_goes_on() {
+    let session = folder();
+    if !super::has(&session, "ps") {
+        return;
+    }
+    let line =
+        format!("flow script t.rhai --quiet --arg before='{}' --arg after='echo start >> told'", super::KILL_FLOW);
+    assert!(!session.run(&line).status.success());
+    assert!(session.folder().join("killed").exists());
+    succeeds(&session, "flow resume last --quiet");
+    assert_eq!((kept(&session).len(), succeeds(&session, "cat told")), (1, "start\n".into()));
+    assert_eq!(contents(&session.folder().join("backups")).len(), 2, "nothing else is left there");
+    for moment in 0..8 {
+        let session = folder();
+        assert!(super::killed_after(&session, 25 * moment, &[]), "{moment}");
+        // Perhaps one was made before flow was killed; what is there is whole.
+        succeeds(
+            &session,
+            "cd backups && sha256sum -c *.sha256 && [ $(ls -A | wc -l) -le 4 ] && [ -z \"$(ls -d .[!.]* 2>/dev/null)\" ]",
+        );
+    }
 }
 
 #[test]

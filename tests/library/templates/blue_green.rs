@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{KILL_FLOW, contents, fails, result, runs, text, with};
+use super::{KILL_FLOW, contents, fails, result, run, runs, succeeds, text, with};
 use crate::transcript::Session;
 
 /// The server of a release: it serves the files of its folder. It is well as long as `health` says so.
@@ -24,7 +24,7 @@ fn a_server() {
         let body = std::fs::read_to_string(path).unwrap_or_default();
         let status = if path == "health" && body.trim() != "well" { "503 Service Unavailable" } else { "200 OK" };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-        let _ = stream.write_all((head + &body).as_bytes());
+        let _ = stream.write_all((head + body.as_str()).as_bytes());
     }
 }
 
@@ -90,6 +90,12 @@ fn releases_follow_each_other_and_a_bad_one_gets_no_traffic() {
     assert_eq!(steps["release/colours"]["output"]["live"], "blue", "{steps:#}");
     assert_eq!((live(&session), ask(&session, "version")), (Some("green".into()), Some("2".into())));
 
+    // Back to the one before, which still runs; and forth again.
+    succeeds(&session, "flow rollback last --to start --quiet");
+    assert_eq!((live(&session), ask(&session, "version")), (Some("blue".into()), Some("1".into())));
+    runs(&session, &args);
+    assert_eq!((live(&session), ask(&session, "version")), (Some("green".into()), Some("2".into())));
+
     // One that is not well: its server is stopped, everything else is as it was.
     let before = contents(&session.folder().join("deploy/green/files"));
     session.file("app/version", "3").file("app/health", "ill");
@@ -120,6 +126,20 @@ fn what_goes_wrong_after_the_switch_is_switched_back() {
     assert_eq!(steps["release/switch/switch-back"]["status"], "success", "{steps:#}\n{told}");
     assert_eq!((live(&session), ask(&session, "version")), (Some("blue".into()), Some("1".into())));
     assert!(!session.folder().join("deploy/green/process").exists(), "the bad server still runs");
+}
+
+#[test]
+fn a_person_can_be_asked_before_the_switch() {
+    let (session, _servers, args) = shop();
+    runs(&session, &args);
+    for (answer, version) in [("no", "1"), ("yes", "2")] {
+        session.file("app/version", "2");
+        let (code, paused, told) = run(&session, &format!("{args} --arg ask=true"));
+        assert_eq!((code, ask(&session, "version")), (Some(3), Some("1".into())), "{paused:#}\n{told}");
+        let output = session.run(&format!("flow approve last ask {answer} --quiet"));
+        assert_eq!(output.status.success(), answer == "yes", "{}", text(&output.stderr));
+        assert_eq!(ask(&session, "version").as_deref(), Some(version));
+    }
 }
 
 #[test]

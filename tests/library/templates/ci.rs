@@ -13,8 +13,7 @@ fn project(template: &str, language: &str) -> Option<Session> {
 #[test]
 fn rust() {
     let Some(session) = project("ci-rust", "cargo") else { return };
-    if !session.run("cargo fmt --version && cargo clippy --version").status.success() {
-        println!("skipped: rustfmt or clippy is not installed");
+    if !(has(&session, "cargo-fmt") && has(&session, "cargo-clippy")) {
         return;
     }
     let steps = runs(&session, "--arg offline=true");

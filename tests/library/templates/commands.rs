@@ -1,6 +1,6 @@
 //! `flow template`.
 
-use super::{NAMES, fails, has, succeeds, text, with};
+use super::{NAMES, fails, has, runs, succeeds, text, with};
 use crate::transcript::Session;
 
 #[test]
@@ -30,8 +30,11 @@ fn each_is_in_order_and_can_be_planned() {
     for name in NAMES {
         let session = with(name);
         let check = session.run("flow check t.rhai");
-        let told = text(&check.stdout) + &text(&check.stderr);
-        assert!(check.status.success() && told.contains("nothing wrong"), "{name}: {told}");
+        let told = text(&check.stdout) + text(&check.stderr).as_str();
+        assert!(
+            check.status.success() && told.contains("nothing wrong") && told.lines().count() == 1,
+            "{name}: {told}"
+        );
         let plan = succeeds(&session, "flow plan t.rhai && flow plan t.rhai --format json | wc -c");
         assert!(plan.contains("parameters"), "{name}: {plan}");
         succeeds(&session, "flow fmt --check t.rhai");
@@ -73,12 +76,29 @@ fn nothing_in_a_parameter_is_run() {
     }
 }
 
+/// A path with a dash in front is a path.
+#[test]
+fn no_path_is_an_option() {
+    let session = with("backup");
+    session.file("-rf/a", "1");
+    runs(&session, "--arg source=-rf --arg into=--help");
+    assert!(succeeds(&session, "ls ./--help").contains(".tar.gz"));
+
+    let session = with("migration");
+    session.file("-rf/a", "1").file("-m/1.sh", "echo 2 > \"$DATA/a\"");
+    runs(&session, "--arg data=-rf --arg migrations=-m --arg stages=1.sh");
+    assert_eq!(succeeds(&session, "cat ./-rf/a"), "2\n");
+}
+
 #[test]
 fn values_that_cannot_be_are_refused_before_anything_runs() {
     for (name, wrong, told) in [
         ("backup", "keep=0", "it must be at least 1"),
         ("backup", "name=a/b", "name may hold letters"),
         ("blue-green", "blue_port=99999", "it must be from 1 to 65535"),
+        ("backup", "into=", "is a path, and cannot be empty"),
+        ("blue-green", "root=", "is a path, and cannot be empty"),
+        ("migration", "data=", "is a path, and cannot be empty"),
         ("blue-green", "blue_port=8082", "must differ"),
         ("blue-green", "old=burn", "one of: `keep`, `stop`"),
         ("checks", "checks=format,lnt", "there are no checks \"lnt\""),

@@ -1,6 +1,6 @@
 //! The production line with a real product, and each of its gates.
 
-use super::{fails, has, result, runs, succeeds};
+use super::{fails, has, result, run, runs, succeeds};
 use crate::transcript::Session;
 
 fn line() -> Option<Session> {
@@ -61,6 +61,25 @@ fn each_gate_stops_the_line() {
         assert!(!session.folder().join("quarantine/open").exists());
         runs(&session, "");
     }
+}
+
+/// What the table of stages can say: several things side by side, one that may fail, one that is not repeated.
+#[test]
+fn the_stages_are_data() {
+    let Some(session) = line() else { return };
+    let script = std::fs::read_to_string(session.folder().join("t.rhai")).expect("it is there");
+    let own = script
+        .replace("work: [\"intake\"] }", "work: [\"intake\", \"intake-2\"], strategy: \"parallel\" }")
+        .replace("work: [\"compile\"] }", "work: [\"compile\"], cache: [\"greet.sh\"] }")
+        .replace("work: [\"coverage\"],", "work: [\"coverage\"], required: false,");
+    session.file("t.rhai", own);
+    let makefile = std::fs::read_to_string(session.folder().join("Makefile")).expect("it is there");
+    session.file("Makefile", makefile.replace("91.5", "12.5") + "\nintake-2:\n\techo here\n");
+    let steps = runs(&session, "");
+    assert_eq!(steps["intake/intake-2"]["output"], "here", "{steps:#}");
+    assert_eq!((&steps["coverage"]["status"], &steps["release"]["status"]), (&"failed".into(), &"success".into()));
+    let told = run(&session, "").2;
+    assert!(told.contains("cache"), "{told}");
 }
 
 #[test]

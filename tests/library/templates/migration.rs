@@ -1,6 +1,6 @@
 //! Migrations of real data, an SQLite database and a folder.
 
-use super::{KILL_FLOW, contents, fails, has, run, runs, succeeds, with};
+use super::{KILL_FLOW, contents, fails, has, killed_after, run, runs, succeeds, with};
 use crate::transcript::Session;
 
 fn shop() -> Session {
@@ -129,6 +129,21 @@ fn killed_in_a_stage_it_goes_on() {
     assert!(!session.folder().join("data/done").exists());
     succeeds(&session, "flow resume last --quiet");
     assert_eq!(succeeds(&session, "cat data/plain; ls data/done"), "a\nmore\ndata/done\n");
+}
+
+/// Whenever it is killed: taken up, it is either done or as it was.
+#[test]
+fn killed_at_any_moment_it_is_done_or_as_it_was() {
+    for moment in 0..12 {
+        let session = folder("echo x >> \"$DATA/plain\"");
+        assert!(killed_after(&session, 15 * moment, &[]), "{moment}");
+        assert_eq!(succeeds(&session, "cat data/plain"), "a\nmore\nx\n", "{moment}");
+
+        let session = folder("echo x >> \"$DATA/plain\"; exit 3");
+        let before = contents(&session.folder().join("data"));
+        assert!(!killed_after(&session, 15 * moment, &[]), "{moment}");
+        assert_eq!(contents(&session.folder().join("data")), before, "{moment}");
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The templates: what the commands say of them, and each one at work.
 
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -76,12 +78,27 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Is a program there? Otherwise the test says that it is skipped.
+#[allow(clippy::print_stdout)]
 fn has(session: &Session, program: &str) -> bool {
     let there = session.run(&format!("command -v {program}")).status.success();
     if !there {
         println!("skipped: {program} is not installed");
     }
     there
+}
+
+/// Starts the template, kills flow after some milliseconds, and takes the run up, or begins anew if there was none yet; did that
+/// go well?
+fn killed_after(session: &Session, milliseconds: u64, args: &[&str]) -> bool {
+    let flow = |more: &[&str]| {
+        let mut command = session.command("flow");
+        command.args(["script", "t.rhai", "--quiet", "--no-input"]).args(args).args(more);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("flow starts")
+    };
+    let mut first = flow(&[]);
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    first.kill().and_then(|()| first.wait()).expect("it can be killed");
+    flow(&["--resume", "last"]).wait().expect("it ends").success()
 }
 
 /// Everything in a folder: paths with their contents, or where they lead, and whether they can be executed.

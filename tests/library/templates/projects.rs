@@ -10,6 +10,8 @@ fn a_project_is_made_and_bad_names_are_refused() {
         .type_in("flow new nightly-report")
         .type_in("cd nightly-report && flow script nightly-report.rhai --quiet && flow logs last greet")
         .type_in("cd nightly-report && flow check nightly-report.rhai && flow fmt --check")
+        .type_in("cd nightly-report && ./nightly-report.rhai --arg name=Ada --quiet && flow logs last greet")
+        .type_in("cd nightly-report && flow test | grep passed | sed 's/ in .*//'")
         .type_in("grep -n nightly-report nightly-report/.github/workflows/flow.yml")
         .type_in("cat nightly-report/.gitignore")
         .type_in("flow new nightly-report")
@@ -29,7 +31,7 @@ fn a_project_of_every_template_works_at_once() {
     for name in NAMES {
         let session = Session::new();
         succeeds(&session, &format!("flow new shop --template {name}"));
-        succeeds(&session, "cd shop && flow check shop.rhai && flow fmt --check");
+        succeeds(&session, "cd shop && flow check shop.rhai && flow fmt --check && flow test");
         let needs = match name {
             "ci-rust" => "cargo",
             "ci-node" => "node",

@@ -12,12 +12,10 @@ const LISTED: usize = 12;
 
 /// The form from what was given and the defaults, in the order of its fields. `whole`: none may be missing; otherwise it
 /// holds what was given.
-pub(super) fn filled(
-    path: &str,
-    fields: &[Field],
-    given: &Map<String, Json>,
-    whole: bool,
-) -> Result<Map<String, Json>> {
+///
+/// # Errors
+/// `flow::answer::form`: a value is missing, unknown, or not what its field takes.
+pub fn filled(path: &str, fields: &[Field], given: &Map<String, Json>, whole: bool) -> Result<Map<String, Json>> {
     let wrong = |message: String| Diagnostic::new("flow::answer::form", message);
     if let Some((unknown, _)) = given.iter().find(|(key, _)| fields.iter().all(|field| field.name != **key)) {
         let problem = wrong(format!("the form of `{path}` has no field `{unknown}`"));

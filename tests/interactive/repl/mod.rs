@@ -1,0 +1,8 @@
+//! `flow repl`.
+
+mod documented;
+mod json;
+mod killed;
+mod pipes;
+mod terminal;
+mod tmux;
