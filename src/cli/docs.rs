@@ -18,6 +18,7 @@ Examples:
   flow docs retry.backoff settings.order
   flow docs flow::plan::cycle
   flow docs std/checks
+  flow docs arrow                       the operator ->
   flow docs policies
   flow docs --search wait file")]
 pub struct Args {

@@ -29,6 +29,7 @@ pub fn parts() -> Vec<Part> {
     };
     let mut parts: Vec<Part> =
         Topic::ALL.into_iter().map(|topic| part(topic.name(), topic.title(), topic.about(), false)).collect();
+    parts.push(part("kinds", "Kinds of values", "What parameters and options take, and how it is written.", true));
     parts.push(part(
         "expressions",
         "Functions of expressions",
@@ -69,6 +70,7 @@ pub fn entries() -> &'static [Entry] {
     static ENTRIES: OnceLock<Vec<Entry>> = OnceLock::new();
     ENTRIES.get_or_init(|| {
         let mut entries: Vec<Entry> = crate::lang::items().iter().map(item).collect();
+        entries.extend(crate::lang::VALUES.iter().map(language::value));
         entries.extend(crate::plan::expression::FUNCTIONS.iter().map(language::of_expressions));
         for module in library() {
             entries.push(language::module(module));
@@ -82,7 +84,7 @@ pub fn entries() -> &'static [Entry] {
             entries.extend(options(keys, "project"));
         }
         entries.extend(codes::CODES.iter().map(code));
-        entries.extend(crate::lang::assist::functions().iter().filter(|f| !f.docs.is_empty()).map(language::of_rhai));
+        entries.extend(language::of_rhai(crate::lang::assist::functions()));
         let mut seen = std::collections::HashSet::new();
         entries.retain(|entry| seen.insert((entry.name.clone(), entry.kind.clone())));
         entries

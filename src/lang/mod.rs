@@ -48,7 +48,7 @@ pub use origin::Origins;
 pub use parsed::{Parsed, parsed};
 pub use program::Program;
 pub use reference::{
-    Described, Doc, Form, Item, Kind as ItemKind, LibraryFunction, LibraryModule, Topic, body, definitions,
+    Described, Doc, Form, Item, Kind as ItemKind, LibraryFunction, LibraryModule, Topic, VALUES, body, definitions,
     first_sentence, items, library, options_table,
 };
 pub use script::Script;

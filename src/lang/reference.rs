@@ -17,7 +17,7 @@ pub use definitions::definitions;
 pub use doc::{Described, Doc, first_sentence};
 pub use library::{LibraryFunction, LibraryModule, library};
 pub use markdown::{body, options_table};
-pub use topic::Topic;
+pub use topic::{Topic, VALUES};
 
 /// Something that can be looked up.
 #[derive(Clone, Debug)]

@@ -145,6 +145,39 @@ fn sessions_of_the_documents_are_as_shown() {
     assert!(wrong.is_empty(), "{}\nFLOW_BLESS=1 writes down what comes out", wrong.join("\n\n"));
 }
 
+/// Commands that stand in blocks of shell have the options that they are given.
+#[test]
+fn commands_in_documents_exist() {
+    let session = Session::new();
+    let mut wrong = Vec::new();
+    for path in pages() {
+        let page = std::fs::read_to_string(&path).expect("a page can be read");
+        for block in page.split("```sh\n").skip(1) {
+            let lines = block.split("```").next().unwrap_or_default().lines();
+            for line in lines.map(|line| line.split(" #").next().unwrap_or_default()) {
+                let Some(at) = line.find("flow ").filter(|at| *at == 0 || line[..*at].ends_with(' ')) else { continue };
+                let words: Vec<&str> =
+                    line[at..].split(['|', ';', '&']).next().unwrap_or_default().split_whitespace().collect();
+                let Some(command) = words.get(1) else { continue };
+                let help = session.run(&format!("flow {command} --help"));
+                let help = String::from_utf8_lossy(&help.stdout).into_owned();
+                let known =
+                    |option: &str| help.split(|c: char| !(c.is_alphanumeric() || c == '-')).any(|word| word == option);
+                if help.is_empty() {
+                    wrong.push(format!("{}: there is no `flow {command}`", path.display()));
+                }
+                for option in words.iter().filter_map(|word| word.strip_prefix("--")) {
+                    let option = format!("--{}", option.split('=').next().unwrap_or_default());
+                    if option != "--" && !known(&option) {
+                        wrong.push(format!("{}: `flow {command}` has no {option}", path.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Each page ends with where to go next, and every link in the documents leads somewhere.
 #[test]
 fn links_of_the_documents_lead_somewhere() {

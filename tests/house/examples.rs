@@ -4,7 +4,9 @@
 //! ```` ```rhai,refused ```` : it is refused, or warned about.
 //! ```` ```rhai,test ```` : tests of workflows, or what stands in one: all pass.
 
-use flow::flow::{Flow, Options, TestEnd, TestOptions};
+use flow::flow::{Config, Flow, Options, PROJECT_KEYS, TestEnd, TestOptions};
+use std::path::Path;
+
 use flow::lang::{Program, Script};
 
 use crate::refused::{args, findings, text};
@@ -59,6 +61,23 @@ fn blocks(document: &str) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// What documents show of `flow.toml` can be read as one.
+#[test]
+fn settings_of_projects_in_documents_can_be_read() {
+    let mut read = 0;
+    for block in documents().iter().flat_map(|document| blocks(document)).filter(|block| block.tag == "toml") {
+        // Other programs have such files, too.
+        if !PROJECT_KEYS.iter().any(|keys| block.code.contains(&format!("[{}]", keys.name))) {
+            continue;
+        }
+        if let Err(problem) = Config::parse(Path::new("/project/flow.toml"), &block.code) {
+            panic!("{}: {problem}", block.place);
+        }
+        read += 1;
+    }
+    assert!(read >= 4, "only {read} were found");
 }
 
 /// Behind a script that is refused stands what it is answered, where it is shown: ```` ```text ````.

@@ -6,8 +6,9 @@ use std::fmt::Write;
 use flow::diag::codes;
 use flow::flow::PROJECT_KEYS;
 use flow::lang::{
-    Item, ItemKind, LibraryModule, Program, Script, Topic, body, definitions, items, library, options_table,
+    Item, ItemKind, LibraryModule, Program, Script, Topic, VALUES, body, definitions, items, library, options_table,
 };
+use flow::plan::expression::FUNCTIONS;
 
 use crate::{is_current, repository};
 
@@ -78,7 +79,17 @@ fn page(topic: Topic) -> String {
         let _ = writeln!(page, "| {} | {} |", link_from(topic, &heading(item)), item.summary());
     }
     if topic == Topic::Operators {
-        page.push_str("\nHow expressions are read, and the functions in them: [expressions.md](../expressions.md).\n");
+        page.push_str(
+            "\nHow expressions are read, and how `->` and `if` are written in texts: [expressions.md](../expressions.md).\n\n\
+             ## Functions of expressions\n\n| function | gives | example |\n| --- | --- | --- |\n",
+        );
+        for function in FUNCTIONS {
+            let (written, gives) = function.example;
+            let cells =
+                [function.signature(), written.to_owned(), gives.to_owned()].map(|cell| cell.replace('|', "\\|"));
+            let _ = writeln!(page, "| `{}` | {} | `{}` is `{}` |", cells[0], function.doc, cells[1], cells[2]);
+        }
+        page.push_str("\n## Operators\n");
     }
     for item in properties.into_iter().chain(others) {
         let mut item = item.clone();
@@ -142,18 +153,11 @@ fn index() -> String {
     for module in library() {
         let _ = writeln!(page, "| [{}](std/{}.md) | {}. |", module.name, module.alias(), module.doc.summary());
     }
-    page.push_str(
-        "\n## Kinds of values\n\n\
-         | kind | how it is written |\n| --- | --- |\n\
-         | text | `\"…\"`, or `` `…` `` with values in it: `` `v${version}` `` |\n\
-         | duration | `\"500ms\"`, `\"10s\"`, `\"5m\"`, `\"1h30m\"`, `\"2d\"`, or a number of seconds |\n\
-         | size | `\"512kB\"`, `\"100MB\"`, `\"2GiB\"`, or a number of bytes |\n\
-         | map | `#{ key: value }` |\n\
-         | list | `[one, two]` |\n\
-         | closure | `\\|\\| …`, or with parameters `\\|item\\| …` |\n\
-         | expression | a text such as `\"test.passed && coverage > 80\"`: see [expressions](../expressions.md) |\n\
-         | step | what `sh(…)`, `chain(…)` and all the others give |\n",
-    );
+    page.push_str("\n## Kinds of values\n\n| kind | how it is written |\n| --- | --- |\n");
+    for (name, written, _) in VALUES {
+        let _ = writeln!(page, "| {name} | {} |", written.replace('|', "\\|"));
+    }
+    page.push_str("\nExpressions have a page of their own: [expressions](../expressions.md).\n");
     page.push_str("\n## All names\n\n");
     let mut names: Vec<(String, String)> = Vec::new();
     for item in items().iter().filter(|item| item.kind != ItemKind::Property) {
@@ -265,6 +269,14 @@ fn every_item_says_all_that_it_has_to() {
     }
     assert!(items().iter().any(|item| item.name == "sh"), "the functions are there");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn examples_of_kinds_of_values_give_a_plan() {
+    for (name, _, example) in VALUES {
+        let built = Program::compile(&Script::from_text("kind.rhai", example)).and_then(|p| p.build(&[], None));
+        assert!(built.is_ok(), "{name}: {:?}", built.err());
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Entries of the language: functions, options, modules.
 
+use std::collections::BTreeMap;
+
 use crate::lang::assist::Builtin;
 use crate::lang::keys::{Absent, Key, Keys};
 use crate::lang::{Item, ItemKind, LibraryFunction, LibraryModule, options_table};
@@ -26,6 +28,19 @@ pub(super) fn item(item: &Item) -> Entry {
     }
 }
 
+/// A kind of value.
+pub(super) fn value((name, written, example): &(&str, &str, &str)) -> Entry {
+    Entry {
+        name: (*name).to_owned(),
+        kind: "kind of value".into(),
+        topic: "kinds".into(),
+        summary: (*written).to_owned(),
+        text: format!("Written {written}.\n\n```rhai\n{example}\n```"),
+        examples: vec![(*example).to_owned()],
+        ..Entry::default()
+    }
+}
+
 /// A function that only expressions have.
 pub(super) fn of_expressions(function: &Function) -> Entry {
     let (written, gives) = function.example;
@@ -43,17 +58,26 @@ pub(super) fn of_expressions(function: &Function) -> Entry {
     }
 }
 
-/// A function that Rhai itself has. Several of one name, for different types, are one entry each.
-pub(super) fn of_rhai(function: &Builtin) -> Entry {
-    Entry {
-        name: function.name.clone(),
-        kind: format!("function of Rhai, for {}", if function.of.is_empty() { "anything" } else { &function.of }),
-        topic: "rhai".into(),
-        signatures: vec![function.signature.clone()],
-        summary: crate::lang::first_sentence(&function.docs),
-        text: function.docs.clone(),
-        ..Entry::default()
+/// The functions that Rhai itself has: those of one name, for different types, are one entry.
+pub(super) fn of_rhai(functions: &[Builtin]) -> Vec<Entry> {
+    let mut entries: BTreeMap<&str, Entry> = BTreeMap::new();
+    for function in functions.iter().filter(|function| !function.docs.is_empty()) {
+        let entry = entries.entry(&function.name).or_insert_with(|| Entry {
+            name: function.name.clone(),
+            kind: "function of Rhai".into(),
+            topic: "rhai".into(),
+            summary: crate::lang::first_sentence(&function.docs),
+            ..Entry::default()
+        });
+        if !entry.signatures.contains(&function.signature) {
+            entry.signatures.push(function.signature.clone());
+        }
+        if !entry.text.contains(&function.docs) {
+            entry.text.push_str(if entry.text.is_empty() { "" } else { "\n\n" });
+            entry.text.push_str(&function.docs);
+        }
     }
+    entries.into_values().collect()
 }
 
 /// A module of the standard library.

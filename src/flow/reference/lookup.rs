@@ -22,13 +22,19 @@ pub enum Found {
 pub fn look_up(name: &str) -> Found {
     let name = name.trim().trim_start_matches("step.").trim_start_matches("fn:");
     let name = name.split_once('(').map_or(name, |(name, _)| name).trim();
+    // Signs are hard to type on a command line.
+    let name = match name {
+        "arrow" => "->",
+        "pipe" => "|>",
+        name => name,
+    };
     let all = entries();
     let ways: [&dyn Fn(&Entry) -> bool; 5] = [
         &|entry| entry.name == name,
         &|entry| entry.name.trim_start_matches('.') == name.trim_start_matches('.'),
         &|entry| entry.name.strip_prefix("flow::") == Some(name),
         &|entry| entry.name.strip_prefix("std/") == Some(name) || entry.name == format!("[{name}]"),
-        &|entry| entry.name.eq_ignore_ascii_case(name),
+        &|entry| entry.name.trim_start_matches('.').eq_ignore_ascii_case(name.trim_start_matches('.')),
     ];
     for (n, way) in ways.into_iter().enumerate() {
         let found: Vec<&Entry> = all.iter().filter(|entry| way(entry)).collect();

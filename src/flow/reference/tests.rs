@@ -28,6 +28,8 @@ fn names_are_looked_up_as_people_write_them() {
         ("max_attempts", "retry.max_attempts"),
         ("uppercase", "uppercase"),
         ("->", "->"),
+        ("arrow", "->"),
+        ("Retry", ".retry"),
         ("retyr", "meant Some(\"retry\")"),
         ("bakoff", "meant Some(\"retry.backoff\")"),
         ("qqqqqqqq", "meant None"),

@@ -72,7 +72,7 @@ pub static APPROVE: Keys = Keys {
         key(
             "prompt",
             Kind::Value,
-            Nothing("the step's name", "\"Ship it?\""),
+            Nothing("only the step's name is shown", "\"Ship it?\""),
             "what the person is asked; results of steps may stand in it",
         ),
         key(

@@ -98,3 +98,39 @@ impl Topic {
         }
     }
 }
+
+/// Kinds of values as tables name them, how each is written, and an example of it in a script.
+pub const VALUES: [(&str, &str, &str); 8] = [
+    (
+        "text",
+        "`\"…\"`, or `` `…` `` with values in it: `` `v${version}` ``",
+        "let version = \"1.4\";\nsh(\"tag\", `git tag v${version}`);",
+    ),
+    (
+        "duration",
+        "`\"500ms\"`, `\"10s\"`, `\"5m\"`, `\"1h30m\"`, `\"2d\"`, or a number of seconds",
+        "sh(\"test\", \"make test\").timeout(\"1h30m\");\nsh(\"ping\", \"true\").timeout(5);",
+    ),
+    (
+        "size",
+        "`\"512kB\"`, `\"100MB\"`, `\"2GiB\"`, or a number of bytes",
+        "sh(\"build\", \"make\").output_limit(\"100MB\");",
+    ),
+    ("map", "`#{ key: value }`", "sh(\"build\", \"make\").env(#{ CC: \"clang\", JOBS: 2 });"),
+    ("list", "`[one, two]`", "each(\"check\", [\"a\", \"b\"], |name| sh(\"look\", `echo ${name}`));"),
+    (
+        "closure",
+        "`|| …`, or with parameters `|item| …`",
+        "let size = sh(\"size\", \"echo 87\");\nsh(\"ship\", \"true\").when(|| size.number < 100);",
+    ),
+    (
+        "expression",
+        "a text such as `\"test.passed && coverage > 80\"`",
+        "let size = sh(\"size\", \"echo 87\");\nsh(\"ship\", \"true\").when(\"size.number < 100\");",
+    ),
+    (
+        "step",
+        "what `sh(…)`, `chain(…)` and all the others give",
+        "let build = sh(\"build\", \"make\");\nbuild -> sh(\"test\", \"make test\");",
+    ),
+];
