@@ -75,8 +75,7 @@ pub use start::RunOptions;
 pub use taken::Taken;
 pub use templates::{Template, template, templates};
 pub use test::{
-    Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, TestRun, Tests, Unequal, coverage, test_files,
-    workflow_files,
+    Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, Tests, Unequal, test_files, workflow_files,
 };
 pub use watch::Watch;
 pub use who::who;

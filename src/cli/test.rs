@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::options::look;
 use super::{Done, coverage, out, report};
 use crate::diag::Diagnostic;
-use crate::flow::{Coverage, TestEnd, TestOptions, TestResult, TestResults};
+use crate::flow::{TestEnd, TestOptions, TestResult, TestResults};
 use crate::plan::unit;
 use crate::view::{self, TestCounts, TestLine, TestVerdict};
 
@@ -72,6 +72,7 @@ impl Args {
             jobs: self.jobs.map(|jobs| jobs as usize),
             timeout: Duration::from_millis(timeout),
             fail_fast: self.fail_fast,
+            coverage: !self.coverage.is_empty() || self.coverage_min.is_some(),
         };
         for file in self.coverage.iter().filter(|file| !file.is_empty()) {
             coverage::form(file)?;
@@ -96,16 +97,14 @@ impl Args {
         let quiet = |_: &TestResult| {};
         let done = flow.test(tests, &options, if self.json { &quiet } else { &tell });
         let counts = counts(&done);
-        let counted = !self.coverage.is_empty() || self.coverage_min.is_some();
-        let coverage = counted.then(|| crate::flow::coverage(&done.runs));
         if self.json {
             let mut object = as_json(&done, counts);
-            if let Some(coverage) = &coverage {
+            if let Some(coverage) = &done.coverage {
                 object["coverage"] = coverage::object(coverage);
             }
             out::print(&format!("{object}\n"))?;
         } else {
-            print(&done, counts, coverage.as_ref())?;
+            print(&done, counts)?;
         }
         let mut code = match counts {
             TestCounts { wrong, .. } if wrong > 0 => 2,
@@ -121,7 +120,7 @@ impl Args {
                     .help("name a file in a folder that exists and is writable")
             })?;
         }
-        if let Some(coverage) = &coverage {
+        if let Some(coverage) = &done.coverage {
             for file in self.coverage.iter().filter(|file| !file.is_empty()) {
                 coverage::write(coverage, file)?;
             }
@@ -149,7 +148,7 @@ fn share(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "a number from 0 to 100 is needed".to_owned())
 }
 
-fn print(done: &TestResults, counts: TestCounts, coverage: Option<&Coverage>) -> Result<(), super::End> {
+fn print(done: &TestResults, counts: TestCounts) -> Result<(), super::End> {
     let look = out::results_look();
     let mut text = String::new();
     let lines: Vec<TestLine> = done.results.iter().map(line).collect();
@@ -158,7 +157,7 @@ fn print(done: &TestResults, counts: TestCounts, coverage: Option<&Coverage>) ->
         text.push('\n');
         text.push_str(&view::diagnostic(problem, look));
     }
-    if let Some(coverage) = coverage {
+    if let Some(coverage) = &done.coverage {
         text.push_str(&view::coverage(coverage, look));
     }
     text.push_str(&view::test_summary(counts, done.took, look));

@@ -350,6 +350,10 @@ pub const CODES: &[Code] = &[
     failure("flow::test::no_step", "A test looks at a step that the run does not have, or at one of several."),
     failure("flow::test::value", "A test reads of a step what is not there."),
     failure("flow::test::coverage", "Less was covered by tests than `--coverage-min` asks for."),
+    failure(
+        "flow::test::file",
+        "A test reads a file that the run under test has not left, or gives it one outside of its folder.",
+    ),
     failure("flow::test::endless", "A run under test, or a test, did not come to its end in time."),
     failure("flow::test::panic", "A mistake in flow ended a test."),
     failure("flow::test::folder", "The folder that a workflow under test is to run in cannot be made."),

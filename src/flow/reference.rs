@@ -57,6 +57,12 @@ pub fn parts() -> Vec<Part> {
         true,
     ));
     parts.push(part(
+        "words",
+        "Words of Rhai",
+        "The language in which scripts are written: `docs/guide/rhai.md` has it on one page.",
+        true,
+    ));
+    parts.push(part(
         "rhai",
         "Functions of Rhai",
         "What the language itself brings along, for texts, numbers, lists and maps. https://rhai.rs/book has more.",
@@ -71,6 +77,7 @@ pub fn entries() -> &'static [Entry] {
     ENTRIES.get_or_init(|| {
         let mut entries: Vec<Entry> = crate::lang::items().iter().map(item).collect();
         entries.extend(crate::lang::VALUES.iter().map(language::value));
+        entries.extend(crate::lang::assist::KEYWORDS.iter().map(language::word));
         entries.extend(crate::plan::expression::FUNCTIONS.iter().map(language::of_expressions));
         for module in library() {
             entries.push(language::module(module));

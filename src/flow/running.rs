@@ -70,11 +70,14 @@ impl Running {
         move |reason| inbox.stop(reason)
     }
 
-    /// A way to stop it as SIGTERM would: it is interrupted, or cancelled if another process has asked for that.
-    pub fn ender(&self) -> impl Fn() + Send + use<> {
+    /// A way to stop it as SIGTERM would: it is interrupted, or cancelled if another process has asked for that, which is
+    /// told.
+    pub fn ender(&self) -> impl Fn() -> Stop + Send + use<> {
         let (inbox, folder) = (self.driving.inbox().clone(), self.folder.clone());
         move || {
-            inbox.stop(if super::cancel::is_asked(&folder) { Stop::Cancelled } else { Stop::Interrupted });
+            let reason = if super::cancel::is_asked(&folder) { Stop::Cancelled } else { Stop::Interrupted };
+            inbox.stop(reason);
+            reason
         }
     }
 

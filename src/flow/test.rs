@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use self::stage::Theatre;
 use super::{Flow, Script};
 use crate::diag::{Diagnostic, Result};
-use crate::event::Record;
 use crate::lang::Program;
 use crate::lang::trial::{Tried, Verdict};
+use crate::state::coverage::Coverage;
 
 pub use crate::lang::trial::{Rehearsed, Unequal};
-pub use count::{coverage, workflow_files};
+pub use count::workflow_files;
 pub use find::test_files;
 
 /// Which tests are to be made, and how.
@@ -36,11 +36,20 @@ pub struct TestOptions {
     pub timeout: Duration,
     /// No further test begins once one has failed.
     pub fail_fast: bool,
+    /// Count which ways the decisions of the workflows under test go.
+    pub coverage: bool,
 }
 
 impl Default for TestOptions {
     fn default() -> Self {
-        TestOptions { paths: Vec::new(), filter: None, jobs: None, timeout: Duration::from_secs(60), fail_fast: false }
+        TestOptions {
+            paths: Vec::new(),
+            filter: None,
+            jobs: None,
+            timeout: Duration::from_secs(60),
+            fail_fast: false,
+            coverage: false,
+        }
     }
 }
 
@@ -80,14 +89,6 @@ pub struct TestResult {
     pub latest: Option<Arc<Rehearsed>>,
 }
 
-/// A run under test, for what is counted over all of them.
-pub struct TestRun {
-    /// The names of its files, as spans count them; nothing for those of the standard library.
-    pub files: Vec<Option<String>>,
-    /// Its log.
-    pub records: Vec<Record>,
-}
-
 /// The tests of some files.
 pub struct Tests {
     /// The tests, by file and line.
@@ -103,8 +104,8 @@ pub struct TestResults {
     pub results: Vec<TestResult>,
     /// What is wrong with files.
     pub wrong: Vec<Diagnostic>,
-    /// The runs of workflows from files, in no certain order.
-    pub runs: Vec<TestRun>,
+    /// Which ways the decisions of workflows from files went, if that was to be counted.
+    pub coverage: Option<Coverage>,
     /// How long all took.
     pub took: Duration,
 }
@@ -167,7 +168,7 @@ impl Flow {
         let Tests { tests, wrong, programs } = tests;
         let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
         let ended: Mutex<Ended> = Mutex::new(Ended { results: tests.iter().map(|_| None).collect(), told: 0 });
-        let runs: Arc<Mutex<Vec<TestRun>>> = Arc::default();
+        let coverage: Option<Arc<Mutex<Coverage>>> = options.coverage.then(Arc::default);
         let work = || {
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
@@ -176,7 +177,7 @@ impl Flow {
                     return;
                 }
                 let Some((_, program)) = programs.iter().find(|(name, _)| *name == test.file) else { continue };
-                let result = one(test, program, options.timeout, &runs);
+                let result = one(test, program, options.timeout, coverage.clone());
                 failed.fetch_or(matches!(result.end, TestEnd::Failed(..)), Ordering::Relaxed);
                 ended.lock().unwrap_or_else(PoisonError::into_inner).add(place, result, told);
             }
@@ -191,8 +192,11 @@ impl Flow {
         let Ended { results, told: until } = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Behind one that was not made, because another had failed.
         results[until..].iter().flatten().for_each(told);
-        let runs = std::mem::take(&mut *runs.lock().unwrap_or_else(PoisonError::into_inner));
-        TestResults { results: results.into_iter().flatten().collect(), wrong, runs, took: begun.elapsed() }
+        let taken = |counted: &Arc<Mutex<Coverage>>| {
+            std::mem::take(&mut *counted.lock().unwrap_or_else(PoisonError::into_inner))
+        };
+        let coverage = coverage.as_ref().map(taken);
+        TestResults { results: results.into_iter().flatten().collect(), wrong, coverage, took: begun.elapsed() }
     }
 }
 
@@ -213,10 +217,10 @@ impl Ended {
     }
 }
 
-fn one(test: &Test, program: &Program, timeout: Duration, runs: &Arc<Mutex<Vec<TestRun>>>) -> TestResult {
+fn one(test: &Test, program: &Program, timeout: Duration, coverage: Option<Arc<Mutex<Coverage>>>) -> TestResult {
     let begun = Instant::now();
     let deadline = begun + timeout;
-    let stage = Box::new(Theatre::new(program.clone(), deadline, runs.clone()));
+    let stage = Box::new(Theatre::new(program.clone(), deadline, coverage));
     let tried = catch_unwind(AssertUnwindSafe(|| program.try_test(&test.name, stage, deadline)));
     let Tried { verdict, printed, latest } = tried.unwrap_or_else(|_| {
         let problem = Diagnostic::new("flow::test::panic", "the test ended with a panic")

@@ -33,11 +33,11 @@ pub trait Stage: Send {
     /// What is wrong with the workflow or with a double.
     fn simulate(&mut self, subject: Subject<'_>, doubles: &[Double], strict: bool) -> Result<Rehearsed>;
 
-    /// Really runs it, in an empty folder.
+    /// Really runs it, in a folder that holds nothing but these files: paths and texts.
     ///
     /// # Errors
-    /// What is wrong with the workflow.
-    fn execute(&mut self, subject: Subject<'_>) -> Result<Rehearsed>;
+    /// What is wrong with the workflow, or why a file cannot be written.
+    fn execute(&mut self, subject: Subject<'_>, files: &[(String, String)]) -> Result<Rehearsed>;
 }
 
 /// Evaluates a workflow, with what `run(step)` needs; gives what it printed, too.
@@ -99,21 +99,30 @@ pub fn with<T>(context: &NativeCallContext, work: impl FnOnce(&mut Trial, Span) 
     })
 }
 
+/// Where a workflow under test runs.
+#[derive(Clone, Debug)]
+pub enum Where {
+    /// In the head.
+    InTheHead,
+    /// For real, in a folder with these files: paths and texts.
+    ForReal(Vec<(String, String)>),
+}
+
 /// Lets a workflow run: the file of a name, or what a closure declares.
 pub fn play(
     context: &NativeCallContext,
     subject: &Dynamic,
     args: Vec<(String, Dynamic)>,
-    real: bool,
+    place: &Where,
 ) -> std::result::Result<Played, Fault> {
     let span = super::options::here(context);
     let (mut stage, doubles, strict) =
         with(context, |trial, _| (trial.stage.take(), trial.doubles.clone(), trial.strict))?;
     // What already met its step in an earlier run of this test need not be in this one.
     let result = match stage.as_mut() {
-        Some(stage) => subject_of(context, subject, args, span).and_then(|subject| match real {
-            true => stage.execute(subject),
-            false => stage.simulate(subject, &doubles, strict),
+        Some(stage) => subject_of(context, subject, args, span).and_then(|subject| match place {
+            Where::ForReal(files) => stage.execute(subject, files),
+            Where::InTheHead => stage.simulate(subject, &doubles, strict),
         }),
         None => Err(Diagnostic::new("flow::test::outside", "a workflow under test cannot let others run")
             .label(span, "called here")
@@ -127,7 +136,8 @@ pub fn play(
                 trial.met.resize(doubles.len(), false);
                 trial.met.iter_mut().zip(&rehearsed.met).for_each(|(known, met)| *known |= met);
                 trial.latest = Some(rehearsed.clone());
-                match (0..doubles.len()).find(|which| !trial.met[*which]).filter(|_| !real) {
+                match (0..doubles.len()).find(|which| !trial.met[*which]).filter(|_| matches!(place, Where::InTheHead))
+                {
                     Some(which) => Err(raise(path::no_such_step(&doubles[which], &rehearsed))),
                     None => Ok(Played(rehearsed)),
                 }

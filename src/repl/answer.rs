@@ -70,7 +70,9 @@ impl Answer {
             Value::Step(id) => Some(sight.plan.path(*id).into()),
             value => results.and_then(|results| results.resolve(value)),
         };
+        let is_list = matches!(sight.value, Value::List(_) | Value::Map(_));
         self.value = Some(match (&sight.value, &plain) {
+            (_, Some(plain)) if ran && is_list => (Value::Plain(plain.clone()), sight.kind.clone()),
             // It has run, though the script does not look at it yet.
             (Value::Ref(_) | Value::Text(_), Some(plain)) => (Value::Plain(plain.clone()), sight.kind.clone()),
             _ => (sight.value.clone(), sight.kind.clone()),
@@ -89,7 +91,7 @@ impl Answer {
         let look = messages_look();
         let summary = Summary { state, status: state.status, files: &*files, paths: &paths, kept, clock: &clock, look };
         let failed: Vec<StepId> = state.plan.ids().filter(|id| state.is_unhandled_failure(*id)).collect();
-        self.failed = !failed.is_empty();
+        self.failed = !failed.is_empty() || state.status == RunStatus::Cancelled;
         let failures = summary.failures(failed, !quiet);
         if !failures.is_empty() {
             self.notes.push(failures.trim_end().to_owned());

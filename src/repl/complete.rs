@@ -1,5 +1,7 @@
 //! What could stand at the cursor, and what is to be said about the call it is in.
 
+use std::collections::HashSet;
+
 use super::command::{Argument, COMMANDS, find, is_command};
 use super::known::{Known, files};
 use crate::flow::assist::Document;
@@ -50,16 +52,9 @@ pub fn complete(line: &str, at: usize, known: &Known) -> (usize, Vec<String>) {
 fn code(line: &str, begin: usize, at: usize, known: &Known) -> (usize, Vec<String>) {
     let Some(text) = line.get(begin..) else { return (at, Vec::new()) };
     let found = known.with(|known| Document::new(text).complete(at - begin, known));
-    let mut texts: Vec<String> = Vec::new();
-    for candidate in found.candidates {
-        if !texts.contains(&candidate.text) {
-            texts.push(candidate.text);
-        }
-        if texts.len() >= OFFERED {
-            break;
-        }
-    }
-    (begin + found.start, texts)
+    let mut seen = HashSet::new();
+    let texts = found.candidates.into_iter().map(|candidate| candidate.text);
+    (begin + found.start, texts.filter(|text| seen.insert(text.clone())).take(OFFERED).collect())
 }
 
 /// The signature of the call that the cursor is in, or of what a command takes.
@@ -87,4 +82,58 @@ pub fn hint(line: &str, at: usize, known: &Known) -> Option<String> {
         n => format!("   ({} more {})", n - 1, if n == 2 { "form" } else { "forms" }),
     };
     Some(format!("{comma}{rest}{more}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::flow::assist::{Shape, Sort};
+
+    fn known() -> Known {
+        let steps: Vec<String> = (0..10_000).map(|n| format!("build-{n}")).collect();
+        let names = (0..10_000).map(|n| (format!("step_{n}"), Shape::of(Sort::Step))).collect();
+        let mut known = Known::default();
+        (known.steps, known.names) = (steps, names);
+        known
+    }
+
+    #[test]
+    fn commands_and_what_follows_them() {
+        let known = known();
+        let texts = |line: &str| complete(line, line.len(), &known).1;
+        assert_eq!(texts(":lo"), ["logs ", "load "]);
+        assert_eq!(texts(":undo x"), [""; 0]);
+        assert_eq!(texts(":why build-99").len(), 111);
+        assert!(texts(":help chai").contains(&"chain".to_owned()));
+        assert!(texts(":type sh").contains(&"sh".to_owned()));
+        assert_eq!(hint(":load", 5, &known).as_deref(), Some(" FILE"));
+    }
+
+    #[test]
+    fn calls_are_explained() {
+        let known = Known::default();
+        let said = |line: &str| hint(line, line.len(), &known).unwrap_or_default();
+        assert!(said("sh(").starts_with("name"), "{}", said("sh("));
+        assert!(said("sh(\"a\"").starts_with(", script"), "{}", said("sh(\"a\""));
+        assert_eq!(said("1 + 1"), "");
+    }
+
+    /// 10 ms are promised; a build without optimisation on a busy machine gets some more.
+    #[test]
+    fn it_takes_no_time_with_ten_thousand_steps() {
+        let known = known();
+        let allowed = Duration::from_millis(if cfg!(debug_assertions) { 60 } else { 10 });
+        for line in ["step_1", "step_77.ret", ":why build-1", "sh(\"a\", \"b\").after(st", "flow(\"f\").when(\"build-1"]
+        {
+            let took = |_| {
+                let begun = Instant::now();
+                std::hint::black_box((complete(line, line.len(), &known), hint(line, line.len(), &known)));
+                begun.elapsed()
+            };
+            let best = (0..5).map(took).min().unwrap_or_default();
+            assert!(best < allowed, "{line}: {best:?}");
+        }
+    }
 }

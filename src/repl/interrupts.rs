@@ -24,7 +24,7 @@ struct Inner {
     run: Mutex<Option<Stopper>>,
 }
 
-type Stopper = Box<dyn Fn(Asked) + Send>;
+type Stopper = Box<dyn Fn(Asked) -> Stop + Send>;
 
 /// What a shell gives for a process that was ended by a signal.
 const BY_SIGINT: i32 = 130;
@@ -44,13 +44,16 @@ impl Interrupts {
                 Asked::Interrupt if !busy && prompts => return,
                 Asked::Interrupt if !busy => std::process::exit(BY_SIGINT),
                 Asked::End if !busy => std::process::exit(BY_SIGTERM),
-                Asked::End => inner.over.store(true, Ordering::SeqCst),
-                Asked::Interrupt => {}
+                Asked::End | Asked::Interrupt => {}
             }
-            inner.pressed.fetch_add(1, Ordering::SeqCst);
+            if asked == Asked::Interrupt {
+                inner.pressed.fetch_add(1, Ordering::SeqCst);
+            }
             inner.stop.store(true, Ordering::SeqCst);
-            if let Some(stop) = &*lock(&inner.run) {
-                stop(asked);
+            let stopped = lock(&inner.run).as_ref().map(|stop| stop(asked));
+            // Who cancels the run from elsewhere does not mean the session.
+            if asked == Asked::End && stopped != Some(Stop::Cancelled) {
+                inner.over.store(true, Ordering::SeqCst);
             }
         })?;
         Ok(interrupts)
@@ -83,7 +86,10 @@ impl Interrupts {
     pub fn during<T>(&self, run: &Running, work: impl FnOnce() -> T) -> T {
         let (interrupt, end) = (run.stopper(), run.ender());
         *lock(&self.0.run) = Some(Box::new(move |asked| match asked {
-            Asked::Interrupt => interrupt(Stop::Interrupted),
+            Asked::Interrupt => {
+                interrupt(Stop::Interrupted);
+                Stop::Interrupted
+            }
             Asked::End => end(),
         }));
         // One that came just before.

@@ -138,14 +138,16 @@ impl Repl {
         let interrupts = self.session.interrupts.clone();
         interrupts.begin();
         let (look, session) = (if self.json { Look::PLAIN } else { results_look() }, &mut self.session);
-        let taken = quietly(|| match command::is_command(text) {
+        let taken = guarded(|| match command::is_command(text) {
             true => perform::perform(session, text, look),
             false => session.take(text),
         });
         let is_over = interrupts.end();
-        let goes_on = match taken {
-            Ok(answer) => self.tell(text, &answer, look) && !answer.quits,
-            Err(problem) => self.wrong(text, &problem),
+        // Whatever is wrong with the telling does not end the session either.
+        let told = taken.and_then(|answer| guarded(|| Ok(self.tell(text, &answer, look) && !answer.quits)));
+        let goes_on = match told {
+            Ok(goes_on) => goes_on,
+            Err(problem) => self.wrong(text, &meant(text, problem)),
         };
         if let Source::Terminal(terminal) = &mut self.source {
             terminal.know(&self.session);
@@ -154,7 +156,7 @@ impl Repl {
     }
 
     fn tell(&mut self, text: &str, answer: &Answer, look: Look) -> GoesOn {
-        if answer.failed {
+        if answer.failed || answer.is_waiting {
             self.worst = self.worst.max(1);
         }
         let plan = self.session.plan();
@@ -203,7 +205,7 @@ fn print(text: &str) -> bool {
 }
 
 /// Does it; a panic is an error like others.
-fn quietly(work: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         let message = format!("a mistake in flow itself: {}", text.unwrap_or("something that has no words"));
@@ -212,14 +214,27 @@ fn quietly(work: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
     })
 }
 
+/// A command without its colon: that is told instead of what else may be wrong.
+fn meant(text: &str, problem: Diagnostic) -> Diagnostic {
+    let word = text.trim().trim_end_matches([';', '(', ')']);
+    let known = match word {
+        "exit" | "bye" => Some("quit"),
+        word => command::COMMANDS.iter().map(|command| command.name).find(|name| *name == word),
+    };
+    match known {
+        Some(name) => problem.help(format!("did you mean `:{name}`? Commands begin with a colon")),
+        None => problem,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_panic_is_an_error_like_others() {
-        let problem = quietly(|| panic!("no {}", "more")).err().expect("it is one");
+        let problem = guarded(|| -> Result<()> { panic!("no {}", "more") }).expect_err("it is one");
         assert_eq!((problem.code(), problem.message()), ("flow::repl::panic", "a mistake in flow itself: no more"));
-        assert!(quietly(|| Ok(Answer::default())).is_ok());
+        assert!(guarded(|| Ok(1)).is_ok());
     }
 }

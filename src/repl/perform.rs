@@ -321,10 +321,15 @@ fn time(session: &mut Session, text: &str) -> Result<Answer> {
     if sight.waits_for.is_none() {
         let took = sight.took.saturating_sub(base);
         let mut answer = Answer::default();
-        answer.value(&sight, session.results.as_ref(), false);
+        if sight.plan.steps.len() == session.plan().steps.len() {
+            answer.value(&sight, session.results.as_ref(), false);
+        }
         let steps = sight.plan.steps.len().saturating_sub(session.plan().steps.len());
-        let declared =
-            if steps > 0 { format!(" for {}, which were not added", plural(steps, "step")) } else { String::new() };
+        let declared = if steps > 0 {
+            format!(", with {} that the session did not get", plural(steps, "step"))
+        } else {
+            String::new()
+        };
         answer.note(format!("evaluated in {:.3} ms{declared}", took.as_secs_f64() * 1e3));
         answer.data = Some(json!({ "evaluated_us": took.as_micros() as u64 }));
         return Ok(answer);

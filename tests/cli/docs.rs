@@ -18,6 +18,8 @@ fn the_reference_in_the_terminal() {
         .type_in("flow docs text::slug | head -6")
         .type_in("flow docs std/text | head -3")
         .type_in("flow docs uppercase")
+        .type_in("flow docs duration")
+        .type_in("flow docs switch")
         .type_in("flow docs secrets")
         .type_in("flow docs --search idempotency")
         .type_in("flow docs bakoff")

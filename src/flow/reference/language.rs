@@ -41,6 +41,18 @@ pub(super) fn value((name, written, example): &(&str, &str, &str)) -> Entry {
     }
 }
 
+/// A word of Rhai.
+pub(super) fn word((name, about): &(&str, &str)) -> Entry {
+    Entry {
+        name: (*name).to_owned(),
+        kind: "word of Rhai".into(),
+        topic: "words".into(),
+        summary: first_up(about),
+        text: first_up(about),
+        ..Entry::default()
+    }
+}
+
 /// A function that only expressions have.
 pub(super) fn of_expressions(function: &Function) -> Entry {
     let (written, gives) = function.example;

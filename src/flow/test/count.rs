@@ -1,21 +1,11 @@
-//! What tests have covered of the workflows under test.
+//! What is counted as covered: of which files, and of a recorded run.
 
 use std::path::{Path, PathBuf};
 
-use super::TestRun;
 use crate::diag::Result;
 use crate::flow::{Flow, Script};
 use crate::state::RunState;
 use crate::state::coverage::Coverage;
-
-/// The coverage of all these runs.
-pub fn coverage(runs: &[TestRun]) -> Coverage {
-    let mut coverage = Coverage::default();
-    for run in runs {
-        coverage.add(&run.files, &run.records);
-    }
-    coverage
-}
 
 impl Flow {
     /// Which ways the decisions of a recorded run went.

@@ -1,10 +1,12 @@
 //! Where workflows under test run: in the head, or for real in an empty folder.
 
+use std::fs;
+use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::room::Room;
-use super::{TestRun, workflow_files};
+use super::workflow_files;
 use crate::diag::{Diagnostic, Result};
 use crate::engine::drive::simulation::{Scene, Simulation};
 use crate::event::{Created, Double};
@@ -15,6 +17,7 @@ use crate::lang::Program;
 use crate::lang::Runner;
 use crate::lang::trial::{Rehearsed, Stage, Subject};
 use crate::plan::{Growth, StepId};
+use crate::state::coverage::Coverage;
 use crate::state::{Files, StepResult};
 use crate::view::time::Clock;
 use crate::view::{Look, Why};
@@ -23,26 +26,25 @@ use crate::view::{Look, Why};
 pub(super) struct Theatre {
     tests: Program,
     deadline: Instant,
-    runs: Arc<Mutex<Vec<TestRun>>>,
+    coverage: Option<Arc<Mutex<Coverage>>>,
     /// The folder of what ran for real: as long as the test may look into it.
     rooms: Vec<Room>,
 }
 
 impl Theatre {
-    /// For the tests of a file. What runs there is put to `runs`.
-    pub fn new(tests: Program, deadline: Instant, runs: Arc<Mutex<Vec<TestRun>>>) -> Self {
-        Theatre { tests, deadline, runs, rooms: Vec::new() }
+    /// For a test of a file. What its runs cover is added to `coverage`.
+    pub fn new(tests: Program, deadline: Instant, coverage: Option<Arc<Mutex<Coverage>>>) -> Self {
+        Theatre { tests, deadline, coverage, rooms: Vec::new() }
     }
 
-    /// Notes a run of a workflow that stands in a file of its own.
-    fn note(&self, program: &Program, script: &Script, rehearsed: &Rehearsed) {
+    /// Counts a run of a workflow that stands in a file of its own.
+    fn count(&self, program: &Program, script: &Script, rehearsed: &Rehearsed) {
         let sources = program.sources();
-        if self.tests.sources().first().map(|(name, _)| name) == sources.first().map(|(name, _)| name) {
-            return;
+        let own = self.tests.sources().first().map(|(name, _)| name) == sources.first().map(|(name, _)| name);
+        if let Some(coverage) = self.coverage.as_ref().filter(|_| !own) {
+            let files = workflow_files(script, sources.iter().map(|(name, _)| name.as_str()));
+            lock(coverage).add(&files, &rehearsed.records);
         }
-        let files = workflow_files(script, sources.iter().map(|(name, _)| name.as_str()));
-        let run = TestRun { files, records: rehearsed.records.clone() };
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
     }
 }
 
@@ -90,18 +92,15 @@ impl Stage for Theatre {
             folder: None,
             why,
         };
-        self.note(&program, &script, &rehearsed);
+        self.count(&program, &script, &rehearsed);
         Ok(rehearsed)
     }
 
-    fn execute(&mut self, subject: Subject<'_>) -> Result<Rehearsed> {
+    fn execute(&mut self, subject: Subject<'_>, files: &[(String, String)]) -> Result<Rehearsed> {
         let Subject { program, script, args, evaluate } = subject;
         let room = Room::new()?;
         let work = room.path().join("work");
-        std::fs::create_dir(&work).map_err(|error| {
-            Diagnostic::new("flow::test::folder", format!("cannot create `{}`: {error}", work.display()))
-                .help("TMPDIR must name a folder that is writable and has room")
-        })?;
+        furnish(&work, files)?;
         let home = Some(room.path().join("runs"));
         let grace = Duration::from_secs(1);
         let flow = Flow::open(Options { home, durability: Durability::None, grace, ..Options::default() })?;
@@ -146,9 +145,29 @@ impl Stage for Theatre {
             folder: Some(work),
             why,
         };
-        self.note(&program, &script, &rehearsed);
+        self.count(&program, &script, &rehearsed);
         Ok(rehearsed)
     }
+}
+
+/// Makes a folder, and the files in it.
+fn furnish(folder: &Path, files: &[(String, String)]) -> Result<()> {
+    let no = |path: &Path, why: &str| {
+        Diagnostic::new("flow::test::folder", format!("cannot create `{}`: {why}", path.display()))
+            .help("TMPDIR must name a folder that is writable and has room")
+    };
+    fs::create_dir(folder).map_err(|error| no(folder, &error.to_string()))?;
+    for (name, text) in files {
+        let path = Path::new(name);
+        if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            let problem = Diagnostic::new("flow::test::file", format!("`{name}` is no path in the run's folder"));
+            return Err(problem.help("it begins there, and stays in it: `in/words.txt`"));
+        }
+        let path = folder.join(path);
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
+        written.map_err(|error| no(&path, &error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// `run(step)` in a script that is simulated.

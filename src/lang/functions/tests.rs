@@ -10,7 +10,7 @@ use crate::lang::fault::{Fault, raise};
 use crate::lang::keys::{FAILS, KINDS};
 use crate::lang::options::{self, Options, here};
 use crate::lang::session;
-use crate::lang::trial::{self, Played, PlayedStep, Trial};
+use crate::lang::trial::{self, Played, PlayedStep, Trial, Where};
 use crate::plan::{Class, Json};
 
 /// A double in the hands of a test: its place among those given.
@@ -347,7 +347,7 @@ pub mod functions {
     /// See: `given`, `execute`, `.step`, `assert_eq`.
     #[rhai_fn(return_raw)]
     pub fn simulate(context: NativeCallContext, workflow: Dynamic, args: Map) -> Result<Played, Fault> {
-        trial::play(&context, &workflow, pairs(args), false)
+        trial::play(&context, &workflow, pairs(args), &Where::InTheHead)
     }
 
     /// Lets a workflow run in the head, without parameters.
@@ -364,7 +364,7 @@ pub mod functions {
     /// See: `given`, `execute`, `.step`, `assert_eq`.
     #[rhai_fn(name = "simulate", return_raw)]
     pub fn simulate_plain(context: NativeCallContext, workflow: Dynamic) -> Result<Played, Fault> {
-        trial::play(&context, &workflow, Vec::new(), false)
+        trial::play(&context, &workflow, Vec::new(), &Where::InTheHead)
     }
 
     /// Really runs a workflow: in an empty folder of its own, with a folder of runs of its own, both gone afterwards. Doubles do not
@@ -382,7 +382,7 @@ pub mod functions {
     /// See: `simulate`, `.step`.
     #[rhai_fn(return_raw)]
     pub fn execute(context: NativeCallContext, workflow: Dynamic, args: Map) -> Result<Played, Fault> {
-        trial::play(&context, &workflow, pairs(args), true)
+        trial::play(&context, &workflow, pairs(args), &Where::ForReal(Vec::new()))
     }
 
     /// Really runs a workflow, without parameters.
@@ -398,7 +398,43 @@ pub mod functions {
     /// See: `simulate`, `.step`.
     #[rhai_fn(name = "execute", return_raw)]
     pub fn execute_plain(context: NativeCallContext, workflow: Dynamic) -> Result<Played, Fault> {
-        trial::play(&context, &workflow, Vec::new(), true)
+        trial::play(&context, &workflow, Vec::new(), &Where::ForReal(Vec::new()))
+    }
+
+    /// Really runs a workflow, in a folder that holds these files.
+    ///
+    /// - `workflow`: a file, named from the folder of the test, or a closure that declares the steps
+    /// - `args`: the parameters of the workflow, by name
+    /// - `files`: the texts of files by their paths, which begin in that folder
+    ///
+    /// ```rhai,test
+    /// let run = execute(|| { sh("sort", "sort in/words.txt > sorted"); }, #{}, #{ "in/words.txt": "two\none\n" });
+    /// assert_eq(run.file("sorted"), "one\ntwo\n");
+    /// ```
+    #[rhai_fn(name = "execute", return_raw)]
+    pub fn execute_with(context: NativeCallContext, workflow: Dynamic, args: Map, files: Map) -> Result<Played, Fault> {
+        let span = here(&context);
+        let text = |(path, text): (rhai::Identifier, Dynamic)| {
+            options::text(&text, &format!("the text of `{path}`"), span).map(|text| (path.to_string(), text))
+        };
+        let files = files.into_iter().map(text).collect::<Result<_, _>>()?;
+        trial::play(&context, &workflow, pairs(args), &Where::ForReal(files))
+    }
+
+    /// The text of a file that a run left in its folder, if it really ran.
+    ///
+    /// - `path`: where it is, from the folder that the run began in
+    ///
+    /// ```rhai,test
+    /// let run = execute(|| { sh("greet", "echo hello > greeting"); });
+    /// assert_eq(run.file("greeting"), "hello\n");
+    /// ```
+    ///
+    /// Errors: `flow::test::file`.
+    /// See: `execute`, `.step`.
+    #[rhai_fn(return_raw)]
+    pub fn file(run: Played, path: &str) -> Result<String, Fault> {
+        run.0.file(path).map_err(raise)
     }
 
     /// A step of a run under test, by its path or the unique end of it. It has the properties of a step's result, and `path`,

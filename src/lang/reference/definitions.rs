@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use super::{Doc, Form, Kind, items, library};
+use super::{Doc, Form, Kind, Topic, items, library};
 
 /// The definition file.
 pub fn definitions() -> String {
@@ -16,6 +16,9 @@ pub fn definitions() -> String {
     for item in items() {
         for form in &item.forms {
             text.push('\n');
+            if item.topic == Topic::Testing {
+                text.push_str("// In files `*_test.rhai`.\n");
+            }
             for line in comment(&form.doc).lines() {
                 let _ = writeln!(text, "{}", format!("/// {line}").trim_end());
             }

@@ -192,6 +192,34 @@ impl Rehearsed {
         Ok(self.moments().get(&step).is_some_and(|moments| moments.began.is_some()))
     }
 
+    /// The text of a file that it left in its folder.
+    ///
+    /// # Errors
+    /// `flow::test::file`: there is none, it is no text, or it did not really run.
+    pub fn file(&self, path: &str) -> Result<String> {
+        let wrong = |message: String| Diagnostic::new("flow::test::file", message);
+        let Some(folder) = &self.folder else {
+            return Err(wrong(format!("there is no file `{path}`: the run was only simulated"))
+                .help("`execute` really runs a workflow; of a simulated step only its output can be looked at"));
+        };
+        let text = std::fs::read(folder.join(path)).map_err(|error| (error.kind(), error.to_string()));
+        let text = text.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| (std::io::ErrorKind::InvalidData, "it is no text".to_owned()))
+        });
+        text.map_err(|(kind, error)| {
+            if kind != std::io::ErrorKind::NotFound {
+                return wrong(format!("the file `{path}` cannot be read: {error}")).help("it must be a text in UTF-8");
+            }
+            let near = folder.join(path).parent().and_then(|folder| std::fs::read_dir(folder).ok());
+            let names: Vec<String> =
+                near.into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into()).collect();
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let help = did_you_mean(name, names.iter().map(String::as_str));
+            wrong(format!("the run left no file `{path}`"))
+                .help(help.unwrap_or_else(|| "a path begins in the folder that the run began in".to_owned()))
+        })
+    }
+
     /// The step of a path.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! `flow template`.
 
+use std::path::Path;
+
 use super::{NAMES, fails, has, runs, succeeds, text, with};
 use crate::transcript::Session;
 
@@ -41,6 +43,15 @@ fn each_is_in_order_and_can_be_planned() {
         let help = succeeds(&session, "flow script t.rhai --help");
         assert!(help.contains("Parameters of t.rhai"), "{name}: {help}");
     }
+}
+
+/// The tests that come with them go every way that their scripts can go.
+#[test]
+fn the_tests_that_come_with_them_are_complete() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    let session = Session::new();
+    let told = succeeds(&session, &format!("flow test --coverage '{}' 2>&1", scripts.display()));
+    assert!(told.contains("covered: 100 %"), "{told}");
 }
 
 /// Whatever stands in a parameter that is no command, nothing of it is run.
