@@ -58,6 +58,13 @@ impl Answer {
         if matches!(sight.value, Value::Plain(Json::Null)) {
             return;
         }
+        let mut is_secret = false;
+        sight.value.each_step(&mut |step| is_secret |= sight.plan.is_secret(step));
+        if is_secret && (ran || !matches!(sight.value, Value::Step(_))) {
+            self.value = Some((Value::Plain(view::MASK.into()), sight.kind.clone()));
+            self.plain = Some(view::MASK.into());
+            return;
+        }
         let plain = match &sight.value {
             Value::Plain(json) => Some(json.clone()),
             // Closures and secrets are no data, and a step is its name.

@@ -30,7 +30,7 @@ use self::terminal::Terminal;
 use crate::diag::{Diagnostic, Kind, Result};
 use crate::flow::Flow;
 use crate::term::{self, messages_look, results_look};
-use crate::view::{Look, Tone};
+use crate::view::{self, Look, Tone};
 
 /// How a session begins.
 pub struct Setup {
@@ -90,6 +90,7 @@ pub fn run(setup: Setup) -> Result<u8> {
         sight: None,
         waiting: None,
         files: Vec::new(),
+        folder: std::env::current_dir().unwrap_or_default(),
     };
     let mut repl = Repl { session, source, json: setup.json, at_terminal, worst: 0 };
     let first = [("resume", setup.resume), ("load", setup.load)];
@@ -161,13 +162,13 @@ impl Repl {
         }
         let plan = self.session.plan();
         if self.json {
-            return print(&format!("{}\n", answer.json(text, plan)));
+            return print(&self.masked(format!("{}\n", answer.json(text, plan))));
         }
         let messages = messages_look();
         for note in &answer.notes {
             term::tell(&format!("{}\n", messages.paint(Tone::Faint, note)));
         }
-        let shown = print(&answer.shown(plan, self.session.results.as_ref(), look));
+        let shown = print(&self.masked(answer.shown(plan, self.session.results.as_ref(), look)));
         if self.at_terminal {
             term::tell(&answer.news(plan, messages));
         }
@@ -175,6 +176,18 @@ impl Repl {
             term::tell("not finished; `:run` goes on with it\n");
         }
         shown
+    }
+
+    /// The text without what secret steps gave.
+    fn masked(&self, mut text: String) -> String {
+        for hidden in self.session.hidden() {
+            // In JSON it is written otherwise.
+            let escaped = serde_json::Value::from(hidden.as_str()).to_string();
+            for hidden in [hidden.as_str(), escaped.trim_matches('"')] {
+                text = text.replace(hidden, view::MASK);
+            }
+        }
+        text
     }
 
     fn wrong(&mut self, text: &str, problem: &Diagnostic) -> GoesOn {

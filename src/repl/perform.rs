@@ -223,6 +223,7 @@ fn load(session: &mut Session, file: &str) -> Result<Answer> {
     if entry::is_empty(text) {
         return Err(empty(&format!("there is nothing in `{path}`"), "name a script with steps in it"));
     }
+    session.begins_with(script.path.as_deref());
     let mut answer = session.take(text)?;
     answer.notes.insert(0, format!("{path}: {}", plural(answer.steps.len(), "step")));
     session.files.push(path.to_owned());
@@ -383,7 +384,12 @@ fn resume(session: &mut Session, run: &str) -> Result<Answer> {
         .into_iter()
         .map(|text| if text == "run();" { Entry::run_all() } else { Entry::new(text) })
         .collect();
+    let file = results.state.created.file.clone();
+    let folder = session.folder.clone();
     let before = session.exchange(run.clone(), results);
+    if let Some(of_run) = Path::new(&file).parent().filter(|_| file != "-") {
+        session.folder = of_run.to_owned();
+    }
     // As far as it can be evaluated with what is known: what follows would have to run.
     let mut rest: Vec<Entry> = Vec::new();
     let sight = loop {
@@ -397,6 +403,7 @@ fn resume(session: &mut Session, run: &str) -> Result<Answer> {
             Ok(sight) => break sight,
             Err(problem) => {
                 session.bring_back(before);
+                session.folder = folder;
                 return Err(problem);
             }
         }

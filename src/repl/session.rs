@@ -5,6 +5,8 @@
 //! - Where it asks for results with `run(…)`, the script is executed: a run is begun, or taken up with the script as it is
 //!   now, which keeps all results that still hold. Then the entry is evaluated again, with these results.
 
+use std::path::{Path, PathBuf};
+
 use super::answer::Answer;
 use super::entry::{self, Entry};
 use super::execute::{Executed, Execution};
@@ -33,6 +35,8 @@ pub struct Session {
     pub sight: Option<Sight>,
     /// An entry that was interrupted while it waited for results.
     pub waiting: Option<String>,
+    /// Where modules are looked for: that of the script that it began with, or the working directory.
+    pub folder: PathBuf,
     /// Files that the session was loaded from or saved to.
     pub files: Vec<String>,
 }
@@ -47,6 +51,16 @@ pub struct Wish {
 }
 
 impl Session {
+    /// What secret steps gave: it is not to be shown, whatever an entry makes of it.
+    pub fn hidden(&self) -> Vec<String> {
+        let Some(results) = &self.results else { return Vec::new() };
+        let plan = self.plan();
+        let secret = plan.ids().filter(|id| plan.is_secret(*id));
+        let texts = secret.flat_map(|id| ["text", "stderr"].map(|name| results.property(id, name)));
+        let texts = texts.flatten().filter_map(|value| value.as_str().map(|text| text.trim().to_owned()));
+        texts.filter(|text| !text.is_empty()).collect()
+    }
+
     /// The plan of all entries.
     pub fn plan(&self) -> &Plan {
         static EMPTY: std::sync::LazyLock<Plan> = std::sync::LazyLock::new(Plan::default);
@@ -59,10 +73,9 @@ impl Session {
     }
 
     fn script(&self, entries: &[Entry]) -> Script {
-        let folder = std::env::current_dir().unwrap_or_default();
         let script = Script::from_text("repl", entry::script(entries));
-        // Modules are looked for here; and it is not standard input, whose runs others may want to go on with.
-        Script { path: Some(folder.join("repl")), ..script }
+        // Modules are looked for there; and it is not standard input, whose runs others may want to go on with.
+        Script { path: Some(self.folder.join("repl")), ..script }
     }
 
     /// Parameters that the script may declare: others would be an error.
@@ -345,11 +358,19 @@ impl Session {
         Ok(undone.text)
     }
 
+    /// Modules are looked for where this script is, if it is the first of the session.
+    pub fn begins_with(&mut self, file: Option<&Path>) {
+        if let Some(folder) = file.and_then(Path::parent).filter(|_| self.entries.is_empty()) {
+            self.folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        }
+    }
+
     /// Forgets everything. The run stays in the list of runs.
     pub fn reset(&mut self) {
         self.entries.clear();
         (self.run, self.results, self.sight, self.waiting) = (None, None, None, None);
         self.files.clear();
+        self.folder = std::env::current_dir().unwrap_or_default();
     }
 
     /// Evaluates an expression behind all entries, changing nothing.

@@ -131,7 +131,7 @@ fn project_page() -> String {
     }
     let _ = write!(page, "\nErrors: ");
     let codes: Vec<_> = codes::CODES.iter().filter(|code| code.name.starts_with("flow::config::")).collect();
-    let _ = write!(page, "{}.\n", codes.iter().map(|code| link(code.name, "")).collect::<Vec<_>>().join(", "));
+    let _ = writeln!(page, "{}.", codes.iter().map(|code| link(code.name, "")).collect::<Vec<_>>().join(", "));
     let _ = write!(page, "\n---\n\nAll topics: [index](README.md)\n");
     page
 }

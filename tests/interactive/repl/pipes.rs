@@ -232,3 +232,26 @@ fn a_script_that_loops_is_ended_by_ctrl_c() {
     assert_eq!((rest.as_str(), repl.wait().expect("it ends").code()), ("4\n", Some(2)));
     assert!(begun.elapsed() < std::time::Duration::from_secs(50));
 }
+
+#[test]
+fn what_a_secret_step_gave_is_not_shown() {
+    let session = Session::new();
+    let entries = "let t = sh(\"t\", \"printf 'pass-%s' word\").secret();\nrun(t)\nt.output\n`x ${t.output} y`\nt.output.len()\n:show t\n";
+    session.file("s.rhai", entries);
+    for options in ["", "--json"] {
+        let said = session.run(&format!("flow repl {options} < s.rhai"));
+        let out = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(said.status.success() && !out.contains("pass-word") && out.contains("x *** y"), "{out}");
+    }
+}
+
+#[test]
+fn modules_are_looked_for_beside_the_script_that_a_session_begins_with() {
+    let session = Session::new();
+    session.file("deploy/parts/p.rhai", "fn build() { sh(\"build\", \"echo built\") }");
+    session.file("deploy/d.rhai", "import \"parts/p\" as p;\nlet b = p::build();\n");
+    let said = session.run("printf 'run(b)\\n' | flow repl deploy/d.rhai");
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "\"built\"\n", "{said:?}");
+    let said = session.run("printf 'b.output\\n' | flow repl --resume last");
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "\"built\"\n", "{said:?}");
+}
