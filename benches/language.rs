@@ -54,9 +54,16 @@ fn prompt(table: &mut Table, folder: &Path) {
     match times {
         Some(times) => {
             let time = median(times);
-            table.row("REPL: from the start of the process to the prompt", ms(time), "30 ms", time < Duration::from_millis(30));
+            table.row(
+                "REPL: from the start of the process to the prompt",
+                ms(time),
+                "30 ms",
+                time < Duration::from_millis(30),
+            );
         }
-        None => table.row("REPL: from the start of the process to the prompt", "skipped: no `script` here", "30 ms", true),
+        None => {
+            table.row("REPL: from the start of the process to the prompt", "skipped: no `script` here", "30 ms", true)
+        }
     }
 }
 
