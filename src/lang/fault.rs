@@ -106,7 +106,7 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
         E::ErrorModuleNotFound(name, _) => {
             Diagnostic::new("flow::lang::unknown_module", format!("there is no module `{name}`"))
                 .label(span, "used here")
-                .help("import it first: `import \"std/checks\" as checks;` or a file below the script's folder")
+                .help(unknown::import_of(name))
         }
         E::ErrorMismatchDataType(_, found, _) if found.contains(secret::TYPE) => secret::refused(None, span),
         E::ErrorMismatchDataType(wanted, found, _) if found.ends_with("Pending") => {

@@ -17,19 +17,23 @@
 //! A decision is known by its place in the workflow: the iterations of a loop, and the children of an `each`, have it in
 //! common. One in a part of the plan that no run ever had is not known. A condition that could not be evaluated went no way.
 
+mod decision;
 mod file;
 mod marks;
 #[cfg(test)]
 mod tests;
+mod went;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::RunState;
-use crate::diag::Span;
-use crate::event::{Because, Decision, Event, FailureKind, Record, Skip, WaitFor};
-use crate::plan::{Closure, Condition, Moment, Plan, Rule, StepId, Task};
+use crate::event::{Event, Record};
+use crate::plan::Plan;
+
+use self::decision::{Found, decisions, decisions_of};
+use self::went::went;
 
 pub use file::lcov;
 
@@ -125,16 +129,6 @@ pub struct Coverage {
 /// By what a decision is known in its file.
 type Key = (u32, u16, Choice, String);
 
-/// A decision of a plan.
-struct Found {
-    step: StepId,
-    /// Which branch of a flow; 0 for all else.
-    which: u32,
-    choice: Choice,
-    span: Span,
-    text: String,
-}
-
 impl Coverage {
     /// Adds a run. `files`: the names of its files, as spans count them; of one without a name nothing is counted.
     pub fn add<'a>(&mut self, files: &[Option<String>], records: impl IntoIterator<Item = &'a Record>) {
@@ -223,152 +217,5 @@ fn note(
         Some(true) => entry.1 += 1,
         Some(false) => entry.2 += 1,
         None => {}
-    }
-}
-
-/// All decisions of a plan, from a step on.
-fn decisions(plan: &Plan, from: usize) -> Vec<Found> {
-    plan.ids().skip(from).flat_map(|id| decisions_of(plan, id)).collect()
-}
-
-/// The decisions that a step stands for.
-fn decisions_of(plan: &Plan, id: StepId) -> Vec<Found> {
-    let step = plan.step(id);
-    let policy = step.policy();
-    let mut all = Vec::new();
-    let mut add = |choice, which, span: Span, text: String| {
-        let span = if span.is_known() { span } else { step.span };
-        all.push(Found { step: id, which, choice, span, text });
-    };
-    let of_closure = |closure: &Closure| closure.text.trim().to_owned();
-    if let Some(when) = &step.when {
-        add(Choice::When, 0, when.span(), text(when));
-    }
-    match &*step.task {
-        Task::Flow(branches) => {
-            for (which, branch) in branches.iter().enumerate() {
-                if let Some(when) = &branch.when {
-                    let known = if when.span().is_known() { when.span() } else { plan.step(branch.step).span };
-                    add(Choice::Branch, which as u32, known, text(when));
-                }
-            }
-        }
-        Task::Repeat(repeat) => {
-            if let Some(until) = &repeat.until {
-                add(Choice::Until, 0, until.span, of_closure(until));
-            }
-        }
-        Task::Approve(approve) if approve.choices.is_empty() => add(Choice::Answer, 0, step.span, String::new()),
-        _ => {}
-    }
-    if step.task.waits() && policy.timeout_ms.is_some() && !matches!(*step.task, Task::WaitUntil(_)) {
-        add(Choice::InTime, 0, step.span, String::new());
-    }
-    if !matches!(policy.rule, Rule::AllSuccess | Rule::AllDone) {
-        add(Choice::Rule, 0, step.span, policy.rule.name().to_owned());
-    }
-    if policy.validate.is_some() {
-        add(Choice::Validate, 0, step.span, validated(policy.validate.as_deref()));
-    }
-    if let Some(closure) = &policy.retry_if {
-        add(Choice::Again, 0, closure.span, of_closure(closure));
-    }
-    if is_alternative(plan, id) {
-        add(Choice::Fallback, 0, step.span, String::new());
-    }
-    if let Some(moment @ (Moment::Success | Moment::Failure)) = plan.hook(id) {
-        add(Choice::Hook, 0, step.span, if moment == Moment::Success { "success" } else { "failure" }.to_owned());
-    }
-    all
-}
-
-fn validated(validate: Option<&crate::plan::Validate>) -> String {
-    use crate::plan::Validate;
-    match validate {
-        Some(Validate::Closure(closure)) => closure.text.trim().to_owned(),
-        Some(Validate::Expr(expression)) => expression.text.clone(),
-        Some(Validate::Schema(_)) | None => "a schema".to_owned(),
-    }
-}
-
-/// What was known while the plan was made differs from run to run, so its value is no part of the name.
-fn text(condition: &Condition) -> String {
-    match condition {
-        Condition::Known(_) => "known beforehand".to_owned(),
-        condition => condition.text(),
-    }
-}
-
-/// Is it one of the further ways of a `fallback`?
-fn is_alternative(plan: &Plan, id: StepId) -> bool {
-    let Some(parent) = plan.step(id).parent else { return false };
-    matches!(&*plan.step(parent).task, Task::Fallback(children) if children.first().is_some_and(|first| *first != id) && children.contains(&id))
-}
-
-/// Which decisions an event says something about, and which way they went. The state is that after it.
-fn went(state: &RunState, event: &Event) -> Vec<(StepId, u32, Choice, bool)> {
-    let plan = &state.plan;
-    let mut all = Vec::new();
-    match event {
-        Event::Decided { step, branch, result: Decision::Is(way), .. } => match &*plan.step(*step).task {
-            // A step's own condition is decided before it begins.
-            _ if plan.step(*step).when.is_some() && state.step(*step).started_at == 0 => {
-                all.push((*step, 0, Choice::When, *way));
-            }
-            Task::Flow(_) => all.push((*step, *branch, Choice::Branch, *way)),
-            Task::Repeat(_) => all.push((*step, 0, Choice::Until, *way)),
-            _ => all.push((*step, 0, Choice::When, *way)),
-        },
-        Event::Started { step, attempt: 1 } => {
-            for choice in [Choice::Rule, Choice::Fallback, Choice::Hook] {
-                all.push((*step, 0, choice, true));
-            }
-        }
-        Event::Waiting { step, .. } => {
-            for choice in [Choice::Rule, Choice::Fallback, Choice::Hook] {
-                all.push((*step, 0, choice, true));
-            }
-        }
-        Event::Skipped { step, reason } => match reason {
-            Skip::NotTaken(Because::Predecessor(_)) | Skip::UpstreamFailed(Because::Predecessor(_)) => {
-                all.push((*step, 0, Choice::Rule, false));
-            }
-            Skip::NotTaken(Because::NotNeeded(_)) => all.push((*step, 0, Choice::Fallback, false)),
-            Skip::NotTaken(Because::Moment) => all.push((*step, 0, Choice::Hook, false)),
-            Skip::NotTaken(Because::Unanswered) => all.push((*step, 0, Choice::InTime, false)),
-            _ => {}
-        },
-        Event::Answered { step, answer } => {
-            all.push((*step, 0, Choice::InTime, !answer.by.is_empty() || is_file(state, *step)));
-        }
-        Event::Finished { step, outcome, .. } | Event::Retrying { step, outcome, .. } => {
-            let again = matches!(event, Event::Retrying { .. });
-            let kind = outcome.error.as_ref().map(|error| error.kind);
-            match kind {
-                None => all.push((*step, 0, Choice::Validate, true)),
-                Some(FailureKind::Validation) => all.push((*step, 0, Choice::Validate, false)),
-                _ => {}
-            }
-            match kind {
-                None => all.push((*step, 0, Choice::Answer, true)),
-                Some(FailureKind::Refused) => all.push((*step, 0, Choice::Answer, false)),
-                Some(FailureKind::Timeout) => all.push((*step, 0, Choice::InTime, false)),
-                _ => {}
-            }
-            if kind.is_some() {
-                all.push((*step, 0, Choice::Again, again));
-            }
-        }
-        _ => {}
-    }
-    all
-}
-
-/// A file is there by itself; nobody says so.
-fn is_file(state: &RunState, step: StepId) -> bool {
-    let step = state.step(step);
-    match (step.waits_for.as_deref(), &step.answer) {
-        (Some(WaitFor::File { path, .. }), Some(answer)) => answer.value == path.as_str(),
-        _ => false,
     }
 }

@@ -25,8 +25,8 @@ pub fn coverage(coverage: &Coverage, look: Look) -> String {
             rows.push(vec![
                 format!("{:>4}", branch.line),
                 look.cut(&one_line(what.trim()), TEXT),
-                times(branch.yes, yes),
-                times(branch.no, no),
+                times(branch.yes, yes, look),
+                times(branch.no, no, look),
             ]);
         }
         let tone = |row: usize, column: usize| match (column, branches.get(row)) {
@@ -52,10 +52,11 @@ fn shown(branch: &Branch) -> String {
     }
 }
 
-fn times(times: u64, way: &str) -> String {
+fn times(times: u64, way: &str, look: Look) -> String {
+    let sign = if look.unicode { "×" } else { "x" };
     match times {
         0 => format!("never {way}"),
-        times => format!("{way} {times}×"),
+        times => format!("{way} {times}{sign}"),
     }
 }
 

@@ -50,9 +50,9 @@ fn workflow(dice: &mut Dice) -> String {
             2 => format!("chain(\"n{n}\", [sh(\"x\", \"x\"), sh(\"y\", \"y\")])"),
             3 => format!("each(\"n{n}\", [\"a\", \"b\", \"c\"], |item| sh(\"x\", \"x\"))"),
             4 if n > 0 => format!(
-                "flow(\"n{n}\").when(|| {}.passed, sh(\"x\", \"x\")).when(\"{}.skipped\", sh(\"y\", \"y\")).otherwise(sh(\"z\", \"z\"))",
+                "flow(\"n{n}\").when(|| {}.passed, sh(\"x\", \"x\")).when(\"n{}.skipped\", sh(\"y\", \"y\")).otherwise(sh(\"z\", \"z\"))",
                 before(dice),
-                format!("n{}", dice.below(n))
+                dice.below(n)
             ),
             5 => format!("repeat(\"n{n}\", #{{ max: 3, until: |last| last == \"good\" }}, |i, last| sh(\"x\", \"x\"))"),
             6 if n > 0 => format!("each(\"n{n}\", {}.lines, |item| sh(\"x\", \"x\"))", before(dice)),

@@ -7,7 +7,7 @@ use super::pending::{Need, not_known_yet};
 use super::types::{readable_type, short_type};
 use crate::diag::tokens::{Kind, Token, closing, tokens};
 use crate::diag::{Diagnostic, Sources, Span, nearest};
-use crate::lang::{ItemKind, Topic};
+use crate::lang::{ItemKind, Topic, library};
 
 /// What the language will have, and what can be used until then.
 const LATER: [(&str, &str); 3] = [
@@ -80,6 +80,9 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
     if let Some(diagnostic) = later(name) {
         return diagnostic;
     }
+    if let Some(diagnostic) = of_library(name, &call).filter(|_| !on_step) {
+        return diagnostic;
+    }
     let (code, message) = match on_step {
         true => ("flow::lang::unknown_method", format!("a step has no method `{name}`")),
         false => ("flow::lang::unknown_function", format!("there is no function `{call}`")),
@@ -101,6 +104,30 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         (None, Some(_)) => "functions of a module can be called if they are not `private`".to_owned(),
         (None, None) => all.to_owned(),
     })
+}
+
+/// A function of the standard library that is called in another way, or whose module is not imported.
+fn of_library(name: &str, call: &str) -> Option<Diagnostic> {
+    let (alias, own) = name.rsplit_once("::").map_or((None, name), |(alias, own)| (Some(alias), own));
+    let modules = library().iter().filter(|module| alias.is_none_or(|alias| module.alias() == alias));
+    let (module, function) =
+        modules.flat_map(|module| module.functions.iter().map(move |f| (module, f))).find(|(_, f)| f.name == own)?;
+    let forms: Vec<String> = function.signatures.iter().map(|form| format!("`{form}`")).collect();
+    let forms = forms.join(" or ");
+    Some(match alias.is_some() {
+        true => Diagnostic::new("flow::lang::arguments", format!("the function `{name}` cannot be called as `{call}`"))
+            .help(format!("it is called as {forms}, with `{}`", module.import())),
+        false => Diagnostic::new("flow::lang::unknown_function", format!("there is no function `{call}`"))
+            .help(format!("the standard library has one: `{}`, then {forms}", module.import())),
+    })
+}
+
+/// How a module that is used without having been imported is imported.
+pub fn import_of(name: &str) -> String {
+    match library().iter().find(|module| module.alias() == name) {
+        Some(module) => format!("import it first: `{}`", module.import()),
+        None => "import it first: `import \"std/checks\" as checks;` or a file below the script's folder".to_owned(),
+    }
 }
 
 fn values(count: usize) -> String {

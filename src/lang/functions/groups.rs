@@ -187,9 +187,9 @@ pub mod functions {
     /// - `condition` (closure or expression): when the branch is taken
     /// - `then` (step, or a list of steps): what runs then; also a step's name
     /// - `otherwise` (step, or a list of steps): what runs if the condition is false
-    /// - `first`: the flow's name, or the condition
-    /// - `second`: the condition, or what runs if it is true
-    /// - `third`: what runs if the condition is true, or false
+    /// - `first` (text, closure or expression): the flow's name, or the condition
+    /// - `second` (closure or expression, or step): the condition, or what runs if it is true
+    /// - `third` (step, or a list of steps): what runs if the condition is true; behind a condition without a name, if it is false
     /// - `spec` (map): the whole flow as data: see the table below
     ///
     /// ```rhai

@@ -332,6 +332,9 @@ pub mod functions {
     /// is moved by hand, so retries, timeouts and waits of hours take no time. What is wrong with the workflow is told as `flow check`
     /// does.
     ///
+    /// The run has the properties `status`, `passed`, `failed`, `order` (the paths of its steps as they began), `paths` (of all steps of
+    /// its plan), `error`, `printed` and `duration_ms`.
+    ///
     /// - `workflow`: a file, named from the folder of the test, or a closure that declares the steps
     /// - `args`: the parameters of the workflow, by name
     ///

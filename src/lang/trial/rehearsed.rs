@@ -232,3 +232,19 @@ impl Rehearsed {
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_documented() {
+        let items = crate::lang::items();
+        let text = |name: &str| items.iter().find(|item| item.name == name).map_or("", |item| item.text.as_str());
+        for (names, of) in [(&OF_RUNS[..], "simulate"), (&OF_STEPS[..], "step")] {
+            for (name, _) in names {
+                assert!(text(of).contains(&format!("`{name}`")), "`{name}` is not in the reference of `{of}`");
+            }
+        }
+    }
+}

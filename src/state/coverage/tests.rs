@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::event::{Outcome, Record};
-use crate::plan::{Branch as Way, Expression, Growth, Step};
+use crate::diag::Span;
+use crate::event::{Decision, FailureKind, Outcome, Record};
+use crate::plan::{Branch as Way, Condition, Expression, Growth, Step, StepId, Task};
 
 fn condition(line: u32, text: &str) -> Condition {
     Condition::Expr(Expression { text: text.into(), steps: Vec::new(), span: Span::at(line, 5) })
