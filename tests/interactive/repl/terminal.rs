@@ -44,7 +44,7 @@ fn tab_completes_and_calls_are_explained_or_skipped_without_tmux() {
         session.file("deploy.rhai", "sh(\"d\", \"true\");");
     };
     let Some(terminal) = Terminal::open(100, prepare, REPL) else { return };
-    terminal.sees(GREETING).line("let cover = sh(\"cover\", \"echo '{\\\"percent\\\": 87}'\")").sees("flow>");
+    terminal.sees(GREETING).line("let cover = sh(\"cover\", \"echo '{\\\"percent\\\": 87}'\")").sees("87}'\nflow>");
     terminal.line("run(cover)").sees("#{ percent: 87 }\nflow>");
     terminal.types("cov").keys(&["Tab"]).types(".perc").keys(&["Tab", "Enter"]).sees("flow> cover.percent\n87\nflow>");
     terminal.types(":lo").keys(&["Tab"]).types("a").keys(&["Tab"]).types("dep").keys(&["Tab"]);
@@ -59,7 +59,7 @@ fn tab_completes_and_calls_are_explained_or_skipped_without_tmux() {
 fn a_person_is_asked_on_the_spot_or_skipped_without_tmux() {
     let Some(terminal) = Terminal::open(100, |_| {}, REPL) else { return };
     terminal.sees(GREETING).line("approve(\"gate\", #{ prompt: \"Ship it?\" }) -> sh(\"ship\", \"echo shipped\")");
-    terminal.sees("flow>").line(":run").sees("answer:").line("y").sees("comment:").line("");
+    terminal.sees("echo shipped\nflow>").line(":run").sees("answer:").line("y").sees("comment:").line("");
     terminal.shows("✓ ship: done").sees("flow>").line(":steps").shows("✓ gate");
 }
 
