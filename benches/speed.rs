@@ -6,6 +6,8 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // a program for people, which may end at the first thing wrong
 
+mod language;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,6 +58,7 @@ fn main() {
     large(&mut table, folder.path());
     resume(&mut table, folder.path());
     many_runs(&mut table, folder.path());
+    language::rows(&mut table, folder.path());
     println!("\n| work | measured | at most | met |\n| --- | --- | --- | --- |");
     for [work, measured, target, met] in &table.0 {
         println!("| {work} | {measured} | {target} | {met} |");

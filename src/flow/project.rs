@@ -57,13 +57,14 @@ impl Project {
     /// Its files with their contents, the script first.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let script = self.script();
-        let named = |text: &str| text.replace("hello.rhai", &script);
+        let test_file = format!("{}_test.rhai", self.name);
+        let named = |text: &str| text.replace("hello.rhai", &script).replace("hello_test.rhai", &test_file);
         let (text, test) = match &self.template {
             Some(template) => (template.script_for(&script), template.test_for(&script)),
             None => (named(SCRIPT), Some(named(TEST))),
         };
         let mut files = vec![(PathBuf::from(&script), text)];
-        files.extend(test.map(|test| (format!("{}_test.rhai", self.name).into(), test)));
+        files.extend(test.map(|test| (PathBuf::from(&test_file), test)));
         for (name, text) in [("flow.toml", SETTINGS), (".github/workflows/flow.yml", ACTIONS), (".gitignore", IGNORED)]
         {
             files.push((name.into(), named(text)));

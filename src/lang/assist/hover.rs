@@ -39,7 +39,7 @@ impl Document {
         if self.is_member(at) {
             if self.is(at + 1, "(") {
                 let method = of_kind(reference::Kind::Method).map(of_item);
-                return method.or_else(|| of_builtin(name, true));
+                return method.or_else(|| of_builtin(name));
             }
             return of_kind(reference::Kind::Property).map(of_item);
         }
@@ -79,7 +79,7 @@ impl Document {
         if name == "script_dir" {
             return Some(code_and(name, "The folder of the script."));
         }
-        of_kind(reference::Kind::Function).map(of_item).or_else(|| of_builtin(name, false))
+        of_kind(reference::Kind::Function).map(of_item).or_else(|| of_builtin(name))
     }
 
     fn hover_key(&self, at: usize, name: &str) -> Option<String> {
@@ -161,10 +161,9 @@ fn of_item(item: &Item) -> String {
     code_and(&item.signatures.join("\n"), &item.text)
 }
 
-fn of_builtin(name: &str, method: bool) -> Option<String> {
+fn of_builtin(name: &str) -> Option<String> {
     let found: Vec<&builtin::Builtin> = builtin::functions().iter().filter(|function| function.name == name).collect();
     let first = found.first()?;
-    let _ = method;
     let mut forms: Vec<&str> = found.iter().map(|function| function.signature.as_str()).collect();
     forms.dedup();
     forms.truncate(6);

@@ -34,7 +34,7 @@ pub fn complete(document: &Document, at: usize, offset: usize, known: &Known) ->
             found.done(start)
         }
         Some(Role::Condition) => expression(document, start, offset, known, &WORDS),
-        Some(Role::Own) => own(document, at, start, offset, known),
+        Some(Role::Own) => own(document, start, offset, known),
         Some(Role::Arrow) => arrow(document, start, offset, known),
         Some(Role::Module) => {
             let mut found = Found::new(written);
@@ -158,8 +158,7 @@ fn properties(document: &Document, name: &str, known: &Known, found: &mut Found)
 }
 
 /// The step's own properties stand for themselves.
-fn own(document: &Document, at: usize, start: usize, offset: usize, known: &Known) -> Completion {
-    let _ = at;
+fn own(document: &Document, start: usize, offset: usize, known: &Known) -> Completion {
     let written = &document.text()[start..offset];
     let word = written.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
     let word = if document.text().is_char_boundary(start + word) { word } else { written.len() };
@@ -175,13 +174,14 @@ fn own(document: &Document, at: usize, start: usize, offset: usize, known: &Know
 /// A name in `a -> [b, c]` or in `if a.passed then b else c`.
 fn arrow(document: &Document, start: usize, offset: usize, known: &Known) -> Completion {
     let written = &document.text()[start..offset];
-    let is_flow = written.trim_start().starts_with("if");
-    let last = ["then", "else", "if"].iter().filter_map(|word| written.rfind(word).map(|at| (at, *word))).max();
-    if is_flow && last.is_none_or(|(_, word)| word == "if") && written.trim_start().len() > 2 {
-        return expression(document, start, offset, known, &["and", "or", "not", "then"]);
-    }
     let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     let word = written.len() - written.chars().rev().take_while(|c| part(*c)).map(char::len_utf8).sum::<usize>();
+    let is_flow = ["if ", "if("].iter().any(|begin| written.trim_start().starts_with(begin));
+    // Behind `if` there is a condition, behind `then` and `else` there are names.
+    let before = written[..word].split(|c: char| !part(c)).rev().find(|word| matches!(*word, "if" | "then" | "else"));
+    if is_flow && before == Some("if") {
+        return expression(document, start, offset, known, &["and", "or", "not", "then"]);
+    }
     let mut found = Found::new(&written[word..]);
     steps(document, &mut found, known);
     for function in document.outline().functions.iter().filter(|function| function.parameters.len() < 2) {

@@ -105,6 +105,9 @@ fn words_and_names_stand_in_texts() {
     assert_eq!(names(&format!("{steps}flow(\"if bui^")), ["build"]);
     assert_eq!(names(&format!("{steps}flow(\"if build.pas^")), ["passed"]);
     assert_eq!(names(&format!("{steps}flow(\"if build.passed then be^")), ["bench"]);
+    assert_eq!(names(&format!("{steps}flow(\"if build.passed then notify -> be^")), ["bench"]);
+    assert_eq!(names(&format!("{steps}flow(\"if build.passed then a else if bench.pas^")), ["passed"]);
+    assert_eq!(names(&format!("{steps}chain(\"ifs -> be^")), ["bench"]);
     assert_eq!(names(&format!("{steps}sh(\"c\", \"d\").when(\"build.pas^\")")), ["passed"]);
     assert_eq!(names(&format!("{steps}sh(\"c\", \"echo ${{bu^}}\")")), ["build"]);
     assert_eq!(names(&format!("{steps}sh(\"c\", \"echo ${{build.out^}}\")")), ["output"]);

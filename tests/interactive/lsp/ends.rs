@@ -46,6 +46,7 @@ fn what_is_no_message_is_answered_or_passed_over() {
     ] {
         client.send_raw(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
     }
+    client.send_raw(b"Content-Length: 3\r\n\r\n\"\xff\"");
     assert_eq!(client.response("no/such/thing", json!({}))["error"]["code"], -32601);
     assert_eq!(client.response("textDocument/hover", json!({ "position": 5 }))["error"]["code"], -32602);
     client.end();
