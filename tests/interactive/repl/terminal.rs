@@ -74,7 +74,7 @@ fn whatever_the_terminal_is_like_or_skipped_without_tmux() {
         .shows("cannot be")
         .sees("flow>")
         .line("sh(\"hello\", \"echo a long line for a small window\")")
-        .sees("flow>");
+        .sees("+ hello  sh  echo a…\nflow>");
     terminal.line(":run").shows("✓ 1 done").sees("flow>").line("1 + 1").sees("\n2\nflow>");
     // 5,000 lines at once are one entry.
     let lines: String = (0..5_000).map(|n| format!("    {n},\n")).collect();
