@@ -16,7 +16,7 @@ use crate::{FLOW, Table, fresh, median, timed};
 pub fn rows(table: &mut Table, folder: &Path) {
     prompt(table, folder);
     completion(table);
-    diagnostics(table, folder);
+    editor(table, folder);
     formatting(table);
 }
 
@@ -148,42 +148,95 @@ impl Editor {
             }
         }
     }
+
+    fn answer(&mut self, id: i64) -> Value {
+        loop {
+            let message = self.hear();
+            if message["id"] == id && message.get("method").is_none() {
+                return message["result"].clone();
+            }
+        }
+    }
+
+    fn begin(folder: &Path) -> Self {
+        let mut child = Command::new(FLOW)
+            .arg("lsp")
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (send, receive) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let mut editor = Editor { child, send, receive };
+        let params = json!({ "processId": null, "rootUri": null, "capabilities": {} });
+        editor.say(json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params }));
+        editor.answer(1);
+        editor.say(json!({ "jsonrpc": "2.0", "method": "initialized", "params": {} }));
+        editor
+    }
+
+    fn open(&mut self, uri: &str, text: &str) {
+        let document = json!({ "uri": uri, "languageId": "rhai", "version": 0, "text": text });
+        self.say(json!({ "jsonrpc": "2.0", "method": "textDocument/didOpen", "params": { "textDocument": document } }));
+        self.diagnostics(0);
+    }
+
+    /// Puts a text in the place of what stands behind a line.
+    fn change(&mut self, uri: &str, version: i64, line: usize, text: &str) {
+        let range = json!({ "start": { "line": line, "character": 0 }, "end": { "line": line + 1, "character": 0 } });
+        let document = json!({ "uri": uri, "version": version });
+        let params = json!({ "textDocument": document, "contentChanges": [{ "range": range, "text": text }] });
+        self.say(json!({ "jsonrpc": "2.0", "method": "textDocument/didChange", "params": params }));
+    }
+
+    fn end(mut self) {
+        self.say(json!({ "jsonrpc": "2.0", "id": 2, "method": "shutdown" }));
+        self.answer(2);
+        self.say(json!({ "jsonrpc": "2.0", "method": "exit" }));
+        self.child.wait().unwrap();
+    }
 }
 
-/// From a change of a 2,000-line script to its diagnostics, through the protocol.
-fn diagnostics(table: &mut Table, folder: &Path) {
-    let mut child = Command::new(FLOW)
-        .arg("lsp")
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let (send, receive) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-    let mut editor = Editor { child, send, receive };
+/// Through the protocol: from a change of a 2,000-line script to its diagnostics; completion in 10,000 steps right after one.
+fn editor(table: &mut Table, folder: &Path) {
+    let mut editor = Editor::begin(folder);
     let uri = format!("file://{}/big.rhai", folder.display());
-    editor.say(json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": { "processId": null, "rootUri": null, "capabilities": {} } }));
-    while editor.hear()["id"] != 1 {}
-    editor.say(json!({ "jsonrpc": "2.0", "method": "initialized", "params": {} }));
-    let script = steps(2_000);
-    let document = json!({ "uri": uri, "languageId": "rhai", "version": 0, "text": script });
-    editor.say(json!({ "jsonrpc": "2.0", "method": "textDocument/didOpen", "params": { "textDocument": document } }));
-    editor.diagnostics(0);
+    editor.open(&uri, &steps(2_000));
     let mut times = Vec::new();
     for version in 1..=15 {
         // Wrong and right in turn.
-        let end = if version % 2 == 1 { "let wrong = shh(\"a\", \"true\");\n" } else { "" };
+        let wrong = version % 2 == 1;
         let start = Instant::now();
-        let change = json!({ "textDocument": { "uri": uri, "version": version }, "contentChanges": [{ "text": format!("{script}{end}") }] });
-        editor.say(json!({ "jsonrpc": "2.0", "method": "textDocument/didChange", "params": change }));
-        assert_eq!(editor.diagnostics(version), version as usize % 2);
+        editor.change(&uri, version, 2_000, if wrong { "let wrong = shh(\"a\", \"true\");" } else { "" });
+        assert_eq!(editor.diagnostics(version), usize::from(wrong));
         times.push(start.elapsed());
     }
-    editor.say(json!({ "jsonrpc": "2.0", "id": 2, "method": "shutdown" }));
-    while editor.hear()["id"] != 2 {}
-    editor.say(json!({ "jsonrpc": "2.0", "method": "exit" }));
-    editor.child.wait().unwrap();
     let time = median(times);
     table.row("LSP: a change of 2,000 lines to its diagnostics", ms(time), "50 ms", time < Duration::from_millis(50));
+
+    let uri = format!("file://{}/huge.rhai", folder.display());
+    editor.open(&uri, &steps(10_000));
+    let (mut times, mut found) = (Vec::new(), 0);
+    for version in 1..=15 {
+        editor.change(&uri, version, 10_000, &format!("s{version}.out"));
+        let start = Instant::now();
+        let position = json!({ "line": 10_000, "character": format!("s{version}.out").len() });
+        let params = json!({ "textDocument": { "uri": uri }, "position": position });
+        editor.say(
+            json!({ "jsonrpc": "2.0", "id": 100 + version, "method": "textDocument/completion", "params": params }),
+        );
+        let answer = editor.answer(100 + version);
+        times.push(start.elapsed());
+        found = answer["items"].as_array().or(answer.as_array()).map_or(0, Vec::len);
+    }
+    assert!(found > 0);
+    let time = median(times);
+    table.row(
+        "LSP: completion right after a change, 10,000 steps",
+        ms(time),
+        "10 ms",
+        time < Duration::from_millis(10),
+    );
+    editor.end();
 }
