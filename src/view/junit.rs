@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::tests::{TestLine, TestVerdict, test_failure};
+use super::verdicts::{TestLine, TestVerdict, test_failure};
 use super::{Look, diagnostic};
 use crate::diag::Diagnostic;
 

@@ -4,6 +4,7 @@
 //! made from these (see `reference`), and the examples are run by the tests.
 
 mod asserts;
+mod doubles;
 mod fanout;
 mod groups;
 mod http;
@@ -15,7 +16,6 @@ mod script;
 mod secret;
 mod settings;
 mod tasks;
-mod tests;
 #[cfg(test)]
 mod tried;
 mod values;
@@ -75,7 +75,7 @@ pub fn register(engine: &mut Engine) {
 
 /// Those that only tests have.
 fn modules_of_tests() -> [(Topic, Module); 2] {
-    [(Topic::Testing, exported_module!(tests::functions)), (Topic::Testing, exported_module!(asserts::functions))]
+    [(Topic::Testing, exported_module!(doubles::functions)), (Topic::Testing, exported_module!(asserts::functions))]
 }
 
 /// Adds those that only tests have.
@@ -83,7 +83,7 @@ pub fn register_for_tests(engine: &mut Engine) {
     for (_, module) in modules_of_tests() {
         engine.register_global_module(module.into());
     }
-    tests::register_properties(engine);
+    doubles::register_properties(engine);
 }
 
 /// The reference of all functions, made when it is first needed.
