@@ -79,7 +79,8 @@ fn without_python_only_that_is_told() {
         let (steps, told) = fails(&session, args);
         assert!(told.contains(why), "{told}");
         let steps = steps.as_object().expect("the steps");
-        let failed: Vec<_> = steps.iter().filter(|(_, step)| step["status"] == "failed").map(|(name, _)| name).collect();
+        let failed: Vec<_> =
+            steps.iter().filter(|(_, step)| step["status"] == "failed").map(|(name, _)| name).collect();
         assert_eq!(failed, ["interpreter"], "{told}");
         assert_eq!(steps["test"]["status"], "skipped", "{told}");
     }
