@@ -42,7 +42,15 @@ pub struct Executed {
 pub fn execute(session: &Session, script: &Script, execution: &Execution) -> Result<Executed> {
     let flow = &session.flow;
     let (open, attended) = (!execution.all, if session.asks { Attended::ByAPerson } else { Attended::No });
-    let args = session.args.iter().filter(|(name, _)| script.text.contains(&format!("\"{name}\""))).cloned().collect();
+    let args = session.args_of(script);
+    if let Some(results) = &session.results {
+        // Its run cannot get them any more; without them it would not do what the prompt shows.
+        Flow::has_parameters(&results.state, &args).map_err(|problem| {
+            problem.help(
+                "declare parameters before anything runs: `:save FILE`, `:reset` and `:load FILE` begin a new run",
+            )
+        })?;
+    }
     let (earlier, (running, events)) = match &session.run {
         None => {
             let options = RunOptions { args, attended, open, ..RunOptions::default() };

@@ -86,7 +86,7 @@ impl Session {
     }
 
     /// Parameters that the script may declare: others would be an error.
-    fn args_of(&self, script: &Script) -> Vec<(String, String)> {
+    pub fn args_of(&self, script: &Script) -> Vec<(String, String)> {
         let named = |name: &str| script.text.contains(&format!("\"{name}\""));
         self.args.iter().filter(|(name, _)| named(name)).cloned().collect()
     }

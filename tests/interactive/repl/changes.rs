@@ -87,6 +87,10 @@ fn a_run_that_is_taken_up_keeps_its_parameters() {
         let (_, err, code) = told(&session.run(&format!("flow repl --resume last --arg {wrong} < /dev/null")));
         assert!(code == Some(2) && err.contains("flow::run::other"), "{err}");
     }
+    // One that comes when the run has begun already.
+    session.file("late.rhai", "run(sh(\"a\", \"echo 1\"))\nlet env = param(\"env\", #{ default: \"staging\" });\nrun(sh(\"e\", `echo ${env}`))\n");
+    let (out, err, code) = told(&session.run("flow repl --quiet --arg env=production < late.rhai"));
+    assert!(out == "\"1\"\n" && code == Some(2) && err.contains("flow::run::other"), "{out}{err}");
 }
 
 #[test]
