@@ -367,7 +367,9 @@ impl Flow {
         let plan = state.plan.clone();
         let took = |id: StepId| {
             let step = state.step(id);
-            (plan.path(id), step.finished_at.saturating_sub(step.started_at))
+            // What never began took no time.
+            let ms = if step.started_at == 0 { 0 } else { step.finished_at.saturating_sub(step.started_at) };
+            (plan.path(id), ms)
         };
         let durations = plan.ids().map(took).collect();
         Ok((plan.clone(), durations, state.latest_at.saturating_sub(state.started_at)))

@@ -40,7 +40,8 @@ pub struct Args {
     /// How to write it
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// List every way through: the conditions that lead to it, its steps, how long it takes
+    /// List every way through: the conditions that lead to it, its steps, how long it takes. Each condition is taken both
+    /// ways, and steps are taken to go well
     #[arg(long, conflicts_with = "what_if")]
     paths: bool,
     /// Tell how long it would take under other settings. May be given several times

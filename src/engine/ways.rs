@@ -4,7 +4,9 @@
 //! It is a rehearsal in which each task takes as long as is estimated and goes well (those that are there to fail, fail),
 //! so it shows what the same run would do, in what order, and how long it takes. The combinations are searched depth first:
 //! a way is walked to its end, every condition that was asked on it being true unless said otherwise; then the last answer
-//! that was true is turned. Two conditions that are written alike and read the same steps have one answer.
+//! that was true is turned. Two conditions that are written alike, read the same steps and captured the same values have one
+//! answer; otherwise each is taken both ways, whatever the others say. Ways that begin with a failure (fallbacks, hooks of a
+//! failure, what a failed step's dependants do) are not among them.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,7 +16,7 @@ use super::machine::{Asked, Effect, Input, Machine, Output, Timer, asked};
 use crate::event::{Created, Decision, Event, Failure, FailureKind, Outcome, Record, RunStatus};
 use crate::plan::analysis::Analysis;
 use crate::plan::ways::{Choice, Way, Ways};
-use crate::plan::{Growth, Plan, Step, StepId, Task, Value};
+use crate::plan::{Condition, Growth, Plan, Step, StepId, Task, Value};
 use crate::state::{RunState, Status};
 
 /// The ways through a plan with so many steps at the same time; no more than `most` of them. `analysis` is of the same plan.
@@ -39,6 +41,9 @@ pub fn ways(plan: &Plan, analysis: &Analysis, max_parallel: u32, most: usize) ->
     found
 }
 
+/// When a rehearsal begins. At 0 nothing could have begun: that is how a state says that a step has not.
+const BEGIN: u64 = 1;
+
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -61,8 +66,8 @@ struct Walk<'a> {
     answers: Vec<bool>,
     /// How many have been asked for.
     asked: usize,
-    /// By what a condition says and reads.
-    known: HashMap<(String, Vec<StepId>), bool>,
+    /// By what a condition says, reads and has captured.
+    known: HashMap<(String, Vec<StepId>, String), bool>,
     way: Way,
     closed: bool,
 }
@@ -87,7 +92,7 @@ impl<'a> Walk<'a> {
             plan,
             analysis,
             machine,
-            now: 0,
+            now: BEGIN,
             under_way: BinaryHeap::new(),
             next: HashMap::new(),
             began: 0,
@@ -120,7 +125,7 @@ impl<'a> Walk<'a> {
 
     fn way(self) -> Way {
         let fails = self.machine.state.status == RunStatus::Failed;
-        Way { ms: self.now, fails, ..self.way }
+        Way { ms: self.now - BEGIN, fails, ..self.way }
     }
 
     fn give(&mut self, input: Input) {
@@ -202,7 +207,11 @@ impl<'a> Walk<'a> {
             // One iteration is enough to see what a loop does.
             _ => return true,
         };
-        let key = (condition.text().to_string(), condition.steps());
+        let captured = match condition {
+            Condition::Closure(closure) => format!("{:?}", closure.captured),
+            _ => String::new(),
+        };
+        let key = (condition.text().to_string(), condition.steps(), captured);
         if let Some(known) = self.known.get(&key) {
             let yes = *known;
             self.way.choices.push(Choice { step, branch: (!own).then_some(branch), yes });
@@ -313,6 +322,26 @@ mod tests {
         for word in ["later", "end", "sure", "pause", "11000"] {
             assert!(ways.iter().all(|way| way.split(' ').any(|part| part == word)), "{word}: {ways:?}");
         }
+    }
+
+    #[test]
+    fn conditions_with_other_values_have_other_answers() {
+        let script = r#"
+            let n = sh("n", "true");
+            for i in [1, 2] { sh(`s${i}`, "true").when(|| n.number == i); }
+        "#;
+        assert_eq!(told(script), ["++ n s1 s2 2000", "+- n s1 2000", "-+ n s2 2000", "-- n 1000"]);
+    }
+
+    #[test]
+    fn clean_up_is_on_the_way() {
+        let script = r#"
+            let a = sh("a", "true");
+            a.finally(sh("fin", "true"));
+            a -> sh("z", "true");
+        "#;
+        assert_eq!(told(script).len(), 1);
+        assert!(told(script)[0].contains("fin"), "{:?}", told(script));
     }
 
     #[test]

@@ -115,6 +115,12 @@ impl Variation {
                         return Err(wrong(message).help(help));
                     }
                 };
+                let is_whole =
+                    |id: &StepId| plan.steps.iter().any(|step| step.parent == Some(*id) && step.undoes.is_none());
+                if is_whole(&step) {
+                    return Err(wrong(format!("`{name}` is a group: it takes as long as its steps"))
+                        .help("name one of its steps, `time.GROUP/STEP=30s`; `flow plan` shows them"));
+                }
                 let ms = unit::parse_duration_ms(value).map_err(|error| {
                     wrong(format!("`{value}` is no time: {error}")).help("write `30s`, `5m`, `200ms`")
                 })?;

@@ -137,21 +137,24 @@ impl Summary<'_> {
             _ => String::new(),
         };
         let _ = writeln!(text, "  {}{attempts}", reason::failed(outcome));
-        let logs = outcome.into_iter().flat_map(|o| [o.stderr.as_ref(), o.stdout.as_ref()]).flatten();
-        let log = logs.into_iter().find(|log| log.bytes > 0);
         if let Some(help) = outcome.and_then(|outcome| reason::help(&state.plan, id, outcome)) {
             let _ = writeln!(text, "  help: {}", one_line(help));
         }
-        let Some(log) = log else { return };
-        if is_secret(&state.plan, id) {
+        let logs = outcome.into_iter().flat_map(|o| [o.stdout.as_ref(), o.stderr.as_ref()]).flatten();
+        let logs: Vec<&Log> = logs.filter(|log| log.bytes > 0).collect();
+        if is_secret(&state.plan, id) && !logs.is_empty() {
             let _ = writeln!(text, "  its output is secret and not shown");
-        } else {
-            self.tail(text, log);
         }
-        let _ = writeln!(text, "  log: {}", (self.paths)(log));
+        for (n, log) in logs.iter().enumerate() {
+            if !is_secret(&state.plan, id) {
+                // Errors come last and in full; what was printed before them may be what they are about.
+                self.tail(text, log, if n + 1 < logs.len() { TAIL_LINES / 2 } else { TAIL_LINES });
+            }
+            let _ = writeln!(text, "  log: {}", (self.paths)(log));
+        }
     }
 
-    fn tail(&self, text: &mut String, log: &Log) {
+    fn tail(&self, text: &mut String, log: &Log, most: usize) {
         let bytes = match self.files.tail(log, TAIL_BYTES) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -162,7 +165,7 @@ impl Summary<'_> {
         let cut = (bytes.len() as u64) < log.bytes;
         let content = String::from_utf8_lossy(&bytes);
         let lines: Vec<_> = content.lines().collect();
-        let from = lines.len().saturating_sub(TAIL_LINES);
+        let from = lines.len().saturating_sub(most);
         let bar = self.look.paint(Tone::Faint, if self.look.unicode { "│" } else { "|" });
         if from > 0 || cut {
             let above = if cut { "the end of the output".to_owned() } else { format!("{from} lines above") };

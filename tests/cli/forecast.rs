@@ -38,6 +38,7 @@ fn other_settings_are_compared() {
     session.type_in("flow plan deploy.rhai --what-if order=critical");
     session.type_in("flow plan deploy.rhai --what-if time.biuld=3s");
     session.type_in("flow plan deploy.rhai --what-if limit.disk=3");
+    session.type_in("flow plan deploy.rhai --what-if time.gate=1h");
     session.type_in("flow plan --recorded last --what-if max_parallel=3");
     session.check("what-if");
 }
@@ -45,12 +46,14 @@ fn other_settings_are_compared() {
 #[test]
 fn a_run_is_taken_with_what_its_fan_outs_came_to() {
     let session = Session::new();
-    session.file("fan.rhai", "each(\"x\", sh(\"n\", \"seq 1 5\").lines, |n| sh(\"y\", `echo ${n}`));");
+    session.file("fan.rhai", "let a = sh(\"a\", \"true\"); sh(\"b\", \"true\").when(|| a.failed); each(\"x\", sh(\"n\", \"seq 1 5\").lines, |n| sh(\"y\", `echo ${n}`));");
     assert!(session.run("flow script fan.rhai --quiet").status.success());
     let output = session.run("flow plan --recorded last --what-if max_parallel=5 --format json");
     let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
     assert_eq!(object["enough_parallel"].as_u64().map(|enough| (1..=5).contains(&enough)), Some(true), "{object}");
     assert_eq!(object["forecasts"][1]["max_parallel"], 5);
     let [now, then] = [0, 1].map(|n| object["forecasts"][n]["makespan_ms"].as_u64().expect("a time"));
+    // What was skipped took no time at all.
+    assert!(now < 60_000, "{object}");
     assert!(then <= now && object["recorded_ms"].as_u64().is_some(), "{object}");
 }

@@ -34,6 +34,25 @@ fn a_failed_run_is_undone_back_to_its_checkpoint() {
 }
 
 #[test]
+fn what_undoes_the_step_that_failed_has_nothing_to_do() {
+    let bench = Bench::with(
+        r#"
+        let flight = sh("flight", "echo flight >> ran").undo(sh("no-flight", "echo no-flight >> ran"));
+        let pay = sh("pay", "[ -e money ] && echo paid >> ran").undo(sh("refund", "echo refund >> ran"));
+        flight -> pay;
+        "#,
+    );
+    bench.flow(&["script", "test.rhai", "--quiet"]).code(1);
+    assert_eq!(bench.lines("ran"), ["flight", "no-flight"]);
+    bench.write("money", "");
+    bench.flow(&["rollback", "last", "--to", "start", "--quiet"]).ok();
+    bench.flow(&["resume", "last", "--quiet"]).ok();
+    assert_eq!(bench.lines("ran")[2..], ["flight", "paid"]);
+    bench.flow(&["rollback", "last", "--to", "start", "--quiet"]).ok();
+    assert_eq!(bench.lines("ran")[4..], ["refund", "no-flight"]);
+}
+
+#[test]
 fn what_is_not_there_is_not_gone_back_to() {
     let bench = Bench::with(SAGA);
     bench.write("ok", "");

@@ -95,7 +95,7 @@ impl Machine {
         let failed = |id: &StepId| {
             let undo = self.nodes[id.index()].part == Part::Undo;
             let status = self.state.step(*id).status;
-            undo && status.is_final() && !plan.step(*id).retired && !self.was_undone(*id)
+            undo && status.is_final() && !plan.step(*id).retired && self.is_still_to_be_undone(*id)
         };
         let again: Vec<StepId> = plan.ids().filter(failed).collect();
         if !again.is_empty() {
@@ -105,9 +105,13 @@ impl Machine {
         self.undoing = None;
     }
 
-    /// Does it belong to something that was undone well?
-    fn was_undone(&self, id: StepId) -> bool {
-        self.state.plan.undo_of(id).is_some_and(|undo| self.is(undo, Status::Success))
+    /// Does it belong to what undoes a step that has succeeded, and has not done so?
+    fn is_still_to_be_undone(&self, id: StepId) -> bool {
+        let plan = &self.state.plan;
+        plan.undo_of(id).is_some_and(|undo| {
+            let undone = plan.step(undo).undoes.is_some_and(|undone| self.is(undone, Status::Success));
+            undone && !self.is(undo, Status::Success)
+        })
     }
 
     /// Goes on with rolling back. True: something came of it.
@@ -122,8 +126,9 @@ impl Machine {
             return false;
         }
         let Some(back) = self.state.rolling_back.clone() else { return false };
+        // What undoes a step that did not succeed has nothing to do, and was skipped with it.
         let failed = self.state.plan.ids().any(|id| {
-            self.state.plan.step(id).undoes.is_some()
+            self.state.plan.step(id).undoes.is_some_and(|undone| self.is(undone, Status::Success))
                 && matches!(self.state.step(id).status, Status::Failed | Status::Skipped | Status::Cancelled)
         });
         if !failed {

@@ -63,7 +63,22 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
     let method = types.first().is_some_and(|kind| kind == "step") && !catalogue.signatures(name, true).is_empty();
     let given = if method { &types[1..] } else { types };
     let call = format!("{name}({})", given.join(", "));
-    let known = catalogue.signatures(name, method);
+    let mut known = catalogue.signatures(name, method);
+    if !known.is_empty()
+        && !method
+        && types.first().is_some_and(|kind| kind == "()")
+        && catalogue.by_name(name).is_none()
+    {
+        let message = format!("`{name}` is asked of nothing: the value before it is `()`");
+        return Diagnostic::new("flow::lang::arguments", message).help(
+            "a result of a step that was skipped is `()`, and so is what a failed one did not give: ask first, for instance `step.passed && step.lines.contains(\"x\")`",
+        );
+    }
+    // Forms that are there to be refused are of no help.
+    let refuses = |form: &String| ["secret", "Pending", "Dynamic"].iter().any(|kind| form.contains(kind));
+    if known.iter().any(|form| !refuses(form)) {
+        known.retain(|form| !refuses(form));
+    }
     if !known.is_empty() {
         let what = if method { "method" } else { "function" };
         return Diagnostic::new("flow::lang::arguments", format!("the {what} `{name}` cannot be called as `{call}`"))
