@@ -99,11 +99,34 @@ fn an_old_backup_that_was_damaged_is_set_aside() {
 }
 
 #[test]
+fn an_old_backup_without_a_sum_is_named_and_read() {
+    let session = folder();
+    let old = "backup-20200101T000000Z.tar.gz";
+    succeeds(&session, &format!("mkdir backups && tar -czf backups/{old} data"));
+    let steps = runs(&session, "");
+    assert_eq!(steps["backup/reread"]["output"]["without_sum"], serde_json::json!([old]), "{steps:#}");
+    assert_eq!(kept(&session).len(), 2);
+    succeeds(&session, &format!("printf XXXX | dd of=backups/{old} bs=1 seek=50 conv=notrunc 2>/dev/null"));
+    let (steps, told) = fails(&session, "");
+    assert!(told.contains(&format!("{old} is damaged")), "{told}");
+    assert_eq!(steps["backup/reread"]["output"]["damaged"], serde_json::json!([old]), "{steps:#}");
+    assert!(session.folder().join(format!("backups/{old}.damaged")).exists());
+    runs(&session, "");
+
+    // A sum whose backup is gone says so.
+    succeeds(&session, "cd backups && rm \"$(ls backup-*.tar.gz | sed 1q)\"");
+    let (_, told) = fails(&session, "");
+    assert!(told.contains("is gone, but its sum is there"), "{told}");
+    runs(&session, "");
+}
+
+#[test]
 fn the_oldest_go_and_nothing_else() {
     let session = folder();
-    for day in 1..=4 {
-        session.file(&format!("backups/backup-2020010{day}T000000Z.tar.gz"), "old");
-    }
+    succeeds(
+        &session,
+        "mkdir backups && for day in 1 2 3 4; do tar -czf backups/backup-2020010${day}T000000Z.tar.gz data/plain; done",
+    );
     session.file("backups/notes.txt", "mine").file("backups/backup-other.tar.gz", "mine");
     session.file("backups/backup-x-20200101T000000Z.tar.gz", "of another name");
     runs(&session, "--arg keep=3");

@@ -129,6 +129,29 @@ fn what_goes_wrong_after_the_switch_is_switched_back() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_told_leaves_the_traffic_where_it_was() {
+    let (session, _servers, args) = shop();
+    runs(&session, &args);
+    session.file("app/version", "2");
+    // It fails once, or whenever it is called.
+    for reload in ["[ -e told ] || { touch told; false; }", "false"] {
+        let (steps, told) = fails(&session, &format!("{args} --arg reload='{reload}'"));
+        assert_eq!(steps["release/reload"]["status"], "failed", "{steps:#}\n{told}");
+        assert_eq!((live(&session), ask(&session, "version")), (Some("blue".into()), Some("1".into())), "{told}");
+        assert!(!session.folder().join("deploy/green/process").exists(), "the new server still runs");
+    }
+
+    // Nor is one half of the switch left: here the link cannot be made.
+    let link = succeeds(&session, "command -v ln");
+    session.file("bin/ln", format!("#!/bin/sh\n[ \"$2\" != green ] && exec {} \"$@\"\n", link.trim()));
+    succeeds(&session, "chmod +x bin/ln");
+    let (code, result, told) =
+        result(&session, &format!("PATH=$PWD/bin:$PATH flow script t.rhai --json --no-input {args}"));
+    assert_eq!((code, &result["steps"]["release/switch"]["status"]), (Some(1), &"failed".into()), "{told}");
+    assert_eq!((live(&session), ask(&session, "version")), (Some("blue".into()), Some("1".into())), "{told}");
+}
+
+#[test]
 fn a_person_can_be_asked_before_the_switch() {
     let (session, _servers, args) = shop();
     runs(&session, &args);

@@ -69,3 +69,19 @@ fn python() {
     let (steps, _) = fails(&session, "");
     assert_eq!(steps["syntax"]["status"], "failed", "{steps:#}");
 }
+
+#[test]
+fn without_python_only_that_is_told() {
+    let session = with("ci-python");
+    for (args, why) in
+        [("--arg python=nope --arg required=mypy", "nope is not installed"), ("--arg project=nowhere", "nowhere")]
+    {
+        let (steps, told) = fails(&session, args);
+        assert!(told.contains(why), "{told}");
+        let steps = steps.as_object().expect("the steps");
+        let failed: Vec<_> =
+            steps.iter().filter(|(_, step)| step["status"] == "failed").map(|(name, _)| name).collect();
+        assert_eq!(failed, ["interpreter"], "{told}");
+        assert_eq!(steps["test"]["status"], "skipped", "{told}");
+    }
+}
