@@ -39,6 +39,8 @@ pub struct Answer {
     pub failed: bool,
     /// It was interrupted, or waits for somebody.
     pub is_waiting: bool,
+    /// It only waits for somebody.
+    pub is_paused: bool,
     /// The session is over.
     pub quits: bool,
 }
