@@ -45,9 +45,18 @@ impl Token {
 
 /// All pieces of a script.
 pub fn tokens(script: &str) -> Vec<Token> {
-    let mut lexer = Lexer { script, at: 0, found: Vec::new(), depths: Vec::new() };
+    lexed(script).found
+}
+
+/// Where a comment `/* …` begins that is never closed, so that all the rest of the script is one.
+pub fn open_comment(script: &str) -> Option<usize> {
+    if !script.contains("/*") { None } else { lexed(script).open_comment }
+}
+
+fn lexed(script: &str) -> Lexer<'_> {
+    let mut lexer = Lexer { script, at: 0, found: Vec::new(), depths: Vec::new(), open_comment: None };
     while lexer.step() {}
-    lexer.found
+    lexer
 }
 
 struct Lexer<'a> {
@@ -56,6 +65,8 @@ struct Lexer<'a> {
     found: Vec<Token>,
     /// How many brackets are open within each `${…}` that is being read.
     depths: Vec<usize>,
+    /// Where a comment begins that has no end.
+    open_comment: Option<usize>,
 }
 
 impl Lexer<'_> {
@@ -71,7 +82,13 @@ impl Lexer<'_> {
         match first {
             c if c.is_whitespace() => self.at += c.len_utf8(),
             '/' if rest.starts_with("//") => self.at += until(|c| c == '\n'),
-            '/' if rest.starts_with("/*") => self.at += comment(rest),
+            '/' if rest.starts_with("/*") => match closed_comment(rest) {
+                Some(length) => self.at += length,
+                None => {
+                    self.open_comment = Some(self.at);
+                    self.at = self.script.len();
+                }
+            },
             '#' if self.at == 0 && rest.starts_with("#!") => self.at += until(|c| c == '\n'),
             '"' | '\'' => self.push(quoted(rest, first), Kind::Text),
             '#' if raw(rest).is_some() => self.push(raw(rest).unwrap_or(1), Kind::Text),
@@ -147,6 +164,10 @@ fn quoted(rest: &str, quote: char) -> usize {
 
 /// The length of a comment between `/*` and `*/`, with others within it; all the rest if it is not closed.
 pub fn comment(rest: &str) -> usize {
+    closed_comment(rest).unwrap_or(rest.len())
+}
+
+fn closed_comment(rest: &str) -> Option<usize> {
     let bytes = rest.as_bytes();
     let (mut at, mut depth) = (2, 1usize);
     while at + 1 < bytes.len() {
@@ -156,10 +177,10 @@ pub fn comment(rest: &str) -> usize {
             _ => at += 1,
         }
         if depth == 0 {
-            return at;
+            return Some(at);
         }
     }
-    rest.len()
+    None
 }
 
 /// The length of a raw text, `#"…"#` or with more of `#`; all the rest if it is not closed.
@@ -229,6 +250,22 @@ mod tests {
         assert_eq!(words("#\"a \"b\" ${c}\"# d ##\"x\"# y\"## e"), ["#\"a \"b\" ${c}\"#", "d", "##\"x\"# y\"##", "e"]);
         assert_eq!(words("\"a \\\n b\" \"c\"\"d\" e"), ["\"a \\\n b\"", "\"c\"\"d\"", "e"]);
         assert_eq!(words("`a``b` `c\\` d"), ["`a``b`", "`c\\`", "d"]);
+    }
+
+    #[test]
+    fn comments_without_an_end_are_found() {
+        for (script, place) in [
+            ("a /* b", Some(2)),
+            ("a /* b /* c */ d", Some(2)),
+            ("/*/", Some(0)),
+            ("/**/ /*", Some(5)),
+            ("/* a */", None),
+            ("\"/*\" // /*", None),
+            ("`ls /*` 'a' #\"/*\"#", None),
+            ("`${a /* b` c", Some(5)),
+        ] {
+            assert_eq!(open_comment(script), place, "{script}");
+        }
     }
 
     #[test]

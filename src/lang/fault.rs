@@ -224,6 +224,29 @@ pub fn parse_error(error: &ParseError, file: u16, sources: &Sources) -> Diagnost
     syntax::diagnose(&error.0, span, sources).with_sources(sources)
 }
 
+/// What is wrong with a script whose comment at `open`, a byte of `source`, is never closed. `None` if the parser found an
+/// error before it: then that may be no comment.
+pub fn open_comment(
+    open: usize,
+    source: &str,
+    error: Option<&ParseError>,
+    file: u16,
+    sources: &Sources,
+) -> Option<Diagnostic> {
+    let before = source.get(..open)?;
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let earlier = error.and_then(|error| Some((error.1.line()?, error.1.position().unwrap_or(1))));
+    if earlier.is_some_and(|earlier| earlier < (line, column)) {
+        return None;
+    }
+    let span = Span { file, line: line as u32, column: column.min(u16::MAX as usize) as u16 };
+    let diagnostic = Diagnostic::new("flow::lang::syntax", "a comment is never closed, so the rest of the script is part of it")
+        .label(span, "begins here")
+        .help("end it with `*/`; comments can stand within each other, so each `/*` needs its own. `//` is a comment up to the end of the line");
+    Some(diagnostic.with_sources(sources))
+}
+
 /// A constant that is changed.
 fn constant(name: &str, span: Span) -> Diagnostic {
     Diagnostic::new("flow::lang::constant", format!("`{name}` is a constant, so it cannot be changed"))

@@ -23,7 +23,8 @@ pub fn parsed(text: &str) -> Parsed {
     on_large_stack(|| {
         words::begin();
         match host::standard().compile(text) {
-            Ok(_) if ends_in_comment(text) => Parsed::Incomplete,
+            // Rhai takes `/*` without its end for a comment.
+            Ok(_) if tokens::open_comment(text).is_some() => Parsed::Incomplete,
             Ok(_) => Parsed::Complete,
             Err(error) if wants_more(&error, text) => Parsed::Incomplete,
             Err(error) => Parsed::Wrong(fault::parse_error(&error, 0, &sources(text))),
@@ -33,17 +34,6 @@ pub fn parsed(text: &str) -> Parsed {
 
 fn sources(text: &str) -> Sources {
     Sources::new(vec![("entry".to_owned(), text.into())])
-}
-
-/// `/*` without its end. Rhai takes it for one.
-fn ends_in_comment(text: &str) -> bool {
-    let end = tokens::tokens(text).last().map_or(0, |token| token.end);
-    let rest = text.get(end..).unwrap_or_default();
-    let comment = rest.lines().find_map(|line| match (line.find("/*"), line.find("//")) {
-        (Some(open), Some(line)) if line < open => None,
-        (open, _) => open,
-    });
-    comment.is_some() && !rest.contains("*/")
 }
 
 /// Is the parser at the end of the text, and wants to go on?
@@ -107,6 +97,8 @@ mod tests {
             "`a ${f(1",
             "/* so",
             "x /* and\nso",
+            "/* a */ /* b /* c */",
+            "sh(\"a\", /* so",
             "\"one \\",
             "while x {\n  y();",
             "|x| x +",

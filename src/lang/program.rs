@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use super::host::SharedHost;
 use super::script::Script;
 use super::{LARGEST, closures, fault, host, modules, secret, session, words};
-use crate::diag::{Diagnostic, Result, Sources};
+use crate::diag::{Diagnostic, Result, Sources, tokens};
 
 /// A compiled script with everything it imports. Cheap to clone.
 #[derive(Clone)]
@@ -103,14 +103,17 @@ impl Program {
             Some(asking) => compile(&asking),
             None => Ok(ast),
         });
-        let mut ast = match compiled {
-            Ok(ast) => ast,
-            Err(error) => {
-                let mut texts = self.sources();
-                texts.push((if index == 0 { name } else { modules::file_name(&name) }, text));
-                return Err(fault::parse_error(&error, index, &Sources::new(texts)));
-            }
+        let with_this = || {
+            let mut texts = self.sources();
+            texts.push((if index == 0 { name.clone() } else { modules::file_name(&name) }, text.clone()));
+            Sources::new(texts)
         };
+        if let Some(open) = tokens::open_comment(&source)
+            && let Some(diagnostic) = fault::open_comment(open, &source, compiled.as_ref().err(), index, &with_this())
+        {
+            return Err(diagnostic);
+        }
+        let mut ast = compiled.map_err(|error| fault::parse_error(&error, index, &with_this()))?;
         ast.set_source(name.as_str());
         let functions = closures::of_file(&ast, &source);
         let secrets = if text.contains("secret") { secret::named_in(&ast) } else { Vec::new() };

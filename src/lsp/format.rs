@@ -11,8 +11,17 @@ use super::texts::Text;
 pub fn edits(text: &Text, encoding: Encoding) -> Vec<TextEdit> {
     let Ok(formed) = crate::lang::format(&script(text)) else { return Vec::new() };
     let old: &str = &text.text;
+    let windows = old.matches("\r\n").count();
+    let whole = windows > 0 && windows == old.matches('\n').count() && windows == old.matches('\r').count();
+    // Lines keep their ends if all are the same.
+    let formed = if whole { formed.replace("\r\n", "\n").replace('\n', "\r\n") } else { formed };
     if formed == old {
         return Vec::new();
+    }
+    if !whole && old.contains('\r') {
+        // Where they differ, a change of some lines would leave them so.
+        let range = text.lines().span(old, &(0..old.len()), encoding);
+        return vec![TextEdit { range, new_text: formed }];
     }
     // Only what differs is replaced, so that cursors and marks elsewhere stay.
     let mut start = old.bytes().zip(formed.bytes()).take_while(|(a, b)| a == b).count();

@@ -7,6 +7,7 @@
 //! Here alone stands what the protocol looks like. Texts are those of the editor; files are read only where it has
 //! none open.
 
+mod across;
 mod check;
 mod completion;
 mod convert;

@@ -1,6 +1,8 @@
 //! Answers to what an editor asks about a text.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use lsp_server::{ErrorCode, Request, RequestId, Response, ResponseError};
 use lsp_types::request::Request as Asks;
@@ -18,7 +20,7 @@ use super::convert::{markdown, uri_of};
 use super::lines::{Encoding, Lines};
 use super::surroundings::Surroundings;
 use super::texts::{Text, Texts};
-use super::{plan, symbols, tokens};
+use super::{across, plan, symbols, tokens};
 use crate::lang::assist::Form;
 
 /// What answers are made of.
@@ -31,6 +33,8 @@ pub struct World<'a> {
     pub offered: &'a mut Offered,
     /// How many steps the plans have, as far as it is known, by the names of their texts.
     pub steps: &'a HashMap<String, usize>,
+    /// The folders that the editor works in.
+    pub folders: &'a [PathBuf],
 }
 
 type Answer = Result<Value, ResponseError>;
@@ -98,9 +102,14 @@ fn answered(world: &mut World, request: Request) -> Answer {
             let asked: lsp_types::ReferenceParams = params(&request)?;
             let place = &asked.text_document_position;
             world.at(&place.text_document.uri, place.position, |world, text, offset| {
-                let span = |range| text.lines().span(&text.text, &range, world.encoding);
-                let found = text.document().references(offset).into_iter().map(span);
-                json(found.map(|range| Location { uri: text.uri.clone(), range }).collect::<Vec<_>>())
+                let uses = across::uses(text, offset, world.texts, world.folders);
+                let places = uses.into_iter().flat_map(|uses| uses.places);
+                let found = places.flat_map(|(text, ranges)| {
+                    let span = |range| text.lines().span(&text.text, &range, world.encoding);
+                    let locate = |range| Location { uri: text.uri.clone(), range: span(range) };
+                    ranges.into_iter().map(locate).collect::<Vec<_>>()
+                });
+                json(found.collect::<Vec<_>>())
             })
         }
         ask::DocumentHighlightRequest::METHOD => {
@@ -115,11 +124,10 @@ fn answered(world: &mut World, request: Request) -> Answer {
         ask::PrepareRenameRequest::METHOD => {
             let place: lsp_types::TextDocumentPositionParams = params(&request)?;
             world.at(&place.text_document.uri, place.position, |world, text, offset| {
-                let found = text
-                    .document()
-                    .references(offset)
-                    .into_iter()
-                    .find(|range| range.start <= offset && offset <= range.end);
+                let uses = across::uses(text, offset, world.texts, world.folders).filter(|uses| !uses.standard);
+                let here = uses.into_iter().flat_map(|uses| uses.places).filter(|(other, _)| other.uri == text.uri);
+                let mut ranges = here.flat_map(|(_, ranges)| ranges);
+                let found = ranges.find(|range| range.start <= offset && offset <= range.end);
                 json(
                     found.map(|range| {
                         PrepareRenameResponse::Range(text.lines().span(&text.text, &range, world.encoding))
@@ -150,14 +158,19 @@ fn answered(world: &mut World, request: Request) -> Answer {
 
 impl World<'_> {
     /// Asks about an open text. About others nothing is known, which is no error: an editor may just have closed it.
-    fn of(&mut self, uri: &Uri, ask: impl FnOnce(&mut Self, &Text) -> Answer) -> Answer {
+    fn of(&mut self, uri: &Uri, ask: impl FnOnce(&mut Self, &Arc<Text>) -> Answer) -> Answer {
         match self.texts.get(uri).cloned() {
             Some(text) => ask(self, &text),
             None => Ok(Value::Null),
         }
     }
 
-    fn at(&mut self, uri: &Uri, position: Position, ask: impl FnOnce(&mut Self, &Text, usize) -> Answer) -> Answer {
+    fn at(
+        &mut self,
+        uri: &Uri,
+        position: Position,
+        ask: impl FnOnce(&mut Self, &Arc<Text>, usize) -> Answer,
+    ) -> Answer {
         self.of(uri, |world, text| {
             let offset = text.lines().offset(&text.text, position, world.encoding);
             ask(world, text, offset)
@@ -175,7 +188,7 @@ fn completion(world: &mut World, asked: &CompletionParams) -> Answer {
     })
 }
 
-fn signature(world: &mut World, text: &Text, offset: usize) -> Answer {
+fn signature(world: &mut World, text: &Arc<Text>, offset: usize) -> Answer {
     let found = Surroundings::of(text, world.texts).known(|known| text.document().signature(offset, known));
     let Some(found) = found else { return Ok(Value::Null) };
     let active_parameter = Some(found.argument as u32);
@@ -197,7 +210,7 @@ fn form(form: Form) -> SignatureInformation {
     }
 }
 
-fn definition(world: &mut World, text: &Text, offset: usize) -> Answer {
+fn definition(world: &mut World, text: &Arc<Text>, offset: usize) -> Answer {
     let around = Surroundings::of(text, world.texts);
     let Some(found) = around.known(|known| text.document().definition(offset, known)) else { return Ok(Value::Null) };
     let location = match &found.module {
@@ -218,27 +231,27 @@ fn rename(world: &mut World, asked: &lsp_types::RenameParams) -> Answer {
     let place = &asked.text_document_position;
     let name = asked.new_name.trim().to_owned();
     world.at(&place.text_document.uri, place.position, |world, text, offset| {
-        let found = text.document().references(offset);
-        if found.is_empty() {
-            return Err(refuse(
-                ErrorCode::InvalidParams,
-                "only variables, functions and steps of this script can be renamed",
-            ));
-        }
-        let step = text.document().in_text(offset);
-        let first = |c: char| c.is_alphabetic() || c == '_';
-        let fits = match step {
-            true => !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)),
-            false => name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit()),
+        let no = |message: &str| refuse(ErrorCode::InvalidParams, message);
+        let wrong = |message: &str| Err(no(message));
+        let Some(uses) = across::uses(text, offset, world.texts, world.folders) else {
+            return wrong(
+                "only variables, functions and steps of a script and functions of its modules can be renamed",
+            );
         };
-        if !fits {
-            let what =
-                if step { "a step: letters, digits, `-`, `_` and `.`" } else { "a variable: letters, digits and `_`" };
-            return Err(refuse(ErrorCode::InvalidParams, format!("`{name}` is no name of {what}")));
+        if uses.standard {
+            return wrong("this function belongs to the standard library: it cannot be renamed");
         }
-        let edit =
-            |range| TextEdit { range: text.lines().span(&text.text, &range, world.encoding), new_text: name.clone() };
-        let edits: Vec<TextEdit> = found.into_iter().map(edit).collect();
-        Ok(serde_json::json!({ "changes": { text.uri.as_str(): edits } }))
+        if uses.cut {
+            return wrong("there are too many scripts to find all that use this function: open a smaller folder");
+        }
+        let (declared, offset) = &uses.declared;
+        declared.document().may_be_called(*offset, &name).map_err(|message| no(&message))?;
+        let edits = uses.places.into_iter().map(|(text, ranges)| {
+            let span = |range| text.lines().span(&text.text, &range, world.encoding);
+            let edit = |range| TextEdit { range: span(range), new_text: name.clone() };
+            (text.uri.as_str().to_owned(), ranges.into_iter().map(edit).collect())
+        });
+        let changes: HashMap<String, Vec<TextEdit>> = edits.collect();
+        json(serde_json::json!({ "changes": changes }))
     })
 }

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -28,7 +29,7 @@ use super::lines::Encoding;
 use super::request::{self, World, refuse, refused};
 use super::surroundings::Surroundings;
 use super::texts::{Text, Texts};
-use super::{format, plan, standard, tokens, wire};
+use super::{convert, format, plan, standard, tokens, wire};
 
 /// What the loop waits for.
 enum Event {
@@ -91,6 +92,8 @@ struct Server<W: Write> {
     refreshes: bool,
     /// How often it was asked.
     refreshed: i32,
+    /// The folders that the editor works in.
+    folders: Vec<PathBuf>,
 }
 
 impl<W: Write> Server<W> {
@@ -106,6 +109,7 @@ impl<W: Write> Server<W> {
             steps: HashMap::new(),
             refreshes: false,
             refreshed: 0,
+            folders: Vec::new(),
         }
     }
 
@@ -185,8 +189,8 @@ impl<W: Write> Server<W> {
                 None => return Ok(()),
             },
             (Phase::Serving, _) => {
-                let (texts, steps) = (&self.texts, &self.steps);
-                let mut world = World { texts, encoding: self.encoding, offered: &mut self.offered, steps };
+                let (texts, steps, folders) = (&self.texts, &self.steps, &self.folders);
+                let mut world = World { texts, encoding: self.encoding, offered: &mut self.offered, steps, folders };
                 match catch_unwind(AssertUnwindSafe(|| request::answer(&mut world, request))) {
                     Ok(response) => response,
                     Err(_) => error(refuse(ErrorCode::InternalError, "this is an error of flow: please report it")),
@@ -204,6 +208,7 @@ impl<W: Write> Server<W> {
             true => Encoding::Utf8,
             false => Encoding::Utf16,
         };
+        self.folders = folders(params);
         let lenses = params.capabilities.workspace.as_ref().and_then(|workspace| workspace.code_lens.as_ref());
         self.refreshes = lenses.and_then(|lenses| lenses.refresh_support).unwrap_or(false);
         let info = ServerInfo { name: "flow".to_owned(), version: Some(env!("CARGO_PKG_VERSION").to_owned()) };
@@ -346,6 +351,15 @@ impl<W: Write> Server<W> {
         });
         spawned.err().map(|error| refuse(ErrorCode::InternalError, format!("no thread can be started: {error}")))
     }
+}
+
+/// The folders that the editor works in.
+#[allow(deprecated)] // editors of before 2022 name one folder only
+fn folders(params: &InitializeParams) -> Vec<PathBuf> {
+    let several = params.workspace_folders.iter().flatten().map(|folder| &folder.uri);
+    let found: Vec<PathBuf> = several.filter_map(convert::path_of).collect();
+    let one = params.root_uri.as_ref().and_then(convert::path_of);
+    if found.is_empty() { one.into_iter().collect() } else { found }
 }
 
 fn capabilities(encoding: Encoding) -> ServerCapabilities {

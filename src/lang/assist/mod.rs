@@ -11,10 +11,13 @@ mod definition;
 mod document;
 mod hover;
 mod members;
+mod named;
 mod outline;
 mod place;
 mod references;
+mod rename;
 mod roles;
+mod shared;
 mod signature;
 mod strings;
 mod symbols;
@@ -27,6 +30,7 @@ use std::sync::Arc;
 
 pub use builtin::{Builtin, functions, standard};
 pub use document::{Document, Link};
+pub use shared::Shared;
 
 /// What is known beyond the text itself. [`Known::NOTHING`] where there is nothing.
 #[derive(Clone, Copy)]

@@ -47,7 +47,13 @@ impl Document {
             return Vec::new();
         }
         let is_variable = |at: usize| outline.variable(self, name, self.tokens[at].start).is_some();
-        self.words(name, |at| self.is(at + 1, "(") || !is_variable(at))
+        let mut found = self.words(name, |at| self.is(at + 1, "(") || !is_variable(at));
+        // Texts of arrows name functions too, where no step is called so.
+        if !self.is_step(name) && outline.function_named(self, name).is_some() {
+            found.extend(self.names_of(name));
+            found.sort_by_key(|range| range.start);
+        }
+        found
     }
 
     /// No property, no key, nothing of a module.
@@ -64,20 +70,18 @@ impl Document {
     }
 
     fn step_references(&self, at: usize, offset: usize) -> Vec<Range<usize>> {
-        let Some(name) = self.step_word(at, offset).and_then(|range| self.text().get(range)) else { return Vec::new() };
-        if self.step_named(name).is_none() {
-            return Vec::new();
+        let named = self.names_in(at).into_iter().find(|range| range.start <= offset && offset <= range.end);
+        let Some(name) = named.and_then(|range| self.text().get(range)) else { return Vec::new() };
+        match self.is_step(name) {
+            true => self.names_of(name),
+            false => Vec::new(),
         }
-        let mut found = Vec::new();
-        for at in 0..self.tokens.len() {
-            let Some((start, text)) = self.literal(at).filter(|(_, text)| text.contains(name)) else { continue };
-            for (place, _) in text.match_indices(name) {
-                let range = start + place..start + place + name.len();
-                if self.step_word(at, range.start) == Some(range.clone()) {
-                    found.push(range);
-                }
-            }
-        }
-        found
+    }
+
+    /// Where texts name something.
+    fn names_of(&self, name: &str) -> Vec<Range<usize>> {
+        let texts =
+            (0..self.tokens.len()).filter(|at| self.kind(*at) == Some(Kind::Text) && self.at(*at).contains(name));
+        texts.flat_map(|at| self.names_in(at)).filter(|range| self.text().get(range.clone()) == Some(name)).collect()
     }
 }

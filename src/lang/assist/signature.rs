@@ -14,7 +14,8 @@ impl Document {
     pub fn signature(&self, offset: usize, known: &Known) -> Option<Signatures> {
         let offset = self.floor(offset);
         let at = match self.place(offset) {
-            Place::Comment => return None,
+            // A number is no place for completion, but an argument.
+            Place::Comment => self.number_at(offset)?,
             Place::Text(at) | Place::Code { at, .. } => at,
         };
         // The bracket that is open at the byte: that of the token before it, or that token itself.
@@ -65,18 +66,33 @@ impl Document {
         self.name(call).is_some_and(|name| !is_keyword(name)) && !(call > 0 && self.is(call - 1, "fn"))
     }
 
+    /// The number that a byte is in, or just behind.
+    fn number_at(&self, offset: usize) -> Option<usize> {
+        let at = self.token_at(offset);
+        let is_number = |at: usize| self.at(at).starts_with(|c: char| c.is_ascii_digit());
+        let found = [at, at + 1].into_iter().find(|at| is_number(*at))?;
+        self.tokens.get(found).filter(|token| token.start <= offset && offset <= token.end).map(|_| found)
+    }
+
+    /// The functions of a name that the text declares: there is one for each number of parameters.
+    fn declared_forms(&self, name: &str, public: bool) -> Vec<Form> {
+        let functions = self.outline().functions.iter().filter(|function| self.is(function.name, name));
+        functions
+            .filter(|function| !(public && self.is(function.begin, "private")))
+            .map(|function| Form::of(self.signature_of(function), self.docs_before(function.begin).into()))
+            .collect()
+    }
+
     fn forms(&self, call: usize, known: &Known) -> Vec<Form> {
         let name = self.at(call);
         let method = self.is_member(call);
         if let Some(alias) = self.alias_of(call) {
-            let form = self.in_module(self.at(alias), known, |module| {
-                let function = module.outline().function_named(module, name)?;
-                Some(Form::of(module.signature_of(function), module.docs_before(function.begin).into()))
-            });
-            return form.into_iter().collect();
+            let forms = self.in_module(self.at(alias), known, |module| Some(module.declared_forms(name, true)));
+            return forms.unwrap_or_default();
         }
-        if !method && let Some(function) = self.outline().function_named(self, name) {
-            return vec![Form::of(self.signature_of(function), self.docs_before(function.begin).into())];
+        let declared = if method { Vec::new() } else { self.declared_forms(name, false) };
+        if !declared.is_empty() {
+            return declared;
         }
         let kind = if method { reference::Kind::Method } else { reference::Kind::Function };
         if let Some(item) = items().iter().find(|item| item.kind == kind && item.name == name) {

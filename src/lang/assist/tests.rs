@@ -218,6 +218,20 @@ fn calls_show_their_arguments() {
     assert_eq!(signature("sh(\"a\", \"b\").timeout(^)").map(|s| s.0), Some("step.timeout(duration) -> step".into()));
     assert_eq!(signature("fn greet(who, how) {} greet(1, ^)").map(|s| s.2), Some(Some("how".into())));
     assert_eq!(signature("import \"std/checks\" as c; c::exists(\"a\", ^").map(|s| s.2), Some(Some("path".into())));
+    assert_eq!(signature("sh(\"a\", \"b\").retry(3^)").map(|s| s.1), Some(0));
+    assert_eq!(signature("limit(\"a\", 3^)").map(|s| s.1), Some(1));
+    assert_eq!(signature("fn h(a, b) {} h(^1, 2)").map(|s| s.2), Some(Some("a".into())));
+    assert_eq!(signature("fn h(a, b) {} h(1, 2^)").map(|s| s.2), Some(Some("b".into())));
+    assert_eq!(signature("fn h(a, b) {} h(1.5^, 2)").map(|s| s.2), Some(Some("a".into())));
+    assert_eq!(signature("h(1 /* 2^ */)"), None);
+    let slug = |rest: &str| signature(&format!("import \"std/text\" as text; text::slug({rest})")).map(|s| (s.0, s.1));
+    assert_eq!(slug("^"), Some(("slug(text)".into(), 0)));
+    assert_eq!(slug("\"x\", ^"), Some(("slug(text, max)".into(), 1)));
+    assert_eq!(slug("\"x\", ^\"2\""), Some(("slug(text, max)".into(), 1)));
+    let forms =
+        |text: &str| ask(text, |document, offset| document.signature(offset, &Known::NOTHING).map(|s| s.forms.len()));
+    assert_eq!(forms("import \"std/text\" as text; text::slug(^)"), Some(2));
+    assert_eq!(forms("fn f(a) {} fn f(a, b) {} f(^)"), Some(2));
     assert_eq!(signature("each(\"a\", b, |x| { ^ })"), None);
     assert_eq!(signature("if (^"), None);
     assert_eq!(signature("^"), None);
@@ -262,6 +276,90 @@ fn names_are_found_where_they_are_used() {
     assert_eq!(count("let a = 1; { let a = 2; a } a^"), 2);
     assert_eq!(count("fn f(a) { a } f(1); let a = 2; f^(a)"), 3);
     assert_eq!(count("sh(\"bui^ld\", \"make build\"); chain(\"build -> x\"); \"${build.output}\""), 3);
+}
+
+/// What is renamed, as `[…]` in the text.
+fn renamed(text: &str) -> String {
+    ask(text, |document, offset| {
+        let mut found = document.text().to_owned();
+        for range in document.references(offset).into_iter().rev() {
+            let name = found[range.clone()].to_owned();
+            found.replace_range(range, &format!("[{name}]"));
+        }
+        found
+    })
+}
+
+#[test]
+fn only_what_names_a_step_is_a_use_of_it() {
+    let all = |text: &str, wanted: &str| assert_eq!(renamed(text), wanted);
+    all("sh(\"ma^ke\", \"make\");", "sh(\"[make]\", \"make\");");
+    for other in [
+        "fail(\"x\", \"make\")",
+        "param(\"p\", #{ default: \"make\" })",
+        "#{ name: \"make\" }",
+        "exec(\"e\", [\"make\", \"x\"])",
+        "limit(\"make\", 2)",
+        "print(\"make\")",
+        "sh(\"y\", \"${make} make\")",
+        "sh(\"y\", \"${x.make}\")",
+        "sh(\"y\", `make ${make}`)",
+        "chain(\"maker -> x-make\")",
+        "flow(\"if x.make and x.output == 'make' and make() then y\")",
+        "x.when(\"x.text == \\\"make\\\"\")",
+        "if x == \"make\" { }",
+    ] {
+        all(&format!("sh(\"ma^ke\", \"x\"); {other};"), &format!("sh(\"[make]\", \"x\"); {other};"));
+        let text = format!("sh(\"make\", \"x\"); {other};");
+        let document = Document::new(text.as_str());
+        for (place, _) in text.match_indices("make").skip(1).filter(|_| !other.contains("make()")) {
+            assert!(document.references(place).len() != 1, "{other}");
+        }
+    }
+    for (text, wanted) in [
+        ("chain(\"make -> [x, make]\")", "chain(\"[make] -> [x, [make]]\")"),
+        ("chain(\"a->make->b\")", "chain(\"a->[make]->b\")"),
+        ("chain(\"g\", \"make -> b\")", "chain(\"g\", \"[make] -> b\")"),
+        ("flow(\"if make.passed then make else x\")", "flow(\"if [make].passed then [make] else x\")"),
+        ("x.when(\"not make.passed\")", "x.when(\"not [make].passed\")"),
+        (
+            "sh(\"y\", \"a ${make.output} ${default(make.text, 1)}\")",
+            "sh(\"y\", \"a ${[make].output} ${default([make].text, 1)}\")",
+        ),
+        ("given(\"make\")", "given(\"[make]\")"),
+        ("run.step(\"make\")", "run.step(\"[make]\")"),
+        ("x.on_failure(\"make\")", "x.on_failure(\"[make]\")"),
+        (
+            "chain(#{ steps: [#{ name: \"y\", sh: \"make\", depends_on: [\"make\"] }] })",
+            "chain(#{ steps: [#{ name: \"y\", sh: \"make\", depends_on: [\"[make]\"] }] })",
+        ),
+    ] {
+        all(&format!("sh(\"ma^ke\", \"x\"); {text};"), &format!("sh(\"[make]\", \"x\"); {wanted};"));
+    }
+    all(
+        "chain(#{ steps: [#{ name: \"fe^tch\", sh: \"fetch\" }, #{ name: \"y\", depends_on: [\"fetch\"] }] })",
+        "chain(#{ steps: [#{ name: \"[fetch]\", sh: \"fetch\" }, #{ name: \"y\", depends_on: [\"[fetch]\"] }] })",
+    );
+    all("fn go^() {} chain(\"go -> x\"); sh(\"y\", \"go\")", "fn [go]() {} chain(\"[go] -> x\"); sh(\"y\", \"go\")");
+}
+
+#[test]
+fn names_that_would_break_a_script_are_refused() {
+    let why = |text: &str, name: &str| ask(text, |document, offset| document.may_be_called(offset, name).err());
+    let script = "import \"std/checks\" as c; fn f(p) { p } let a^ = 1; let b = 2; { let d = 3; }";
+    for name in ["let", "if", "fn", "this", "true", "private", "var", "no name", "1a", "", "b", "f", "c", "d"] {
+        assert!(why(script, name).is_some(), "{name}");
+    }
+    for name in ["x", "p", "_a", "a"] {
+        assert!(name == "a" || why(script, name).is_none(), "{name}: {:?}", why(script, name));
+    }
+    for name in ["let", "f", "x", "sh"] {
+        assert!(why("fn f() {} let x = 1; fn g^() {}", name).is_some(), "{name}");
+    }
+    for name in ["and", "then", "b", "a b", ""] {
+        assert!(why("sh(\"a^\", \"x\"); sh(\"b\", \"y\");", name).is_some(), "{name}");
+    }
+    assert_eq!(why("sh(\"a^\", \"x\"); sh(\"b\", \"y\");", "to-b.1"), None);
 }
 
 #[test]

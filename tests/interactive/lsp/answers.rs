@@ -184,3 +184,109 @@ fn columns_can_be_bytes() {
     assert_eq!(hover["range"]["start"]["character"], 12);
     client.end();
 }
+
+/// Renames what is at `^` in an open text; the edits as `file:line:character`, or what is wrong.
+fn renamed(client: &mut Client, uri: &str, text: &str, name: &str) -> Result<Vec<String>, String> {
+    let (line, character) = super::client::place(text);
+    let position = json!({ "line": line, "character": character });
+    let asked = json!({ "textDocument": { "uri": uri }, "position": position, "newName": name });
+    let response = client.response("textDocument/rename", asked);
+    if let Some(error) = response.get("error") {
+        return Err(error["message"].as_str().expect("a text").to_owned());
+    }
+    let changes = response["result"]["changes"].as_object().expect("changes").clone();
+    let mut found: Vec<String> = changes
+        .iter()
+        .flat_map(|(uri, edits)| {
+            let file = uri.rsplit('/').next().expect("a name").to_owned();
+            let edits = edits.as_array().expect("a list").clone();
+            edits.into_iter().map(move |edit| {
+                let start = &edit["range"]["start"];
+                format!("{file}:{}:{}", start["line"], start["character"])
+            })
+        })
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+#[test]
+fn only_names_are_renamed() {
+    let mut client = Client::ready();
+    let text = "let a = sh(\"ma^ke\", \"make\");";
+    let uri = client.open("main.rhai", &without_place(text));
+    assert_eq!(renamed(&mut client, &uri, text, "compile"), Ok(vec!["main.rhai:0:12".to_owned()]));
+    assert!(renamed(&mut client, &uri, "let a = sh(\"make\", \"ma^ke\");", "compile").is_err());
+    let prepared = client.ask_at("textDocument/prepareRename", &uri, "let a = sh(\"make\", \"ma^ke\");");
+    assert_eq!(prepared, Value::Null);
+    for name in ["if", "this", "var"] {
+        let wrong = renamed(&mut client, &uri, "let a^ = sh(\"make\", \"make\");", name);
+        assert!(wrong.is_err_and(|message| message.contains("word of the language")), "{name}");
+    }
+    client.end();
+}
+
+#[test]
+fn functions_are_renamed_in_all_files() {
+    let mut client = Client::ready();
+    let tools = client.file("parts/tools.rhai", "fn make(name) { sh(name, \"x\") }\nmake(\"y\");\n");
+    client.file("other.rhai", "import \"parts/tools\" as t;\nt::make(\"a\");\nlet make = 1;\n");
+    client.file("apart.rhai", "import \"tools\" as t;\nt::make(\"a\");\n");
+    client.file("parts/near.rhai", "import \"tools\" as t;\nt::make(\"a\");\n");
+    let text = "import \"parts/tools\" as t;\nt::ma^ke(\"b\");";
+    let main = client.open("main.rhai", &without_place(text));
+    // Without a folder of the editor's, what is below that of the module.
+    let near = ["main.rhai:1:3", "near.rhai:1:3", "tools.rhai:0:3", "tools.rhai:1:0"].map(str::to_owned).to_vec();
+    assert_eq!(renamed(&mut client, &main, text, "build"), Ok(near));
+    client.end();
+
+    let mut client = Client::start();
+    let folder = uri(&client.folder());
+    client.ask("initialize", json!({ "processId": null, "rootUri": folder, "capabilities": {} }));
+    client.tell("initialized", json!({}));
+    client.file("parts/tools.rhai", "fn make(name) { sh(name, \"x\") }\nprivate fn own() {}\n");
+    client.file("other.rhai", "import \"parts/tools\" as t;\nt::make(\"a\");\nlet make = 1;\n");
+    client.file("apart.rhai", "import \"tools\" as t;\nt::make(\"a\");\n");
+    let main = client.open("main.rhai", &without_place(text));
+    let all = ["main.rhai:1:3", "other.rhai:1:3", "tools.rhai:0:3"].map(str::to_owned).to_vec();
+    assert_eq!(renamed(&mut client, &main, text, "build"), Ok(all.clone()));
+    assert_eq!(client.ask_at("textDocument/references", &main, text).as_array().map(Vec::len), Some(3));
+    let home = client.open("parts/tools.rhai", "fn make(name) { sh(name, \"x\") }\nprivate fn own() {}\n");
+    assert_eq!(renamed(&mut client, &home, "fn ma^ke(", "build"), Ok(all));
+    assert!(renamed(&mut client, &main, text, "own").is_err_and(|message| message.contains("already")));
+    let text = "import \"std/checks\" as c;\nc::exi^sts(\"a\", \"b\");";
+    client.change(&main, 2, &without_place(text));
+    assert!(renamed(&mut client, &main, text, "x").is_err_and(|message| message.contains("standard library")));
+    assert!(tools.ends_with("tools.rhai"));
+    client.end();
+}
+
+#[test]
+fn ends_of_lines_are_not_mixed() {
+    let mut client = Client::ready();
+    let options = json!({ "tabSize": 4, "insertSpaces": true });
+    for (text, formed) in [
+        (
+            "let  a=1;\r\n\r\n\r\n\r\nlet t = `x\r\ny`;\r\n  sh(\"a\",\"b\");\r\n",
+            "let a = 1;\r\n\r\nlet t = `x\r\ny`;\r\nsh(\"a\", \"b\");\r\n",
+        ),
+        ("let a = 1;\r\nlet b = 2;\r\n", "let a = 1;\r\nlet b = 2;\r\n"),
+        ("let  a=1;\r\nlet b = 2;\n", "let a = 1;\nlet b = 2;\n"),
+    ] {
+        let uri = client.open("main.rhai", text);
+        let asked = json!({ "textDocument": { "uri": uri }, "options": options });
+        let edits = client.ask("textDocument/formatting", asked.clone());
+        let mut found = text.to_owned();
+        if let Some(edit) = edits.as_array().and_then(|edits| edits.first()) {
+            let offset = |place: &Value| {
+                let line = place["line"].as_u64().expect("a line") as usize;
+                let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+                start + place["character"].as_u64().expect("a column") as usize
+            };
+            let range = offset(&edit["range"]["start"])..offset(&edit["range"]["end"]);
+            found.replace_range(range, edit["newText"].as_str().expect("a text"));
+        }
+        assert_eq!(found, formed);
+    }
+    client.end();
+}
