@@ -172,6 +172,19 @@ pub enum Seen {
     UpstreamFailed,
 }
 
+/// Why the failure of a step is not one of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dealt {
+    /// The `on_error` of this step, or group, says so.
+    OnError(StepId, OnError),
+    /// Another alternative of this fallback answered in its place.
+    Answered(StepId),
+    /// A condition, or the script, has looked at the failure of this step, or group.
+    LookedAt(StepId),
+    /// This one, a hook or what undoes a step, stands beside the graph.
+    Aside(StepId),
+}
+
 impl RunState {
     /// The state after these records.
     pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
@@ -331,38 +344,45 @@ impl RunState {
         }
     }
 
-    /// Is this a failure of the run: did it fail, and nothing handled it?
-    pub fn is_unhandled_failure(&self, id: StepId) -> bool {
-        let step = self.step(id);
-        step.status == Status::Failed
-            && !step.handled
-            && !matches!(self.plan.step(id).policy().on_error, Some(OnError::Continue | OnError::Skip))
-    }
-
     /// Does the run fail because of this step?
     ///
-    /// A group that failed because of a child is not counted beside the child. What a group above has handled (by
-    /// `on_error`, or because its own failure was looked at) is handled; and a hook never fails the run.
+    /// A group that failed because of a child is not counted beside the child, and what has been dealt with does not count.
     pub fn fails_run(&self, id: StepId) -> bool {
-        if !self.is_unhandled_failure(id) || self.failure_kind(id) == Some(FailureKind::Child) {
-            return false;
-        }
+        self.step(id).status == Status::Failed
+            && self.failure_kind(id) != Some(FailureKind::Child)
+            && self.dealt_with(id).is_none()
+    }
+
+    /// What keeps the failure of a step, or of a step inside a group, from being one of the run: its own policy or a look at it,
+    /// or those of the nearest group above it that has such. Nothing has dealt with a failure that stopped the run.
+    pub fn dealt_with(&self, id: StepId) -> Option<Dealt> {
         let mut top = id;
         loop {
-            if self.plan.step(top).undoes.is_some() {
-                return false;
+            let plan = self.plan.step(top);
+            if self.stopping == Some(Stop::Failure(top)) {
+                return None;
             }
-            let Some(group) = self.plan.step(top).parent else { break };
-            let plan = self.plan.step(group);
-            let handles = matches!(plan.policy().on_error, Some(OnError::Continue | OnError::Skip));
-            let status = self.step(group).status;
-            let answered = matches!(*plan.task, Task::Fallback(_)) && status == Status::Success;
-            if handles || answered || (status == Status::Failed && self.step(group).handled) {
-                return false;
+            if let Some(on_error @ (OnError::Continue | OnError::Skip)) = plan.policy().on_error {
+                return Some(Dealt::OnError(top, on_error));
             }
-            top = group;
+            let group = plan.parent;
+            if let Some(group) = group
+                && matches!(*self.plan.step(group).task, Task::Fallback(_))
+                && self.step(group).status == Status::Success
+            {
+                return Some(Dealt::Answered(group));
+            }
+            if self.step(top).status == Status::Failed && self.step(top).handled {
+                return Some(Dealt::LookedAt(top));
+            }
+            if plan.undoes.is_some() {
+                return Some(Dealt::Aside(top));
+            }
+            match group {
+                Some(group) => top = group,
+                None => return self.plan.hook(top).map(|_| Dealt::Aside(top)),
+            }
         }
-        self.plan.hook(top).is_none()
     }
 
     /// The kind of a step's failure, if it failed.

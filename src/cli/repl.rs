@@ -20,7 +20,7 @@ Examples:
   flow repl < session.rhai                           entries from a file
   echo '1 + 1' | flow repl --json                    what comes of each entry as data
 
-Exit codes without a terminal: 0; 1 a run failed; 2 an entry was wrong.")]
+Exit codes without a terminal: 0; 1 a run failed; 2 an entry was wrong; 3 the last run waits for somebody.")]
 pub struct Args {
     /// A script to begin with
     #[arg(value_name = "FILE")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::options::look;
 use super::{Done, coverage, out, report};
 use crate::diag::Diagnostic;
-use crate::flow::{TestEnd, TestOptions, TestResult, TestResults};
+use crate::flow::{TestEnd, TestOptions, TestResult, TestResults, Tests};
 use crate::plan::unit;
 use crate::view::{self, TestCounts, TestLine, TestVerdict};
 
@@ -80,9 +80,13 @@ impl Args {
         let flow = look()?;
         let tests = flow.tests(&options)?;
         if self.list {
-            let line = |test: &crate::flow::Test| format!("{}::{}\n", test.file, test.name);
-            out::print(&tests.tests.iter().map(line).collect::<String>())?;
-            tests.wrong.iter().for_each(|problem| out::tell(&report::text(problem)));
+            if self.json {
+                out::print(&format!("{}\n", listed(&tests)))?;
+            } else {
+                let line = |test: &crate::flow::Test| format!("{}::{}\n", test.file, test.name);
+                out::print(&tests.tests.iter().map(line).collect::<String>())?;
+                tests.wrong.iter().for_each(|problem| out::tell(&report::text(problem)));
+            }
             return Ok(if tests.wrong.is_empty() { 0 } else { 2 });
         }
         let file = Mutex::new(String::new());
@@ -190,6 +194,14 @@ fn counts(done: &TestResults) -> TestCounts {
         skipped: count(|end| matches!(end, TestEnd::Skipped(_))),
         wrong: done.wrong.len(),
     }
+}
+
+fn listed(tests: &Tests) -> serde_json::Value {
+    let one = |test: &crate::flow::Test| serde_json::json!({ "file": test.file, "name": test.name, "line": test.line });
+    serde_json::json!({
+        "tests": tests.tests.iter().map(one).collect::<Vec<_>>(),
+        "wrong": tests.wrong.iter().map(Diagnostic::to_json).collect::<Vec<_>>(),
+    })
 }
 
 fn as_json(done: &TestResults, counts: TestCounts) -> serde_json::Value {

@@ -142,6 +142,16 @@ impl Flow {
     }
 }
 
+impl Flow {
+    /// Does a run have these parameters?
+    ///
+    /// # Errors
+    /// `flow::run::other` if it has others, or has none of such a name.
+    pub fn has_parameters(state: &RunState, args: &[(String, String)]) -> Result<()> {
+        is_meant(state, &ResumeOptions { args: args.to_vec(), ..ResumeOptions::default() })
+    }
+}
+
 /// Is the run one of this script, with these parameters?
 fn is_meant(state: &RunState, options: &ResumeOptions) -> Result<()> {
     let (created, params) = (&state.created, &state.plan.header.params);

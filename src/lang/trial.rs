@@ -63,6 +63,8 @@ pub struct Trial {
     pub strict: bool,
     /// Which doubles have met a step.
     met: Vec<bool>,
+    /// How many doubles there were when a workflow was simulated last.
+    simulated: usize,
     /// The values that an assertion found to differ.
     pub difference: Option<Unequal>,
     /// What came of the latest run.
@@ -77,10 +79,19 @@ impl Trial {
             doubles: Vec::new(),
             strict: false,
             met: Vec::new(),
+            simulated: 0,
             difference: None,
             latest: None,
             stage: Some(stage),
         }
+    }
+
+    /// A double that was given when nothing was simulated any more.
+    fn late(&self) -> Option<Diagnostic> {
+        let double = self.doubles.get(self.simulated)?;
+        let message = format!("a double for `{}` was given, but nothing was simulated after it", double.pattern);
+        let help = "doubles count for what is simulated after them: move it before the `simulate`, or take it away";
+        Some(Diagnostic::new("flow::test::double", message).label(double.span, "given here").help(help))
     }
 }
 
@@ -130,6 +141,9 @@ pub fn play(
     };
     with(context, |trial, _| {
         trial.stage = stage;
+        if matches!(place, Where::InTheHead) {
+            trial.simulated = doubles.len();
+        }
         match result {
             Ok(rehearsed) => {
                 let rehearsed = Arc::new(rehearsed);

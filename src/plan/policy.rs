@@ -232,6 +232,17 @@ pub enum OnError {
     Skip,
 }
 
+impl OnError {
+    /// Its name in scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnError::Stop => "stop",
+            OnError::Continue => "continue",
+            OnError::Skip => "skip",
+        }
+    }
+}
+
 /// Further attempts after a failure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Retry {

@@ -39,6 +39,8 @@ pub struct Answer {
     pub failed: bool,
     /// It was interrupted, or waits for somebody.
     pub is_waiting: bool,
+    /// It only waits for somebody.
+    pub is_paused: bool,
     /// The session is over.
     pub quits: bool,
 }
@@ -106,8 +108,8 @@ impl Answer {
         let look = messages_look();
         let summary = Summary { state, status: state.status, files: &*files, paths: &paths, kept, clock: &clock, look };
         let is_news = |id: &StepId| state.step(*id).ended > *earlier && !handled.contains(id);
-        let failed: Vec<StepId> =
-            state.plan.ids().filter(|id| state.is_unhandled_failure(*id)).filter(is_news).collect();
+        let is_failure = |id: &StepId| state.step(*id).status == Status::Failed && state.dealt_with(*id).is_none();
+        let failed: Vec<StepId> = state.plan.ids().filter(|id| is_failure(id) && is_news(id)).collect();
         self.failed = !failed.is_empty() || state.status == RunStatus::Cancelled;
         let failures = summary.failures(failed, !quiet);
         if !failures.is_empty() {

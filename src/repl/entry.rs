@@ -135,6 +135,24 @@ pub fn statements(script: &str) -> Vec<String> {
     }
 }
 
+/// The statements of a script as entries; `run();` is taken for that of `:run`.
+pub fn entries(script: &str) -> Vec<Entry> {
+    let entry = |text: String| if text == "run();" { Entry::run_all() } else { Entry::new(text) };
+    statements(script).into_iter().map(entry).collect()
+}
+
+/// The functions that a text declares, each with the number of its parameters.
+pub fn functions(text: &str) -> Vec<(&str, usize)> {
+    let all = tokens::tokens(text);
+    let word = |n: usize| all.get(n).map_or("", |token: &Token| token.of(text));
+    let declared = (0..all.len()).filter(|n| word(*n) == "fn" && word(n + 2) == "(");
+    let parameters = |open: usize| {
+        let end = tokens::closing(&all, open).min(all.len());
+        (open + 1..end).filter(|n| all[*n].kind == Kind::Word).count()
+    };
+    declared.map(|n| (word(n + 1), parameters(n + 2))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +199,12 @@ mod tests {
         ] {
             assert_eq!(is_run(text), is, "{text}");
         }
+    }
+
+    #[test]
+    fn functions_are_told_apart_by_their_parameters() {
+        assert_eq!(functions("fn f() { 1 } private fn g(a, b) { fn_of(a) }"), [("f", 0), ("g", 2)]);
+        assert!(functions("let f = |x| x; f(1)").is_empty());
     }
 
     #[test]

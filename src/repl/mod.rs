@@ -16,9 +16,12 @@ mod lines;
 mod logs;
 mod perform;
 mod pictures;
+mod replace;
 mod session;
 mod terminal;
+mod undo;
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -66,7 +69,8 @@ pub(crate) enum Read {
     Wrong(Diagnostic),
 }
 
-/// Holds a session until its end. Gives the exit code: 0; or without a terminal 2 if an entry was wrong, 1 if a run failed.
+/// Holds a session until its end. Gives the exit code: 0; or without a terminal 2 if an entry was wrong, 1 if a run
+/// failed, 3 if the last run waits for somebody.
 ///
 /// # Errors
 /// The session cannot begin.
@@ -81,10 +85,12 @@ pub fn run(setup: Setup) -> Result<u8> {
     let session = Session {
         flow: setup.flow,
         interrupts: interrupts.clone(),
-        args: setup.args,
+        args: setup.args.clone(),
+        given: setup.args,
         quiet: setup.quiet,
         asks: at_terminal && term::is_in_front(),
         entries: Vec::new(),
+        befores: VecDeque::new(),
         run: None,
         results: None,
         sight: None,
@@ -92,7 +98,7 @@ pub fn run(setup: Setup) -> Result<u8> {
         files: Vec::new(),
         folder: std::env::current_dir().unwrap_or_default(),
     };
-    let mut repl = Repl { session, source, json: setup.json, at_terminal, worst: 0 };
+    let mut repl = Repl { session, source, json: setup.json, at_terminal, worst: 0, is_paused: false };
     let first = [("resume", setup.resume), ("load", setup.load)];
     for (command, argument) in first {
         if let Some(argument) = argument {
@@ -110,6 +116,8 @@ struct Repl {
     at_terminal: bool,
     /// The exit code so far.
     worst: u8,
+    /// The last run only waits for somebody.
+    is_paused: bool,
 }
 
 /// Does the session go on?
@@ -129,7 +137,7 @@ impl Repl {
                 Read::End => false,
             };
             if !goes_on {
-                return self.worst;
+                return if self.worst == 0 && self.is_paused { 3 } else { self.worst };
             }
         }
     }
@@ -157,8 +165,11 @@ impl Repl {
     }
 
     fn tell(&mut self, text: &str, answer: &Answer, look: Look) -> GoesOn {
-        if answer.failed || answer.is_waiting {
+        if answer.failed || (answer.is_waiting && !answer.is_paused) {
             self.worst = self.worst.max(1);
+        }
+        if answer.run.is_some() {
+            self.is_paused = answer.is_paused;
         }
         let plan = self.session.plan();
         if self.json {

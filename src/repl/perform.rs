@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::answer::{Answer, step_line};
 use super::command::{COMMANDS, What, find, read, usage};
-use super::entry::{self, Entry};
+use super::entry;
 use super::pictures;
 use super::session::{Session, Wish, first_line};
 use crate::diag::{Diagnostic, Result};
 use crate::event::Log;
 use crate::flow::reference::{self, Found};
-use crate::flow::{RunFilter, Script};
+use crate::flow::{Flow, RunFilter, Script};
 use crate::plan::analysis::Analysis;
 use crate::plan::render;
 use crate::plan::wording::plural;
@@ -43,7 +43,10 @@ pub fn perform(session: &mut Session, line: &str, look: Look) -> Result<Answer> 
         What::Logs => super::logs::logs(session, rest, look),
         What::Undo => {
             let undone = session.undo()?;
-            Ok(Answer { notes: vec![format!("took away: {}", first_line(&undone))], ..Answer::default() })
+            let mut answer = Answer::default();
+            answer.note(format!("took away: {}", first_line(&undone)));
+            goes_on_with(session, &mut answer);
+            Ok(answer)
         }
         What::Reset => {
             let run = session.run.clone();
@@ -77,6 +80,7 @@ fn run(session: &mut Session) -> Result<Answer> {
         if session.entries.len() == before || session.waiting.is_some() {
             return Ok(answer);
         }
+        session.split_last();
     }
     if session.plan().steps.is_empty() {
         return Err(empty("there is nothing to run", "declare a step first: `sh(\"hello\", \"echo hello\")`"));
@@ -390,34 +394,35 @@ fn resume(session: &mut Session, run: &str) -> Result<Answer> {
     })?;
     let text: Arc<str> =
         Arc::from(text.strip_prefix("#!").map_or(&**text, |rest| rest.split_once('\n').map_or("", |(_, rest)| rest)));
-    let mut entries: Vec<Entry> = entry::statements(&text)
-        .into_iter()
-        .map(|text| if text == "run();" { Entry::run_all() } else { Entry::new(text) })
-        .collect();
+    Flow::has_parameters(&results.state, &session.given)?;
+    let entries = entry::entries(&text);
+    let args = std::mem::replace(&mut session.args, results.state.created.args.clone());
     let file = results.state.created.file.clone();
     let folder = session.folder.clone();
     let before = session.exchange(run.clone(), results);
     if let Some(of_run) = Path::new(&file).parent().filter(|_| file != "-") {
         session.folder = of_run.to_owned();
     }
-    // As far as it can be evaluated with what is known: what follows would have to run.
-    let mut rest: Vec<Entry> = Vec::new();
-    let sight = loop {
-        match session.see(&entries, usize::MAX) {
-            Ok(sight) if sight.waits_for.is_none() => break sight,
-            Ok(_) | Err(_) if !entries.is_empty() => {
-                if let Some(last) = entries.pop() {
-                    rest.insert(0, last);
-                }
+    let taken_up = session.as_far_as_known(entries).and_then(|(entries, sight, rest)| {
+        // `run();` that has not come to its end, and nothing is behind it that needs it: `:run` adds another.
+        let without = || entries.iter().chain(rest.iter().filter(|entry| !entry.by_run)).cloned().collect();
+        match rest.first() {
+            Some(first) if first.by_run => {
+                let (fewer, all, left) = session.as_far_as_known(without())?;
+                Ok(if left.is_empty() { (fewer, all, left) } else { (entries, sight, rest) })
             }
-            Ok(sight) => break sight,
-            Err(problem) => {
-                session.bring_back(before);
-                session.folder = folder;
-                return Err(problem);
-            }
+            _ => Ok((entries, sight, rest)),
+        }
+    });
+    let (entries, sight, rest) = match taken_up {
+        Ok(taken_up) => taken_up,
+        Err(problem) => {
+            session.bring_back(before);
+            (session.folder, session.args) = (folder, args);
+            return Err(problem);
         }
     };
+    session.befores.clear();
     let (steps, count) = (sight.plan.steps.len(), entries.len());
     session.adopt(entries, sight);
     let mut answer = Answer::default();
@@ -426,10 +431,18 @@ fn resume(session: &mut Session, run: &str) -> Result<Answer> {
         plural(count, "entry").replace("entrys", "entries"),
         plural(steps, "step")
     ));
-    if !rest.is_empty() {
-        let text = entry::clean_script(&rest);
-        answer.note(format!("`:run` goes on with: {}", first_line(&text)));
-        session.waiting = Some(text.trim_end().to_owned());
+    if rest.iter().any(|entry| !entry.by_run) {
+        session.waiting = Some(entry::clean_script(&rest).trim_end().to_owned());
     }
+    goes_on_with(session, &mut answer);
     Ok(answer)
+}
+
+/// Tells what is to be run before the session is complete.
+fn goes_on_with(session: &Session, answer: &mut Answer) {
+    if let Some(waiting) = &session.waiting {
+        let mut rest = entry::entries(waiting).into_iter().filter(|entry| !entry.by_run);
+        let first = rest.next().map_or(String::new(), |entry| first_line(&entry.text));
+        answer.note(format!("`:run` goes on with: {first}{}", if rest.next().is_some() { " …" } else { "" }));
+    }
 }

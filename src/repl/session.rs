@@ -5,14 +5,16 @@
 //! - Where it asks for results with `run(…)`, the script is executed: a run is begun, or taken up with the script as it is
 //!   now, which keeps all results that still hold. Then the entry is evaluated again, with these results.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use super::answer::Answer;
 use super::entry::{self, Entry};
 use super::execute::Execution;
 use super::interrupts::Interrupts;
+use super::undo::Before;
 use crate::diag::{Diagnostic, Result};
+use crate::event::RunStatus;
 use crate::flow::{Flow, Results, Script, Sight};
 use crate::plan::{Plan, StepId, Value};
 use crate::state::Status;
@@ -21,13 +23,17 @@ use crate::state::Status;
 pub struct Session {
     pub flow: Flow,
     pub interrupts: Interrupts,
-    /// Parameters of the script.
+    /// Parameters of the command line.
+    pub given: Vec<(String, String)>,
+    /// Parameters of the script: those of the run that was taken up, else those of the command line.
     pub args: Vec<(String, String)>,
     /// Nothing is shown of a run that goes on.
     pub quiet: bool,
     /// Is somebody there who can be asked?
     pub asks: bool,
     pub entries: Vec<Entry>,
+    /// What it was before each of its latest changes.
+    pub befores: VecDeque<Before>,
     /// Its run, once something was executed.
     pub run: Option<String>,
     /// What the run gave.
@@ -101,7 +107,7 @@ impl Session {
         if entry::is_empty(text) {
             return Ok(Answer::default());
         }
-        let (mut entries, mut text) = (self.entries.clone(), text.to_owned());
+        let (typed, mut entries, mut text) = (text, self.entries.clone(), text.to_owned());
         if entry::goes_on(&text)
             && let Some(at) = entries.iter().rposition(|entry| !entry.by_run)
         {
@@ -109,7 +115,12 @@ impl Session {
             let before = entries.pop().map_or(String::new(), |entry| entry.text);
             text = format!("{}\n{text}", before.trim_end().trim_end_matches(';'));
         }
-        self.add(entries, &text, &Wish::default())
+        let answer = self.add(entries, &text, &Wish::default())?;
+        // It is what was typed that `:undo` takes away.
+        if let Some(before) = self.befores.back_mut().filter(|before| before.text == text) {
+            before.text = typed.to_owned();
+        }
+        Ok(answer)
     }
 
     /// Adds an entry behind others, and executes what it asks for.
@@ -145,6 +156,9 @@ impl Session {
             if let Some(last) = entries.last_mut() {
                 last.answered = sight.answered;
                 last.wanted = executes.unwrap_or_default();
+            }
+            if !repeated {
+                self.remember(text);
             }
             (self.entries, self.sight) = (entries, Some(sight));
         }
@@ -210,11 +224,40 @@ impl Session {
             let mut fewer = entries.clone();
             fewer.remove(at);
             // Whatever needs a value now says so, if the value is not known.
-            if self.see(&fewer, 0).is_ok() {
+            if self.see(&fewer, usize::MAX).is_ok_and(|sight| sight.waits_for.is_none()) {
                 entries = fewer;
             }
         }
         entries
+    }
+
+    /// Evaluates as many of these entries as can be with what is known. Gives them, and those that follow: these would have to run.
+    ///
+    /// # Errors
+    /// What is wrong with a session without entries.
+    pub fn as_far_as_known(&self, mut entries: Vec<Entry>) -> Result<(Vec<Entry>, Sight, Vec<Entry>)> {
+        let mut rest = Vec::new();
+        loop {
+            let seen = self.see(&entries, usize::MAX);
+            if seen.as_ref().is_ok_and(|sight| sight.waits_for.is_none()) || entries.is_empty() {
+                rest.reverse();
+                return Ok((entries, seen?, rest));
+            }
+            rest.extend(entries.pop());
+        }
+    }
+
+    /// What was waiting has become an entry: it is several again, so that each can be changed.
+    pub fn split_last(&mut self) {
+        if let Some(last) = self.entries.pop() {
+            let mut pieces = entry::entries(&last.text);
+            let trusted = self.answered();
+            pieces.iter_mut().for_each(|piece| piece.answered = trusted);
+            if let Some(end) = pieces.last_mut() {
+                (end.answered, end.wanted) = (last.answered, last.wanted);
+            }
+            self.entries.extend(pieces);
+        }
     }
 
     /// Another run becomes that of the session. Gives the one before.
@@ -253,6 +296,7 @@ impl Session {
         if sight.waits_for.is_some() {
             self.waiting = Some(text.to_owned());
             answer.is_waiting = true;
+            answer.is_paused = executed.state.status == RunStatus::Paused && self.interrupts.pressed() == 0;
         }
         Ok(sight)
     }
@@ -294,97 +338,6 @@ impl Session {
             && !sight.variables.differ(&before.variables, words.into_iter())
     }
 
-    /// An entry that declares anew what an earlier one has declared takes its place, if that makes everything right.
-    fn in_its_place(&mut self, text: &str, problem: Diagnostic) -> Result<Answer> {
-        let clash = problem.code() == "flow::plan::duplicate";
-        let of_session = |line: u32| {
-            let mut end = 0;
-            self.entries.iter().position(|entry| {
-                end += entry.text.split('\n').count() as u32;
-                line <= end
-            })
-        };
-        let earlier: Vec<usize> = problem.labels().iter().filter_map(|(span, _)| of_session(span.line)).collect();
-        let (true, &[at]) = (clash, earlier.as_slice()) else { return Err(problem) };
-        let mut entries = self.entries.clone();
-        let old = std::mem::replace(&mut entries[at], Entry::new(text));
-        // What was executed after it is taken up again when it is asked for.
-        let trusted = entries[..at].last().map_or(0, |entry| entry.answered);
-        if let Some(sight) = self.with_results_that_hold(&entries) {
-            let mut answer = Answer::default();
-            answer.note(format!("in the place of: {}", first_line(&old.text)));
-            answer.steps = changed_steps(self.plan(), &sight.plan);
-            self.adopt(entries, sight);
-            return Ok(answer);
-        }
-        let mut at_run = false;
-        entries = entries
-            .into_iter()
-            .enumerate()
-            .filter(|(n, entry)| {
-                at_run |= *n >= at && (entry.by_run || entry::is_run(&entry.text));
-                *n <= at || !(entry.by_run || entry::is_run(&entry.text))
-            })
-            .map(|(n, entry)| if n >= at { Entry { answered: trusted, ..entry } } else { entry })
-            .collect();
-        let Ok(sight) = self.see(&entries, trusted) else { return Err(problem) };
-        if sight.waits_for.is_some() {
-            return Err(problem);
-        }
-        let mut answer = Answer::default();
-        answer.note(format!("in the place of: {}", first_line(&old.text)));
-        if at_run {
-            answer.note("`:run` runs it, and what depends on it; other results are kept".to_owned());
-        }
-        answer.steps = changed_steps(self.plan(), &sight.plan);
-        self.results = self.results.as_ref().map(|results| results.without_changed(self.plan(), &sight.plan));
-        (self.entries, self.sight, self.waiting) = (entries, Some(sight), None);
-        Ok(answer)
-    }
-
-    /// Evaluates entries of which one was replaced, with the results of the steps that are the same, if these are enough.
-    fn with_results_that_hold(&mut self, entries: &[Entry]) -> Option<Sight> {
-        let now = self.see(entries, usize::MAX).ok().filter(|sight| sight.waits_for.is_none())?;
-        let hold = self.results.as_ref().map(|results| results.without_changed(self.plan(), &now.plan));
-        let before = std::mem::replace(&mut self.results, hold);
-        let sight = self.see(entries, usize::MAX).ok().filter(|sight| sight.waits_for.is_none());
-        if sight.is_none() {
-            self.results = before;
-        }
-        sight
-    }
-
-    /// Takes the last entry away. Gives its text.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn undo(&mut self) -> Result<String> {
-        let Some(at) = self.entries.iter().rposition(|entry| !entry.by_run) else {
-            return Err(Diagnostic::new("flow::repl::empty", "there is nothing to undo")
-                .help("an entry that was wrong, or that only looked, has changed nothing"));
-        };
-        let mut entries = self.entries.clone();
-        let undone = entries.remove(at);
-        let trusted = entries[..at].last().map_or(0, |entry| entry.answered);
-        let has_steps = |entries: &[Entry], sight: &Sight| !entries.is_empty() && !sight.plan.steps.is_empty();
-        // What `:run` has run before stays known, if it can.
-        match self.see(&entries, usize::MAX) {
-            Ok(sight) if sight.waits_for.is_none() && has_steps(&entries, &sight) => {
-                if let Some(last) = entries.last_mut() {
-                    last.answered = sight.answered;
-                }
-                self.sight = Some(sight);
-            }
-            _ => {
-                entries.truncate(at);
-                self.sight = Some(self.see(&entries, trusted)?);
-            }
-        }
-        self.entries = entries;
-        self.waiting = None;
-        Ok(undone.text)
-    }
-
     /// Modules are looked for where this script is, if it is the first of the session.
     pub fn begins_with(&mut self, file: Option<&Path>) {
         if let Some(folder) = file.and_then(Path::parent).filter(|_| self.entries.is_empty()) {
@@ -395,6 +348,8 @@ impl Session {
     /// Forgets everything. The run stays in the list of runs.
     pub fn reset(&mut self) {
         self.entries.clear();
+        self.befores.clear();
+        self.args = self.given.clone();
         (self.run, self.results, self.sight, self.waiting) = (None, None, None, None);
         self.files.clear();
         self.folder = std::env::current_dir().unwrap_or_default();
@@ -413,10 +368,7 @@ impl Session {
     /// The step that somebody means: by a variable that holds it, its path, or the end of one.
     pub fn step(&self, name: &str) -> Result<StepId> {
         let plan = self.plan();
-        let held = self.sight.as_ref().and_then(|sight| match sight.variables.get(name)?.0 {
-            Value::Step(id) => Some(id),
-            _ => None,
-        });
+        let held = held_by(self.sight.as_ref(), name);
         let found = plan.find(name.trim().trim_matches('"'));
         match (held, found.as_slice()) {
             (Some(id), _) | (None, &[id]) => Ok(id),
@@ -429,7 +381,8 @@ impl Session {
                     },
                 );
                 let paths: Vec<String> = plan.ids().map(|id| plan.path(id)).collect();
-                let names = self.sight.iter().flat_map(|sight| sight.variables.names());
+                let is_step = |name: &&str| held_by(self.sight.as_ref(), name).is_some();
+                let names = self.sight.iter().flat_map(|sight| sight.variables.names()).filter(is_step);
                 let known: BTreeSet<&str> = paths.iter().map(String::as_str).chain(names).collect();
                 Err(match several.len() {
                     0 => problem.help(
@@ -439,6 +392,14 @@ impl Session {
                 })
             }
         }
+    }
+}
+
+/// The step that a variable holds.
+fn held_by(sight: Option<&Sight>, name: &str) -> Option<StepId> {
+    match sight?.variables.get(name)?.0 {
+        Value::Step(id) => Some(id),
+        _ => None,
     }
 }
 
@@ -454,17 +415,6 @@ fn new_steps(before: &Plan, after: &Plan) -> Vec<StepId> {
     let known = before.steps.len().min(after.steps.len()) as u32;
     let changed = |id: &StepId| id.0 >= known || before.step(*id).name != after.step(*id).name;
     after.ids().filter(changed).collect()
-}
-
-/// Steps that have come, or are others than before.
-fn changed_steps(before: &Plan, after: &Plan) -> Vec<StepId> {
-    let same = |id: &StepId| {
-        before.steps.get(id.index()).is_some_and(|step| {
-            let now = after.step(*id);
-            step.name == now.name && step.task == now.task && step.policy == now.policy
-        })
-    };
-    after.ids().filter(|id| !same(id)).collect()
 }
 
 /// Would these steps, with all they need, be everything that is still to be done?

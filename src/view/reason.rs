@@ -6,7 +6,7 @@ use super::{MASK, is_secret};
 use crate::event::{Because, Decision, Event, FailureKind, Outcome, Saw, Skip, Stop, WaitFor};
 use crate::plan::{Branch, Condition, Moment, Plan, Rule, StepId, Task};
 use crate::state::result::shorten;
-use crate::state::{Decided, RunState, Seen, Status};
+use crate::state::{Dealt, Decided, RunState, Seen, Status};
 
 /// Longest value shown in a line.
 const VALUE: usize = 80;
@@ -192,28 +192,26 @@ pub(super) fn stop(plan: &Plan, stop: Stop) -> String {
     }
 }
 
-/// Do failed steps that nothing else deals with make the run fail? If this one does not: why, in one line.
+/// What has dealt with the failure of a step, so that the run does not fail by it, in one line. Nothing of a hook, or of what
+/// undoes a step: nobody has seen to those, though the run does not fail by them either.
 pub(super) fn handled(state: &RunState, id: StepId) -> Option<String> {
-    use crate::plan::OnError;
-    match state.plan.step(id).policy().on_error {
-        Some(OnError::Continue) => return Some("its on_error is `continue`".to_owned()),
-        Some(OnError::Skip) => return Some("its on_error is `skip`".to_owned()),
-        Some(OnError::Stop) | None => {}
+    let path = |by: StepId| format!("`{}`", state.plan.path(by));
+    match state.dealt_with(id)? {
+        Dealt::OnError(by, on_error) if by == id => Some(format!("its on_error is `{}`", on_error.name())),
+        Dealt::OnError(by, on_error) => Some(format!("on_error of {} is `{}`", path(by), on_error.name())),
+        Dealt::Answered(group) => Some(match state.result(group).degraded {
+            Some(answer) => format!("`{answer}` answered in its place"),
+            None => format!("{} was answered all the same", path(group)),
+        }),
+        Dealt::LookedAt(seen) => {
+            let reads = |decided: &&Decided| decided.saw.iter().any(|saw| saw.step == seen && saw.handles);
+            let reader = state.decisions.iter().find(reads);
+            let what = if seen == id { "it".to_owned() } else { path(seen) };
+            Some(match reader {
+                Some(reader) => format!("the condition of {} looked at {what}", path(reader.step)),
+                None => format!("the script looked at {what}"),
+            })
+        }
+        Dealt::Aside(_) => None,
     }
-    if let Some(group) = state.plan.step(id).parent
-        && let Some(answer) = state.result(group).degraded
-    {
-        return Some(format!("`{answer}` answered in its place"));
-    }
-    if !state.step(id).handled {
-        return None;
-    }
-    let reader = state
-        .decisions
-        .iter()
-        .find_map(|decided| decided.saw.iter().any(|saw| saw.step == id && saw.handles).then_some(decided.step));
-    Some(match reader {
-        Some(reader) => format!("the condition of `{}` looked at it", state.plan.path(reader)),
-        None => "the script looked at it".to_owned(),
-    })
 }

@@ -63,6 +63,10 @@ impl Summary<'_> {
             let line = format!("{path} failed ({why}), but that is dealt with: {how}");
             let _ = writeln!(text, "{} {line}", self.look.paint(Tone::Warn, "!"));
         }
+        if handled.len() > SHOWN {
+            let more = handled.len() - SHOWN;
+            let _ = writeln!(text, "{} and {more} more that are dealt with", self.look.paint(Tone::Warn, "!"));
+        }
         if !self.status.is_final() {
             let waits = self.state.waits();
             for waits in waits.iter().take(SHOWN) {
@@ -72,7 +76,8 @@ impl Summary<'_> {
                 let _ = writeln!(text, "  and {} more", waits.len() - SHOWN);
             }
         }
-        self.way_on(&mut text, unhandled.first().copied());
+        let cause = unhandled.iter().find(|id| self.state.fails_run(**id)).or(unhandled.first());
+        self.way_on(&mut text, cause.copied());
         text
     }
 
@@ -133,7 +138,10 @@ impl Summary<'_> {
         let at = place(&state.plan, span).map_or(String::new(), |at| look.paint(Tone::Faint, &format!("  {at}")));
         let _ = writeln!(text, "{} {}{at}", look.sign(Status::Failed), look.paint(Tone::Bad, &state.plan.path(id)));
         let attempts = match &plan.policy().retry {
-            Some(retry) if retry.max_attempts > 1 => format!(" (attempt {} of {})", step.attempt, retry.max_attempts),
+            Some(retry) if retry.max_attempts > 1 => {
+                // In the latest round, where a group around it was tried again.
+                format!(" (attempt {} of {})", step.failures + 1, retry.max_attempts)
+            }
             _ => String::new(),
         };
         let _ = writeln!(text, "  {}{attempts}", reason::failed(outcome));

@@ -7,8 +7,9 @@ use similar::{ChangeTag, TextDiff};
 
 use super::look::one_line;
 use super::time::duration;
-use super::{Look, Tone, diagnostic};
+use super::{Look, Tone, diagnostic, reason};
 use crate::diag::Diagnostic;
+use crate::plan::StepId;
 use crate::plan::wording::plural;
 use crate::state::{RunState, Status};
 
@@ -131,7 +132,10 @@ fn difference(left: &str, right: &str, look: Look) -> String {
 /// What became of the steps of a run.
 fn run(state: &RunState, look: Look) -> String {
     let mut text = format!("  {} {}\n", look.paint(Tone::Strong, "latest run:"), look.run_status(state.status));
-    let tasks = || state.plan.ids().filter(|id| state.is_listed(*id) && !state.plan.step(*id).task.is_group());
+    // Of groups those that failed by themselves: what else became of one is to be seen by its steps.
+    let of_itself = |id: StepId| state.step(id).status == Status::Failed && !reason::is_child_failure(state, id);
+    let is_told = |id: StepId| !state.plan.step(id).task.is_group() || of_itself(id);
+    let tasks = || state.plan.ids().filter(|id| state.is_listed(*id) && is_told(*id));
     for id in tasks().take(SHOWN) {
         let step = state.step(id);
         let more = match (step.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()), step.status) {

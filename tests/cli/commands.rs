@@ -45,6 +45,40 @@ fn deploy() -> Session {
     session
 }
 
+/// Failures in groups that deal with them, and one that nothing deals with.
+const DEALT_WITH: &str = r#"settings(#{ max_parallel: 1 });
+chain("c", [sh("x", "exit 1")]).on_error("continue");
+each("e", [1, 2], |i| sh("q", "exit 1")).on_error("skip");
+chain("f", [sh("first", "exit 1")]).fallback(sh("other", "true"));
+let g = chain("g", [sh("y", "exit 1")]);
+sh("after-g", "true").when(|| g.failed);
+"#;
+
+#[test]
+fn what_a_group_deals_with_is_no_cause() {
+    let mut session = Session::new();
+    session.file("well.rhai", DEALT_WITH).file("badly.rhai", format!("{DEALT_WITH}sh(\"z\", \"exit 4\");\n"));
+    session
+        .type_in("flow script well.rhai --quiet")
+        .type_in("for step in x 'e[1]' first y; do flow why last $step; echo; done")
+        .type_in("flow show last | grep '✗'")
+        .type_in("flow script badly.rhai --quiet")
+        .type_in("flow why last");
+    session.check("dealt-with");
+}
+
+#[test]
+fn attempts_are_counted_within_the_latest_round_of_a_group() {
+    let session = Session::new();
+    session.file(
+        "rounds.rhai",
+        r#"chain("g", [sh("x", "exit 75").retry(#{ max_attempts: 2, delay: "1ms" })]).retry(#{ max_attempts: 3, delay: "1ms" });"#,
+    );
+    let output = session.run("flow script rounds.rhai --quiet 2>&1");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("(attempt 2 of 2)"), "{text}");
+}
+
 #[test]
 fn a_script_can_be_a_program() {
     let session = Session::new();

@@ -147,6 +147,58 @@ fn what_cannot_be_tested_is_said() {
     session.check("test-wrong");
 }
 
+#[test]
+fn groups_and_doubles_that_come_to_nothing_are_told_of() {
+    let mut session = Session::new();
+    session.file(
+        "groups_test.rhai",
+        r#"fn test_a_loop_that_finds_no_end() {
+    let run = simulate(|| { repeat("r", #{ max: 2, until: |last| last == "x" }, |i, last| sh("s", "true")); });
+    assert(run.passed);
+}
+
+fn test_a_group_that_is_not_valid() {
+    let run = simulate(|| { chain("c", [sh("s", "true")]).validate(|r| r.output == "x"); });
+    assert(run.passed);
+}
+
+fn test_a_group_that_is_late() {
+    given("s").takes("1h");
+    let run = simulate(|| { chain("c", [sh("s", "true")]).timeout("1m"); });
+    assert(run.passed);
+}
+
+fn test_a_double_that_comes_late() {
+    let run = simulate(|| { sh("s", "true"); });
+    given("s").fails("no");
+    assert(run.passed);
+}
+
+fn test_a_double_for_a_fan_out_over_nothing() {
+    given("e").fails("no");
+    simulate(|| { each("e", [], |item| sh("s", "true")); });
+}
+
+fn test_what_was_not_made_did_not_start() {
+    given("r[1]").returns("x");
+    let run = simulate(|| {
+        repeat("r", #{ max: 2, until: |last| last == "x" }, |i, last| chain([sh("s", "true")]));
+        each("e", ["a"], |item| sh("t", "true"));
+    });
+    assert(run.started("r[1]"));
+    assert(!run.started("r[2]"));
+    assert(!run.started("r[2]/s"));
+    assert(run.started("e[a]"));
+    assert(!run.started("e[b]"));
+    assert_fails(|| run.started("e[a]/x"), "no step");
+    assert_fails(|| run.started("f[1]"), "no step");
+}
+"#,
+    );
+    session.type_in("flow test --jobs 1").type_in("flow test --list --json");
+    session.check("test-groups");
+}
+
 /// The values of an attribute, in the order in which they stand.
 fn attributes<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
     let begin = format!(" {name}=\"");

@@ -101,7 +101,8 @@ pub mod functions {
     /// A double: what stands in for a step in the simulated runs of this test. Without more said, a process succeeds with output `()`.
     ///
     /// `path`: the step's path, the end of it, or a pattern: in `lint[*]` and `*/push`, `*` stands for any text and `?` for one
-    /// character. Of several doubles that fit, the one given last counts. A double for a step that never is in the run is an error.
+    /// character. Of several doubles that fit, the one given last counts. A double for a step that never is in the run is an error, and
+    /// so is one after which nothing is simulated.
     ///
     /// - `path`: the path of a step, the end of it, or a pattern with `*` and `?`
     ///
@@ -459,7 +460,7 @@ pub mod functions {
         run.0.find(path).map(|id| PlayedStep(run.0.clone(), id)).map_err(raise)
     }
 
-    /// Did a step of the run begin?
+    /// Did a step of the run begin? An iteration that a `repeat` or an `each` of the run did not make has not.
     ///
     /// - `path`: the path of the step, or the unique end of it
     ///

@@ -3,7 +3,7 @@
 use super::Rehearsed;
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::event::Double;
-use crate::plan::{Plan, StepId};
+use crate::plan::{Plan, StepId, Task};
 
 /// The step that is meant by a path, or by the unique end of one.
 pub fn find(rehearsed: &Rehearsed, path: &str) -> Result<StepId, Diagnostic> {
@@ -23,19 +23,36 @@ pub fn find(rehearsed: &Rehearsed, path: &str) -> Result<StepId, Diagnostic> {
     }
 }
 
+/// Would a step of this path, which the run does not have, be one of a fan-out or a loop that it has?
+pub fn was_not_made(rehearsed: &Rehearsed, path: &str) -> bool {
+    let plan = &rehearsed.state.plan;
+    let is_fan_out = |group: &str| match plan.find(group).as_slice() {
+        [group] => matches!(*plan.step(*group).task, Task::Each(_) | Task::Repeat(_)),
+        _ => false,
+    };
+    let ends = |open: usize| path[open..].find(']').map(|length| open + length + 1);
+    let mut children = path.match_indices('[').filter_map(|(open, _)| Some((&path[..open], &path[..ends(open)?])));
+    plan.find(path).is_empty() && children.any(|(group, child)| is_fan_out(group) && plan.find(child).is_empty())
+}
+
 /// A double for a step that never was in a run tests nothing.
 pub fn no_such_step(double: &Double, rehearsed: &Rehearsed) -> Diagnostic {
     let plan = &rehearsed.state.plan;
     let group = plan.ids().find(|id| double.fits(&plan.path(*id)) && plan.step(*id).task.is_group());
     if let Some(group) = group {
         let (path, kind) = (plan.path(group), plan.step(group).task.kind());
-        let inner = plan.members(group).first().map_or_else(|| format!("{path}*"), |inner| plan.path(*inner));
+        let help = match plan.members(group).first() {
+            Some(inner) => {
+                format!("name one of them: `given(\"{}\")`; or all: `given(\"{path}*\")`", plan.path(*inner))
+            }
+            None => format!("it had none in this run; a double for all that it may have is `given(\"{path}*\")`"),
+        };
         return Diagnostic::new(
             "flow::test::double",
             format!("`{path}` is a group (`{kind}`): its steps are what runs"),
         )
         .label(double.span, "given here")
-        .help(format!("name one of them: `given(\"{inner}\")`; or all: `given(\"{path}*\")`"));
+        .help(help);
     }
     Diagnostic::new("flow::test::double", format!("there is no step `{}` in this run", double.pattern))
         .label(double.span, "given here")

@@ -183,11 +183,14 @@ impl Rehearsed {
         Ok(begins_within(of(one), of(other)) || begins_within(of(other), of(one)))
     }
 
-    /// Did a step begin?
+    /// Did a step begin? One of a fan-out or of a loop that was never made did not.
     ///
     /// # Errors
     /// There is no such step.
     pub fn began(&self, step: &str) -> Result<bool> {
+        if path::was_not_made(self, step) {
+            return Ok(false);
+        }
         let step = path::find(self, step)?;
         Ok(self.moments().get(&step).is_some_and(|moments| moments.began.is_some()))
     }

@@ -105,10 +105,14 @@ impl Program {
                 })
             });
             let trial = session.trial.take();
+            let late = trial.as_ref().and_then(|trial| trial.late());
             let (difference, latest) = trial.map_or((None, None), |trial| (trial.difference, trial.latest));
             let verdict = match (result, session.refused.take()) {
                 (_, Some(refused)) => Verdict::Failed(Box::new(refused.with_sources(&self.texts())), None),
-                (Ok(_), None) => Verdict::Passed,
+                (Ok(_), None) => match late {
+                    Some(late) => Verdict::Failed(Box::new(late.with_sources(&self.texts())), None),
+                    None => Verdict::Passed,
+                },
                 (Err(error), None) => match fault::diagnose(&error, &session) {
                     skipped if skipped.code() == SKIPPED => Verdict::Skipped(skipped.message().to_owned()),
                     problem if problem.span().is_none() => {

@@ -263,6 +263,9 @@ impl Story<'_> {
             }
             match reason::handled(why.state, id) {
                 Some(how) => self.line(&format!("The run does not fail by it: {how}.")),
+                None if why.state.dealt_with(id).is_some() => {
+                    self.line("The run does not fail by it: it stands beside the graph.");
+                }
                 None => self.line("Nothing deals with this failure, so the run fails."),
             }
             let hit = self.skipped_because_of(id);

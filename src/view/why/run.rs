@@ -47,7 +47,7 @@ impl Story<'_> {
         let state = self.why.state;
         let failed = |id: &StepId| state.step(*id).status == Status::Failed && !reason::is_child_failure(state, *id);
         let mut failed: Vec<_> = state.plan.ids().filter(failed).collect();
-        failed.sort_by_key(|id| !state.is_unhandled_failure(*id));
+        failed.sort_by_key(|id| !state.fails_run(*id));
         self.section("Failed", &failed, |story, id| {
             let state = story.why.state;
             let at = place(&state.plan, state.plan.step(id).span);

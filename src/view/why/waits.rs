@@ -285,7 +285,7 @@ impl Story<'_> {
             let most = state.plan.step(id).policy().retry.as_ref().map(|retry| retry.max_attempts);
             let at = why.clock.time(step.until);
             self.line(&match (step.status, most) {
-                (Status::Retrying, Some(most)) => format!("Attempt {} of {most} begins at {at}.", step.attempt + 1),
+                (Status::Retrying, Some(most)) => format!("Attempt {} of {most} begins at {at}.", step.failures + 1),
                 (Status::Retrying, None) => format!("Attempt {} begins at {at}.", step.attempt + 1),
                 _ => return self.awaits(id),
             });

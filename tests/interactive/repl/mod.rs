@@ -1,5 +1,6 @@
 //! `flow repl`.
 
+mod changes;
 mod documented;
 mod json;
 mod killed;
