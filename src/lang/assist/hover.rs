@@ -143,8 +143,9 @@ impl Document {
     pub(super) fn step_word(&self, at: usize, offset: usize) -> Option<std::ops::Range<usize>> {
         let (start, text) = self.literal(at)?;
         let offset = offset.checked_sub(start).filter(|offset| *offset <= text.len())?;
-        if self.step_named(text).is_some() {
-            return Some(start..start + text.len());
+        let whole = start..start + text.len();
+        if self.step_named(text).is_some() && self.names_in(at).contains(&whole) {
+            return Some(whole);
         }
         let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
         let before: usize = text[..offset].chars().rev().take_while(|c| part(*c)).map(char::len_utf8).sum();

@@ -267,6 +267,7 @@ fn names_lead_to_their_declarations() {
     );
     assert_eq!(definition("workflow(\"x\", \"ci^.rhai\")"), Some((Some("ci.rhai".into()), "0..0".into())));
     assert_eq!(definition("x.bui^ld"), None);
+    assert_eq!(definition("sh(\"make\", \"ma^ke\")"), None);
 }
 
 #[test]
