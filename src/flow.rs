@@ -339,15 +339,11 @@ impl Flow {
         }
     }
 
-    /// Every way through a plan, as the engine would go, with the estimates of earlier runs; no more than `most`.
-    /// `max_parallel`: where neither the plan nor the machine says it.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn ways(&self, plan: &Plan, max_parallel: u32, most: usize) -> Result<Ways> {
-        let analysis = Analysis::of(plan, &self.durations(&plan.header.name)?);
+    /// Every way through a plan, as the engine would go; no more than `most`. `analysis` is of the same plan, and says how
+    /// long its steps take; `max_parallel`: where neither the plan nor the machine says it.
+    pub fn ways(&self, plan: &Plan, analysis: &Analysis, max_parallel: u32, most: usize) -> Ways {
         let slots = plan.header.settings.max_parallel.unwrap_or(max_parallel);
-        Ok(crate::engine::ways::ways(plan, &analysis, slots, most))
+        crate::engine::ways::ways(plan, analysis, slots, most)
     }
 
     /// The plan of a run with all that its fan-outs came to, how long each of its steps took by path (nothing for those

@@ -111,15 +111,16 @@ impl Args {
     }
 
     fn text(&self, flow: &Flow, plan: &Plan) -> Result<String> {
-        let durations = flow.durations(&plan.header.name)?;
+        // Drawings and data need no look at earlier runs.
+        let durations = || flow.durations(&plan.header.name);
         if !self.what_if.is_empty() {
-            return self.forecast(plan, &durations, None);
+            return self.forecast(plan, &durations()?, None);
         }
         if self.paths {
-            return self.ways(flow, plan);
+            return self.ways(flow, plan, &Analysis::of(plan, &durations()?));
         }
         Ok(match self.format {
-            Format::Text => render::text(plan, &Analysis::of(plan, &durations), &self.page(self.look())),
+            Format::Text => render::text(plan, &Analysis::of(plan, &durations()?), &self.page(self.look())),
             Format::Json => lines_of(plan)?,
             Format::Dot => render::dot(plan),
             Format::Mermaid => render::mermaid(plan),
@@ -132,14 +133,11 @@ impl Args {
         if self.output.is_some() { Look::PLAIN } else { out::results_look() }
     }
 
-    fn ways(&self, flow: &Flow, plan: &Plan) -> Result<String> {
+    fn ways(&self, flow: &Flow, plan: &Plan, analysis: &Analysis) -> Result<String> {
         let most = if self.full { 10_000 } else { 32 };
-        let found = flow.ways(plan, cores(), most)?;
+        let found = flow.ways(plan, analysis, cores(), most);
         match self.format {
-            Format::Text => {
-                let guessed = Analysis::of(plan, &flow.durations(&plan.header.name)?).is_guess();
-                Ok(view::ways(plan, &found, guessed, self.look()))
-            }
+            Format::Text => Ok(view::ways(plan, &found, analysis.is_guess(), self.look())),
             Format::Json => lines_of(&view::ways_json(plan, &found)),
             _ => Err(only_text_and_json("--paths")),
         }
