@@ -13,9 +13,11 @@ use crate::plan::{Class, Field, Growth, Json, OnTimeout, Plan, StepId};
 
 mod class;
 mod double;
+mod flowed;
 
 pub use class::{EXIT_CODES, Row, SIGNALS, STATUSES, classify, of_kind};
 pub use double::{Double, Reply, fits};
+pub use flowed::{Alerted, Counts, DeadLetter, Flowed, Meter, Reached};
 
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,6 +115,10 @@ pub enum Event {
     RollingBack(Box<RollBack>),
     /// The run goes on with another plan: its script was edited.
     Replanned(Box<Replanned>),
+    /// How far a stream or a pipeline is.
+    Flowed(Box<Flowed>),
+    /// A figure of a stream or a pipeline is out of bounds.
+    Alerted(Box<Alerted>),
     /// A step ended, well or badly.
     Finished {
         /// The step.
@@ -418,6 +424,9 @@ pub struct Outcome {
     /// What the cache said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Box<CacheNote>>,
+    /// A member of a stream: what went through it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streamed: Option<Box<Streamed>>,
     /// How long it took.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub duration_ms: u64,
@@ -427,6 +436,34 @@ pub struct Outcome {
     /// Largest resident memory of a process, in KiB. 0 if it is not known, as for those that need less than flow itself.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub memory_kib: u64,
+}
+
+/// What went through a member of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Streamed {
+    /// Bytes that it was given.
+    pub bytes_in: u64,
+    /// Bytes that it wrote.
+    pub bytes_out: u64,
+    /// Lines that it wrote, where lines are told apart.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lines: u64,
+    /// Lines for readers that were too slow, dropped.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped: u64,
+    /// Lines that a closure failed for and that were left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// It was ended, or ended itself, because nobody read it any more: that is a success.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut_short: bool,
+    /// Its log, and its output, hold only the first part of what it wrote.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partly_kept: bool,
+    /// Why its log is not whole, if the disk was the reason.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub not_kept: String,
 }
 
 /// What the cache said about a step.

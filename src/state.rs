@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Answer, Because, Created, Decision, Event, FailureKind, Outcome, Record, ResetWhy, RollBack, RunStatus, Saw, Skip,
-    Stop, WaitFor,
+    Alerted, Answer, Because, Created, Decision, Event, FailureKind, Meter, Outcome, Reached, Record, ResetWhy,
+    RollBack, RunStatus, Saw, Skip, Stop, WaitFor,
 };
 use crate::plan::{OnError, Plan, StepId, Task};
 
@@ -138,6 +138,21 @@ pub struct StepState {
     pub skip: Option<Box<Skip>>,
     /// It failed, and a condition or the script has looked at that.
     pub handled: bool,
+    /// Of a stream or a pipeline: how far it is, and what alerts it raised.
+    pub flowed: Option<Box<FlowState>>,
+}
+
+/// How far a stream or a pipeline is.
+#[derive(Clone, Debug, Default)]
+pub struct FlowState {
+    /// What of a pipeline's source is done with.
+    pub reached: Option<Box<Reached>>,
+    /// The latest figures.
+    pub meters: Vec<Meter>,
+    /// When they came, in milliseconds since 1970.
+    pub at: u64,
+    /// The alerts that were raised, each the first time, with the time.
+    pub alerts: Vec<(Alerted, u64)>,
 }
 
 /// An evaluated condition.
@@ -255,6 +270,22 @@ impl RunState {
                 step.answer = None;
                 if step.started_at == 0 {
                     step.started_at = at;
+                }
+            }
+            Event::Flowed(flowed) => {
+                let state = self.steps[flowed.step.index()].flowed.get_or_insert_default();
+                state.at = at;
+                if flowed.reached.is_some() {
+                    state.reached.clone_from(&flowed.reached);
+                }
+                if !flowed.meters.is_empty() {
+                    state.meters.clone_from(&flowed.meters);
+                }
+            }
+            Event::Alerted(alerted) => {
+                let state = self.steps[alerted.step.index()].flowed.get_or_insert_default();
+                if !state.alerts.iter().any(|(known, _)| known.alert == alerted.alert) {
+                    state.alerts.push(((**alerted).clone(), at));
                 }
             }
             Event::Finished { step, outcome, .. } => {
@@ -430,6 +461,19 @@ impl RunState {
         match &*task {
             Task::Chain(children) | Task::Repeat(crate::plan::Repeat { children, .. }) => {
                 children.last().map_or(Body::Nothing, |last| Body::Same(Arc::new(self.result(*last))))
+            }
+            Task::Stream(stream) if stream.exits().len() == 1 => Body::Same(Arc::new(self.result(stream.exits()[0]))),
+            Task::Stream(stream) => Body::List(stream.exits().iter().map(|id| Arc::new(self.result(*id))).collect()),
+            Task::Quorum(quorum) => {
+                let mut won: Vec<StepId> = quorum.children.clone();
+                won.retain(|child| self.step(*child).status == Status::Success);
+                match quorum.race {
+                    true => won
+                        .iter()
+                        .min_by_key(|child| self.step(**child).ended)
+                        .map_or(Body::Nothing, |first| Body::Same(Arc::new(self.result(*first)))),
+                    false => Body::List(won.into_iter().map(|child| Arc::new(self.result(child))).collect()),
+                }
             }
             Task::Parallel(children) | Task::Each(crate::plan::Each { children, .. }) => {
                 Body::List(children.iter().map(|child| Arc::new(self.result(*child))).collect())

@@ -24,6 +24,7 @@ mod retry;
 mod rule;
 mod start;
 mod stop;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod undo;
@@ -35,7 +36,9 @@ use std::sync::Arc;
 use self::node::Node;
 use super::limits::Limits;
 use super::order::Ready;
-use crate::event::{Again, Answer, Decision, Event, Failure, Outcome, Record, RunStatus, Saw, Stop, WaitFor};
+use crate::event::{
+    Again, Alerted, Answer, Decision, Event, Failure, Flowed, Outcome, Record, RunStatus, Saw, Stop, WaitFor,
+};
 use crate::plan::{Graph, Growth, Moment, Settings, StepId};
 use crate::state::{RunState, Status};
 
@@ -106,6 +109,10 @@ pub enum Input {
         /// What `retry_if` said, if it was asked.
         again: Option<Again>,
     },
+    /// How far a stream or a pipeline is.
+    Flowed(Box<Flowed>),
+    /// A figure of a stream or a pipeline is out of bounds.
+    Alerted(Box<Alerted>),
     /// A timer fired.
     Fired(Timer),
     /// Stop: cancelled, interrupted by a person, …
@@ -162,6 +169,15 @@ pub enum Effect {
         attempt: u32,
         /// At once, without grace.
         hard: bool,
+    },
+    /// A member of a stream failed for good, and its readers are to take what it wrote for the whole all the same.
+    LetEnd(StepId),
+    /// A stream is at its end: nothing of it is needed any more.
+    CloseStream {
+        /// The group.
+        step: StepId,
+        /// Its attempt.
+        attempt: u32,
     },
     /// The wanted step (`run(step)`) is final.
     Ready(StepId),
@@ -304,6 +320,8 @@ impl Machine {
             Input::Waits { step, attempt, what, delay_ms } => self.waits(step, attempt, what, delay_ms),
             Input::Answered { step, answer } => self.answered(step, *answer),
             Input::Judged { step, attempt, outcome, again } => self.judged(step, attempt, outcome, again),
+            Input::Flowed(flowed) => self.flowed(*flowed),
+            Input::Alerted(alerted) => self.alerted(*alerted),
             Input::Fired(timer) => self.fired(timer),
             Input::Stop(reason) => self.stop(reason),
         }

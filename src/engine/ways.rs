@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
                 },
                 Effect::Kill { step, attempt, .. } => self.later(0, Next::Ends(step, attempt)),
                 Effect::Close => self.closed = true,
-                Effect::Watch(_) | Effect::Ready(_) => {}
+                Effect::Watch(_) | Effect::Ready(_) | Effect::LetEnd(_) | Effect::CloseStream { .. } => {}
             }
         }
     }

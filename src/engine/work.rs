@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::machine::{self, Asked};
 use crate::event::Outcome;
-use crate::exec::{Job, Question, Site, Work, has_cache};
+use crate::exec::{Job, Question, Site, StreamMember, StreamPlace, Work, has_cache};
 use crate::plan::{StepId, Task, Value};
 use crate::state::{Files, Inputs, RunState, Status, StepResult};
 
@@ -54,6 +54,8 @@ impl Gatherer {
             inputs: self.inputs(state, needed),
             site: self.site.clone(),
             missed: None,
+            stream: stream_place(state, step),
+            reached: state.step(step).flowed.as_ref().and_then(|flowed| flowed.reached.clone()),
             undone: undo.map(|undo| kept(state, undo)).unwrap_or_default(),
         };
         if cached { Work::Lookup(job) } else { Work::Attempt(job) }
@@ -134,6 +136,23 @@ impl Gatherer {
         }
         self.groups.entry(step).or_insert_with(|| Arc::new(state.result(step))).clone()
     }
+}
+
+/// Where a member of a stream stands in it.
+fn stream_place(state: &RunState, step: StepId) -> Option<Arc<StreamPlace>> {
+    let group = state.plan.step(step).parent?;
+    let Task::Stream(stream) = &*state.plan.step(group).task else { return None };
+    let member = |id: StepId| {
+        let step = state.plan.step(id);
+        StreamMember { step: id, name: step.name.clone(), task: step.task.clone(), policy: step.policy.clone() }
+    };
+    Some(Arc::new(StreamPlace {
+        group,
+        attempt: state.step(group).attempt,
+        stream: (**stream).clone(),
+        members: stream.members().map(member).collect(),
+        alerts: state.plan.step(group).policy().alerts.clone(),
+    }))
 }
 
 /// The keys of all results that are kept of what this step undoes.

@@ -8,8 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::event::{Again, Decision, Failure, FailureKind, Outcome, Saw, WaitFor};
-use crate::plan::{Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Task};
+use smol_str::SmolStr;
+
+use crate::event::{Again, Alerted, Decision, Failure, FailureKind, Flowed, Outcome, Reached, Saw, WaitFor};
+use crate::plan::{Alert, Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Stream, Task};
 use crate::state::result::plain_text;
 use crate::state::{Inputs, resolve};
 
@@ -30,6 +32,7 @@ mod judge;
 mod mask;
 mod memory;
 mod output;
+mod pipeline;
 mod pool;
 mod process;
 mod running;
@@ -37,6 +40,7 @@ mod script;
 mod secrets;
 mod simulated;
 mod stdin;
+mod stream;
 mod streams;
 mod tree;
 mod wait;
@@ -51,7 +55,7 @@ pub use script::Closures;
 pub use secrets::{Hidden, Provider, Secrets};
 pub use simulated::{Begun, Circuits, InMemory, Simulated};
 pub use tree::{end_marked, end_run};
-pub use workers::{Executors, Keep};
+pub use workers::{Executors, Keep, Workflows};
 
 /// One attempt of a task.
 pub struct Job {
@@ -73,8 +77,40 @@ pub struct Job {
     pub site: Arc<Site>,
     /// Its result was looked for in the cache, and not found.
     pub missed: Option<Box<Miss>>,
+    /// It is a member of a stream.
+    pub stream: Option<Arc<StreamPlace>>,
+    /// It is a pipeline, and goes on from here.
+    pub reached: Option<Box<Reached>>,
     /// It undoes what gave these results (by their keys in the cache): they hold no longer when it begins.
     pub undone: Vec<String>,
+}
+
+/// Where a job stands in a stream. All jobs of one attempt of the stream, and further attempts of its members, say the same.
+#[derive(Debug)]
+pub struct StreamPlace {
+    /// The stream: the group.
+    pub group: StepId,
+    /// Its attempt.
+    pub attempt: u32,
+    /// How its members are connected.
+    pub stream: Stream,
+    /// The members, level by level.
+    pub members: Vec<StreamMember>,
+    /// What is watched.
+    pub alerts: Vec<Alert>,
+}
+
+/// A member of a stream, as far as the others need to know it.
+#[derive(Debug)]
+pub struct StreamMember {
+    /// The step.
+    pub step: StepId,
+    /// Its name, which tags its lines.
+    pub name: SmolStr,
+    /// A process or a filter.
+    pub task: Arc<Task>,
+    /// Is it tried again, what has it dealt with then, what does its failure mean?
+    pub policy: Option<Arc<Policy>>,
 }
 
 impl fmt::Debug for Job {
@@ -239,6 +275,11 @@ pub enum Done {
         /// What `retry_if` said, if it was asked.
         again: Option<Again>,
     },
+    /// How far a stream or a pipeline is. Comes at a bounded rate. What a pipeline says it has reached counts once it is
+    /// committed.
+    Flowed(Box<Flowed>),
+    /// A figure of a stream or a pipeline is out of bounds.
+    Alerted(Box<Alerted>),
     /// A fan-out was evaluated.
     Expanded {
         /// Which.
@@ -258,6 +299,13 @@ pub trait Executor: Send + Sync {
 
     /// Ends an attempt, also one that is still to be started. `hard`: without grace.
     fn kill(&self, step: StepId, attempt: u32, hard: bool);
+
+    /// A member of a stream has failed for good; its readers are to take what it wrote for the whole all the same. Without
+    /// this they never see the end of what a failed member wrote: they are ended, or it is tried again.
+    fn let_end(&self, _step: StepId) {}
+
+    /// An attempt of a stream (the group) is at its end.
+    fn close_stream(&self, _group: StepId, _attempt: u32) {}
 
     /// The run is over. `forced`: it was cancelled or took too long, so what finished attempts have left behind goes too.
     /// Blocks until it is gone.

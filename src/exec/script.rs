@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::event::{Decision, Failure, Outcome, Saw};
+use crate::lang::item::{Item, Mapper};
 use crate::lang::{Program, interruptible};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, StepId, Task};
 use crate::state::Inputs;
@@ -28,6 +29,22 @@ pub trait Closures: Send + Sync {
         stop: &Arc<AtomicBool>,
     ) -> Result<Json, Failure>;
 
+    /// A closure that will be called for one item after the other, by the thread that holds what is given.
+    ///
+    /// # Errors
+    /// It is not in the script.
+    fn mapper<'a>(
+        &'a self,
+        closure: &'a Closure,
+        inputs: &'a Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Box<dyn Mapper + 'a>, Failure> {
+        Ok(Box::new(OneByOne {
+            call: move |item, stop: &Arc<AtomicBool>| self.call(closure, Some(item), inputs, stop),
+            stop: stop.clone(),
+        }))
+    }
+
     /// The source of a closure, with whatever else of the script it uses: another one may give another result.
     fn source(&self, closure: &Closure) -> String {
         closure.function.to_string()
@@ -45,6 +62,18 @@ pub trait Closures: Send + Sync {
         last: Json,
         inputs: &Inputs,
     ) -> Result<Growth, Failure>;
+}
+
+/// Calls a closure as if each item were all there is.
+struct OneByOne<F> {
+    call: F,
+    stop: Arc<AtomicBool>,
+}
+
+impl<F: Fn(Json, &Arc<AtomicBool>) -> Result<Json, Failure> + Send> Mapper for OneByOne<F> {
+    fn call(&mut self, item: Item) -> Result<Item, Failure> {
+        (self.call)(item.to_json()?, &self.stop).map(Item::of)
+    }
 }
 
 impl Closures for Program {

@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::event::{Decision, Failure, FailureKind, Outcome};
-use crate::plan::{StepId, Task};
+use crate::plan::{Json, StepId, Task};
 
 use super::gate::{Breakers, passed};
 use super::http::Requests;
@@ -15,7 +15,8 @@ use super::pool::Pool;
 use super::process::Room;
 use super::running::Running;
 use super::secrets::Secrets;
-use super::{Closures, Done, Executor, Job, Report, Results, Work, cache, judge, process, script, wait};
+use super::stream::{self, Streams};
+use super::{Closures, Done, Executor, Job, Report, Results, Work, cache, judge, pipeline, process, script, wait};
 
 /// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
 /// `max_parallel`; this only bounds a mistake.
@@ -36,8 +37,28 @@ pub struct Keep {
     pub results: Option<Arc<dyn Results>>,
     /// Secrets, and where they come from.
     pub secrets: Arc<Secrets>,
+    /// Runs other workflows for the stages of pipelines.
+    pub workflows: Option<Arc<dyn Workflows>>,
+    /// Does what is acknowledged have to survive a loss of power, too? Then files are synchronised first.
+    pub full: bool,
     /// Adopt processes whose parents have ended. This concerns the whole process.
     pub adopts: bool,
+}
+
+/// Runs of other workflows, for those who need the results at once.
+pub trait Workflows: Send + Sync {
+    /// Runs a workflow to its end, as a run of its own, and gives what its script returned, or a map of its steps' outputs.
+    /// `for_step`: who wants it, for those who look at the list of runs. It should end soon after `stop` becomes true.
+    ///
+    /// # Errors
+    /// That it could not be started, or failed.
+    fn run(
+        &self,
+        file: &str,
+        args: &[(String, String)],
+        for_step: &str,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Json, Failure>;
 }
 
 /// The real executors.
@@ -45,6 +66,8 @@ pub struct Executors {
     /// Attempts that leave the process.
     outside: Pool<Job>,
     scripts: Pool<Work>,
+    /// The streams that are open.
+    streams: Arc<Streams>,
     lookups: Pool<Job>,
     running: Arc<Running>,
     room: Arc<Room>,
@@ -66,9 +89,26 @@ impl Executors {
         let (table, tell, shared, kept) = (running.clone(), report.clone(), room.clone(), keep.clone());
         let requests = Arc::new(Requests::with(keep.secrets.clone()));
         let asks = requests.clone();
+        let (streams, script, say) = (Arc::new(Streams::default()), closures.clone(), report.clone());
+        let open = streams.clone();
         let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |job: Job| {
             tell(finished(&kept, &job, |job| match &*job.task {
                 Task::Http(http) => asks.make(http, job, &table),
+                Task::Pipeline(pipeline) => pipeline::run(
+                    pipeline,
+                    job,
+                    &pipeline::Around {
+                        closures: &*script,
+                        running: &table,
+                        room: &shared,
+                        keep: &kept,
+                        requests: &asks,
+                        report: &say,
+                    },
+                ),
+                _ if job.stream.is_some() => {
+                    open.run(job, &stream::Around { closures: &*script, running: &table, room: &shared, report: &say })
+                }
                 _ => process::run(job, &table, &shared),
             }));
         });
@@ -81,7 +121,7 @@ impl Executors {
         let scripts = Pool::new("flow-script", SCRIPT_STACK, cores, LOOK, move |work| {
             report(inside(&*closures, &table, &keep, work));
         });
-        Executors { outside, scripts, lookups, running, room, requests, hurry: AtomicBool::new(false) }
+        Executors { streams, outside, scripts, lookups, running, room, requests, hurry: AtomicBool::new(false) }
     }
 }
 
@@ -106,6 +146,14 @@ impl Executor for Executors {
     fn kill(&self, step: StepId, attempt: u32, hard: bool) {
         self.hurry.fetch_or(hard, Ordering::Relaxed);
         self.running.kill((step, attempt), hard);
+    }
+
+    fn let_end(&self, step: StepId) {
+        self.streams.let_end(step);
+    }
+
+    fn close_stream(&self, group: StepId, attempt: u32) {
+        self.streams.close(group, attempt);
     }
 
     fn over(&self, forced: bool) {

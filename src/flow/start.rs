@@ -18,7 +18,7 @@ use crate::exec::{Executors, Keep, Results};
 use crate::lang::Program;
 use crate::plan::{Growth, Task};
 use crate::state::{RunState, Status};
-use crate::store::{Letter, RunLog, Store};
+use crate::store::{Durability, Letter, RunLog, Store};
 
 /// Version of the form of events.
 const EVENTS: u32 = 1;
@@ -128,6 +128,8 @@ impl Flow {
             breakers: Some(shared.clone()),
             results,
             secrets: self.secrets()?,
+            workflows: None,
+            full: self.inner.options.durability == Durability::Full,
             adopts: self.inner.options.adopts,
         };
         let key = self.config()?.receipts.key.clone().filter(|_| self.is_kept());

@@ -20,6 +20,7 @@ mod format;
 mod functions;
 mod handle;
 mod host;
+pub mod item;
 pub mod keys;
 mod library;
 mod modules;

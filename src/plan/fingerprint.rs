@@ -159,6 +159,14 @@ impl Fingerprint {
                 self.put(Part::Steps, &repeat.children);
                 self.put(Part::Command, (repeat.max, &repeat.until, &repeat.body));
             }
+            Task::Quorum(quorum) => {
+                self.put(Part::Steps, &quorum.children);
+                self.put(Part::Command, (quorum.need, quorum.race));
+            }
+            Task::Stream(stream) => {
+                self.put(Part::Steps, &stream.levels);
+                self.put(Part::Command, (stream.merge, stream.slow));
+            }
             // Choices are looked at one by one.
             Task::Flow(_) | Task::Fallback(_) => {}
             Task::Workflow(workflow) => self.put(Part::Steps, &workflow.returns),

@@ -14,6 +14,7 @@ pub mod forecast;
 mod graph;
 mod hierarchy;
 mod http;
+mod pipeline;
 mod policy;
 mod precedence;
 mod rebase;
@@ -24,6 +25,7 @@ pub mod schedule;
 pub mod schema;
 pub mod shell;
 mod step;
+mod stream;
 pub mod unit;
 mod value;
 mod wait;
@@ -42,10 +44,14 @@ pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;
 pub use hierarchy::Hierarchy;
 pub use http::{Http, HttpBody, METHODS, check_url};
+pub use pipeline::{
+    Alert, Command, Format, Metric, OnAlert, Overflow, Pipeline, Severity, Sink, Source, Stage, StageWork,
+};
 pub use policy::{
     Backoff, Breaker, Cache, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings, UndoScope, Validate,
 };
-pub use step::{Branch, Each, Edge, EdgeKind, Repeat, Shell, Step, StepId, Task, Workflow};
+pub use step::{Branch, Each, Edge, EdgeKind, Quorum, Repeat, Shell, Step, StepId, Task, Workflow};
+pub use stream::{Ack, Filter, ItemError, Merge, Reads, Slow, Stream};
 pub use value::{Closure, Condition, Expression, Json, Key, Reference, SecretRef, Value};
 pub use wait::{Approve, Field, FileWait, OnTimeout, SignalWait};
 
@@ -301,6 +307,8 @@ impl Plan {
     pub fn members(&self, id: StepId) -> Vec<StepId> {
         match &*self.step(id).task {
             Task::Chain(children) | Task::Parallel(children) | Task::Fallback(children) => children.clone(),
+            Task::Quorum(quorum) => quorum.children.clone(),
+            Task::Stream(stream) => stream.members().collect(),
             Task::Flow(branches) => branches.iter().map(|branch| branch.step).collect(),
             Task::Each(each) => each.children.clone(),
             Task::Repeat(repeat) => repeat.children.clone(),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Class, ClassRule, Closure, Expression, Json, StepId, Strategy, Value};
+use super::{Ack, Alert, Class, ClassRule, Closure, Expression, Json, StepId, Strategy, Value};
 
 /// Everything that can be said about how a step runs. A step without policies has none of these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,6 +76,12 @@ pub struct Policy {
     /// Most bytes that a process may write to its standard output, and to its standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_limit: Option<u64>,
+    /// In a stream: what it has dealt with of what it reads, should it be tried again.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ack: Ack,
+    /// Of a stream or a pipeline: what is watched while it runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
     /// The output is not shown.
     #[serde(skip_serializing_if = "is_default")]
     pub secret: bool,

@@ -53,7 +53,7 @@ impl Value {
 
 /// Can there be an id in it? Policies are shared between steps and are copied only for a reason.
 fn names_steps(policy: &Policy) -> bool {
-    let mut found = policy.undo.is_some();
+    let mut found = policy.undo.is_some() || !policy.alerts.is_empty();
     policy.each_value(&mut |_| found = true);
     found
 }
@@ -78,9 +78,11 @@ impl Renumber<'_> {
         step.when.iter_mut().for_each(|condition| self.condition(condition));
         self.task(Arc::make_mut(&mut step.task));
         step.undoes.iter_mut().for_each(|undone| self.id(undone));
+        step.on_alert.iter_mut().for_each(|alert| self.id(&mut alert.step));
         if step.policy.as_deref().is_some_and(names_steps) {
             let policy = step.policy_mut();
             policy.undo.iter_mut().for_each(|undo| self.id(undo));
+            policy.alerts.iter_mut().flat_map(|alert| &mut alert.action).for_each(|action| self.id(action));
             policy.each_value_mut(&mut |value| self.value(value));
         }
     }
@@ -89,6 +91,8 @@ impl Renumber<'_> {
         task.each_value_mut(&mut |value| self.value(value));
         match task {
             Task::Chain(children) | Task::Parallel(children) | Task::Fallback(children) => self.ids(children),
+            Task::Quorum(quorum) => self.ids(&mut quorum.children),
+            Task::Stream(stream) => stream.levels.iter_mut().for_each(|level| self.ids(level)),
             Task::Flow(branches) => {
                 for branch in branches {
                     self.id(&mut branch.step);

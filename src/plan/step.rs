@@ -7,11 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Approve, Closure, Condition, FileWait, Http, Policy, SignalWait, Value};
+use super::{
+    Approve, Closure, Condition, FileWait, Filter, Http, OnAlert, Pipeline, Policy, SignalWait, Stream, Value,
+};
 use crate::diag::Span;
 
 /// A step's place in `Plan::steps`. Ids are dense, in the order of declaration, and never change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct StepId(pub u32);
 
@@ -55,6 +57,9 @@ pub struct Step {
     /// The step (also its `parent`, for the path) whose effects this one undoes. It runs only when that is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<StepId>,
+    /// It runs when this alert is raised, and not otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_alert: Option<OnAlert>,
     /// A child of a fan-out that was made again since: it belongs to the plan no more. Its events stay in the log.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retired: bool,
@@ -76,6 +81,7 @@ impl Step {
             when: None,
             policy: None,
             undoes: None,
+            on_alert: None,
             retired: false,
             span,
         }
@@ -170,6 +176,17 @@ pub enum Task {
     Repeat(Repeat),
     /// Another workflow. Output: what its script returned, or a map of its steps' outputs.
     Workflow(Workflow),
+    /// Children side by side, of which not all need to succeed: when enough have, the others are ended; when no longer
+    /// enough can, too.
+    Quorum(Quorum),
+    /// Children that run at the same time, each reading what those before it write. Output: that of the last level: of one
+    /// member its own, of several an array.
+    Stream(Box<Stream>),
+
+    /// A closure in a stream, called for each line.
+    Filter(Box<Filter>),
+    /// Items from a source through stages into a sink.
+    Pipeline(Box<Pipeline>),
 }
 
 impl Task {
@@ -184,12 +201,15 @@ impl Task {
                 | Task::Each(_)
                 | Task::Repeat(_)
                 | Task::Workflow(_)
+                | Task::Quorum(_)
+                | Task::Stream(_)
         )
     }
 
-    /// Does it do something outside of flow's process, which must wait until what it depends on is committed?
+    /// Does it do something outside of flow's process, which must wait until what it depends on is committed? Filters and
+    /// pipelines do: what they pass on is read, or written, by others.
     pub fn leaves_process(&self) -> bool {
-        matches!(self, Task::Shell(_) | Task::Exec(_) | Task::Http(_))
+        matches!(self, Task::Shell(_) | Task::Exec(_) | Task::Http(_) | Task::Filter(_) | Task::Pipeline(_))
     }
 
     /// Does it wait for something that does not come by itself: a person, a signal, a moment, a file?
@@ -212,8 +232,11 @@ impl Task {
                 repeat.until.iter().flat_map(|until| &until.captured).chain(&repeat.body.captured).for_each(visit);
             }
             Task::Workflow(workflow) => workflow.args.iter().for_each(|(_, value)| visit(value)),
+            Task::Filter(filter) => filter.closure.captured.iter().for_each(visit),
+            Task::Pipeline(pipeline) => pipeline.each_value(visit),
             Task::Wait(_) | Task::Signal(_) => {}
             Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) => {}
+            Task::Quorum(_) | Task::Stream(_) => {}
         }
     }
 
@@ -233,8 +256,11 @@ impl Task {
                 until.chain(&mut repeat.body.captured).for_each(visit);
             }
             Task::Workflow(workflow) => workflow.args.iter_mut().for_each(|(_, value)| visit(value)),
+            Task::Filter(filter) => filter.closure.captured.iter_mut().for_each(visit),
+            Task::Pipeline(pipeline) => pipeline.each_value_mut(visit),
             Task::Wait(_) | Task::Signal(_) => {}
             Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) => {}
+            Task::Quorum(_) | Task::Stream(_) => {}
         }
     }
 
@@ -259,6 +285,10 @@ impl Task {
             Task::Each(_) => "each",
             Task::Repeat(_) => "repeat",
             Task::Workflow(_) => "workflow",
+            Task::Quorum(quorum) => quorum.kind(),
+            Task::Stream(_) => "stream",
+            Task::Filter(_) => "filter",
+            Task::Pipeline(_) => "pipeline",
         }
     }
 }
@@ -317,6 +347,29 @@ pub struct Repeat {
     /// The children so far.
     #[serde(default)]
     pub children: Vec<StepId>,
+}
+
+/// `race([…])`, `quorum(n, […])`, and what runs side by side and fails fast.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Quorum {
+    /// How many children have to succeed, from 1 to all.
+    pub need: u32,
+    /// Is the output that of the one that succeeded first, and not an array of those that did?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub race: bool,
+    /// All of them, in the order written.
+    pub children: Vec<StepId>,
+}
+
+impl Quorum {
+    /// The word for it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Quorum { race: true, .. } => "race",
+            Quorum { need, children, .. } if *need as usize == children.len() => "parallel",
+            _ => "quorum",
+        }
+    }
 }
 
 /// `workflow(name, file, #{args})`.

@@ -85,6 +85,8 @@ impl Projection {
             Event::Replanned(new) => self.replan(new),
             Event::Answered { .. }
             | Event::Decided { .. }
+            | Event::Flowed(_)
+            | Event::Alerted(_)
             | Event::Retrying { .. }
             | Event::Waiting { .. }
             | Event::Stopping { .. }

@@ -99,6 +99,8 @@ impl Bench {
             inputs: Inputs { results: Vec::new(), files: Arc::new(Folder(self.path().join("run"))) },
             site: Arc::new(Site::new(self.run_id(), self.path(), &self.path().join("run"), self.settings.clone())),
             missed: None,
+            stream: None,
+            reached: None,
             undone: Vec::new(),
         }
     }

@@ -205,6 +205,7 @@ impl Play {
                     assert!(self.state().step(step).status.is_final());
                     self.ready.insert(step);
                 }
+                Effect::LetEnd(_) | Effect::CloseStream { .. } => {}
                 Effect::Judge { .. } | Effect::Watch(_) => unreachable!("no plan here has what asks for it"),
                 Effect::Close => self.closed = true,
             }

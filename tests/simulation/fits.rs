@@ -37,6 +37,12 @@ pub fn check(state: &RunState, event: &Event) -> Result<(), Broken> {
             ends(state, *step, *attempt, outcome)?;
             retries(state, *step, outcome)?;
         }
+        Event::Flowed(flowed) => {
+            hold!(status(flowed.step) == Status::Running, Fits, "`{}` flows and does not run", path(flowed.step));
+        }
+        Event::Alerted(alerted) => {
+            hold!(status(alerted.step) == Status::Running, Fits, "`{}` alerts and does not run", path(alerted.step));
+        }
         Event::Finished { step, attempt, outcome } => ends(state, *step, *attempt, outcome)?,
         Event::Interrupted { step, attempt } => {
             let runs = status(*step) == Status::Running && state.step(*step).attempt == *attempt;

@@ -256,6 +256,8 @@ impl Driver {
                 self.inside -= 1;
                 self.handle(now, Input::Waits { step, attempt, what, delay_ms });
             }
+            Message::Done(Done::Flowed(flowed)) => self.handle(now, Input::Flowed(flowed)),
+            Message::Done(Done::Alerted(alerted)) => self.handle(now, Input::Alerted(alerted)),
             Message::Done(Done::Judged { step, attempt, outcome, again }) => {
                 self.inside -= 1;
                 self.handle(now, Input::Judged { step, attempt, outcome, again });

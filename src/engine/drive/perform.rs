@@ -25,6 +25,8 @@ impl Driver {
             }
             Effect::Arm { timer, delay_ms } => self.arming.push((timer, delay_ms)),
             Effect::Kill { step, attempt, hard } => self.kill(step, attempt, hard),
+            Effect::LetEnd(step) => self.executor.let_end(step),
+            Effect::CloseStream { step, attempt } => self.executor.close_stream(step, attempt),
             Effect::Ready(step) => self.ready(step),
             Effect::Close => self.round.close = true,
         }

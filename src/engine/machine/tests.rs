@@ -141,6 +141,8 @@ impl Bench {
             Effect::Kill { step, .. } => format!("kill {} hard", name(*step)),
             Effect::Judge { step, .. } => format!("judge {}", name(*step)),
             Effect::Watch(step) => format!("watch {}", name(*step)),
+            Effect::LetEnd(step) => format!("let end {}", name(*step)),
+            Effect::CloseStream { step, .. } => format!("close {}", name(*step)),
             Effect::Ready(step) => format!("ready {}", name(*step)),
             Effect::Close => "close".to_owned(),
         });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Naming;
 use crate::diag::Span;
-use crate::plan::{Approve, Closure, Condition, Http, OnTimeout, Step, Task, Validate, Value};
+use crate::plan::{Approve, Closure, Condition, Http, OnTimeout, Sink, Stage, StageWork, Step, Task, Validate, Value};
 
 /// Makes steps plain, and calls steps and closures by their common names.
 pub(super) struct Plain<'a>(pub &'a Naming<'a>);
@@ -48,7 +48,30 @@ impl Plain<'_> {
             }
             Task::Signal(wait) => wait.on_timeout = OnTimeout::default(),
             Task::WaitFor(wait) => wait.on_timeout = OnTimeout::default(),
+            Task::Filter(filter) => self.closure(&mut filter.closure),
+            Task::Pipeline(pipeline) => {
+                pipeline.stages.iter_mut().for_each(|stage| self.stage(stage));
+                if let Sink::Call(closure) = &mut pipeline.sink {
+                    self.closure(closure);
+                }
+            }
             _ => {}
+        }
+    }
+
+    fn stage(&self, stage: &mut Stage) {
+        stage.span = Span::default();
+        match &mut stage.work {
+            StageWork::Map(closure)
+            | StageWork::Filter(closure)
+            | StageWork::FlatMap(closure)
+            | StageWork::Http(closure)
+            | StageWork::Workflow { args: Some(closure), .. } => self.closure(closure),
+            StageWork::Each(stages) => stages.iter_mut().for_each(|stage| self.stage(stage)),
+            StageWork::Batch
+            | StageWork::Command(_)
+            | StageWork::Worker(_)
+            | StageWork::Workflow { args: None, .. } => {}
         }
     }
 

@@ -112,7 +112,13 @@ pub fn command(plan: &Plan, step: &Step) -> String {
         Task::Signal(wait) => clean(&wait.signal),
         Task::WaitUntil(until) => value(plan, until),
         Task::WaitFor(wait) => value(plan, &wait.file),
-        Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) => String::new(),
+        Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) | Task::Stream(_) => String::new(),
+        Task::Quorum(quorum) if quorum.race => "the first to succeed".to_owned(),
+        Task::Quorum(quorum) => format!("{} of {} must succeed", quorum.need, quorum.children.len()),
+        Task::Filter(filter) => clean(closure_text(&filter.closure.text)),
+        Task::Pipeline(pipeline) => {
+            pipeline.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(" → ")
+        }
         Task::Each(each) => match &each.items {
             Some(items) if each.children.is_empty() => {
                 clean(&format!("each item of {} · {}", bare(value(plan, items)), closure_text(&each.body.text)))
