@@ -3,9 +3,10 @@
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
 use std::time::Duration;
 
+use super::Stop;
 use crate::exec::pipeline::outside::readable_within;
 
 /// How often one looks whether to stop.
@@ -14,12 +15,12 @@ const LOOK: Duration = Duration::from_millis(50);
 /// See the module's page.
 pub(super) struct Patient<F> {
     file: F,
-    stop: Arc<AtomicBool>,
+    stop: Arc<Stop>,
 }
 
 impl<F: Read + AsFd> Patient<F> {
     /// Reads until `stop` is true; then each read is [`stopped`].
-    pub fn new(file: F, stop: Arc<AtomicBool>) -> Self {
+    pub fn new(file: F, stop: Arc<Stop>) -> Self {
         Patient { file, stop }
     }
 }
@@ -27,7 +28,7 @@ impl<F: Read + AsFd> Patient<F> {
 impl<F: Read + AsFd> Read for Patient<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.stop.load(Ordering::Relaxed) {
+            if self.stop.is_set() {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, Stopped));
             }
             if readable_within(&self.file, LOOK) {

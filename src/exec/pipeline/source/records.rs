@@ -2,38 +2,18 @@
 
 use std::io::{self, Read};
 
-use serde::{Deserialize, Serialize};
-
 use super::lines::Lines;
 use super::rows::Rows;
+use super::{Bad, Mark, Places};
 use crate::event::Failure;
 use crate::lang::item::Item;
 use crate::plan::Format;
 
-/// Where in the bytes an item ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct After {
-    /// So many bytes are behind it.
-    pub byte: u64,
-    /// So many lines.
-    pub line: u64,
-    /// So many rows, without that of the names.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub row: u64,
-}
+/// How much is read at once.
+pub(super) const BUFFER: usize = 256 * 1024;
 
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-/// An item that was read, or why it is none.
-pub(super) struct Record {
-    pub item: Result<Item, String>,
-    /// The number of its line, or row.
-    pub place: u64,
-    /// Where it ends.
-    pub after: After,
-}
+/// What is quoted of something that is no item, in bytes.
+pub(super) const QUOTED: usize = 64 * 1024;
 
 /// See the module's page.
 pub(super) enum Records<R> {
@@ -41,30 +21,49 @@ pub(super) enum Records<R> {
     Rows(Box<Rows<R>>),
 }
 
-/// What rows have in common: the names of their columns, if they have any, and how many fields they have.
+/// Where a reader stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct At {
+    /// So many bytes are before it.
+    pub byte: u64,
+    /// So many lines.
+    pub line: u64,
+    /// So many rows, without that of the names.
+    pub row: u64,
+    /// What is known of the rows.
+    pub columns: Columns,
+}
+
+/// What rows have in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
+    /// The names of their fields, if they have any and they are known.
     pub names: Option<Vec<String>>,
+    /// How many fields they have, if it is known.
     pub count: Option<usize>,
 }
 
+/// The words for the places of items.
+pub(super) fn places(format: &Format, of: &str) -> Places {
+    let unit = if matches!(format, Format::Csv { .. }) { "row" } else { "line" };
+    Places { unit, of: of.to_owned() }
+}
+
 impl<R: Read> Records<R> {
-    /// What a reader gives that stands at `after`. `columns`: what is known of rows that begin elsewhere.
-    pub fn new(reader: R, format: &Format, after: After, columns: Columns) -> Self {
+    /// What a reader gives that stands there.
+    pub fn new(reader: R, format: &Format, at: At) -> Self {
         match format {
-            Format::Lines => Records::Lines(Lines::new(reader, false, after)),
-            Format::Ndjson => Records::Lines(Lines::new(reader, true, after)),
-            Format::Csv { header, delimiter } => {
-                Records::Rows(Box::new(Rows::new(reader, *header, *delimiter, after, columns)))
-            }
+            Format::Lines => Records::Lines(Lines::new(reader, false, at)),
+            Format::Ndjson => Records::Lines(Lines::new(reader, true, at)),
+            Format::Csv { header, delimiter } => Records::Rows(Box::new(Rows::new(reader, *header, *delimiter, at))),
         }
     }
 
-    /// The next one. Nothing: that was the last.
+    /// The next one with the place where it begins. Nothing: that was the last.
     ///
     /// # Errors
     /// It cannot be read; the inner one: what is read is not of this format at all.
-    pub fn next(&mut self) -> io::Result<Result<Option<Record>, Failure>> {
+    pub fn next(&mut self) -> io::Result<Result<Option<(Mark, Result<Item, Bad>)>, Failure>> {
         match self {
             Records::Lines(lines) => lines.next().map(Ok),
             Records::Rows(rows) => rows.next(),
@@ -76,6 +75,22 @@ impl<R: Read> Records<R> {
         match self {
             Records::Lines(lines) => lines.is_there(),
             Records::Rows(rows) => rows.is_there(),
+        }
+    }
+
+    /// Where it stands.
+    pub fn at(&self) -> At {
+        match self {
+            Records::Lines(lines) => lines.at(),
+            Records::Rows(rows) => rows.at(),
+        }
+    }
+
+    /// Where the next one begins.
+    pub fn mark(&self) -> Mark {
+        match self {
+            Records::Lines(lines) => lines.mark(),
+            Records::Rows(rows) => rows.mark(),
         }
     }
 }

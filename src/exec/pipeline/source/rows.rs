@@ -5,13 +5,11 @@ use std::io::{self, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::records::{After, Columns, Record};
+use super::records::{At, BUFFER, Columns, QUOTED};
+use super::{Bad, Mark};
 use crate::event::{Failure, FailureKind};
 use crate::lang::item::Item;
 use crate::plan::{Json, Stream, unit};
-
-/// How much is read at once.
-const BUFFER: usize = 256 * 1024;
 
 /// See the module's page.
 pub(super) struct Rows<R> {
@@ -19,19 +17,30 @@ pub(super) struct Rows<R> {
     header: bool,
     columns: Columns,
     row: ByteRecord,
-    /// Where the reader began.
-    base: After,
-    after: After,
+    /// Where the reader began, in bytes and lines.
+    base: (u64, u64),
+    /// Behind the last row.
+    byte: u64,
+    /// Rows so far.
+    number: u64,
 }
 
 impl<R: Read> Rows<R> {
     /// Rows from here on. Where the names of the columns are not known, they come first.
-    pub fn new(reader: R, header: bool, delimiter: char, after: After, columns: Columns) -> Self {
+    pub fn new(reader: R, header: bool, delimiter: char, at: At) -> Self {
         let delimiter = u8::try_from(delimiter).unwrap_or(b',');
-        let counted = Counted { inner: reader, delimiter, at: At::Start, blank: true, ended: 0, given: 0, since: 0 };
+        let counted = Counted { inner: reader, delimiter, stands: Stands::Start, blank: true, ended: 0, given: 0, since: 0 };
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(BUFFER);
-        Rows { reader: builder.from_reader(counted), header, columns, row: ByteRecord::new(), base: after, after }
+        Rows {
+            reader: builder.from_reader(counted),
+            header,
+            columns: at.columns,
+            row: ByteRecord::new(),
+            base: (at.byte, at.line),
+            byte: at.byte,
+            number: at.row,
+        }
     }
 
     /// Is the next one there, without waiting for it?
@@ -40,13 +49,30 @@ impl<R: Read> Rows<R> {
         counted.ended > counted.given
     }
 
-    /// What is known of all rows.
-    pub fn columns(&self) -> &Columns {
-        &self.columns
+    /// Where it stands.
+    pub fn at(&self) -> At {
+        let line = self.base.1 + self.reader.position().line() - 1;
+        At { byte: self.byte, line, row: self.number, columns: self.columns.clone() }
+    }
+
+    /// Where the next one begins.
+    pub fn mark(&self) -> Mark {
+        Mark { from: self.byte, place: self.number + 1 }
+    }
+
+    /// Reads what all rows have in common: the names of the columns, or the first row, which is then gone.
+    pub fn common(mut self) -> io::Result<Result<Columns, Failure>> {
+        if let Err(failure) = self.names()? {
+            return Ok(Err(failure));
+        }
+        if self.columns.count.is_none() && self.read()? {
+            self.columns.count = Some(self.row.len());
+        }
+        Ok(Ok(self.columns))
     }
 
     /// Reads the names of the columns, if they are still to be read.
-    pub fn names(&mut self) -> io::Result<Result<(), Failure>> {
+    fn names(&mut self) -> io::Result<Result<(), Failure>> {
         if !self.header || self.columns.names.is_some() || !self.read()? {
             return Ok(Ok(()));
         }
@@ -72,18 +98,20 @@ impl<R: Read> Rows<R> {
     }
 
     /// The next one. Nothing: that was the last.
-    pub fn next(&mut self) -> io::Result<Result<Option<Record>, Failure>> {
+    pub fn next(&mut self) -> io::Result<Result<Option<(Mark, Result<Item, Bad>)>, Failure>> {
         if let Err(failure) = self.names()? {
             return Ok(Err(failure));
         }
-        let begins = self.after.line + 1;
+        let mark = self.mark();
         if !self.read()? {
             return Ok(Ok(None));
         }
-        self.after.row += 1;
-        let begins = self.row.position().map_or(begins, |position| self.base.line + position.line());
-        let item = self.item(begins);
-        Ok(Ok(Some(Record { item, place: self.after.row, after: self.after })))
+        self.number += 1;
+        let item = self.item().map_err(|why| {
+            let fields = self.row.iter().map(|field| String::from_utf8_lossy(&field[..field.len().min(QUOTED)]));
+            Bad { raw: Item::list(fields.map(|field| Item::text(&field)).collect()), why }
+        });
+        Ok(Ok(Some((mark, item))))
     }
 
     fn read(&mut self) -> io::Result<bool> {
@@ -91,17 +119,16 @@ impl<R: Read> Rows<R> {
             csv::ErrorKind::Io(error) => error,
             kind => io::Error::other(format!("{kind:?}")),
         })?;
-        let position = self.reader.position();
-        self.after.byte = self.base.byte + position.byte();
-        self.after.line = self.base.line + position.line() - 1;
+        self.byte = self.base.0 + self.reader.position().byte();
         let counted = self.reader.get_mut();
         counted.since = 0;
         counted.given += u64::from(read);
         Ok(read)
     }
 
-    fn item(&mut self, line: u64) -> Result<Item, String> {
-        let row = self.after.row;
+    fn item(&mut self) -> Result<Item, String> {
+        let row = self.number;
+        let line = self.base.1 + self.row.position().map_or(1, csv::Position::line);
         let expected = *self.columns.count.get_or_insert(self.row.len());
         if self.row.len() != expected {
             let fields = |n: usize| if n == 1 { "1 field".to_owned() } else { format!("{n} fields") };
@@ -128,7 +155,7 @@ impl<R: Read> Rows<R> {
 struct Counted<R> {
     inner: R,
     delimiter: u8,
-    at: At,
+    stands: Stands,
     /// Is nothing in this row so far?
     blank: bool,
     /// Rows that came to their end.
@@ -141,7 +168,7 @@ struct Counted<R> {
 
 /// Where in a row a byte stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
+enum Stands {
     /// At the beginning of a field.
     Start,
     /// In a field without quotes.
@@ -155,21 +182,21 @@ enum At {
 impl<R> Counted<R> {
     fn count(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.at = match (self.at, *byte) {
-                (At::Start, b'"') | (At::Quote, b'"') => {
+            self.stands = match (self.stands, *byte) {
+                (Stands::Start, b'"') | (Stands::Quote, b'"') => {
                     self.blank = false;
-                    At::Quoted
+                    Stands::Quoted
                 }
-                (At::Quoted, b'"') => At::Quote,
-                (At::Quoted, _) => At::Quoted,
+                (Stands::Quoted, b'"') => Stands::Quote,
+                (Stands::Quoted, _) => Stands::Quoted,
                 (_, b'\n' | b'\r') => {
                     self.ended += u64::from(!self.blank);
                     self.blank = true;
-                    At::Start
+                    Stands::Start
                 }
                 (_, byte) => {
                     self.blank = false;
-                    if byte == self.delimiter { At::Start } else { At::Plain }
+                    if byte == self.delimiter { Stands::Start } else { Stands::Plain }
                 }
             };
         }
