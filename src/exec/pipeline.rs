@@ -10,11 +10,12 @@ use super::{Closures, Job, Report};
 use crate::event::{Failure, FailureKind, Outcome, Reached};
 use crate::plan::Pipeline;
 
-mod errors;
+mod exchange;
 mod lines;
 mod outside;
 mod sink;
 mod source;
+mod steplog;
 mod stop;
 mod work;
 

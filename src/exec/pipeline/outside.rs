@@ -5,7 +5,6 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +26,7 @@ use crate::exec::secrets::Secrets;
 use crate::exec::tree::{Mark, PROCESS};
 use crate::plan::Command;
 
-use super::errors::Errors;
+use super::steplog::StepLog;
 
 /// How often one looks whether a process has ended that cannot be polled (before Linux 5.3).
 const LOOK: Duration = Duration::from_millis(5);
@@ -38,7 +37,9 @@ pub struct Outside<'a> {
     pub(super) running: &'a Arc<Running>,
     room: &'a Room,
     /// What they write to their standard errors.
-    errors: Arc<Errors>,
+    pub(super) errors: Arc<StepLog>,
+    /// What those write to their standard outputs whose output is of no interest.
+    pub(super) output: Arc<StepLog>,
     parts: AtomicU32,
 }
 
@@ -50,8 +51,9 @@ impl<'a> Outside<'a> {
     pub(in crate::exec) fn of(job: &'a Job, running: &'a Arc<Running>, room: &'a Room) -> Result<Self, Failure> {
         // The secrets of the run are fetched before its first process begins.
         room.secrets.of_run(&job.site.hidden);
-        let errors = Arc::new(Errors::of(job, &room.secrets)?);
-        Ok(Outside { job, running, room, errors, parts: AtomicU32::new(0) })
+        let errors = Arc::new(StepLog::of(job, "err", &room.secrets)?);
+        let output = Arc::new(StepLog::of(job, "out", &room.secrets)?);
+        Ok(Outside { job, running, room, errors, output, parts: AtomicU32::new(0) })
     }
 
     /// What is masked in all that processes write, if anything is.
@@ -70,24 +72,10 @@ impl<'a> Outside<'a> {
         (Key::from((self.job.step, self.job.attempt)).part(part), part)
     }
 
-    /// The log of what all of them wrote to their standard errors. Nothing: they wrote nothing.
-    pub fn errors(&self) -> Option<Log> {
-        self.errors.log()
-    }
-
-    /// Where that log is.
-    pub(super) fn errors_path(&self) -> PathBuf {
-        self.errors.path()
-    }
-
-    /// That log, for a thread that goes on adding to it.
-    pub(super) fn shared_errors(&self) -> Arc<Errors> {
-        self.errors.clone()
-    }
-
-    /// Adds to that log.
-    pub(super) fn complain(&self, bytes: &[u8]) {
-        self.errors.add(bytes);
+    /// The logs of what they wrote to their standard outputs and errors, as they stand in the outcome. Nothing: they wrote
+    /// nothing.
+    pub(in crate::exec) fn logs(&self) -> [Option<Log>; 2] {
+        [self.output.log(), self.errors.log()]
     }
 }
 
@@ -262,7 +250,7 @@ impl Ended {
             (_, Some(signal)) => exit::by_signal(program, signal),
             (code, None) => {
                 let tail = outside.errors.quote(tail);
-                let log = outside.errors_path();
+                let log = outside.errors.path();
                 exit::by_code(program, code.unwrap_or(-1), &tail, Some(&log).filter(|log| log.exists()).map(|p| &**p))
             }
         }

@@ -12,8 +12,9 @@ use super::records::{At, Records, places};
 use super::{Mark, Next, Opening, Places, Source, Sourced, Stop};
 use crate::event::{Failure, FailureKind};
 use crate::exec::mask::Masking;
-use crate::exec::pipeline::errors::{Tail, pump};
+
 use crate::exec::pipeline::outside::{Outside, Process, Template};
+use crate::exec::pipeline::steplog::{Tail, pump};
 use crate::exec::secrets::Secrets;
 use crate::plan::{self, Format};
 
@@ -47,7 +48,7 @@ impl<'a> Command<'a> {
             drop(child.stdin.take());
             (child.stdout.take(), child.stderr.take())
         });
-        let tail = pump(stderr, outside);
+        let tail = pump(stderr, &outside.errors);
         let stdout = stdout.ok_or_else(|| Failure::new(FailureKind::Spawn, "the program has no standard output"))?;
         let patient = Patient::new(stdout, stop.clone());
         let reader: Box<dyn Read + Send + 'a> = match outside.masked() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::patient::Patient;
 use super::pull::{Pull, mark_of};
-use super::records::{At, Columns, Records, places};
+use super::records::{At, Records, places};
 use super::rows::Rows;
 use super::{Mark, Next, Opening, Places, Source, Sourced, Stop};
 use crate::diag::nearest;

@@ -1,16 +1,14 @@
-//! What the processes of a pipeline write to their standard errors: one log for all, of which only the end is kept.
+//! What the processes of a pipeline write that is no item: one log for all, of which only the end is kept.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
-use std::process::ChildStderr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
 
-use super::outside::Outside;
 use crate::event::{Failure, Log};
 use crate::exec::Job;
 use crate::exec::capture::{Captured, Logs};
@@ -23,8 +21,10 @@ const MOST: u64 = 1 << 20;
 pub(super) const TAIL: usize = 2048;
 
 /// See the module's page.
-pub(super) struct Errors {
+pub(super) struct StepLog {
     logs: Logs,
+    /// `err` or `out`.
+    ending: &'static str,
     secrets: Option<Arc<Secrets>>,
     state: Mutex<State>,
 }
@@ -36,16 +36,16 @@ struct State {
     written: u64,
 }
 
-impl Errors {
+impl StepLog {
     /// Of an attempt.
-    pub fn of(job: &Job, secrets: &Arc<Secrets>) -> Result<Self, Failure> {
+    pub fn of(job: &Job, ending: &'static str, secrets: &Arc<Secrets>) -> Result<Self, Failure> {
         let secrets = secrets.of_run(&job.site.hidden).map(|_| secrets.clone());
-        Ok(Errors { logs: Logs::of(job)?, secrets, state: Mutex::default() })
+        Ok(StepLog { logs: Logs::of(job)?, ending, secrets, state: Mutex::default() })
     }
 
     /// Where it is.
     pub fn path(&self) -> PathBuf {
-        self.logs.path("err")
+        self.logs.path(self.ending)
     }
 
     /// What a message may quote.
@@ -66,14 +66,14 @@ impl Errors {
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = state.add(&self.path(), &bytes) {
-            tracing::warn!(%error, "the log of standard errors cannot be written");
+            tracing::warn!(%error, "a log cannot be written");
         }
     }
 
     /// As it stands in events. Nothing: it is empty.
     pub fn log(&self) -> Option<Log> {
         let written = self.state.lock().unwrap_or_else(PoisonError::into_inner).written;
-        (written > 0).then(|| Captured::of(self.logs.name("err"), self.path(), written).ok()).flatten().map(|it| it.log)
+        (written > 0).then(|| Captured::of(self.logs.name(self.ending), self.path(), written).ok()).flatten().map(|it| it.log)
     }
 }
 
@@ -123,31 +123,31 @@ pub(super) fn keep_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Copies what a long-lived process writes to its standard error into the log, by a thread of its own.
-pub(super) fn pump(stderr: Option<ChildStderr>, outside: &Outside) -> Tail {
+/// Copies what a long-lived process writes into a log, by a thread of its own.
+pub(super) fn pump(stream: Option<impl Read + Send + 'static>, log: &Arc<StepLog>) -> Tail {
     let (end, ended) = bounded::<()>(0);
     let tail = Tail { kept: Arc::default(), ended };
-    let Some(mut stderr) = stderr else { return tail };
-    let (errors, kept) = (outside.shared_errors(), tail.kept.clone());
+    let Some(mut stream) = stream else { return tail };
+    let (log, kept) = (log.clone(), tail.kept.clone());
     let copy = move || {
         let mut buffer = [0; 8192];
         let mut line = Vec::new();
-        while let Ok(n @ 1..) = stderr.read(&mut buffer) {
+        while let Ok(n @ 1..) = stream.read(&mut buffer) {
             keep_tail(&mut kept.lock().unwrap_or_else(PoisonError::into_inner), &buffer[..n]);
             line.extend_from_slice(&buffer[..n]);
             // Whole lines, so that those of several processes do not mix.
             if let Some(end) = line.iter().rposition(|byte| *byte == b'\n') {
-                errors.add(&line[..=end]);
+                log.add(&line[..=end]);
                 line.drain(..=end);
             } else if line.len() > buffer.len() {
-                errors.add(&line);
+                log.add(&line);
                 line.clear();
             }
         }
-        errors.add(&line);
+        log.add(&line);
         drop(end);
     };
     // Without a thread the process is told that nobody reads.
-    let _ = thread::Builder::new().name("flow-errors".into()).stack_size(128 * 1024).spawn(copy);
+    let _ = thread::Builder::new().name("flow-log".into()).stack_size(128 * 1024).spawn(copy);
     tail
 }
