@@ -47,7 +47,7 @@ pub fn source(plan: &Plan, source: &Source) -> String {
             format!("{which} that come into {}{existing}", shorten(&value(plan, folder), SHOWN))
         }
         Source::Interval(ms) => format!("a tick every {}", duration(*ms)),
-        Source::DeadLetters { run, step } => format!("dead letters of `{step}` in run {run}"),
+        Source::DeadLetters { run, step, .. } => format!("dead letters of `{step}` in run {run}"),
     };
     clean(&text)
 }
