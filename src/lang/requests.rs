@@ -30,11 +30,10 @@ const BODIES: [&str; 4] = ["json", "body", "form", "file"];
 /// What is wrong with it.
 pub fn request_of(item: &Item) -> Result<Http, Failure> {
     static NOTHING: LazyLock<Option<Program>> =
-        LazyLock::new(|| Program::compile(&Script { name: "request".into(), text: "".into(), path: None }).ok());
+        LazyLock::new(|| Program::compile(&Script::from_text("request", "")).ok());
     let lost = || Failure::new(FailureKind::Script, "no request can be read").help("this is a mistake in flow");
     let mut session = Session::new(NOTHING.as_ref().ok_or_else(lost)?, Purpose::Call);
-    read(&mut session, &item.0, Span::default())
-        .map_err(|fault| Failure { span: None, ..failure(&fault, &session) })
+    read(&mut session, &item.0, Span::default()).map_err(|fault| Failure { span: None, ..failure(&fault, &session) })
 }
 
 /// `http(name, url)`, `http(name, #{ url: …, … })`

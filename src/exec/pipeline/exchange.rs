@@ -58,14 +58,7 @@ impl Talk {
 
     /// Writes `input` and reads what comes, until `done` says so of what was read, or nothing comes any more: the process is
     /// at its end, or (`all_written`) everything is written. At most `most` bytes are read.
-    pub fn until(
-        &mut self,
-        process: &Process,
-        mut input: &[u8],
-        most: u64,
-        stop: &Stop,
-        wait: Wait,
-    ) -> Until {
+    pub fn until(&mut self, process: &Process, mut input: &[u8], most: u64, stop: &Stop, wait: Wait) -> Until {
         let mut seen = 0;
         loop {
             match wait {

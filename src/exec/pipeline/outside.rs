@@ -154,11 +154,7 @@ impl<'a> Process<'a> {
 
     fn mark(&self) -> Mark {
         let job = self.outside.job;
-        Mark {
-            run: job.site.run.clone(),
-            attempt: Some((job.path.clone(), job.attempt)),
-            process: Some(self.part),
-        }
+        Mark { run: job.site.run.clone(), attempt: Some((job.path.clone(), job.attempt)), process: Some(self.part) }
     }
 
     /// Tells its end: readable when it has come. Nothing on old systems.

@@ -120,6 +120,6 @@ pub(in crate::exec) fn open<'a>(
             Box::new(watch::Watch::open(&watch::Wish { folder, pattern, existing, settle_ms }, at, stop)?)
         }
         plan::Source::Interval(every_ms) => Box::new(interval::Interval::open(*every_ms, at, stop)),
-        plan::Source::DeadLetters { run, step } => Box::new(letters::Letters::open(run, step, at)?),
+        plan::Source::DeadLetters { run, step, file } => Box::new(letters::Letters::open(run, step, file, at)?),
     })
 }

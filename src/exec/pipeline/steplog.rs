@@ -73,7 +73,10 @@ impl StepLog {
     /// As it stands in events. Nothing: it is empty.
     pub fn log(&self) -> Option<Log> {
         let written = self.state.lock().unwrap_or_else(PoisonError::into_inner).written;
-        (written > 0).then(|| Captured::of(self.logs.name(self.ending), self.path(), written).ok()).flatten().map(|it| it.log)
+        (written > 0)
+            .then(|| Captured::of(self.logs.name(self.ending), self.path(), written).ok())
+            .flatten()
+            .map(|it| it.log)
     }
 }
 

@@ -33,12 +33,7 @@ pub(super) struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    pub fn open(
-        command: &plan::Command,
-        format: &Format,
-        at: &Opening<'a>,
-        stop: &Arc<Stop>,
-    ) -> Result<Self, Failure> {
+    pub fn open(command: &plan::Command, format: &Format, at: &Opening<'a>, stop: &Arc<Stop>) -> Result<Self, Failure> {
         let outside = at.outside;
         let template = Template::of(command, outside)?;
         let mut process = Process::start(&template, outside, None)?;

@@ -113,9 +113,13 @@ mod tests {
 
     #[test]
     fn rows_are_quoted_where_they_must_be() {
-        let items = [json!({"a": "x,y", "b": 1}), json!({"b": null, "a": "say \"hi\"\nnow"}), json!({"a": [1], "b": true})];
+        let items =
+            [json!({"a": "x,y", "b": 1}), json!({"b": null, "a": "say \"hi\"\nnow"}), json!({"a": [1], "b": true})];
         assert_eq!(rows(true, ',', &items).expect("rows"), "a,b\n\"x,y\",1\n\"say \"\"hi\"\"\nnow\",\n[1],true\n");
-        assert_eq!(rows(false, ';', &[json!(["a;b", "c,d"]), json!("x"), json!("")]).expect("rows"), "\"a;b\";c,d\nx\n\"\"\n");
+        assert_eq!(
+            rows(false, ';', &[json!(["a;b", "c,d"]), json!("x"), json!("")]).expect("rows"),
+            "\"a;b\";c,d\nx\n\"\"\n"
+        );
     }
 
     #[test]

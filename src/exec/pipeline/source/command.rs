@@ -34,12 +34,7 @@ pub(super) struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    pub fn open(
-        command: &plan::Command,
-        format: &Format,
-        at: &Opening<'a>,
-        stop: &Arc<Stop>,
-    ) -> Result<Self, Failure> {
+    pub fn open(command: &plan::Command, format: &Format, at: &Opening<'a>, stop: &Arc<Stop>) -> Result<Self, Failure> {
         let outside = at.outside;
         let template = Template::of(command, outside)?;
         let mut process = Process::start(&template, outside, None)?;
@@ -53,10 +48,20 @@ impl<'a> Command<'a> {
         let patient = Patient::new(stdout, stop.clone());
         let reader: Box<dyn Read + Send + 'a> = match outside.masked() {
             None => Box::new(patient),
-            Some(secrets) => Box::new(Masked { inner: patient, secrets, masking: Masking::default(), out: Vec::new(), at: 0 }),
+            Some(secrets) => {
+                Box::new(Masked { inner: patient, secrets, masking: Masking::default(), out: Vec::new(), at: 0 })
+            }
         };
         let pull = Pull::passing(Records::new(reader, format, At::default()), at.reached.upto);
-        Ok(Command { pull, template, process: Some(process), tail, outside, stop: stop.clone(), format: format.clone() })
+        Ok(Command {
+            pull,
+            template,
+            process: Some(process),
+            tail,
+            outside,
+            stop: stop.clone(),
+            format: format.clone(),
+        })
     }
 
     /// Its output is at its end: is it, too, and how?

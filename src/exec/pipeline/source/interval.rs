@@ -21,7 +21,12 @@ pub(super) struct Interval {
 
 impl Interval {
     pub fn open(every_ms: u64, at: &Opening, stop: &Arc<Stop>) -> Self {
-        Interval { every: Duration::from_millis(every_ms.max(1)), due: None, offset: at.reached.upto, stop: stop.clone() }
+        Interval {
+            every: Duration::from_millis(every_ms.max(1)),
+            due: None,
+            offset: at.reached.upto,
+            stop: stop.clone(),
+        }
     }
 }
 

@@ -2,26 +2,21 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::lines::Lines;
 use super::pull::{Pull, mark_of};
 use super::records::{At, Records};
 use super::{Bad, Mark, Next, Opening, Places, Source, Sourced};
 use crate::event::{DeadLetter, Failure, FailureKind};
-use crate::exec::log_stem;
 use crate::lang::item::Item;
-use crate::plan::StepId;
-
-/// The end of the names of such files.
-const ENDING: &str = ".dead.ndjson";
 
 /// See the module's page.
 pub(super) struct Letters(Pull<fs::File>);
 
 impl Letters {
-    pub fn open(run: &str, step: &str, at: &Opening) -> Result<Self, Failure> {
-        let path = find(&at.job.site.folder, run, step)?;
+    pub fn open(run: &str, step: &str, file: &str, at: &Opening) -> Result<Self, Failure> {
+        let path = find(&at.job.site.folder, run, step, file)?;
         let mark = mark_of(at.reached);
         let open = || {
             let mut file = fs::File::open(&path)?;
@@ -34,34 +29,20 @@ impl Letters {
     }
 }
 
-/// The file of the dead letters, beside the folder of this run.
-fn find(folder: &Path, run: &str, step: &str) -> Result<PathBuf, Failure> {
-    let none = |what: String| {
-        Failure::new(FailureKind::Input, what).help(format!("`flow pipeline dead {run}` lists the dead letters of a run"))
-    };
-    let logs = folder.parent().unwrap_or(folder).join(run).join("logs");
-    if run.is_empty() || run.contains('/') || !logs.is_dir() {
-        return Err(none(format!("the run `{run}` has no files here, and so no dead letters")));
+/// The file of the dead letters, in a folder beside that of this run.
+fn find(folder: &Path, run: &str, step: &str, file: &str) -> Result<PathBuf, Failure> {
+    let inside = |name: &str| Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    let runs = folder.parent().unwrap_or(folder);
+    let path = runs.join(run).join(file);
+    if inside(run) && inside(file) && path.is_file() {
+        return Ok(path);
     }
-    // The number of the step in that run is not known, its path is.
-    let stem = log_stem(StepId(0), step, 1);
-    let wanted = stem.strip_prefix('0').unwrap_or(&stem);
-    let names = fs::read_dir(&logs).map_err(|error| unreadable(&logs, &error))?;
-    let is_it = |name: &str| {
-        let number = name.strip_suffix(ENDING).and_then(|name| name.strip_suffix(wanted));
-        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    let message = match runs.join(run).is_dir() {
+        true => format!("the pipeline `{step}` of run `{run}` has no dead letters"),
+        false => format!("the run `{run}` has no files here, and so no dead letters"),
     };
-    let mut found: Vec<PathBuf> = names
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| is_it(name))
-        .map(|name| logs.join(name))
-        .collect();
-    found.sort();
-    match found.len() {
-        0 => Err(none(format!("the pipeline `{step}` of run `{run}` has no dead letters"))),
-        1 => Ok(found.remove(0)),
-        _ => Err(none(format!("several steps of run `{run}` have the files of `{step}`"))),
-    }
+    Err(Failure::new(FailureKind::Input, message)
+        .help("`flow runs` lists the runs, and `flow pipeline dead RUN` the dead letters of one"))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

@@ -29,7 +29,8 @@ impl<R: Read> Rows<R> {
     /// Rows from here on. Where the names of the columns are not known, they come first.
     pub fn new(reader: R, header: bool, delimiter: char, at: At) -> Self {
         let delimiter = u8::try_from(delimiter).unwrap_or(b',');
-        let counted = Counted { inner: reader, delimiter, stands: Stands::Start, blank: true, ended: 0, given: 0, since: 0 };
+        let counted =
+            Counted { inner: reader, delimiter, stands: Stands::Start, blank: true, ended: 0, given: 0, since: 0 };
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(BUFFER);
         Rows {
@@ -132,7 +133,10 @@ impl<R: Read> Rows<R> {
         let expected = *self.columns.count.get_or_insert(self.row.len());
         if self.row.len() != expected {
             let fields = |n: usize| if n == 1 { "1 field".to_owned() } else { format!("{n} fields") };
-            return Err(format!("row {row} (line {line}) has {}, where {expected} were expected", fields(self.row.len())));
+            return Err(format!(
+                "row {row} (line {line}) has {}, where {expected} were expected",
+                fields(self.row.len())
+            ));
         }
         let texts: Result<Vec<&str>, usize> =
             self.row.iter().enumerate().map(|(n, field)| std::str::from_utf8(field).map_err(|_| n)).collect();

@@ -43,8 +43,7 @@ impl Stdin {
         let left = lock(&LEFT).take().unwrap_or(Left { bytes: Vec::new(), at: At::default() });
         let (begin, used) = (left.at.clone(), left.at.byte);
         let unused: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let reader =
-            Kept { left: left.bytes, inner: Patient::new(file, stop.clone()), handed: unused.clone() };
+        let reader = Kept { left: left.bytes, inner: Patient::new(file, stop.clone()), handed: unused.clone() };
         let live = Pull::new(Records::new(reader, format, begin), 0);
         Ok(Stdin { spool, offset: at.reached.upto, live, unused, used, format: format.clone() })
     }

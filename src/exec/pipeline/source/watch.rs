@@ -212,8 +212,13 @@ impl Watch {
     /// Tells of the files that have settled.
     fn tell(&mut self, most: usize, into: &mut Vec<Sourced>) -> Result<(), Failure> {
         let settled = |(look, since): &(Look, Instant)| since.elapsed().max(look.age()) >= self.settle;
-        let due: Vec<String> =
-            self.open.iter().filter(|(_, open)| settled(open)).map(|(name, _)| name.clone()).take(most.max(1)).collect();
+        let due: Vec<String> = self
+            .open
+            .iter()
+            .filter(|(_, open)| settled(open))
+            .map(|(name, _)| name.clone())
+            .take(most.max(1))
+            .collect();
         for name in due {
             let before = self.open.get(&name).map(|(look, _)| *look);
             self.look(name.clone());

@@ -47,8 +47,7 @@ impl Worker for Command<'_> {
         // What does not fit into an environment is on standard input.
         let word = (word.len() <= LONGEST_WORD && !word.contains(&0)).then_some(word);
         let word = word.and_then(|word| String::from_utf8(word).ok());
-        let mut process =
-            Process::start(&self.template, self.outside, word.as_deref().map(|word| ("ITEM", word)))?;
+        let mut process = Process::start(&self.template, self.outside, word.as_deref().map(|word| ("ITEM", word)))?;
         let mut talk = Talk::with(&mut process).map_err(|error| exit::not_started(program, &error))?;
         let mut until = talk.until(&process, &lines, self.most, &self.stop, Wait::End);
         if until != Until::Closed {
@@ -83,7 +82,8 @@ impl Worker for Command<'_> {
             Some(secrets) => secrets.mask().bytes(&talk.out).into_owned(),
             None => talk.out,
         };
-        let text = String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let text =
+            String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         let value = of_text(text, self.parse, |text| if self.quiet { "" } else { text })?;
         Ok(Given::of(Item::of(value), batch))
     }

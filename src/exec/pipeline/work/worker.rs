@@ -46,8 +46,7 @@ impl<'a> Spoken<'a> {
 
     fn start(&self) -> Result<Living<'a>, Failure> {
         let mut process = Process::start(&self.template, self.outside, None)?;
-        let mut talk =
-            Talk::with(&mut process).map_err(|error| exit::not_started(&self.template.program, &error))?;
+        let mut talk = Talk::with(&mut process).map_err(|error| exit::not_started(&self.template.program, &error))?;
         let tail = pump(talk.stderr.take(), &self.outside.errors);
         Ok(Living { process, talk, tail })
     }

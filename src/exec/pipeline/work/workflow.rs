@@ -53,9 +53,11 @@ impl Worker for Workflow<'_> {
 /// The parameters, as texts. `()` is none: then the parameter has its default.
 fn parameters(file: &str, args: Json, given: bool) -> Result<Vec<(String, String)>, Failure> {
     match args {
-        Json::Object(map) => {
-            Ok(map.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, plain_text(&value))).collect())
-        }
+        Json::Object(map) => Ok(map
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, plain_text(&value)))
+            .collect()),
         other => {
             let who = if given { "the closure gave" } else { "the item is" };
             let message = format!("the parameters of `{file}` are a map, and {who} {}", kind_of(&other));
