@@ -44,6 +44,7 @@ mod templates;
 mod test;
 mod watch;
 mod who;
+mod workflows;
 
 pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
@@ -128,6 +129,8 @@ pub struct Checked {
 #[derive(Clone)]
 pub struct Flow {
     inner: Arc<Inner>,
+    /// How many runs are around those that are started here.
+    nested: u32,
 }
 
 struct Inner {
@@ -161,7 +164,7 @@ impl Flow {
             config: OnceLock::new(),
             secrets: OnceLock::new(),
         };
-        Ok(Flow { inner: Arc::new(inner) })
+        Ok(Flow { inner: Arc::new(inner), nested: 0 })
     }
 
     /// The folder of the runs; it need not exist.
