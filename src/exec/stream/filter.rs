@@ -71,8 +71,8 @@ pub(super) fn run(filter: &Filter, job: &Job, around: &Around, seat: &mut Seat) 
         }
     });
     around.running.call_ended(key);
-    let unread = seat.ended();
-    let wrote = seat.wrote(&logs);
+    let unread = seat.ended(stop.load(Ordering::Relaxed));
+    let wrote = seat.wrote(result.is_ok());
     let mut error = match result {
         Err(_) if unread => None,
         Err(_) if stop.load(Ordering::Relaxed) => Some(

@@ -318,22 +318,24 @@ impl Ends for Seat<'_> {
         self.stdout.take().map(Stdio::from)
     }
 
-    fn ended(&mut self) -> bool {
+    fn ended(&mut self, killed: bool) -> bool {
         let unread = self.member().unread.load(Ordering::SeqCst);
         if let Some((handle, writer)) = self.hub.after(self.number) {
             let (reply, left) = bounded(1);
-            handle.tell(Order::Exited { writer, reply });
+            handle.tell(Order::Exited { writer, killed, reply });
             self.left = Some(left);
         }
         self.unread = Some(unread);
         unread
     }
 
-    fn wrote(&mut self, _: &Logs) -> Wrote {
+    fn wrote(&mut self, well: bool) -> Wrote {
         let Some(Left { kept: Some(mut kept), part }) = self.left() else {
             return Wrote { stdout: Ok(None), partly: true };
         };
-        kept.take(&part);
+        if well {
+            kept.take(&part);
+        }
         let log = kept.finish();
         self.partly = log.partly;
         let is_behind = self.hub.behind[self.number].is_some();
