@@ -140,6 +140,8 @@ impl Analysis {
             let children = tree.children(*id);
             work[id.index()] = match &*plan.step(*id).task {
                 _ if children.is_empty() => self.estimates[id.index()].ms,
+                // Its members run together.
+                Task::Stream(_) => self.estimates[id.index()].ms,
                 Task::Flow(branches) => branches.iter().map(|branch| work[branch.step.index()]).max().unwrap_or(0),
                 Task::Fallback(children) => children.first().map_or(0, |first| work[first.index()]),
                 _ => children.iter().fold(0, |sum: u64, child| sum.saturating_add(work[child.index()])),
@@ -236,10 +238,14 @@ struct Times {
     end: Vec<u64>,
 }
 
-/// The step whose work a node is: a task, or a group whose steps are not known yet.
+/// The step whose work a node is: a task, a stream, or a group whose steps are not known yet.
 pub(super) fn is_work(plan: &Plan, tree: &Hierarchy, node: Node) -> Option<StepId> {
     let Node::Start(id) = node else { return None };
     let step = plan.step(id);
+    let member = step.parent.is_some_and(|group| matches!(&*plan.step(group).task, Task::Stream(_)));
+    if member || matches!(&*step.task, Task::Stream(_)) {
+        return (!member).then_some(id);
+    }
     (!step.task.is_group() || is_pending(&step.task) && tree.children(id).is_empty()).then_some(id)
 }
 
@@ -253,7 +259,8 @@ pub(super) fn is_pending(task: &Task) -> bool {
     }
 }
 
-/// The steps beside the way that is expected, by id: hooks, fallbacks, what undoes others, what is retired.
+/// The steps beside the way that is expected, by id: hooks, fallbacks, what undoes others, what alerts start, what is
+/// retired.
 pub(super) fn beside(plan: &Plan, tree: &Hierarchy) -> Vec<bool> {
     let mut beside: Vec<bool> = plan.steps.iter().map(|step| step.retired).collect();
     let fallbacks = plan.steps.iter().filter_map(|step| match &*step.task {
@@ -261,7 +268,8 @@ pub(super) fn beside(plan: &Plan, tree: &Hierarchy) -> Vec<bool> {
         _ => None,
     });
     let hooks = plan.header.hooks.iter().map(|(_, id)| id);
-    for id in hooks.chain(fallbacks.flatten()).chain(tree.undos()) {
+    let alerted: Vec<StepId> = plan.ids().filter(|id| plan.step(*id).on_alert.is_some()).collect();
+    for id in hooks.chain(fallbacks.flatten()).chain(tree.undos()).chain(&alerted) {
         beside[id.index()] = true;
         tree.descendants(*id).iter().for_each(|inner| beside[inner.index()] = true);
     }
@@ -270,7 +278,8 @@ pub(super) fn beside(plan: &Plan, tree: &Hierarchy) -> Vec<bool> {
 
 fn estimates(plan: &Plan, tree: &Hierarchy, durations: &HashMap<String, u64>) -> Vec<Estimate> {
     let recorded = recorded(plan, tree, durations);
-    plan.ids()
+    let mut estimates: Vec<Estimate> = plan
+        .ids()
         .map(|id| {
             let step = plan.step(id);
             let known = |ms, origin| Estimate { ms, origin };
@@ -287,7 +296,23 @@ fn estimates(plan: &Plan, tree: &Hierarchy, durations: &HashMap<String, u64>) ->
                 _ => known(ASSUMED_MS, Origin::Assumed),
             }
         })
-        .collect()
+        .collect();
+    // A stream runs at once: as long as the longest of its members, unless more is known of it as a whole.
+    for id in plan.ids() {
+        let Task::Stream(stream) = &*plan.step(id).task else { continue };
+        let members = || stream.members().map(|member| estimates[member.index()]);
+        let declared = plan.step(id).policy().estimate_ms;
+        estimates[id.index()] = match (recorded[id.index()], declared) {
+            (Some(ms), _) => Estimate { ms, origin: Origin::Recorded },
+            (None, Some(ms)) => Estimate { ms, origin: Origin::Declared },
+            (None, None) => {
+                let known = members().filter(|estimate| estimate.origin != Origin::Assumed);
+                let longest = known.max_by_key(|estimate| estimate.ms).or(members().next());
+                longest.unwrap_or(Estimate { ms: 0, origin: Origin::Steps })
+            }
+        };
+    }
+    estimates
 }
 
 /// What earlier runs took, by id. The paths are those of `Plan::path`, written once along the tree.

@@ -117,12 +117,15 @@ pub enum Source {
     },
     /// A tick each so many milliseconds: `#{tick, at}`.
     Interval(u64),
-    /// The dead letters of a pipeline of another run.
+    /// The dead letters of a pipeline of another run: the item of each, as it came from its source. The offset of an item is
+    /// the number of its line in that run's file, from 0.
     DeadLetters {
-        /// That run.
+        /// That run. Its folder stands beside that of this run.
         run: String,
         /// The path of the pipeline in it.
         step: String,
+        /// Its file of dead letters, within the folder of that run: `logs/….dead.ndjson`.
+        file: String,
     },
 }
 

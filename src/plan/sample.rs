@@ -136,6 +136,32 @@ impl Sample {
         self.add(name, Task::Workflow(Workflow { file: file.into(), args, expanded: false, returns: None }))
     }
 
+    /// A stream of levels of members.
+    pub fn stream(&mut self, name: &str, levels: &[&[StepId]]) -> StepId {
+        let levels: Vec<Vec<StepId>> = levels.iter().map(|level| level.to_vec()).collect();
+        let members: Vec<StepId> = levels.iter().flatten().copied().collect();
+        let id = self.add(name, Task::Stream(Box::new(super::Stream::of(levels))));
+        self.adopt(id, &members);
+        id
+    }
+
+    /// `quorum`, or `race` where one is enough.
+    pub fn quorum(&mut self, name: &str, need: u32, children: &[StepId]) -> StepId {
+        let quorum = super::Quorum { need, race: need == 1, children: children.to_vec() };
+        let id = self.add(name, Task::Quorum(quorum));
+        self.adopt(id, children);
+        id
+    }
+
+    /// Watches a step: the alert starts another.
+    pub fn alert(&mut self, watched: StepId, mut alert: super::Alert, action: StepId) {
+        alert.action = Some(action);
+        let alerts = &mut self.step(watched).policy_mut().alerts;
+        alerts.push(alert);
+        let alert = alerts.len() as u32 - 1;
+        self.step(action).on_alert = Some(super::OnAlert { step: watched, alert });
+    }
+
     pub fn when(&mut self, id: StepId, condition: Condition) {
         for read in condition.steps() {
             self.step(id).add_edge(read, EdgeKind::Condition);

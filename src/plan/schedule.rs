@@ -122,7 +122,10 @@ impl<'a> Rehearsal<'a> {
                 Happening::End(id) => {
                     self.now = at;
                     self.free += u32::from(!self.is_slotless(id));
-                    self.give_back(id);
+                    // A stream gives back when its members are through, too.
+                    if self.tree.children(id).is_empty() {
+                        self.give_back(id);
+                    }
                     self.pass(self.graph.start(id));
                 }
                 Happening::Minute(limit) => {

@@ -4,7 +4,9 @@
 //! drawing would take for a command: control characters and direction marks are replaced.
 
 mod names;
+mod pipeline;
 mod policy;
+mod stream;
 mod text;
 mod uses;
 mod value;
@@ -12,7 +14,9 @@ mod value;
 use text::ENOUGH;
 
 pub use names::Names;
+pub use pipeline::{box_lines, pipeline, sink, source, stage, stage_work};
 pub use policy::{breaker, limit, on_error_name, policies, strategies};
+pub use stream::{ack, alert, item_error, stream};
 pub use text::{clean, count, duration, list, plural, shorten, size, width};
 pub use uses::{all_uses, each_reference, properties, reason};
 pub use value::{a_kind, bare, command, name, property, reference, value};

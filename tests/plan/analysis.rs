@@ -189,6 +189,29 @@ fn hooks_and_cycles_do_no_harm() {
 }
 
 #[test]
+fn a_stream_runs_at_once_and_counts_as_one() {
+    let mut s = Sample::new("stream");
+    s.plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+    let (a, b, c) = (timed(&mut s, "a", 10), timed(&mut s, "b", 30), timed(&mut s, "c", 20));
+    let stream = s.stream("stream", &[&[a, b], &[c]]);
+    let other = timed(&mut s, "other", 5);
+    for id in [c, other] {
+        s.step(id).policy_mut().limits.push(("db".into(), 1));
+    }
+    let after = timed(&mut s, "after", 1);
+    s.order(stream, after);
+    let analysis = analyse(&s);
+    assert_eq!(analysis.waves, [vec![stream, other], vec![after]]);
+    assert_eq!(analysis.critical_path, [stream, after]);
+    assert_eq!((analysis.critical_ms, analysis.total_ms), (31, 36));
+    assert_eq!(analysis.estimates[stream.index()].ms, 30);
+    assert_eq!(schedule(&s.plan, &analysis, 1).makespan_ms, 36);
+    // Its members hold what they are limited by for as long as the stream runs.
+    let rehearsal = schedule(&s.plan, &analysis, 4);
+    assert_eq!((rehearsal.makespan_ms, rehearsal.waits["db"].steps), (35, 1));
+}
+
+#[test]
 fn large_plans_are_rehearsed_quickly() {
     let begin = Instant::now();
     let mut s = Sample::new("large");

@@ -8,7 +8,14 @@ use super::sample::{Sample, closure, expression, plain, reference, when};
 
 /// All of them, by the name of their golden files.
 pub fn all() -> Vec<(&'static str, Plan)> {
-    vec![("deploy", deploy()), ("shapes", shapes()), ("wide", wide()), ("hostile", hostile()), ("empty", empty())]
+    vec![
+        ("deploy", deploy()),
+        ("shapes", shapes()),
+        ("live", live()),
+        ("wide", wide()),
+        ("hostile", hostile()),
+        ("empty", empty()),
+    ]
 }
 
 /// A deployment with parameters, a gate and hooks.
@@ -115,6 +122,78 @@ pub fn shapes() -> Plan {
     s.parallel("nothing", &[]);
     s.plan.header.stopped_at = Some(flow::diag::Span::at(40, 9));
     s.plan.complete = false;
+    s.plan
+}
+
+/// Streams, pipelines, quorums, and what alerts start.
+pub fn live() -> Plan {
+    let mut s = Sample::new("live");
+    let ready = s.sh("ready", "./wait-for-input.sh");
+    let [a, b] = ["a", "b"].map(|name| s.sh(name, &format!("zcat {name}.log.gz")));
+    let pick = s.add(
+        "pick",
+        Task::Filter(Box::new(Filter {
+            closure: closure("|entry| if entry.status >= 500 { entry }", &[]),
+            reads: Reads::Ndjson,
+            on_error: ItemError::Skip,
+        })),
+    );
+    let count = s.sh("count", "sort | uniq -c");
+    s.step(count).policy_mut().retry = Some(Retry { max_attempts: 3, ..Retry::default() });
+    s.step(count).policy_mut().ack = Ack::Line;
+    let save = s.add("save", Task::Exec(vec![plain("tee"), plain("all.log")]));
+    let stream = s.stream("errors", &[&[a, b], &[pick], &[count, save]]);
+    s.order(ready, stream);
+    let mut task = Stream::of(vec![vec![a, b], vec![pick], vec![count, save]]);
+    (task.merge, task.slow, task.tee) = (Merge::Tagged, Slow::DropOldest(1_000), 8 << 20);
+    s.step(stream).task = std::sync::Arc::new(Task::Stream(Box::new(task)));
+    s.step(stream).policy_mut().timeout_ms = Some(60_000);
+
+    let stage = |name: &str, work: StageWork| Stage::new(name, work, flow::diag::Span::default());
+    let mut parse = stage("parse", StageWork::Map(closure("|line| parse(line)", &[])));
+    (parse.parallelism, parse.ordered, parse.on_error) = (4, false, Some(ItemError::DeadLetter));
+    let mut send =
+        stage("send", StageWork::Http(closure("|items| #{ method: \"POST\", url: \"https://example.org\" }", &[])));
+    (send.batch_size, send.batch_timeout_ms, send.timeout_ms) = (Some(100), Some(1_000), Some(5_000));
+    send.retry = Some(Retry { max_attempts: 3, ..Retry::default() });
+    (send.buffer_size, send.overflow) = (Some(10), Some(Overflow::DropOldest));
+    let ways = vec![
+        stage("small", StageWork::Map(closure("|item| item.n < 10", &[]))),
+        stage("model", StageWork::Worker(Command::Exec(vec![plain("python3"), plain("worker.py")]))),
+    ];
+    let mut pipeline = Pipeline::of(Source::File { path: reference(count, "text"), format: Format::Lines });
+    pipeline.stages = vec![
+        parse,
+        stage("bad", StageWork::Filter(closure("|item| item.status >= 500", &[]))),
+        stage("both", StageWork::Each(ways)),
+        send,
+    ];
+    pipeline.sink = Sink::File { path: plain("out.ndjson"), format: Format::Ndjson, append: false };
+    (pipeline.take, pipeline.on_error) = (Some(10_000), ItemError::Skip);
+    let logs = s.add("logs", Task::Pipeline(Box::new(pipeline)));
+    s.data(count, logs);
+    let page = s.sh("page", "./page.sh");
+    let alert = Alert {
+        metric: Metric::ErrorRate,
+        stage: Some("parse".into()),
+        above: Some(0.1),
+        below: None,
+        for_ms: 30_000,
+        severity: Severity::Critical,
+        action: None,
+        span: flow::diag::Span::default(),
+    };
+    s.alert(logs, alert, page);
+    let mut ticks = Pipeline::of(Source::Interval(1_000));
+    (ticks.continuous, ticks.overflow) = (true, Overflow::DropNewest);
+    s.add("ticks", Task::Pipeline(Box::new(ticks)));
+
+    let mirrors = ["eu", "us", "asia"].map(|name| s.sh(name, &format!("curl --fail {name}.example.org/file")));
+    s.quorum("mirror", 1, &mirrors);
+    let votes = ["one", "two", "three"].map(|name| s.sh(name, "./vote.sh"));
+    s.quorum("votes", 2, &votes);
+    let checks = ["fmt", "lint"].map(|name| s.sh(name, "./check.sh"));
+    s.quorum("checks", 2, &checks);
     s.plan
 }
 

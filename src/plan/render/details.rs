@@ -15,6 +15,9 @@ pub(super) fn what(plan: &Plan, tree: &Hierarchy, id: StepId) -> String {
         Task::Parallel(_) if children > 1 => format!("{} side by side", plural(children, "step")),
         Task::Each(each) if children > 0 && each.items.is_none() => plural(children, "item"),
         Task::Each(each) if each.items.is_none() => "no items".to_owned(),
+        Task::Stream(_) => "runs at once".to_owned(),
+        Task::Pipeline(pipeline) if pipeline.stages.is_empty() => "no stages".to_owned(),
+        Task::Pipeline(pipeline) => plural(pipeline.stages.len(), "stage"),
         Task::Chain(_) | Task::Parallel(_) if children == 0 => "no steps".to_owned(),
         _ => wording::command(plan, step),
     }
@@ -57,9 +60,21 @@ pub(super) fn details(
     if let Some(condition) = &step.when {
         pieces.push((Ink::Condition, format!("when {}", condition_text(condition))));
     }
+    if let Some(watched) = step.on_alert {
+        let alert = plan.step(watched.step).policy().alerts.get(watched.alert as usize).map(wording::alert);
+        let alert = alert.unwrap_or_else(|| "an alert is raised".to_owned());
+        pieces.push((Ink::Condition, format!("runs if, in {}, {alert}", names(&[watched.step]))));
+    }
     let reads = reads(plan, id);
     if !reads.is_empty() {
         pieces.push((Ink::Dim, format!("reads {}", names(&reads))));
+    }
+    match &*step.task {
+        Task::Stream(stream) => pieces.extend(wording::stream(stream).into_iter().map(|piece| (Ink::Dim, piece))),
+        Task::Pipeline(pipeline) => {
+            pieces.extend(wording::pipeline(pipeline).into_iter().map(|piece| (Ink::Dim, piece)));
+        }
+        _ => {}
     }
     pieces.extend(wording::policies(plan, step).into_iter().map(|piece| (Ink::Dim, piece)));
     pieces

@@ -41,6 +41,8 @@ pub fn dot(plan: &Plan) -> String {
             Line::Condition => look.push("style=dashed, color=\"#b45309\", fontcolor=\"#92400e\"".to_owned()),
             Line::Branch => look.push("color=\"#b45309\", fontcolor=\"#92400e\"".to_owned()),
             Line::Else => look.push("style=dashed, color=\"#dc2626\", fontcolor=\"#b91c1c\"".to_owned()),
+            Line::Stream => look.push("style=bold, penwidth=2.5, color=\"#0d9488\", fontcolor=\"#0f766e\"".to_owned()),
+            Line::Alert => look.push("style=dashed, color=\"#db2777\", fontcolor=\"#be185d\"".to_owned()),
             Line::Undo => look.push("style=dotted, color=\"#7c3aed\", fontcolor=\"#6d28d9\"".to_owned()),
         }
         // Graphviz draws no edge to a cluster: it is drawn to a node within and cut off at the border.
@@ -122,6 +124,7 @@ impl Out<'_> {
         self.line(depth, format_args!("subgraph cluster_{} {{", id.0));
         let look = match task {
             Task::Flow(_) => " color=\"#d97706\"; fillcolor=\"#fffbeb\";",
+            Task::Stream(_) => " color=\"#0d9488\"; fillcolor=\"#f0fdfa\";",
             _ => "",
         };
         self.line(depth + 1, format_args!("label=\"{name}\"; labeljust=l;{look}"));
@@ -141,6 +144,7 @@ impl Out<'_> {
                 ", fillcolor=\"#fef9c3\""
             }
             Task::Const(_) => ", fillcolor=\"#f1f5f9\"",
+            Task::Pipeline(_) => ", fillcolor=\"#f0fdfa\", color=\"#0d9488\"",
             _ => "",
         };
         self.line(depth, format_args!("s{} [label=\"{}\"{look}];", id.0, words.join("\\n")));

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::picture::{Place, Visit, arrows, group_note, hooks, lines, title, top, walk};
+use super::picture::{Line, Place, Visit, arrows, group_note, hooks, lines, title, top, walk};
 use crate::plan::analysis::is_pending;
 use crate::plan::hierarchy::Hierarchy;
+use crate::plan::wording::{box_lines, shorten};
 use crate::plan::{Plan, StepId, Task};
 
 /// Widest line of text in a box.
@@ -22,8 +23,11 @@ pub fn mermaid(plan: &Plan) -> String {
     }
     for arrow in arrows(plan) {
         let (from, to) = (place(arrow.from), place(arrow.to));
-        let (plain, dashed) = ("-->", "-.->");
-        let sign = if arrow.line.is_broken() { dashed } else { plain };
+        let sign = match arrow.line {
+            Line::Stream => "==>",
+            line if line.is_broken() => "-.->",
+            _ => "-->",
+        };
         match arrow.label.is_empty() {
             true => line(&mut text, 1, format_args!("{from} {sign} {to}")),
             false => line(&mut text, 1, format_args!("{from} {sign}|\"{}\"| {to}", escape(&arrow.label))),
@@ -68,6 +72,9 @@ fn steps(plan: &Plan, tree: &Hierarchy, steps: &[StepId], base: usize, text: &mu
 /// A box, of a form that tells the kind of the step.
 fn figure(plan: &Plan, id: StepId, depth: usize, text: &mut String) {
     let step = plan.step(id);
+    if let Some(parts) = box_lines(plan, id) {
+        return pipeline(plan, id, &parts, depth, text);
+    }
     let words: Vec<_> = lines(plan, id, WIDTH).iter().map(|line| escape(line)).collect();
     let words = words.join("<br/>");
     let (open, close) = match &*step.task {
@@ -83,6 +90,20 @@ fn figure(plan: &Plan, id: StepId, depth: usize, text: &mut String) {
         _ => "",
     };
     line(text, depth, format_args!("{}{open}\"{words}\"{close}{class}", place(Place::Step(id))));
+}
+
+/// A pipeline: a frame with a box for its source, each of its stages and its sink.
+fn pipeline(plan: &Plan, id: StepId, parts: &[String], depth: usize, text: &mut String) {
+    let name = escape(&format!("{} ({})", title(plan, id), group_note(plan, id)));
+    line(text, depth, format_args!("subgraph {}[\"{name}\"]", place(Place::Step(id))));
+    for (n, part) in parts.iter().enumerate() {
+        let part = escape(&shorten(part.trim_start_matches("→ "), WIDTH));
+        let (open, close) = if n == 0 || n + 1 == parts.len() { ("([", "])") } else { ("[", "]") };
+        line(text, depth + 1, format_args!("p{}x{n}{open}\"{part}\"{close}", id.0));
+    }
+    let names: Vec<_> = (0..parts.len()).map(|n| format!("p{}x{n}", id.0)).collect();
+    line(text, depth + 1, format_args!("{}", names.join(" --> ")));
+    line(text, depth, format_args!("end"));
 }
 
 /// The name of a node: letters that can be no word of the language.

@@ -26,12 +26,16 @@ pub(super) enum Line {
     Else,
     /// From a step to what undoes it.
     Undo,
+    /// From a member of a stream to one that reads what it writes, while both run.
+    Stream,
+    /// From what is watched to the step that runs when an alert is raised.
+    Alert,
 }
 
 impl Line {
     /// Is it drawn with a broken line?
     pub fn is_broken(self) -> bool {
-        matches!(self, Line::Condition | Line::Else | Line::Undo)
+        matches!(self, Line::Condition | Line::Else | Line::Undo | Line::Alert)
     }
 }
 
@@ -84,6 +88,18 @@ pub(super) fn arrows(plan: &Plan) -> Vec<Arrow> {
         if let Task::Fallback(children) = &*step.task {
             arrows.extend(children.windows(2).map(|pair| aside(pair[0], pair[1], Line::Else, "else")));
         }
+        if let Some(watched) = step.on_alert {
+            let alert = plan.step(watched.step).policy().alerts.get(watched.alert as usize).map(wording::alert);
+            let label = shorten(&alert.unwrap_or_default(), LABEL);
+            arrows.push(aside(watched.step, id, Line::Alert, &label));
+        }
+        if let Task::Stream(stream) = &*step.task {
+            for pair in stream.levels.windows(2) {
+                let readers = |from: &StepId| pair[1].iter().map(|to| (*from, *to)).collect::<Vec<_>>();
+                let live = pair[0].iter().flat_map(readers);
+                arrows.extend(live.map(|(from, to)| aside(from, to, Line::Stream, "|>")));
+            }
+        }
         let Task::Flow(branches) = &*step.task else { continue };
         let mut read = std::collections::HashSet::new();
         for branch in branches {
@@ -115,11 +131,17 @@ pub(super) fn condition_label(condition: &Condition) -> String {
 pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
     let step = plan.step(id);
     let mut lines = vec![shorten(&title(plan, id), most)];
-    let command = wording::command(plan, step);
-    if !command.is_empty() {
-        lines.push(shorten(&command, most));
+    match wording::box_lines(plan, id) {
+        Some(parts) => lines.extend(parts.iter().map(|part| shorten(part, most))),
+        None => {
+            let command = wording::command(plan, step);
+            lines.extend((!command.is_empty()).then(|| shorten(&command, most)));
+        }
     }
     let mut notes = wording::policies(plan, step);
+    if let Task::Pipeline(pipeline) = &*step.task {
+        notes.splice(..0, wording::pipeline(pipeline));
+    }
     notes.retain(|note| !note.starts_with("estimate ") && !note.starts_with("env ") && !note.starts_with("tags "));
     let reads_nothing = step.after.iter().all(|edge| edge.kind != EdgeKind::Condition);
     if let Some(condition) = step.when.as_ref().filter(|_| reads_nothing) {
@@ -135,6 +157,12 @@ pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
 pub(super) fn group_note(plan: &Plan, id: StepId) -> String {
     let step = plan.step(id);
     let mut notes = vec![step.task.kind().to_owned()];
+    match &*step.task {
+        Task::Stream(stream) => notes.extend(wording::stream(stream)),
+        Task::Quorum(_) => notes.push(wording::command(plan, step)),
+        Task::Pipeline(pipeline) => notes.extend(wording::pipeline(pipeline)),
+        _ => {}
+    }
     notes.extend(wording::policies(plan, step).into_iter().filter(|note| !note.starts_with("tags ")));
     shorten(&notes.join(" · "), LABEL)
 }

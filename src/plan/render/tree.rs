@@ -11,7 +11,7 @@ use crate::plan::analysis::Analysis;
 use crate::plan::hierarchy::Hierarchy;
 use crate::plan::precedence::Precedence;
 use crate::plan::wording::{self, Names, clean, count, plural, shorten, width};
-use crate::plan::{EdgeKind, Moment, Plan, Step, StepId, Task};
+use crate::plan::{EdgeKind, Moment, Plan, Stage, StageWork, Step, StepId, Task};
 
 /// Plans with more steps than this are shortened, unless they are wanted in full.
 const MANY: usize = 200;
@@ -40,6 +40,11 @@ enum Item {
     },
     /// A flow without `otherwise`.
     Nothing,
+    /// A part of a pipeline: its source, a stage, its sink.
+    Part {
+        of: StepId,
+        part: Part,
+    },
     Hook {
         moment: Moment,
         id: StepId,
@@ -48,6 +53,16 @@ enum Item {
     More(usize),
     /// Groups that lie too deep.
     Deeper(usize),
+}
+
+/// A part of a pipeline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Source,
+    Stage(usize),
+    /// One of several that a stage gives its items to.
+    Way(usize, usize),
+    Sink,
 }
 
 /// The lines of one group.
@@ -125,6 +140,7 @@ impl<'a> Tree<'a> {
                 Item::Step { id, .. } => self.inside(id),
                 Item::Branch { flow, branch } => self.branch_step(flow, branch),
                 Item::Hook { id, .. } => vec![Item::Step { id, follows: None, arrow: true, mark: "" }],
+                Item::Part { of, part } => self.ways(of, part),
                 Item::Nothing | Item::More(_) | Item::Deeper(_) => Vec::new(),
             };
             if depth >= DEEP && self.looks.is_some() && !inner.is_empty() {
@@ -148,6 +164,12 @@ impl<'a> Tree<'a> {
     fn frame(&self, items: Vec<Item>, prefix: usize) -> Frame {
         let mut columns = (0, 0);
         for item in &items {
+            if let Item::Part { of, part } = item
+                && let Some((name, kind, _)) = self.part(*of, *part)
+            {
+                columns.0 = width(&name).clamp(columns.0, NAME_WIDTH.max(columns.0));
+                columns.1 = columns.1.max(kind.len());
+            }
             if let Item::Step { id, mark, .. } = item
                 && !is_nameless(self.plan.step(*id))
             {
@@ -220,6 +242,23 @@ impl<'a> Tree<'a> {
                 items
             }
             Task::Chain(_) => self.items(children, true),
+            Task::Stream(stream) => {
+                // `|>`: it reads what the level above writes; `and`: it stands beside the one above.
+                let mark = |(level, n): (usize, usize)| match (level, n) {
+                    (0, 0) => "",
+                    (_, 0) => "|> ",
+                    _ => "and ",
+                };
+                let levels = stream.levels.iter().enumerate();
+                let placed = levels.flat_map(|(l, level)| level.iter().enumerate().map(move |(n, id)| (*id, (l, n))));
+                let step = |(id, place)| Item::Step { id, follows: None, arrow: false, mark: mark(place) };
+                placed.map(step).collect()
+            }
+            Task::Pipeline(pipeline) => {
+                let stages = (0..pipeline.stages.len()).map(Part::Stage);
+                let parts = std::iter::once(Part::Source).chain(stages).chain([Part::Sink]);
+                parts.map(|part| Item::Part { of: id, part }).collect()
+            }
             Task::Fallback(_) => {
                 let marks = std::iter::once("").chain(std::iter::repeat("else "));
                 let marked = children.iter().zip(marks);
@@ -238,6 +277,42 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// The stages that a stage gives its items to.
+    fn ways(&self, of: StepId, part: Part) -> Vec<Item> {
+        let Part::Stage(n) = part else { return Vec::new() };
+        match self.stage(of, part).map(|stage| &stage.work) {
+            Some(StageWork::Each(ways)) => {
+                (0..ways.len()).map(|way| Item::Part { of, part: Part::Way(n, way) }).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn stage(&self, of: StepId, part: Part) -> Option<&Stage> {
+        let Task::Pipeline(pipeline) = &*self.plan.step(of).task else { return None };
+        match part {
+            Part::Stage(n) => pipeline.stages.get(n),
+            Part::Way(n, way) => match &pipeline.stages.get(n)?.work {
+                StageWork::Each(ways) => ways.get(way),
+                _ => None,
+            },
+            Part::Source | Part::Sink => None,
+        }
+    }
+
+    /// A part of a pipeline: its name, its kind, what it does.
+    fn part(&self, of: StepId, part: Part) -> Option<(String, &'static str, String)> {
+        let Task::Pipeline(pipeline) = &*self.plan.step(of).task else { return None };
+        Some(match part {
+            Part::Source => ("from".to_owned(), "", wording::source(self.plan, &pipeline.source)),
+            Part::Sink => ("to".to_owned(), "", wording::sink(self.plan, &pipeline.sink)),
+            part => {
+                let stage = self.stage(of, part)?;
+                (clean(&stage.name), stage.work.kind(), wording::stage_work(self.plan, &stage.work))
+            }
+        })
+    }
+
     fn name(&self, id: StepId) -> String {
         let step = self.plan.step(id);
         match &step.key {
@@ -248,7 +323,11 @@ impl<'a> Tree<'a> {
 
     /// Prints the line of an item, and the details below it.
     fn line(&self, page: &mut Page, item: &Item, prefix: &str, below: &str, last: bool, columns: (usize, usize)) {
-        let arrow = matches!(item, Item::Step { arrow: true, .. });
+        let arrow = match item {
+            Item::Step { arrow, .. } => *arrow,
+            Item::Part { part, .. } => matches!(part, Part::Stage(_) | Part::Sink),
+            _ => false,
+        };
         let signs = page.signs;
         let sign = match (last, arrow) {
             (false, false) => signs.tee,
@@ -262,6 +341,9 @@ impl<'a> Tree<'a> {
                 self.step(page, (*id, *follows, mark), &lead, &format!("{prefix}{below}"), columns)
             }
             Item::Branch { flow, branch } => self.branch(page, *flow, *branch, &lead),
+            Item::Part { of, part } => {
+                self.pipeline_part(page, (*of, *part), &lead, &format!("{prefix}{below}"), columns);
+            }
             Item::Nothing => {
                 page.row(&[(Ink::Dim, &lead), (Ink::Condition, "otherwise"), (Ink::Dim, "  nothing of it runs")], "");
             }
@@ -290,6 +372,37 @@ impl<'a> Tree<'a> {
                 page.row(&[(Ink::Dim, lead), (Ink::Dim, "when "), (Ink::Condition, &text)], &time);
             }
         }
+    }
+
+    fn pipeline_part(
+        &self,
+        page: &mut Page,
+        (of, part): (StepId, Part),
+        lead: &str,
+        below: &str,
+        (names, kinds): (usize, usize),
+    ) {
+        let Some((name, kind, what)) = self.part(of, part) else { return };
+        let name = shorten(&name, NAME_WIDTH * 2);
+        let gap = " ".repeat(names.saturating_sub(width(&name)) + 2);
+        let after_kind = if kinds == 0 { String::new() } else { " ".repeat(kinds.saturating_sub(kind.len()) + 2) };
+        let named = self.stage(of, part).is_some();
+        let parts = [
+            (Ink::Dim, lead),
+            (if named { Ink::Name } else { Ink::Dim }, name.as_str()),
+            (Ink::Plain, gap.as_str()),
+            (Ink::Dim, kind),
+            (Ink::Plain, after_kind.as_str()),
+            (Ink::Plain, what.as_str()),
+        ];
+        page.row(&parts, "");
+        let Some(stage) = self.stage(of, part) else { return };
+        let margin = match stage.work {
+            StageWork::Each(_) => format!("{below}{}", page.signs.bar),
+            _ => format!("{below}{}", page.signs.blank),
+        };
+        let notes: Vec<_> = wording::stage(stage).into_iter().map(|note| (Ink::Dim, note)).collect();
+        page.pieces(&margin, &notes);
     }
 
     fn step(
@@ -327,7 +440,9 @@ impl<'a> Tree<'a> {
         ];
         page.row(&parts, &place);
         let signs = page.signs;
-        let grows = !self.tree.children(id).is_empty() || step.policy().undo.is_some();
+        let grows = !self.tree.children(id).is_empty()
+            || step.policy().undo.is_some()
+            || matches!(&*step.task, Task::Pipeline(_));
         let margin = format!("{below}{}", if grows { signs.bar } else { signs.blank });
         page.pieces(&margin, &details(self.plan, self.names, id, follows, page.options.full));
     }

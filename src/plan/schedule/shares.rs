@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 
 use super::{Rank, Waits};
 use crate::plan::hierarchy::Hierarchy;
-use crate::plan::{Limit, Plan, StepId};
+use crate::plan::{Limit, Plan, StepId, Task};
 
 const MINUTE: u64 = 60_000;
 
@@ -61,6 +61,18 @@ impl Shares {
                 }
             }
             if asked.is_empty() {
+                continue;
+            }
+            // A stream takes all that its members ask for, or nothing.
+            let group = plan.step(*id).parent.filter(|group| matches!(&*plan.step(*group).task, Task::Stream(_)));
+            if let Some(group) = group {
+                let of_group = wanted.entry(group).or_default();
+                for (limit, shares) in asked {
+                    match of_group.iter_mut().find(|(known, _)| *known == limit) {
+                        Some((_, sum)) => *sum += shares,
+                        None => of_group.push((limit, shares)),
+                    }
+                }
                 continue;
             }
             if !tree.children(*id).is_empty() {

@@ -84,6 +84,11 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
     if let Some(most) = policy.output_limit {
         words.push(format!("output up to {}", size(most)));
     }
+    words.extend(super::ack(policy.ack).map(str::to_owned));
+    for alert in &policy.alerts {
+        let action = alert.action.map_or(String::new(), |id| format!(", then {}", super::name(plan, id)));
+        words.push(format!("{} alert if {}{action}", alert.severity.name(), super::alert(alert)));
+    }
     if policy.secret {
         words.push("secret".to_owned());
     }
@@ -106,7 +111,7 @@ fn asked(text: &str) -> String {
 }
 
 /// `retry 3× exponential from 1s, jitter 50%`
-fn retry(retry: &Retry) -> String {
+pub(super) fn retry(retry: &Retry) -> String {
     let wait = duration(retry.delay_ms);
     let mut text = format!("retry {}×", retry.max_attempts);
     text.push_str(&match retry.backoff {

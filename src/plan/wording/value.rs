@@ -114,11 +114,12 @@ pub fn command(plan: &Plan, step: &Step) -> String {
         Task::WaitFor(wait) => value(plan, &wait.file),
         Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) | Task::Stream(_) => String::new(),
         Task::Quorum(quorum) if quorum.race => "the first to succeed".to_owned(),
+        Task::Quorum(quorum) if quorum.need as usize == quorum.children.len() => {
+            "the first failure ends the others".to_owned()
+        }
         Task::Quorum(quorum) => format!("{} of {} must succeed", quorum.need, quorum.children.len()),
         Task::Filter(filter) => clean(closure_text(&filter.closure.text)),
-        Task::Pipeline(pipeline) => {
-            pipeline.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(" → ")
-        }
+        Task::Pipeline(pipeline) => super::pipeline::line(plan, pipeline),
         Task::Each(each) => match &each.items {
             Some(items) if each.children.is_empty() => {
                 clean(&format!("each item of {} · {}", bare(value(plan, items)), closure_text(&each.body.text)))
@@ -165,7 +166,7 @@ pub fn bare(text: String) -> String {
     }
 }
 
-fn quote(word: String) -> String {
+pub(super) fn quote(word: String) -> String {
     let plain = |c: char| !c.is_whitespace() && !matches!(c, '"' | '\'' | '\\');
     if !word.is_empty() && (word.chars().all(plain) || word.starts_with("${") && word.ends_with('}')) {
         word
@@ -175,7 +176,7 @@ fn quote(word: String) -> String {
 }
 
 /// A shell script with its variables as they were written: `${FLOW_IN_1}` is `${build.output}` again.
-fn script(plan: &Plan, shell: &Shell) -> String {
+pub(super) fn script(plan: &Plan, shell: &Shell) -> String {
     let text = match shell.script.char_indices().nth(ENOUGH) {
         Some((at, _)) => &shell.script[..at],
         None => &shell.script,

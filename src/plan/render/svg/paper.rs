@@ -7,7 +7,7 @@ use super::scene::{LINE, MARGIN, Rect, Scene, Way, text_width};
 use super::ways::label;
 use crate::plan::analysis::is_pending;
 use crate::plan::hierarchy::Hierarchy;
-use crate::plan::wording::{clean, command, plural};
+use crate::plan::wording::{box_lines, clean, command, plural};
 use crate::plan::{Plan, StepId, Task};
 
 const STYLE: &str = "
@@ -32,6 +32,9 @@ path{fill:none}
 .branch{stroke:#b45309}
 .else{stroke:#dc2626;stroke-dasharray:5 4}
 .undo{stroke:#7c3aed;stroke-dasharray:2 4}
+.stream{stroke:#0d9488;stroke-width:3}
+.alert{stroke:#db2777;stroke-dasharray:5 4}
+.live{fill:#14b8a6;fill-opacity:.08;stroke:#5eaaa2}
 ";
 
 /// The whole drawing.
@@ -99,6 +102,8 @@ impl Paper<'_> {
             ("branch", "#b45309"),
             ("else", "#dc2626"),
             ("undo", "#7c3aed"),
+            ("stream", "#0d9488"),
+            ("alert", "#db2777"),
         ] {
             self.put(format_args!(
                 "<marker id=\"{name}\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0.5 8 4 0 7.5z\" style=\"fill:{color};stroke:none\"/></marker>"
@@ -121,8 +126,12 @@ impl Paper<'_> {
     fn frame(&mut self, id: StepId) {
         let (plan, step) = (self.plan, self.plan.step(id));
         let rect = self.scene.rects[id.index()];
-        let flow = matches!(&*step.task, Task::Flow(_));
-        self.rect(rect, 10.0, if flow { "flow" } else { "frame" });
+        let class = match &*step.task {
+            Task::Flow(_) => "flow",
+            Task::Stream(_) => "live",
+            _ => "frame",
+        };
+        self.rect(rect, 10.0, class);
         let name = title(plan, id);
         self.words(rect.x + 12.0, rect.y + 17.0, "group", &name);
         let note = group_note(plan, id);
@@ -149,7 +158,10 @@ impl Paper<'_> {
             rect.height - 14.0,
             color(&step.task)
         ));
-        let commands = usize::from(!command(plan, step).is_empty());
+        let commands = match box_lines(plan, id) {
+            Some(parts) => parts.len(),
+            None => usize::from(!command(plan, step).is_empty()),
+        };
         for (n, line) in lines.iter().enumerate() {
             let class = match n {
                 0 => "name",
@@ -226,6 +238,8 @@ impl Paper<'_> {
             Line::Data => "#1d4ed8",
             Line::Else => "#b91c1c",
             Line::Undo => "#6d28d9",
+            Line::Stream => "#0f766e",
+            Line::Alert => "#be185d",
             _ => "#92400e",
         };
         let (Some(start), Some(end)) = (way.points.first(), way.points.last()) else { return };
@@ -249,6 +263,8 @@ impl Paper<'_> {
             (Line::Branch, "a way that may be taken"),
             (Line::Else, "tried if it failed"),
             (Line::Undo, "undoes it"),
+            (Line::Stream, "reads it while both run"),
+            (Line::Alert, "runs when an alert is raised"),
         ]
         .into_iter()
         .filter(|(line, _)| known(*line))
@@ -273,6 +289,8 @@ fn class(line: Line) -> &'static str {
         Line::Branch => "branch",
         Line::Else => "else",
         Line::Undo => "undo",
+        Line::Stream => "stream",
+        Line::Alert => "alert",
     }
 }
 
