@@ -29,13 +29,7 @@ impl Closures for Script {
     fn until(&self, _: &Closure, _: Json, _: &Inputs) -> (Decision, Vec<Saw>) {
         (Decision::Is(true), Vec::new())
     }
-    fn call(
-        &self,
-        closure: &Closure,
-        input: Option<Json>,
-        _: &Inputs,
-        _: &Arc<AtomicBool>,
-    ) -> Result<Json, Failure> {
+    fn call(&self, closure: &Closure, input: Option<Json>, _: &Inputs, _: &Arc<AtomicBool>) -> Result<Json, Failure> {
         let input = input.unwrap_or_default();
         let text = || input.as_str().unwrap_or_default().to_owned();
         match &*closure.function {
@@ -86,7 +80,8 @@ pub fn sh(name: &'static str, script: impl Into<String>) -> Does {
 
 /// A member that is a closure.
 pub fn filter(name: &'static str, function: &str, reads: Reads) -> Does {
-    let closure = Closure { function: function.into(), captured: Vec::new(), span: Span::default(), text: String::new() };
+    let closure =
+        Closure { function: function.into(), captured: Vec::new(), span: Span::default(), text: String::new() };
     let filter = Filter { closure, reads, on_error: ItemError::Stop };
     Does { name, task: Task::Filter(Box::new(filter)), policy: Policy::default() }
 }

@@ -10,11 +10,7 @@ use super::bench::{Bench, filter, sh};
 #[test]
 fn lines_go_through_three_processes_in_order() {
     let bench = Bench::new();
-    let ended = bench.run(vec![
-        vec![sh("a", "seq 1 200000")],
-        vec![sh("b", "sed 's/$/!/'")],
-        vec![sh("c", "cat")],
-    ]);
+    let ended = bench.run(vec![vec![sh("a", "seq 1 200000")], vec![sh("b", "sed 's/$/!/'")], vec![sh("c", "cat")]]);
     ended.all_good();
     let expected: String = (1..=200_000).map(|n| format!("{n}!\n")).collect();
     assert_eq!(ended.text("c"), expected);
@@ -32,11 +28,8 @@ fn bytes_go_untouched() {
     let bench = Bench::new();
     let bytes: Vec<u8> = (0..5_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     fs::write(bench.path().join("in"), &bytes).expect("a file");
-    let ended = bench.run(vec![
-        vec![sh("a", "cat in")],
-        vec![sh("b", "cat")],
-        vec![sh("c", "cat > out; printf 'no newline'")],
-    ]);
+    let ended =
+        bench.run(vec![vec![sh("a", "cat in")], vec![sh("b", "cat")], vec![sh("c", "cat > out; printf 'no newline'")]]);
     ended.all_good();
     assert!(fs::read(bench.path().join("out")).expect("a file") == bytes);
     assert_eq!(ended.text("c"), "no newline");

@@ -15,7 +15,10 @@ fn whole_lines_of_several_writers_arrive() {
     let bench = Bench::new();
     let script = |letter: &str| format!("i=0; while [ $i -lt 3000 ]; do echo {letter}$i-$i-$i-$i; i=$((i+1)); done");
     let ended = bench.run_as(
-        vec![vec![sh("a", script("a")), sh("b", script("b")), sh("c", format!("{}; printf c-end", script("c")))], vec![sh("z", "cat")]],
+        vec![
+            vec![sh("a", script("a")), sh("b", script("b")), sh("c", format!("{}; printf c-end", script("c")))],
+            vec![sh("z", "cat")],
+        ],
         |stream| stream.merge = Merge::Raw,
     );
     ended.all_good();
@@ -34,10 +37,7 @@ fn whole_lines_of_several_writers_arrive() {
 #[test]
 fn lines_are_tagged_with_their_source() {
     let bench = Bench::new();
-    let ended = bench.run(vec![
-        vec![sh("a", "echo '{\"n\": 1}'"), sh("b", "echo plain")],
-        vec![sh("c", "sort")],
-    ]);
+    let ended = bench.run(vec![vec![sh("a", "echo '{\"n\": 1}'"), sh("b", "echo plain")], vec![sh("c", "sort")]]);
     ended.all_good();
     assert_eq!(ended.text("c"), "plain\n{\"source\":\"a\",\"value\":{\"n\": 1}}\n");
     let ended = Bench::new().run_as(
@@ -98,7 +98,10 @@ fn the_oldest_lines_for_a_slow_reader_are_dropped_and_counted() {
 fn a_line_that_is_too_long_names_its_writer() {
     let bench = Bench::new();
     let ended = bench.run_as(
-        vec![vec![sh("a", "echo ok; head -c 3000 /dev/zero | tr '\\0' x; sleep 1000"), sh("b", "exec yes")], vec![sh("c", "cat > got; echo end >> got")]],
+        vec![
+            vec![sh("a", "echo ok; head -c 3000 /dev/zero | tr '\\0' x; sleep 1000"), sh("b", "exec yes")],
+            vec![sh("c", "cat > got; echo end >> got")],
+        ],
         |stream| stream.max_line = 1000,
     );
     let error = ended.error("a");
@@ -124,7 +127,10 @@ fn lines_of_ten_megabytes_go_through() {
 fn letters_in_two_pieces_are_one() {
     let bench = Bench::new();
     let ended = bench.run(vec![
-        vec![sh("a", "printf 'caf\\303'; while [ ! -e go ]; do :; done; printf '\\251 \\360\\237'; printf '\\230\\200'")],
+        vec![sh(
+            "a",
+            "printf 'caf\\303'; while [ ! -e go ]; do :; done; printf '\\251 \\360\\237'; printf '\\230\\200'",
+        )],
         vec![sh("b", "head -c 4; touch go; cat")],
         vec![filter("f", "upper", Reads::Lines)],
     ]);
@@ -162,7 +168,8 @@ fn json_lines_are_values() {
 #[test]
 fn a_bad_line_is_named() {
     let bench = Bench::new();
-    let ended = bench.run(vec![vec![sh("a", "echo 1; echo '{oops'; exec yes")], vec![filter("f", "same", Reads::Ndjson)]]);
+    let ended =
+        bench.run(vec![vec![sh("a", "echo 1; echo '{oops'; exec yes")], vec![filter("f", "same", Reads::Ndjson)]]);
     let error = ended.error("f");
     assert!(error.message.contains("line 2") && error.message.contains("{oops"), "{}", error.message);
     let ended = Bench::new().run(vec![
@@ -177,10 +184,8 @@ fn a_bad_line_is_named() {
 #[test]
 fn bad_lines_can_be_left_out() {
     let bench = Bench::new();
-    let ended = bench.run(vec![
-        vec![sh("a", "echo 1; echo '{oops'; echo 2")],
-        vec![filter("f", "same", Reads::Ndjson).skipping()],
-    ]);
+    let ended = bench
+        .run(vec![vec![sh("a", "echo 1; echo '{oops'; echo 2")], vec![filter("f", "same", Reads::Ndjson).skipping()]]);
     ended.all_good();
     assert_eq!(ended.text("f"), "1\n2\n");
     assert_eq!(ended.of("f").streamed.as_ref().expect("a stream").skipped, 1);

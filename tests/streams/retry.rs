@@ -11,7 +11,15 @@ use super::bench::{Bench, filter, sh};
 /// A program that fails at these lines of all that it has answered in all attempts, the first time: it answers each line
 /// with the same line, and counts in a file.
 fn crashes(at: &[u64], torn: bool) -> String {
-    let cases: String = at.iter().map(|n| format!("if [ $n -eq {n} ] && [ ! -e crash-{n} ]; then touch crash-{n}; {} exit 5; fi; ", if torn { "printf torn;" } else { "" })).collect();
+    let cases: String = at
+        .iter()
+        .map(|n| {
+            format!(
+                "if [ $n -eq {n} ] && [ ! -e crash-{n} ]; then touch crash-{n}; {} exit 5; fi; ",
+                if torn { "printf torn;" } else { "" }
+            )
+        })
+        .collect();
     format!("while read -r line; do n=${{line#x}}; {cases}echo $line; done")
 }
 
@@ -24,7 +32,9 @@ fn a_reader_gets_its_whole_input_again() {
     let bench = Bench::new();
     let ended = bench.run(vec![
         vec![sh("a", "seq 200000")],
-        vec![sh("b", "if [ ! -e once ]; then touch once; head -1000 > /dev/null; exit 1; fi; wc -l").tried(3, Ack::End)],
+        vec![
+            sh("b", "if [ ! -e once ]; then touch once; head -1000 > /dev/null; exit 1; fi; wc -l").tried(3, Ack::End),
+        ],
     ]);
     assert_eq!(ended.outcomes["b"].len(), 2);
     ended.good("a");
@@ -62,10 +72,8 @@ fn by_lines_each_is_answered_once() {
 #[test]
 fn by_lines_the_last_one_keeps_what_it_has_answered() {
     let bench = Bench::new();
-    let ended = bench.run(vec![
-        vec![sh("a", numbers(300))],
-        vec![sh("b", crashes(&[7, 100], true)).tried(9, Ack::Line)],
-    ]);
+    let ended =
+        bench.run(vec![vec![sh("a", numbers(300))], vec![sh("b", crashes(&[7, 100], true)).tried(9, Ack::Line)]]);
     ended.good("b");
     let expected: String = (1..=300).map(|n| format!("x{n}\n")).collect();
     assert_eq!(ended.text("b"), expected);
@@ -96,10 +104,8 @@ fn without_room_for_its_input_it_cannot_be_tried_again() {
     let bench = Bench::new();
     // The place where its input is to be kept is taken by a folder.
     fs::create_dir_all(bench.path().join("run/logs/2-b.1.spool/x")).expect("a folder");
-    let ended = bench.run(vec![
-        vec![sh("a", "exec yes")],
-        vec![sh("b", "head -10 > /dev/null; exit 5").tried(2, Ack::End)],
-    ]);
+    let ended =
+        bench.run(vec![vec![sh("a", "exec yes")], vec![sh("b", "head -10 > /dev/null; exit 5").tried(2, Ack::End)]]);
     let first = ended.outcomes["b"][0].error.as_ref().expect("it failed");
     assert!(first.help.as_ref().is_some_and(|help| help.contains("cannot be tried again")), "{first:?}");
     assert!(ended.error("b").message.contains("cannot be tried again"), "{:?}", ended.error("b"));

@@ -245,9 +245,10 @@ impl Reading<'_> {
         }
         part.extend_from_slice(rest);
         if part.len() as u64 > self.max_line {
-            let message =
-                format!("line {} is longer than {}", self.number + 1, unit::show_bytes(self.max_line));
-            return Err(Failure::new(FailureKind::TooMuch, message).help("`max_line` of the stream says how long one may be"));
+            let message = format!("line {} is longer than {}", self.number + 1, unit::show_bytes(self.max_line));
+            return Err(
+                Failure::new(FailureKind::TooMuch, message).help("`max_line` of the stream says how long one may be")
+            );
         }
         Ok(true)
     }

@@ -223,8 +223,7 @@ impl Junction {
 
     /// Does every reader have room, and does one of them read?
     fn may_take(&self) -> bool {
-        self.outlets.is_empty()
-            || self.outlets.iter().all(Outlet::has_room) && self.outlets.iter().any(Outlet::hears)
+        self.outlets.is_empty() || self.outlets.iter().all(Outlet::has_room) && self.outlets.iter().any(Outlet::hears)
     }
 
     /// Takes what writers have written: one piece of each. Was there anything?
@@ -456,8 +455,9 @@ impl Junction {
         } else if may_take {
             readers.extend(self.inlets.iter().filter_map(|inlet| inlet.pipe.as_ref()));
         }
-        writers
-            .extend(self.outlets.iter().filter(|outlet| outlet.wants_to_write()).filter_map(|outlet| outlet.pipe.as_ref()));
+        writers.extend(
+            self.outlets.iter().filter(|outlet| outlet.wants_to_write()).filter_map(|outlet| outlet.pipe.as_ref()),
+        );
         let lingers = self.inlets.iter().filter_map(|inlet| inlet.linger);
         let leftovers = self.inlets.iter().filter_map(|inlet| {
             // What is still there has to be taken first, however long that takes.
@@ -467,8 +467,7 @@ impl Junction {
         });
         let until = lingers.chain(leftovers).min();
         let left = until.map(|until| until.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
-        let left =
-            left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
+        let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
         let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
         polled.extend(readers.into_iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         polled.extend(writers.into_iter().map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
