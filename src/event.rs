@@ -277,6 +277,8 @@ pub enum ResetWhy {
     From(Vec<String>),
     /// What was to undo something failed, and is tried again.
     Undo,
+    /// This stream begins again: its members start together, and nothing of an attempt that did not come to its end is kept.
+    Stream(StepId),
 }
 
 /// A way back.

@@ -12,7 +12,7 @@ use crate::event::{
     Alerted, Answer, Because, Created, Decision, Event, FailureKind, Meter, Outcome, Reached, Record, ResetWhy,
     RollBack, RunStatus, Saw, Skip, Stop, WaitFor,
 };
-use crate::plan::{OnError, Plan, StepId, Task};
+use crate::plan::{OnAlert, OnError, Plan, StepId, Task};
 
 mod anew;
 pub mod breaker;
@@ -316,7 +316,7 @@ impl RunState {
             // Its `Finished` follows.
             Event::Answered { step, answer } => self.steps[step.index()].answer = Some(answer.clone()),
             Event::Reset { steps, retired, why } => {
-                self.reset(steps);
+                self.reset(steps, why);
                 self.retire(retired);
                 if let ResetWhy::Retry(group) = why {
                     self.ask_again(*group);
@@ -354,6 +354,12 @@ impl RunState {
     pub fn is_listed(&self, id: StepId) -> bool {
         let step = self.plan.step(id);
         !step.retired && (self.step(id).status != Status::Pending || self.plan.undo_of(id).is_none())
+    }
+
+    /// Has this alert been raised?
+    pub fn was_raised(&self, on: OnAlert) -> bool {
+        let flowed = self.step(on.step).flowed.as_deref();
+        flowed.is_some_and(|flowed| flowed.alerts.iter().any(|(raised, _)| raised.alert == on.alert))
     }
 
     /// How a step looks to those that wait for it.
@@ -398,7 +404,7 @@ impl RunState {
             }
             let group = plan.parent;
             if let Some(group) = group
-                && matches!(*self.plan.step(group).task, Task::Fallback(_))
+                && matches!(*self.plan.step(group).task, Task::Fallback(_) | Task::Quorum(_))
                 && self.step(group).status == Status::Success
             {
                 return Some(Dealt::Answered(group));

@@ -18,6 +18,7 @@ mod growth;
 mod hooks;
 mod judge;
 mod node;
+mod quorum;
 mod reset;
 mod resume;
 mod retry;

@@ -362,11 +362,16 @@ pub struct Quorum {
 }
 
 impl Quorum {
+    /// Have all children to succeed, so that it fails with the first that does not? Those that are not taken do not count.
+    pub fn is_all(&self) -> bool {
+        !self.race && self.need as usize == self.children.len()
+    }
+
     /// The word for it.
     pub fn kind(&self) -> &'static str {
         match self {
             Quorum { race: true, .. } => "race",
-            Quorum { need, children, .. } if *need as usize == children.len() => "parallel",
+            _ if self.is_all() => "parallel",
             _ => "quorum",
         }
     }

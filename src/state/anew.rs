@@ -4,21 +4,46 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{RunState, Status, StepState};
-use crate::event::{Because, Replanned, RunStatus, Skip};
+use super::{FlowState, RunState, Status, StepState};
+use crate::event::{Because, Replanned, ResetWhy, RunStatus, Skip};
 use crate::plan::{StepId, Task};
 
 impl RunState {
     /// As if they had never begun, but for the numbers of their attempts.
-    pub(super) fn reset(&mut self, steps: &[StepId]) {
+    pub(super) fn reset(&mut self, steps: &[StepId], why: &ResetWhy) {
         let mut again = vec![false; self.steps.len()];
         for id in steps {
             again[id.index()] = true;
+        }
+        for id in steps {
             let expansions = if self.has_empty_fan_out(*id) { 0 } else { self.step(*id).expansions };
+            let flowed = self.still_flowed(*id, why, &again);
             let step = &mut self.steps[id.index()];
-            *step = StepState { attempt: step.attempt, expansions, ..StepState::default() };
+            *step = StepState { attempt: step.attempt, expansions, flowed, ..StepState::default() };
         }
         self.decisions.retain(|decided| !again[decided.step.index()]);
+    }
+
+    /// What of a stream or pipeline holds although it begins again. `again`: the steps that do.
+    ///
+    /// An alert is raised once in a run, also if a group around is tried again. A pipeline that failed, or was cut off, goes
+    /// on where it was when the run is taken up from there, unless what it reads is made again, too.
+    fn still_flowed(&self, id: StepId, why: &ResetWhy, again: &[bool]) -> Option<Box<FlowState>> {
+        let step = self.step(id);
+        let flowed = step.flowed.as_deref()?;
+        let kept = match why {
+            ResetWhy::Retry(_) | ResetWhy::Stream(_) => {
+                FlowState { alerts: flowed.alerts.clone(), ..FlowState::default() }
+            }
+            ResetWhy::From(_) if step.status != Status::Success => {
+                let mut around = std::iter::successors(Some(id), |id| self.plan.step(*id).parent);
+                let from_new = around.any(|id| self.plan.step(id).after.iter().any(|edge| again[edge.from.index()]));
+                let reached = if from_new { None } else { flowed.reached.clone() };
+                FlowState { reached, ..FlowState::default() }
+            }
+            ResetWhy::From(_) | ResetWhy::Rollback(_) | ResetWhy::Undo => return None,
+        };
+        (kept.reached.is_some() || !kept.alerts.is_empty()).then(|| Box::new(kept))
     }
 
     /// A group is tried again: what it has asked for its children does not hold any more. (Its own condition comes first.)

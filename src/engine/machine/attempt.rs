@@ -15,15 +15,18 @@ impl Machine {
         if over || state.attempt != attempt || self.is_group(id) || !self.started {
             return;
         }
-        self.running -= 1;
+        match self.stream_of(id) {
+            Some(stream) => self.note_end_of_member(stream, id, &outcome),
+            None => self.running -= 1,
+        }
         let node = &mut self.nodes[id.index()];
-        let ended = node.take(node::TIMED_OUT | node::ABORTED | node::KILLED);
+        let ended = node.take(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::KILLED);
         let cancelled = outcome.error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled);
         if !self.state.plan.step(id).policy().limits.is_empty() {
             self.limits.give_back(id);
         }
-        if ended & node::ABORTED != 0 && outcome.error.is_some() {
-            self.emit(Event::Cancelled { step: id });
+        if ended & (node::ABORTED | node::UNNEEDED) != 0 && outcome.error.is_some() {
+            self.cut_off(id);
             self.ended(id);
         } else if ended & node::TIMED_OUT != 0 {
             Arc::make_mut(&mut outcome).error = Some(self.too_late(id));
@@ -56,7 +59,10 @@ impl Machine {
         match timer {
             Timer::Retry(id, attempt) => {
                 if self.is(id, Status::Retrying) && self.state.step(id).attempt == attempt && self.disarm(id) {
-                    self.start(id);
+                    match self.stream_of(id) {
+                        Some(_) => self.attempt_of_member(id),
+                        None => self.start(id),
+                    }
                 }
             }
             Timer::Wait(id, attempt) => {
@@ -86,7 +92,7 @@ impl Machine {
             }
         } else if self.is(id, Status::Running)
             && self.state.step(id).attempt == attempt
-            && !self.nodes[id.index()].has(node::TIMED_OUT | node::ABORTED)
+            && !self.nodes[id.index()].has(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::DECIDED)
         {
             self.nodes[id.index()].set(node::TIMED_OUT);
             if self.is_group(id) {

@@ -2,7 +2,7 @@
 
 use super::node::{self, Part};
 use super::{Effect, Machine};
-use crate::plan::{EdgeKind, OnError, Rule, StepId};
+use crate::plan::{EdgeKind, OnError, Rule, StepId, Task};
 use crate::state::{Seen, Status};
 
 impl Machine {
@@ -34,7 +34,13 @@ impl Machine {
             if group.open == 0 || group.flow {
                 self.wake(parent);
             }
+            match *self.state.plan.step(parent).task {
+                Task::Stream(_) => self.member_closed(parent, id),
+                Task::Quorum(_) => self.wake(parent),
+                _ => {}
+            }
         }
+        self.wake_alerts_of(id);
         if part != Part::Main && self.open[part as usize] == 0 {
             self.wake_all();
         }
@@ -76,7 +82,9 @@ impl Machine {
                 let handles = |group| {
                     matches!(self.state.plan.step(group).policy().on_error, Some(OnError::Continue | OnError::Skip))
                 };
-                self.settings().on_failure == Some(OnError::Stop) && !self.groups_of(id).any(handles)
+                // Of a quorum not all need to succeed; if too few do, it is a failure itself.
+                let spares = |group| handles(group) || matches!(*self.state.plan.step(group).task, Task::Quorum(_));
+                self.settings().on_failure == Some(OnError::Stop) && !self.groups_of(id).any(spares)
             }
         }
     }

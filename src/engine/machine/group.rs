@@ -19,7 +19,7 @@ enum Progress {
 }
 
 /// How a group ends.
-enum End {
+pub(super) enum End {
     Finished(Option<Failure>),
     Skipped(Skip),
     Cancelled,
@@ -47,8 +47,14 @@ impl Machine {
         if self.nodes[id.index()].has(node::EXPANDING | node::DECIDING | node::JUDGING) {
             return;
         }
+        match *self.state.plan.step(id).task {
+            Task::Stream(_) => return self.consider_stream(id),
+            Task::Quorum(_) => self.consider_quorum(id),
+            _ => {}
+        }
         if !self.nodes[id.index()].has(node::COMPLETE) {
-            let frozen = self.halted(id) || self.nodes[id.index()].has(node::TIMED_OUT | node::ABORTED);
+            let frozen =
+                self.halted(id) || self.nodes[id.index()].has(node::TIMED_OUT | node::ABORTED | node::UNNEEDED);
             match self.children_of(id, frozen) {
                 Progress::Complete => self.nodes[id.index()].set(node::COMPLETE),
                 Progress::Waits if frozen => {}
@@ -206,13 +212,13 @@ impl Machine {
     }
 
     /// Does this child make its group fail?
-    fn fails_group(&self, child: StepId) -> bool {
+    pub(super) fn fails_group(&self, child: StepId) -> bool {
         self.state.step(child).status == Status::Failed
             && !self.nodes[child.index()].has(node::HANDLED)
             && !matches!(self.state.plan.step(child).policy().on_error, Some(OnError::Continue | OnError::Skip))
     }
 
-    fn end_group(&mut self, id: StepId) {
+    pub(super) fn end_group(&mut self, id: StepId) {
         match self.end_of(id) {
             End::Finished(error) => {
                 let outcome = Arc::new(Outcome { error, ..Outcome::default() });
@@ -241,10 +247,22 @@ impl Machine {
         if let Task::Fallback(alternatives) = &*self.state.plan.step(id).task {
             return self.end_of_alternatives(alternatives);
         }
+        if let Some(end) = self.end_of_quorum(id) {
+            return end;
+        }
+        let failed = match self.is_stream(id) {
+            // The others may have failed because of it.
+            true => children.iter().filter(|id| self.fails_group(**id)).min_by_key(|id| self.state.step(**id).ended),
+            false => children.iter().find(|child| self.fails_group(**child)),
+        };
+        if let Some(&child) = failed {
+            let message = format!("`{}` failed", self.state.plan.path(child));
+            return End::Finished(Some(self.because_of(child, message)));
+        }
         for &child in children {
-            if self.fails_group(child) {
-                let message = format!("`{}` failed", self.state.plan.path(child));
-                return End::Finished(Some(self.because_of(child, message)));
+            if self.was_cut_off(id, child) {
+                cancelled = true;
+                continue;
             }
             match (self.state.step(child).status, self.state.seen(child)) {
                 (Status::Cancelled, _) => cancelled = true,
@@ -255,7 +273,7 @@ impl Machine {
             }
         }
         match (upstream, not_taken) {
-            _ if cancelled => End::Cancelled,
+            _ if cancelled => self.end_cut_off(id),
             _ if well => End::Finished(None),
             (Some(child), _) => End::Skipped(Skip::UpstreamFailed(Because::Child(child))),
             (None, Some(child)) => End::Skipped(Skip::NotTaken(Because::Child(child))),
@@ -264,7 +282,7 @@ impl Machine {
     }
 
     /// A group's failure is of the class of its child's.
-    fn because_of(&self, child: StepId, message: String) -> Failure {
+    pub(super) fn because_of(&self, child: StepId, message: String) -> Failure {
         let error = self.state.step(child).outcome.as_ref().and_then(|outcome| outcome.error.as_ref());
         Failure {
             class: error.map(|error| error.class).unwrap_or_default(),
@@ -335,10 +353,15 @@ impl Machine {
     /// Ends everything inside a group: what runs is killed, what has not begun is cancelled.
     pub(super) fn abort_below(&mut self, id: StepId) {
         self.stop_asking(id);
-        for inner in self.below(id) {
+        self.end_all(self.below(id), node::ABORTED);
+    }
+
+    /// Ends steps. `why`: [`node::ABORTED`] or [`node::UNNEEDED`].
+    pub(super) fn end_all(&mut self, steps: Vec<StepId>, why: u32) {
+        for inner in steps {
             match self.state.step(inner).status {
                 Status::Running => {
-                    self.nodes[inner.index()].set(node::ABORTED);
+                    self.nodes[inner.index()].set(why);
                     if self.is_group(inner) {
                         self.stop_asking(inner);
                         self.wake(inner);
@@ -348,11 +371,21 @@ impl Machine {
                 }
                 Status::Pending if self.is_clean_up(inner) => {}
                 status if !status.is_final() => {
-                    self.emit(Event::Cancelled { step: inner });
+                    self.cut_off(inner);
                     self.closed(inner);
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// The end of a step that is ended, or kept from beginning: by a group that does not need it, or with a group or the run.
+    pub(super) fn cut_off(&mut self, id: StepId) {
+        match self.not_needed_by(id) {
+            Some(quorum) => {
+                self.emit(Event::Skipped { step: id, reason: Skip::NotTaken(Because::NotNeeded(quorum)) });
+            }
+            None => self.emit(Event::Cancelled { step: id }),
         }
     }
 

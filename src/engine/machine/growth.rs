@@ -135,8 +135,10 @@ impl Machine {
             self.wake(id);
             let step = self.state.plan.step(id);
             Graph::each_needed(step, &mut |edge| found.push((edge.from, true)));
-            // Alternatives wait for each other.
-            let all = |group: StepId| matches!(*self.state.plan.step(group).task, Task::Fallback(_));
+            found.extend(step.on_alert.map(|on| (on.step, true)));
+            found.extend(step.policy().alerts.iter().filter_map(|alert| alert.action).map(|action| (action, true)));
+            // Alternatives wait for each other, and members of a stream start together.
+            let all = |group: StepId| matches!(*self.state.plan.step(group).task, Task::Fallback(_) | Task::Stream(_));
             found.extend(step.parent.map(|group| (group, all(group))));
             if whole {
                 // The first one is to be taken first.

@@ -92,9 +92,11 @@ impl Machine {
             let node = &self.nodes[id.index()];
             let needed = self.state.plan.complete || node.has(node::NEEDED) || node.part == Part::Start;
             let needed = needed && (node.part != Part::Undo || self.undoes_now(*id));
+            // A member of a stream starts with it.
+            let needed = needed && self.stream_of(*id).is_none();
             needed && matches!(self.state.step(*id).status, Status::Pending | Status::Retrying)
         };
-        let its_turn = |id: &StepId| waits(id) && self.may_start(*id);
+        let its_turn = |id: &StepId| waits(id) && self.may_start(*id) && self.is_alerted(*id).is_some();
         let mut ids = self.state.plan.ids();
         let Some(id) = ids.clone().find(its_turn).or_else(|| ids.find(waits)) else { return false };
         let message = match self.nodes[id.index()].has(node::PARKED) {

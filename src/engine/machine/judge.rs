@@ -40,9 +40,8 @@ impl Machine {
         }
         node.clear(node::JUDGING);
         self.pending -= 1;
-        if node.has(node::ABORTED) {
-            node.clear(node::ABORTED);
-            self.emit(Event::Cancelled { step: id });
+        if node.take(node::ABORTED | node::UNNEEDED) != 0 {
+            self.cut_off(id);
             return self.ended(id);
         }
         let outcome = self.classified(outcome);
@@ -101,7 +100,9 @@ impl Machine {
 
     fn has_attempts_left(&self, id: StepId) -> bool {
         let retry = self.retry_of(id, &Strategy::Fail);
-        retry.is_some_and(|retry| self.state.step(id).failures + 1 < retry.max_attempts) && !self.is_stopped(id)
+        !self.nodes[id.index()].has(node::READ)
+            && retry.is_some_and(|retry| self.state.step(id).failures + 1 < retry.max_attempts)
+            && !self.is_stopped(id)
     }
 
     fn is_stopped(&self, id: StepId) -> bool {
@@ -115,7 +116,8 @@ impl Machine {
         let strategy = self.settings().strategy(error.class);
         let retry = self.retry_of(id, &strategy)?;
         let failures = self.state.step(id).failures + 1;
-        if error.kind == FailureKind::Cancelled || failures >= retry.max_attempts || self.is_stopped(id) {
+        let too_late = self.is_stopped(id) || self.nodes[id.index()].has(node::READ);
+        if error.kind == FailureKind::Cancelled || failures >= retry.max_attempts || too_late {
             return None;
         }
         let delay = retry::delay_ms(&retry, failures, self.state.created.seed, id);

@@ -39,6 +39,16 @@ pub const IN_WORK: u32 = 1 << 15;
 /// How its attempt (or the group) ended is being judged.
 pub const JUDGING: u32 = 1 << 16;
 
+/// A stream whose members were started: it holds a slot, and is still to be closed.
+pub const FLOWING: u32 = 1 << 17;
+/// A group that knows how it will end: the children that go on have been told to end.
+pub const DECIDED: u32 = 1 << 18;
+/// It is being ended because enough of its group have succeeded, or not enough can.
+pub const UNNEEDED: u32 = 1 << 19;
+
+/// A member of a stream whose readers have seen the end of what it wrote.
+pub const READ: u32 = 1 << 20;
+
 /// Key of a step's own condition, as against those of its branches.
 pub const OWN: u32 = u32::MAX;
 

@@ -51,6 +51,7 @@ impl Machine {
                 self.emit(Event::Interrupted { step: id, attempt });
             }
         }
+        self.take_up_streams();
         if rolls_back {
             self.take_up_rollback();
             self.wake_all();
@@ -61,6 +62,7 @@ impl Machine {
                 self.abort_below(id);
             }
         }
+        self.take_up_quorums();
         self.conclude_answered();
         self.arm_run();
         let hard = self.state.plan.ids().find(|id| self.stops_run(*id));
@@ -92,7 +94,7 @@ impl Machine {
         let rest = step.until.saturating_sub(self.at);
         self.count_latest_minute(id);
         match status {
-            Status::Running if self.is_group(id) => {
+            Status::Running if self.is_group(id) && !self.is_stream(id) => {
                 self.hold(id);
                 self.arm_timeout(id, attempt);
                 if self.was_timed_out(id) {
@@ -100,6 +102,8 @@ impl Machine {
                 }
             }
             Status::Running => self.emit(Event::Interrupted { step: id, attempt }),
+            // It begins again with its stream.
+            Status::Retrying if self.stream_of(id).is_some() => {}
             Status::Retrying => self.arm(id, Timer::Retry(id, attempt), rest),
             Status::Waiting => {
                 self.hold(id);
@@ -134,12 +138,12 @@ impl Machine {
     /// Shares of a `per_minute` that the earlier process took a moment ago. Only a step's first attempt is known by its
     /// time, so that after a resume a little more may run than the limit says.
     fn count_latest_minute(&mut self, id: StepId) {
-        let (since, policy) = (self.state.step(id).started_at, self.state.plan.step(id).policy());
+        let since = self.state.step(id).started_at;
         let ago = self.at.saturating_sub(since);
-        if since == 0 || ago >= MINUTE || policy.limits.is_empty() {
+        if since == 0 || ago >= MINUTE || !self.asks_for_limits(id) {
             return;
         }
-        for (limit, n) in self.limits.shares(&policy.limits) {
+        for (limit, n) in self.limits.shares(&self.limits_of(id)) {
             if self.limits.count_minute((limit, n)) {
                 self.effect(Effect::Arm { timer: Timer::Minute(limit, n), delay_ms: MINUTE - ago });
             }
@@ -150,9 +154,10 @@ impl Machine {
     fn was_timed_out(&self, id: StepId) -> bool {
         let Some(timeout) = self.state.plan.step(id).policy().timeout_ms else { return false };
         let due = self.state.step(id).started_at.saturating_add(timeout);
+        // A stream ends its own members, too.
         let cancelled = |inner: StepId| {
-            let inner = self.state.step(inner);
-            inner.status == Status::Cancelled && inner.finished_at >= due
+            let state = self.state.step(inner);
+            state.status == Status::Cancelled && state.finished_at >= due && self.stream_of(inner).is_none()
         };
         self.state.stopping.is_none() && self.below(id).into_iter().any(cancelled)
     }

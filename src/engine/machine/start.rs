@@ -1,5 +1,9 @@
 //! From pending to running: group open? rule? condition? limits? slot?
 
+use std::borrow::Cow;
+
+use smol_str::SmolStr;
+
 use super::condition::Known;
 use super::node::{self, Part};
 use super::rule::{Verdict, verdict};
@@ -23,7 +27,7 @@ impl Machine {
             self.skip(id, reason);
             return;
         }
-        if !self.may_start(id) || !self.rule_met(id) || !self.condition_met(id) {
+        if !self.may_start(id) || !self.alert_met(id) || !self.rule_met(id) || !self.condition_met(id) {
             return;
         }
         self.start(id);
@@ -42,7 +46,7 @@ impl Machine {
 
     fn group_is_aborted(&self, id: StepId) -> bool {
         let group = self.state.plan.step(id).parent;
-        group.is_some_and(|group| self.nodes[group.index()].has(node::TIMED_OUT | node::ABORTED))
+        group.is_some_and(|group| self.nodes[group.index()].has(node::TIMED_OUT | node::ABORTED | node::UNNEEDED))
     }
 
     /// Before the script is at its end, only hooks may run and what `run(step)` needs.
@@ -63,6 +67,8 @@ impl Machine {
         match self.state.plan.step(id).parent {
             None => true,
             Some(group) if self.state.step(group).status != Status::Running => false,
+            // It starts with the others.
+            Some(group) if self.is_stream(group) => false,
             Some(group) => !self.nodes[group.index()].flow || node.has(node::CHOSEN),
         }
     }
@@ -139,10 +145,10 @@ impl Machine {
         }
     }
 
-    /// Groups and `wait` hold none.
+    /// Groups and `wait` hold none; a stream holds one for all its members.
     fn needs_slot(&self, id: StepId) -> bool {
         let task = &self.state.plan.step(id).task;
-        !task.is_group() && !matches!(**task, Task::Wait(_))
+        matches!(**task, Task::Stream(_)) || !task.is_group() && !matches!(**task, Task::Wait(_))
     }
 
     /// Gives slots and shares to those who are ready, in their order.
@@ -168,21 +174,43 @@ impl Machine {
             }
             node.clear(node::QUEUED);
             if self.take_limits(id, place) {
-                self.attempt(id);
+                match self.is_stream(id) {
+                    true => self.open_stream(id),
+                    false => self.attempt(id),
+                }
             }
+        }
+    }
+
+    pub(super) fn asks_for_limits(&self, id: StepId) -> bool {
+        !self.state.plan.step(id).policy().limits.is_empty() || self.is_stream(id)
+    }
+
+    /// What a step asks for: a stream for its members as well, who then ask for nothing. What it says itself of a limit holds
+    /// for them all.
+    pub(super) fn limits_of(&self, id: StepId) -> Cow<'_, [(SmolStr, u32)]> {
+        let own = self.state.plan.step(id).policy().limits.as_slice();
+        match &*self.state.plan.step(id).task {
+            Task::Stream(stream) => {
+                let of_members = stream.members().flat_map(|member| &self.state.plan.step(member).policy().limits);
+                let further = of_members.filter(|(name, _)| !own.iter().any(|(known, _)| known == name));
+                Cow::Owned(own.iter().chain(further).cloned().collect())
+            }
+            _ if self.stream_of(id).is_some() => Cow::Borrowed(&[]),
+            _ => Cow::Borrowed(own),
         }
     }
 
     /// The shares a step needs beyond those that a group above holds for it.
     pub(super) fn shares_of(&self, id: StepId) -> Vec<Share> {
-        let mut shares = self.limits.shares(&self.state.plan.step(id).policy().limits);
+        let mut shares = self.limits.shares(&self.limits_of(id));
         shares.retain(|(limit, _)| !self.groups_of(id).any(|group| self.limits.holds(group, *limit)));
         shares
     }
 
     /// Takes a step's shares, or parks it.
     fn take_limits(&mut self, id: StepId, place: Place) -> bool {
-        if self.state.plan.step(id).policy().limits.is_empty() {
+        if !self.asks_for_limits(id) {
             return true;
         }
         let shares = self.shares_of(id);

@@ -75,7 +75,7 @@ impl Machine {
         match self.nodes[id.index()].part {
             // What undoes a step is not part of the run until it is asked for.
             Part::Undo if status == Status::Pending && !self.undoes_now(id) => return,
-            Part::Main | Part::Start | Part::Undo => self.emit(Event::Cancelled { step: id }),
+            Part::Main | Part::Start | Part::Undo => self.cut_off(id),
             _ if status == Status::Pending => {
                 self.emit(Event::Skipped { step: id, reason: Skip::NotTaken(Because::Moment) });
             }
@@ -95,6 +95,7 @@ impl Machine {
 
     /// An interrupted run lets go as soon as nothing runs.
     pub(super) fn pause_if_quiet(&mut self) {
+        self.close_quiet_streams();
         let judging = |id: StepId| self.nodes[id.index()].has(node::JUDGING);
         if self.running == 0 && !self.state.plan.ids().any(judging) {
             self.emit(Event::Paused);

@@ -1,10 +1,11 @@
 //! One test a rule of `docs/semantics.md`. Each input is answered by a line: events and effects in the order given out.
 
 mod recovery;
+mod streams;
 
 use super::*;
 use crate::diag::Span;
-use crate::event::{Because, Created, FailureKind, Skip};
+use crate::event::{Because, Created, FailureKind, ResetWhy, Skip};
 use crate::plan::{
     Backoff, Branch, Closure, Condition, Each, EdgeKind, Header, Json, Limit, OnError, Repeat, Retry, Rule, Step, Task,
     Value,
@@ -128,6 +129,11 @@ impl Bench {
             Event::Planned { growth, .. } => format!("planned {}", growth.steps.len()),
             Event::Ended { status } => format!("run {}", status.name()),
             Event::Paused => "paused".to_owned(),
+            Event::Flowed(flowed) => format!("{} flowed", name(flowed.step)),
+            Event::Alerted(alerted) => format!("{} alerts", name(alerted.step)),
+            Event::Reset { steps, why: ResetWhy::Stream(_), .. } => {
+                format!("again {}", steps.iter().map(|step| name(*step)).collect::<Vec<_>>().join(", "))
+            }
             other => format!("{other:?}"),
         });
         let effects = out.effects.iter().map(|effect| match effect {

@@ -18,9 +18,9 @@ impl Machine {
             return;
         }
         self.running -= 1;
-        let ended = self.nodes[id.index()].take(node::TIMED_OUT | node::ABORTED | node::KILLED);
-        if ended & node::ABORTED != 0 {
-            self.emit(Event::Cancelled { step: id });
+        let ended = self.nodes[id.index()].take(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::KILLED);
+        if ended & (node::ABORTED | node::UNNEEDED) != 0 {
+            self.cut_off(id);
             return self.ended(id);
         }
         if self.state.stopping == Some(Stop::Interrupted) {

@@ -53,6 +53,8 @@ impl Comparison {
                 let last = self.matched[last.index()];
                 last.is_some_and(|last| !before.step(last).status.is_final())
             }),
+            // All of it, or nothing.
+            Task::Stream(_) => false,
             task => task.is_group(),
         }
     }

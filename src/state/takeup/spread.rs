@@ -65,11 +65,28 @@ impl Comparer<'_> {
         let children = match &*plan.step(group).task {
             Task::Repeat(repeat) => &repeat.children,
             Task::Fallback(children) => children,
+            // Its members run together or not at all.
+            Task::Stream(_) => return self.starts(group, Reason::Child(id)),
+            Task::Quorum(_) => return self.needed_after_all(group),
             _ => return,
         };
         if let Some(at) = children.iter().position(|child| *child == id) {
             for later in &children[at + 1..] {
                 self.starts(*later, Reason::Before(id));
+            }
+        }
+    }
+
+    /// A group that ended without some of what is in it ends otherwise now: that may be needed after all.
+    fn needed_after_all(&mut self, quorum: StepId) {
+        let mut below: Vec<StepId> = self.graph.children(quorum).to_vec();
+        while let Some(id) = below.pop() {
+            below.extend_from_slice(self.graph.children(id));
+            let skip = self.found.matched[id.index()].and_then(|old| self.before.step(old).skip.as_deref());
+            if let Some(Skip::NotTaken(Because::NotNeeded(by))) = skip
+                && Some(*by) == self.found.matched[quorum.index()]
+            {
+                self.starts(id, Reason::Chosen(quorum));
             }
         }
     }
