@@ -10,26 +10,12 @@ use super::{Look, Tone, flowed};
 use crate::event::{Counts, DeadLetter};
 use crate::plan::Json;
 use crate::plan::wording::{count, plural};
+use crate::state::dead::DeadLetters;
 
 /// Letters of one pipeline that are shown, unless all are asked for.
 const SHOWN: usize = 50;
 /// Columns of an item, and of an error, where lines may be of any length.
 const ITEM: usize = 60;
-
-/// The dead letters of a pipeline.
-#[derive(Clone, Debug, Default)]
-pub struct DeadLetters {
-    /// The run.
-    pub run: String,
-    /// The path of the pipeline.
-    pub step: String,
-    /// What became of all its items.
-    pub counts: Counts,
-    /// The letters, each with the run that has replayed it well since.
-    pub letters: Vec<(DeadLetter, Option<String>)>,
-    /// Its output is not to be shown.
-    pub secret: bool,
-}
 
 /// The page of `flow pipeline dead`. `all`: leave nothing out.
 pub fn dead_letters(pipelines: &[DeadLetters], clock: &Clock, look: Look, all: bool) -> String {

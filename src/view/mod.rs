@@ -40,7 +40,7 @@ pub use breakers::{breakers, not_closed};
 pub use checkpoints::{checkpoints, way_back};
 pub use collected::{CollectedLine, Outcome, collected};
 pub use coverage::{coverage, percent};
-pub use dead::{DeadLetters, dead_letters, dead_letters_json};
+pub use dead::{dead_letters, dead_letters_json};
 pub use diagnostic::{diagnostic, printed};
 pub use flowed::partly_kept;
 pub use forecast::forecast;
