@@ -230,8 +230,8 @@ impl<R: Read> Read for Counted<R> {
         let mut n = self.inner.read(buffer)?;
         let mut text = 0;
         if std::mem::take(&mut self.new) {
-            // The reader of rows knows this mark only if it gets it at once.
-            while n > 0 && n < BOM.len().min(buffer.len()) && BOM.starts_with(&buffer[..n]) {
+            // The reader of rows knows this mark only if it gets it at once, and takes it alone for the end.
+            while n > 0 && n <= BOM.len() && n < buffer.len() && BOM.starts_with(&buffer[..n]) {
                 match self.inner.read(&mut buffer[n..])? {
                     0 => break,
                     more => n += more,
