@@ -204,7 +204,8 @@ impl<'s, 'a> Crew<'s, 'a> {
                 if items.len() > 1 {
                     self.changes.adds.push((of.clone(), items.len() as u32 - 1));
                 }
-                out.extend(items.into_iter().map(|item| Parcel { of: of.clone(), item }));
+                let parts = of.parts(items.len());
+                out.extend(items.into_iter().zip(parts).map(|(item, of)| Parcel { of, item }));
             }
         }
     }
@@ -227,7 +228,7 @@ impl<'s, 'a> Crew<'s, 'a> {
         let stage = &self.group.stages[0];
         let gauge = &self.shared.gauges[self.group.first + 1];
         let many = parcels.len();
-        let of = Of::join(parcels.iter().map(|parcel| &parcel.of), &mut self.changes.surplus);
+        let of = Of::join(parcels, &mut self.changes.surplus);
         let input = Input::Batch(parcels.drain(..).map(|parcel| parcel.item).collect());
         let begun = Instant::now();
         let given = self.carefully(0, stage, input, of.first());

@@ -170,6 +170,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use super::super::parcel::Parcel;
     use super::super::source::Mark;
     use super::super::tracker::Fate;
     use super::*;
@@ -208,7 +209,9 @@ mod tests {
     }
 
     fn many(offsets: &[u64]) -> Of {
-        Of::Many(offsets.into())
+        let parts: Vec<Parcel> =
+            offsets.iter().map(|offset| Parcel { of: Of::One(*offset), item: Item::whole(0) }).collect();
+        Of::join(&parts, &mut Vec::new())
     }
 
     #[test]

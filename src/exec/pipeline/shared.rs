@@ -201,10 +201,14 @@ impl<'a> Shared<'a> {
         tracker.release(&changes.surplus);
         changes.surplus.clear();
         changes.ends.drain(..).for_each(|(of, fate)| tracker.end(&of, fate));
-        let letters: Vec<Entry> =
-            changes.dead.drain(..).flat_map(|lost| letters(&tracker, &self.places, &lost)).collect();
-        let any = !letters.is_empty();
-        lock(&self.dead).extend(letters);
+        let mut dead = Vec::new();
+        for lost in changes.dead.drain(..) {
+            dead.extend(letters(&tracker, &self.places, &lost));
+            let others = lost.of.offsets().iter().filter(|offset| !lost.of.blamed().contains(offset));
+            others.for_each(|offset| tracker.release(&[*offset]));
+        }
+        let any = !dead.is_empty();
+        lock(&self.dead).extend(dead);
         self.changed(tracker);
         if any {
             self.last_queue().nudge();
@@ -262,7 +266,7 @@ impl<'a> Shared<'a> {
         lost: Lost,
         failure: Failure,
     ) -> bool {
-        let many = lost.of.offsets().len();
+        let many = lost.of.blamed().len();
         add(&self.gauges[gauge].failed, many);
         let stage = gauge.checked_sub(1).and_then(|stage| self.pipeline.stages.get(stage));
         match stage.and_then(|stage| stage.on_error).unwrap_or(self.pipeline.on_error) {
@@ -370,7 +374,7 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// The dead letters that come of what failed: one for each item of the source.
+/// The dead letters that come of what failed: one for each item of the source that failed by it.
 pub(super) fn letters(tracker: &Tracker, places: &Places, lost: &Lost) -> Vec<Entry> {
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let letter = |offset: &u64| DeadLetter {
@@ -383,5 +387,5 @@ pub(super) fn letters(tracker: &Tracker, places: &Places, lost: &Lost) -> Vec<En
         at,
     };
     let entry = |offset: &u64| Entry { of: Of::One(*offset), record: Record::Dead(Box::new(letter(offset))) };
-    lost.of.offsets().iter().map(entry).collect()
+    lost.of.blamed().iter().map(entry).collect()
 }

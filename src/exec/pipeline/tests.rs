@@ -20,7 +20,7 @@ use crate::exec::{Closures, Done, Job, Report, Site};
 use crate::lang::item::{Item, Mapper};
 use crate::plan::{
     Alert, Backoff, Closure, Condition, Growth, ItemError, Json, Metric, Overflow, Pipeline, Plan, Policy, Retry,
-    Settings, Severity, Sink, Source, Stage, StageWork, StepId, Task, Value,
+    Settings, Severity, Source, Stage, StageWork, StepId, Task, Value,
 };
 use crate::state::{Files, Inputs};
 
@@ -319,7 +319,7 @@ fn a_failure_stops_it_and_what_was_before_is_delivered() {
     let stages = |fail: &str| vec![map("see", "see"), map("parse", fail), map("c", "add:0")];
     let mut pipeline = numbers(0, stages("fail:100000"));
     pipeline.source =
-        Source::Items(Value::Json((0..500).map(|n| Json::from(if n == 321 { 100_001 } else { n * 2 })).collect()));
+        Source::Items(Value::Plain((0..500).map(|n| Json::from(if n == 321 { 100_001 } else { n * 2 })).collect()));
     let ran = bench.run(&pipeline);
     let failure = ran.failure.as_ref().expect("it fails");
     assert_eq!(failure.message, "item 321 failed in stage `parse`: it is as it is");
@@ -573,7 +573,9 @@ proptest! {
         prop_assert_eq!(got, expected);
         let buried: Vec<u64> = ran.dead.iter().map(|letter| letter.offset).collect();
         let unique: BTreeSet<u64> = buried.iter().copied().collect();
-        prop_assert_eq!(&unique, &dead);
+        // Of what came of a batch it is not known of which item of it, if they are not as many as before.
+        let is_known = !stages.iter().any(|stage| matches!(stage.kind, Kind::Flat(_)));
+        prop_assert!(if is_known { unique == dead } else { unique.is_superset(&dead) }, "{unique:?}, not {dead:?}");
         prop_assert_eq!(ran.reached.counts.items, items);
         prop_assert_eq!(ran.reached.counts.delivered as usize, ran.output.len());
         prop_assert_eq!(ran.reached.counts.dead as usize, buried.len());

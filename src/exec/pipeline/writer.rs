@@ -127,7 +127,7 @@ impl<'s, 'a> Writer<'s, 'a> {
             return Err(told);
         }
         // What is left of it is acknowledged with what was put.
-        self.pending.skipped += changes.ends.len() as u64 * of.offsets().len() as u64;
+        self.pending.skipped += changes.ends.len() as u64 * of.blamed().len() as u64;
         for lost in changes.dead {
             let letters = letters(&self.shared.tracker(), &self.shared.places, &lost);
             for entry in letters {
