@@ -11,15 +11,18 @@ use std::sync::Arc;
 use super::http::Requests;
 use super::mask::Mask;
 use super::process::Room;
-use super::running::Running;
+use super::running::{Key, Running};
 use super::workers::Keep;
 use super::{Closures, Job, Report};
 use crate::event::{Failure, Outcome, Reached};
 use crate::plan::Pipeline;
 
+#[cfg(test)]
+mod attempt;
 mod backoff;
 mod collected;
 mod crew;
+mod exchange;
 mod feed;
 mod gauge;
 mod group;
@@ -27,12 +30,14 @@ mod halt;
 mod hand;
 mod ledger;
 mod lines;
+mod outside;
 mod parcel;
 mod queue;
 mod reorder;
 mod shared;
 mod sink;
 mod source;
+mod steplog;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -42,6 +47,7 @@ mod work;
 mod writer;
 
 pub(in crate::exec) use halt::Halt;
+pub(super) use outside::Outside;
 use stop::Stop;
 
 /// What an attempt of a pipeline needs.
@@ -62,6 +68,8 @@ pub(super) struct Opening<'a> {
     pub around: &'a Around<'a>,
     /// Where the pipeline goes on. All zero: at the beginning.
     pub reached: &'a Reached,
+    /// What all its processes and requests have in common.
+    pub outside: &'a Outside<'a>,
 }
 
 impl Opening<'_> {
@@ -95,10 +103,13 @@ impl Opening<'_> {
 pub(super) fn run(pipeline: &Pipeline, job: &Job, around: &Around) -> Result<Outcome, Failure> {
     job.site.prepare()?;
     let reached = job.reached.as_deref().cloned().unwrap_or_default();
-    let opening = Opening { job, around, reached: &reached };
-    let key = (job.step, job.attempt);
+    let key = Key::from((job.step, job.attempt));
     let halt = around.running.pipeline_begun(key);
-    let outcome = watch::run(pipeline, &opening, &halt);
+    let outside = Outside::of(job, around.running, around.room);
+    let outcome = outside.and_then(|outside| {
+        let opening = Opening { job, around, reached: &reached, outside: &outside };
+        watch::run(pipeline, &opening, &halt)
+    });
     around.running.pipeline_ended(key);
     outcome
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::shared::Shared;
 use super::watch::flow;
-use super::{Around, Halt, Opening, sink, source};
+use super::{Around, Halt, Opening, Outside, sink, source};
 use crate::diag::Span;
 use crate::event::{Alerted, DeadLetter, Decision, Failure, FailureKind, Log, Meter, Reached, Saw};
 use crate::exec::http::Requests;
@@ -200,7 +200,8 @@ impl Bench {
             requests: &requests,
             report: &report,
         };
-        let opening = Opening { job: &job, around: &around, reached };
+        let outside = Outside::of(&job, &running, &room).expect("a folder");
+        let opening = Opening { job: &job, around: &around, reached, outside: &outside };
         let stop = Arc::default();
         super::writer::cut(&opening.path(&opening.dead_letters()), reached.dead_bytes).expect("a file");
         let source = source::open(&pipeline.source, &opening, &stop).expect("a source");

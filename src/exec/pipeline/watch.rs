@@ -45,7 +45,8 @@ pub(super) fn run(pipeline: &Pipeline, opening: &Opening, halt: &Arc<Halt>) -> R
         (None, SinkPlan::Collect) => collected::output(opening)?,
         _ => Output::None,
     };
-    Ok(Outcome { error: failure, output, fields, ..Outcome::default() })
+    let [stdout, stderr] = opening.outside.logs();
+    Ok(Outcome { error: failure, output, fields, stdout, stderr, ..Outcome::default() })
 }
 
 fn fields(counts: Counts) -> serde_json::Map<String, Json> {
