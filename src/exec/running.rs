@@ -202,8 +202,6 @@ impl Running {
         let mut table = self.table();
         if let Some(halt) = table.pipelines.get(&key) {
             halt.set(hard);
-        } else if let Some(stop) = table.calls.get(&key) {
-            stop.store(true, Ordering::Relaxed);
             if hard {
                 // Those of its processes that are being ended need not be waited for.
                 let is_part = |other: &&Key| other.part > 0 && Key { part: 0, ..**other } == key;
@@ -212,6 +210,8 @@ impl Running {
                 let hurried = table.finishing.iter().filter(|(other, _)| is_part(other));
                 hurried.for_each(|(_, hurry)| hurry.store(true, Ordering::Relaxed));
             }
+        } else if let Some(stop) = table.calls.get(&key) {
+            stop.store(true, Ordering::Relaxed);
         } else if let Some(request) = table.requests.get_mut(&key) {
             end_request(request);
         } else if table.entries.contains_key(&key) {
