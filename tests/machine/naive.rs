@@ -33,6 +33,31 @@ enum View {
 pub struct Result {
     pub steps: BTreeMap<String, End>,
     pub run: RunStatus,
+    /// Where it is a matter of time whether a step comes to its end.
+    cut: BTreeMap<String, Cut>,
+}
+
+/// How a step may be cut off.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cut {
+    /// With the stream that it is a member of: cancelled.
+    Stream,
+    /// By a group that does not need it: not taken, or not even made. What a group comes to of which something was cut off is
+    /// left open, and so are clean-up steps, which run all the same, after whatever was cut off.
+    Quorum { open: bool },
+}
+
+impl Result {
+    /// May a step have ended so? Nothing: it was cancelled, or is not there.
+    pub fn allows(&self, path: &str, found: Option<End>) -> bool {
+        let expected = self.steps.get(path).copied();
+        expected == found
+            || match self.cut.get(path) {
+                None => false,
+                Some(Cut::Stream) => found.is_none(),
+                Some(Cut::Quorum { open }) => *open || matches!(found, None | Some(End::NotTaken)),
+            }
+    }
 }
 
 struct Naive {
@@ -85,7 +110,9 @@ pub fn interpret(plan: &Plan, world: World) -> Result {
         let path = naive.plan.path(id);
         (path.clone(), naive.end[id.index()].unwrap_or_else(|| panic!("`{path}` never ends")))
     });
-    Result { steps: steps.collect(), run }
+    let steps = steps.collect();
+    let cut = naive.plan.ids().filter_map(|id| Some((naive.plan.path(id), naive.cut(id)?))).collect();
+    Result { steps, run, cut }
 }
 
 impl Naive {
@@ -102,6 +129,17 @@ impl Naive {
                 return;
             }
         }
+    }
+
+    fn cut(&self, id: StepId) -> Option<Cut> {
+        let step = self.plan.step(id);
+        let groups: Vec<StepId> = self.plan.ids().filter(|group| self.inside(id, *group)).collect();
+        if groups.iter().any(|group| matches!(*self.plan.step(*group).task, Task::Quorum(_))) {
+            let cleans_up = groups.iter().chain([&id]).any(|id| self.plan.step(*id).policy().finally);
+            return Some(Cut::Quorum { open: step.task.is_group() || cleans_up });
+        }
+        let stream = self.plan.stream_of(id)?;
+        (self.end[stream.index()] == Some(End::Failed)).then_some(Cut::Stream)
     }
 
     fn view(&self, id: StepId) -> Option<View> {
@@ -156,6 +194,14 @@ impl Naive {
         if self.open[id.index()] {
             return self.go_on(id);
         }
+        if let Some(on) = self.plan.step(id).on_alert {
+            let raised = self.began[on.step.index()] && self.world.raises(&self.plan.path(on.step));
+            match self.end[on.step.index()] {
+                _ if raised => {}
+                Some(_) => return self.set(id, End::NotTaken),
+                None => return false,
+            }
+        }
         match self.rule(id) {
             None => return false,
             Some(Err(end)) => return self.set(id, end),
@@ -185,6 +231,14 @@ impl Naive {
         }
         self.began[id.index()] = true;
         match &*self.plan.step(id).task {
+            Task::Stream(stream) => {
+                let members: Vec<StepId> = stream.levels.iter().flatten().copied().collect();
+                self.open[id.index()] = true;
+                for member in members {
+                    self.began[member.index()] = true;
+                    self.end[member.index()] = Some(self.attempts(member));
+                }
+            }
             task if task.is_group() => self.open[id.index()] = true,
             Task::Wait(_) => return self.set(id, End::Success),
             _ => {
@@ -319,6 +373,16 @@ impl Naive {
                 self.by_child[id.index()] = end.is_none() && !children.is_empty();
                 self.set(id, end.unwrap_or(if children.is_empty() { End::Success } else { End::Failed }))
             }
+            Task::Quorum(quorum) if all_final && (quorum.race || (quorum.need as usize) < children.len()) => {
+                let how_many = |end: End| children.iter().filter(|child| self.end[child.index()] == Some(end)).count();
+                let end = match (how_many(End::Success), how_many(End::Failed)) {
+                    (won, _) if won >= quorum.need as usize => End::Success,
+                    (0, 0) if how_many(End::Upstream) > 0 => End::Upstream,
+                    (0, 0) => End::NotTaken,
+                    _ => End::Failed,
+                };
+                self.set(id, end)
+            }
             _ if all_final => self.end_group(id, &children),
             _ => false,
         }
@@ -356,9 +420,11 @@ impl Naive {
     }
 
     fn fails_group(&self, group: StepId, child: StepId) -> bool {
+        // Of what fails with its first child nobody inside sees the failure.
+        let at_once = matches!(*self.plan.step(group).task, Task::Quorum(_));
         self.end[child.index()] == Some(End::Failed)
             && self.view(child) == Some(View::Failed)
-            && !self.looked_at_inside(group, child)
+            && (at_once || !self.looked_at_inside(group, child))
     }
 
     fn end_group(&mut self, id: StepId, children: &[StepId]) -> bool {
@@ -381,7 +447,13 @@ impl Naive {
 
     fn run_fails(&self) -> bool {
         let by_script = &self.plan.header.looked_at;
-        let looked = |id: StepId| by_script.contains(&id) || self.looked.iter().any(|(_, read)| *read == id);
+        let in_time = |by: StepId, read: StepId| match self.plan.step(read).parent {
+            Some(group) => !matches!(*self.plan.step(group).task, Task::Quorum(_)) || !self.inside(by, group),
+            None => true,
+        };
+        let looked = |id: StepId| {
+            by_script.contains(&id) || self.looked.iter().any(|(by, read)| *read == id && in_time(*by, id))
+        };
         self.plan.ids().any(|id| {
             let counts = self.end[id.index()] == Some(End::Failed)
                 && self.view(id) == Some(View::Failed)
@@ -392,7 +464,12 @@ impl Naive {
                 let handles =
                     matches!(self.plan.step(group).policy().on_error, Some(OnError::Continue | OnError::Skip));
                 let answered = matches!(*self.plan.step(group).task, Task::Fallback(_));
+                let outvoted = match &*self.plan.step(group).task {
+                    Task::Quorum(quorum) => quorum.race || (quorum.need as usize) < quorum.children.len(),
+                    _ => false,
+                };
                 handles
+                    || outvoted
                     || answered && self.end[group.index()] == Some(End::Success)
                     || self.end[group.index()] == Some(End::Failed) && looked(group)
             });

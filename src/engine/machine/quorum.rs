@@ -39,16 +39,17 @@ impl Machine {
         if quorum.is_all() {
             return quorum.children.iter().any(|child| self.fails_at_once(*child));
         }
-        let [mut won, mut lost] = [0, 0];
+        let [mut won, mut failed, mut skipped] = [0, 0, 0];
         for child in &quorum.children {
             match self.state.step(*child).status {
                 Status::Success => won += 1,
-                Status::Failed => lost += 1,
-                Status::Skipped if !self.was_cut_off(id, *child) => lost += 1,
+                Status::Failed => failed += 1,
+                Status::Skipped if !self.was_cut_off(id, *child) => skipped += 1,
                 _ => {}
             }
         }
-        won >= quorum.need as usize || quorum.children.len() - lost < quorum.need as usize
+        let (need, left) = (quorum.need as usize, quorum.children.len() - failed - skipped);
+        won >= need || failed > 0 && left < need
     }
 
     /// Of a group that fails with its first child: nobody inside could look at the failure in time.
@@ -93,12 +94,9 @@ impl Machine {
         let failed: Vec<StepId> = children.iter().copied().filter(|child| self.is(*child, Status::Failed)).collect();
         let seen = |seen: Seen| children.iter().copied().find(|child| self.state.seen(*child) == seen);
         if let Some(last) = failed.iter().copied().max_by_key(|child| self.state.step(*child).ended) {
-            let message = self.too_few(quorum, won, &failed);
-            let failure = self.because_of(last, message);
-            // If their own policies deal with all these failures, this one is the only one that counts.
-            let counted = failed.iter().any(|child| self.fails_group(*child));
-            let kind = if counted { FailureKind::Child } else { FailureKind::Fail };
-            return Some(End::Finished(Some(Failure { kind, ..failure })));
+            let failure = self.because_of(last, self.too_few(quorum, won, &failed));
+            // Those of the children are none of the run.
+            return Some(End::Finished(Some(Failure { kind: FailureKind::Fail, ..failure })));
         }
         if children.iter().any(|child| self.is(*child, Status::Cancelled)) {
             return Some(self.end_cut_off(id));
