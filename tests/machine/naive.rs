@@ -7,7 +7,7 @@ use flow::event::{Decision, RunStatus};
 use flow::plan::{Condition, EdgeKind, Moment, OnError, Plan, Rule, StepId, Task};
 use flow::state::Status;
 
-use crate::spec::{judged, moment_of};
+use crate::spec::{in_quorum, judged, moment_of};
 use crate::world::{Fate, World};
 
 /// How a step ends. (Nothing is cancelled in a run that nobody stops.)
@@ -43,7 +43,7 @@ enum Cut {
     /// With the stream that it is a member of: cancelled.
     Stream,
     /// By a group that does not need it: not taken, or not even made. What a group comes to of which something was cut off is
-    /// left open, and so are clean-up steps, which run all the same, after whatever was cut off.
+    /// left open.
     Quorum { open: bool },
 }
 
@@ -133,10 +133,8 @@ impl Naive {
 
     fn cut(&self, id: StepId) -> Option<Cut> {
         let step = self.plan.step(id);
-        let groups: Vec<StepId> = self.plan.ids().filter(|group| self.inside(id, *group)).collect();
-        if groups.iter().any(|group| matches!(*self.plan.step(*group).task, Task::Quorum(_))) {
-            let cleans_up = groups.iter().chain([&id]).any(|id| self.plan.step(*id).policy().finally);
-            return Some(Cut::Quorum { open: step.task.is_group() || cleans_up });
+        if in_quorum(&self.plan, id) {
+            return Some(Cut::Quorum { open: step.task.is_group() });
         }
         let stream = self.plan.stream_of(id)?;
         (self.end[stream.index()] == Some(End::Failed)).then_some(Cut::Stream)
@@ -289,7 +287,7 @@ impl Naive {
         let read = condition.steps();
         let statuses: Vec<Status> = read.iter().map(|step| self.status(*step)).collect();
         let (decision, looks) = self.world.decide(&self.plan.path(id), which, &statuses);
-        if looks && moment_of(&self.plan, id).is_none() {
+        if looks && moment_of(&self.plan, id).is_none() && !in_quorum(&self.plan, id) {
             self.looked.extend(read.into_iter().map(|step| (id, step)));
         }
         decision
@@ -420,11 +418,9 @@ impl Naive {
     }
 
     fn fails_group(&self, group: StepId, child: StepId) -> bool {
-        // Of what fails with its first child nobody inside sees the failure.
-        let at_once = matches!(*self.plan.step(group).task, Task::Quorum(_));
         self.end[child.index()] == Some(End::Failed)
             && self.view(child) == Some(View::Failed)
-            && (at_once || !self.looked_at_inside(group, child))
+            && !self.looked_at_inside(group, child)
     }
 
     fn end_group(&mut self, id: StepId, children: &[StepId]) -> bool {
@@ -447,13 +443,7 @@ impl Naive {
 
     fn run_fails(&self) -> bool {
         let by_script = &self.plan.header.looked_at;
-        let in_time = |by: StepId, read: StepId| match self.plan.step(read).parent {
-            Some(group) => !matches!(*self.plan.step(group).task, Task::Quorum(_)) || !self.inside(by, group),
-            None => true,
-        };
-        let looked = |id: StepId| {
-            by_script.contains(&id) || self.looked.iter().any(|(by, read)| *read == id && in_time(*by, id))
-        };
+        let looked = |id: StepId| by_script.contains(&id) || self.looked.iter().any(|(_, read)| *read == id);
         self.plan.ids().any(|id| {
             let counts = self.end[id.index()] == Some(End::Failed)
                 && self.view(id) == Some(View::Failed)

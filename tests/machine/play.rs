@@ -12,6 +12,7 @@ use flow::plan::{Growth, Plan, StepId, Task};
 use flow::state::{RunState, Seen, Status};
 
 use crate::naive::End;
+use crate::spec::in_quorum;
 use crate::world::{Fate, World};
 
 /// Numbers that look random, from a seed.
@@ -320,6 +321,7 @@ impl Play {
         assert!(!live || !read.iter().any(open), "a condition is asked before what it reads has ended");
         let statuses: Vec<Status> = read.iter().map(|id| state.step(*id).status).collect();
         let (result, looks) = self.world.decide(&self.path(step), which, &statuses);
+        let looks = looks && !in_quorum(&state.plan, step);
         let saw = read.into_iter().map(|step| flow::event::Saw {
             step,
             what: "passed".into(),

@@ -59,9 +59,12 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
             step.task = kind(0, may).into();
         }
         policy(&mut step, bytes, may);
+        // What it cleans up after may be cut off, so that it would depend on time whether it runs.
+        if member || open.iter().any(|group| matches!(*plan.step(*group).task, Task::Quorum(_))) {
+            step.policy_mut().finally = false;
+        }
         if member {
-            let policy = step.policy_mut();
-            (policy.finally, policy.rule) = (false, Rule::AllSuccess);
+            step.policy_mut().rule = Rule::AllSuccess;
         }
         if may_have_children(&step.task) {
             open.push(id);
@@ -243,6 +246,12 @@ fn add_edges(plan: &mut Plan, raw: &[Raw], may: May, arcs: &mut Arcs) {
             plan.steps[id.index()].when = Some(Box::new(Condition::Closure(closure(&[]))));
         }
     }
+}
+
+/// Is it inside a race or a quorum, where a condition may not be asked because something else was faster?
+pub fn in_quorum(plan: &Plan, id: StepId) -> bool {
+    let mut groups = std::iter::successors(plan.step(id).parent, |id| plan.step(*id).parent);
+    groups.any(|group| matches!(*plan.step(group).task, Task::Quorum(_)))
 }
 
 /// Does it not depend on time how a step ends, as far as this other one may know? What is cut off in a stream or a quorum

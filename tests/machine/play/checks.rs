@@ -13,7 +13,7 @@ impl Play {
     /// Members of a stream start together; a stream begins only with them.
     pub(super) fn check_streams(&mut self, events: &[Event]) {
         // With the steps that come in the same breath.
-        let plan = self.machine.plan.clone();
+        let plan = self.machine.state.plan.clone();
         let opened = |id: StepId| plan.steps.get(id.index()).is_some_and(|step| matches!(*step.task, Task::Stream(_)));
         let started = |event: &Event| match event {
             Event::Started { step, attempt } => Some((*step, *attempt)),
