@@ -63,6 +63,12 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
         if member || open.iter().any(|group| matches!(*plan.step(*group).task, Task::Quorum(_))) {
             step.policy_mut().finally = false;
         }
+        // A failure that is dealt with beside one that is not: which of them comes first would say how the run ends.
+        if open.iter().any(|group| matches!(&*plan.step(*group).task, Task::Quorum(Quorum { need: 26, .. })))
+            && step.policy().on_error != Some(OnError::Stop)
+        {
+            step.policy_mut().on_error = None;
+        }
         if member {
             step.policy_mut().rule = Rule::AllSuccess;
         }

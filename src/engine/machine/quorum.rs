@@ -19,7 +19,9 @@ impl Machine {
         let ends = self.nodes[id.index()].has(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::DECIDED);
         if !ends && self.is_decided(id) {
             self.nodes[id.index()].set(node::DECIDED);
-            self.end_all(self.below(id), node::UNNEEDED);
+            let mut inside = self.below(id);
+            inside.retain(|inner| !self.is(*inner, Status::Pending) || !self.cleans_up_in(*inner, id));
+            self.end_all(inside, node::UNNEEDED);
         }
     }
 
@@ -68,10 +70,16 @@ impl Machine {
 
     /// The innermost of the groups around a step that knows how it ends without it.
     pub(super) fn not_needed_by(&self, id: StepId) -> Option<StepId> {
-        if self.nodes[id.index()].part == node::Part::Undo || self.is_clean_up(id) {
+        if self.nodes[id.index()].part == node::Part::Undo {
             return None;
         }
-        self.groups_of(id).find(|group| self.is_decided(*group))
+        self.groups_of(id).find(|group| self.is_decided(*group) && !self.cleans_up_in(id, *group))
+    }
+
+    /// Is it a clean-up step of this group, or inside one? That runs although nothing else of the group is needed.
+    fn cleans_up_in(&self, id: StepId, group: StepId) -> bool {
+        let finally = |id: &StepId| self.state.plan.step(*id).policy().finally;
+        finally(&id) || self.groups_of(id).take_while(|above| *above != group).any(|above| finally(&above))
     }
 
     /// What a quorum comes to when all its children are final. Nothing: what any other group would.

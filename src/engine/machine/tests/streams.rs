@@ -400,6 +400,28 @@ fn a_group_that_loses_is_not_needed_whatever_it_had_done() {
 }
 
 #[test]
+fn what_cleans_up_is_not_cut_off() {
+    let mut steps = quorum(1, true);
+    steps[2] = inside(group("b", Task::Chain(vec![id(5)])), 0);
+    let clean = with(after(inside(task("clean"), 2), &[5]), |policy| {
+        (policy.rule, policy.finally) = (Rule::AllDone, true);
+    });
+    steps.extend([inside(task("m"), 2), clean]);
+    let mut run = Bench::of(steps);
+    run.start();
+    run.bad(3);
+    assert_eq!(run.ok(1), "q/a ok | kill q/b/m");
+    assert_eq!(run.killed(5), "q/b/m not taken; q/b/clean starts | do q/b/clean");
+    assert_eq!(run.ok(6), "q/b/clean ok; q/b not taken; q ok; x starts | do x");
+    // The race itself may be what cleans up.
+    let mut steps = quorum(1, true);
+    change(&mut steps, 0, |policy| policy.finally = true);
+    let mut run = Bench::of(steps);
+    run.start();
+    assert_eq!(run.ok(1), "q/a ok; q/c not taken | kill q/b");
+}
+
+#[test]
 fn that_a_child_is_not_taken_ends_nothing_early() {
     let mut steps = quorum(2, false);
     for n in 2..=3 {
