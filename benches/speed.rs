@@ -1,4 +1,4 @@
-//! How fast flow is, as one table: `cargo bench`.
+//! How fast flow is, as one table: `cargo bench`; of streams and pipelines alone: `cargo bench -- streams`.
 //!
 //! Every figure is a ratio against a limit that is taken in the same run, or a time together with what it must not pass.
 //! The limits are the bare things: processes spawned by a loop that captures nothing, rows inserted by a loop that does
@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // a program for people, which may end at the first thing wrong
 
 mod language;
+mod streams;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -38,7 +39,11 @@ fn main() {
     let mut table = Table(Vec::new());
     println!("{:<58} {:<44} {:<22} met", "work", "measured", "at most");
     // First, since the memory of a child counts from that of its parent.
+    if std::env::args().any(|arg| arg == "streams") {
+        return streams::rows(&mut table, folder.path());
+    }
     start(&mut table, folder.path());
+    streams::rows(&mut table, folder.path());
     plans(&mut table);
     conditions(&mut table);
     for parallel in [2, 8] {

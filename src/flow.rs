@@ -27,9 +27,11 @@ mod export;
 mod gc;
 mod home;
 mod keep;
+mod outputs;
 mod project;
 mod receipts;
 pub mod reference;
+mod replay;
 mod resume;
 mod rollback;
 mod running;
@@ -44,6 +46,7 @@ mod templates;
 mod test;
 mod watch;
 mod who;
+mod workflows;
 
 pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
@@ -65,7 +68,9 @@ pub use answer::{Answering, Posted};
 pub use config::{Config, PROJECT_KEYS, Receipts, Retention};
 pub use gc::Gc;
 pub use home::home_for;
+pub use outputs::output_file;
 pub use project::{Project, write};
+pub use replay::ReplayOptions;
 pub use resume::ResumeOptions;
 pub use rollback::WayBack;
 pub use running::{Events, Running};
@@ -128,6 +133,8 @@ pub struct Checked {
 #[derive(Clone)]
 pub struct Flow {
     inner: Arc<Inner>,
+    /// How many runs are around those that are started here.
+    nested: u32,
 }
 
 struct Inner {
@@ -161,7 +168,7 @@ impl Flow {
             config: OnceLock::new(),
             secrets: OnceLock::new(),
         };
-        Ok(Flow { inner: Arc::new(inner) })
+        Ok(Flow { inner: Arc::new(inner), nested: 0 })
     }
 
     /// The folder of the runs; it need not exist.

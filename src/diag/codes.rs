@@ -62,6 +62,14 @@ pub const CODES: &[Code] = &[
     usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
     usage("flow::run::no_receipt", "No finished step has a receipt of this hash.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
+    usage("flow::pipeline::none", "The run has no pipeline, or the step that is named is none.", None),
+    usage("flow::pipeline::which", "The run has several pipelines, and none of them is named.", None),
+    usage("flow::pipeline::no_letters", "The pipeline has no dead letters that could be replayed.", None),
+    usage(
+        "flow::pipeline::going_on",
+        "Dead letters are to be replayed while their run, or another that replays them, is not at its end.",
+        None,
+    ),
     usage("flow::resume::nothing", "What failed in a run is to be tried again, but nothing failed.", None),
     usage(
         "flow::resume::gone",
@@ -115,6 +123,26 @@ pub const CODES: &[Code] = &[
         Some(
             "let build = sh(\"build\", \"make\");\nlet page = sh(\"page\", \"./page.sh\");\non(\"failure\", page);\npage -> build;",
         ),
+    ),
+    usage(
+        "flow::plan::stream",
+        "A step cannot stand in a stream, or stands in something else already; or the steps of a stream wait for each other.",
+        Some("let a = sh(\"a\", \"ls\");\na |> sh(\"b\", \"sort\");\na |> sh(\"c\", \"wc -l\");"),
+    ),
+    usage(
+        "flow::plan::stream_policy",
+        "A policy of a step in a stream is about the whole stream, or means nothing there.",
+        Some("sh(\"a\", \"ls\") |> sh(\"b\", \"sort\").rule(\"all_done\");"),
+    ),
+    usage(
+        "flow::plan::pipeline",
+        "A pipeline has no source, would never end, or has stages that cannot work.",
+        Some("pipeline(\"p\").stage(\"loud\", |text| text.to_upper());"),
+    ),
+    usage(
+        "flow::plan::alert",
+        "An alert watches what has no such figures, or starts a step that it cannot start.",
+        Some("sh(\"build\", \"make\").alert(#{ metric: \"error_rate\", above: 0.1 });"),
     ),
     usage(
         "flow::plan::limit",
@@ -309,7 +337,27 @@ pub const CODES: &[Code] = &[
     usage(
         "flow::lang::not_available",
         "Something of the language that this version cannot run.",
-        Some("pipeline(#{ name: \"p\" });"),
+        Some("swarm(#{ topology: \"star\" });"),
+    ),
+    usage(
+        "flow::lang::pipeline",
+        "Something else stands where a pipeline needs its source, its sink or a stage.",
+        Some("pipeline(\"p\").from(\"access.log\");"),
+    ),
+    usage(
+        "flow::lang::stage",
+        "A stage of a pipeline has a name that it cannot have, or options that mean nothing for it.",
+        Some("pipeline(\"p\").from([1]).stage(\"a\", |n| n).stage(\"a\", |n| n + 1);"),
+    ),
+    usage(
+        "flow::lang::not_a_pipeline",
+        "`.from`, `.stage` and the others are called on a step that is no pipeline.",
+        Some("sh(\"a\", \"ls\").stage(\"loud\", |text| text.to_upper());"),
+    ),
+    usage(
+        "flow::lang::closure",
+        "A closure that is called for each item takes several values.",
+        Some("sh(\"a\", \"ls\") |> lines(|line, number| line);"),
     ),
     failure("flow::lang::not_building", "A closure that only computes declares a step."),
     failure("flow::lang::not_captured", "A closure reads a step that it does not name itself."),

@@ -9,6 +9,7 @@ use super::closures::Kept;
 use super::keep::{Keeping, Shared};
 use super::receipts::sign_end;
 use super::running::{Events, Folder, Running};
+use super::workflows::Others;
 use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
 use crate::engine::drive::{Attended, Driving, Lookout, Outside, Setup};
@@ -21,7 +22,7 @@ use crate::state::{RunState, Status};
 use crate::store::{Durability, Letter, RunLog, Store};
 
 /// Version of the form of events.
-const EVENTS: u32 = 1;
+pub(super) const EVENTS: u32 = 1;
 
 /// Shorter steps are not worth an estimate.
 const WORTH_AN_ESTIMATE_MS: u64 = 10;
@@ -97,6 +98,7 @@ impl Flow {
             seed: RandomState::new().build_hasher().finish(),
             max_parallel: options.max_parallel,
             version: EVENTS,
+            replays: None,
         })?;
         let mut opening = vec![opened()];
         if !printed.is_empty() {
@@ -128,7 +130,7 @@ impl Flow {
             breakers: Some(shared.clone()),
             results,
             secrets: self.secrets()?,
-            workflows: None,
+            workflows: Some(Arc::new(Others::of(self, &state.created.file, &state.created.cwd))),
             full: self.inner.options.durability == Durability::Full,
             adopts: self.inner.options.adopts,
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, NativeCallContext};
+use rhai::{Dynamic, EvalAltResult, NativeCallContext};
 
 use super::build::as_one;
 use super::fault::{self, Fault};
@@ -101,6 +101,22 @@ impl Program {
         let context = self.context(&file).ok_or_else(|| closures::lost(closure))?;
         let mut arguments: Vec<&mut Dynamic> = arguments.iter_mut().collect();
         Ok(context.call_fn_raw(closure.function.as_str(), false, false, &mut arguments))
+    }
+
+    /// Calls a closure in the file where it stands, from a closure of another file: what a script hands to a module.
+    pub(super) fn call_at_home(
+        &self,
+        from: &NativeCallContext,
+        name: &str,
+        arguments: &mut [&mut Dynamic],
+    ) -> std::result::Result<Dynamic, Fault> {
+        let not_found =
+            || Fault::from(EvalAltResult::ErrorFunctionNotFound(from.fn_name().to_owned(), from.call_position()));
+        let known = self.function(name, |file, function| (file.clone(), function.parameters));
+        // Functions of lists try another number of arguments then.
+        let (file, _) = known.filter(|(_, takes)| *takes == arguments.len()).ok_or_else(not_found)?;
+        let context = self.context(&file).ok_or_else(not_found)?;
+        context.call_fn_raw(name, false, false, arguments)
     }
 
     /// The context in which functions of a file are called: its functions and its imports.

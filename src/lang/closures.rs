@@ -119,33 +119,43 @@ pub fn freeze(session: &mut Session, pointer: &FnPtr, span: Span) -> Result<Clos
         let value = value.clone().flatten();
         captured.push(convert::to_value(session, &value, Steps::AsThemselves, span)?);
     }
-    let Some(text) = session.program.function(pointer.fn_name(), |_, function| function.text.clone()) else {
+    let name = pointer.fn_name().replace(ELSEWHERE, "$");
+    let Some(text) = session.program.function(&name, |_, function| function.text.clone()) else {
         return Err(raise(
-            Diagnostic::new(
-                "flow::lang::unknown_function",
-                format!("there is no function `{}` in this script", pointer.fn_name()),
-            )
-            .label(span, "named here")
-            .help("a closure `|| …` or the name of a function that the script declares"),
+            Diagnostic::new("flow::lang::unknown_function", format!("there is no function `{name}` in this script"))
+                .label(span, "named here")
+                .help("a closure `|| …` or the name of a function that the script declares"),
         ));
     };
-    Ok(Closure { function: pointer.fn_name().into(), captured, text, span })
+    Ok(Closure { function: name.into(), captured, text, span })
 }
 
-/// A closure within a closure, ready to be called by the script.
-pub fn thaw(session: &Session, closure: &Closure, inputs: &Inputs) -> Result<FnPtr, Problem> {
-    let pointer = session.program.function(&closure.function, |_, function| function.pointer.clone()).flatten();
-    let mut pointer = match pointer {
-        Some(pointer) => pointer,
-        None => FnPtr::new(closure.function.as_str()).map_err(|_| lost(closure))?,
+/// A closure within a closure of the file `home`, ready to be called by the script.
+pub fn thaw(session: &Session, closure: &Closure, inputs: &Inputs, home: &str) -> Result<FnPtr, Problem> {
+    let found = session.program.function(&closure.function, |file, known| (file.name.clone(), known.pointer.clone()));
+    let own = found.as_ref().map_or_else(|| home.to_owned(), |(file, _)| file.clone());
+    let pointer = match found {
+        // It knows the functions and the imports of its own file, and is found there alone.
+        Some((file, _)) if file != home => elsewhere(session, closure),
+        Some((_, Some(pointer))) => Ok(pointer),
+        _ => FnPtr::new(closure.function.as_str()),
     };
-    let curry = closure
-        .captured
-        .iter()
-        .map(|value| convert::captured(session, value, inputs))
-        .collect::<Result<Vec<_>, _>>()?;
-    pointer.set_curry(curry);
+    let mut pointer = pointer.map_err(|_| lost(closure))?;
+    let captured = closure.captured.iter().map(|value| convert::captured(session, value, inputs, &own));
+    pointer.set_curry(captured.collect::<Result<Vec<_>, _>>()?);
     Ok(pointer)
+}
+
+/// In the place of the `$` in the name of a closure, where a name must be one that a script could write.
+const ELSEWHERE: &str = "_elsewhere_";
+
+/// A closure of another file than the one that calls it: what a script hands to a module.
+fn elsewhere(session: &Session, closure: &Closure) -> Result<FnPtr, Fault> {
+    let (program, name) = (session.program.clone(), closure.function.clone());
+    #[allow(deprecated)] // "not deprecated, but volatile"; there is no other way to say what a call of it does
+    FnPtr::from_fn(closure.function.replace('$', ELSEWHERE), move |context, arguments| {
+        program.call_at_home(&context, &name, arguments)
+    })
 }
 
 /// The closure of a plan is not in its script.
@@ -164,14 +174,14 @@ pub fn arguments(
     given: Vec<Dynamic>,
     inputs: &Inputs,
 ) -> Result<Vec<Dynamic>, Problem> {
-    let takes = session
+    let (home, takes) = session
         .program
-        .function(&closure.function, |_, function| function.parameters)
-        .ok_or_else(|| lost(closure))?
-        .saturating_sub(closure.captured.len());
+        .function(&closure.function, |file, function| (file.name.clone(), function.parameters))
+        .ok_or_else(|| lost(closure))?;
+    let takes = takes.saturating_sub(closure.captured.len());
     let mut arguments = Vec::with_capacity(closure.captured.len() + takes);
     for value in &closure.captured {
-        arguments.push(convert::captured(session, value, inputs)?);
+        arguments.push(convert::captured(session, value, inputs, &home)?);
     }
     if takes > given.len() {
         return Err(Failure {

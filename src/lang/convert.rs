@@ -245,8 +245,8 @@ pub fn to_json(session: &mut Session, value: &Dynamic, span: Span) -> Result<Jso
     }
 }
 
-/// A captured value of a closure, as the closure sees it while the plan runs.
-pub fn captured(session: &Session, value: &Value, inputs: &Inputs) -> Result<Dynamic, Problem> {
+/// A captured value of a closure of the file `home`, as the closure sees it while the plan runs.
+pub fn captured(session: &Session, value: &Value, inputs: &Inputs, home: &str) -> Result<Dynamic, Problem> {
     Ok(match value {
         Value::Plain(value) => to_dynamic(value.clone()),
         Value::Step(id) => Dynamic::from(Step::One(*id)),
@@ -256,14 +256,14 @@ pub fn captured(session: &Session, value: &Value, inputs: &Inputs) -> Result<Dyn
         }
         Value::Ref(_) | Value::Text(_) | Value::Expr(_) => to_dynamic(resolve(value, inputs)?),
         Value::List(items) => {
-            items.iter().map(|item| captured(session, item, inputs)).collect::<Result<Array, _>>()?.into()
+            items.iter().map(|item| captured(session, item, inputs, home)).collect::<Result<Array, _>>()?.into()
         }
         Value::Map(entries) => entries
             .iter()
-            .map(|(key, value)| Ok((key.as_str().into(), captured(session, value, inputs)?)))
+            .map(|(key, value)| Ok((key.as_str().into(), captured(session, value, inputs, home)?)))
             .collect::<Result<Map, Problem>>()?
             .into(),
-        Value::Closure(closure) => closures::thaw(session, closure, inputs)?.into(),
+        Value::Closure(closure) => closures::thaw(session, closure, inputs, home)?.into(),
         Value::Secret(secret) => Dynamic::from(secret.clone()),
     })
 }

@@ -9,6 +9,24 @@ const PARAMETERS: [(&str, &str); 2] = [
     ("on_failure_retry", "the closure gets the failure by its parameter: `.on_failure_retry(|err| err.code == 75)`"),
 ];
 
+/// What lists and maps of the language give a closure to.
+const OF_LISTS: [&str; 14] = [
+    "map",
+    "filter",
+    "for_each",
+    "reduce",
+    "reduce_rev",
+    "some",
+    "all",
+    "find",
+    "find_map",
+    "index_of",
+    "sort",
+    "retain",
+    "drain",
+    "dedup",
+];
+
 /// The closure of `policy` captures the step that the policy is set on. `name`: that of the step, if it is known.
 pub fn itself(policy: &str, name: Option<&str>, span: Span) -> Diagnostic {
     let step = name.map_or("the step".to_owned(), |name| format!("`{name}`, the step"));
@@ -22,6 +40,15 @@ pub fn itself(policy: &str, name: Option<&str>, span: Span) -> Diagnostic {
 /// function 'validate'`.
 pub fn shared(what: &str, texts: &Sources, span: Span) -> Diagnostic {
     match what.split('\'').nth(1) {
+        Some(function) if OF_LISTS.contains(&function) => {
+            let (name, span) = match place(function, texts) {
+                Some((name, span)) => (format!("`{name}`"), span),
+                None => ("the value".to_owned(), span),
+            };
+            Diagnostic::new("flow::lang::script", format!("the closure of `{function}` uses {name}, which `{function}` is just working on"))
+                .label(span, "both at the same time")
+                .help("have what is gone through in a variable of its own: `let keys = all.keys();`, then `keys.map(|key| all[key])`")
+        }
         Some(function) if what.starts_with("argument") => match place(function, texts) {
             Some((name, span)) => itself(function, Some(&name), span),
             None => itself(function, None, span),
