@@ -219,7 +219,7 @@ impl Story<'_> {
         if counts.dead > 0 {
             self.line(&format!("see: flow pipeline dead {run} {path}"));
             if state.status.is_final() {
-                self.line(&format!("again: flow pipeline replay {run} {path}"));
+                self.line(&format!("replay: flow pipeline replay {run} {path}"));
             }
         }
         match step.status {
