@@ -1,4 +1,4 @@
-//! The figures of a stream, told at a bounded rate.
+//! The figures of a stream, told at a bounded rate, and watched.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
+use super::super::alert::{Alerts, Raised};
 use super::super::{Done, Report, StreamPlace};
 use super::member::Member;
-use crate::event::{Flowed, Meter};
+use crate::event::{Alerted, Flowed, Meter};
 
 /// How often they are told.
 const OFTEN: Duration = Duration::from_millis(500);
@@ -56,14 +57,15 @@ impl Meters {
         let zero = vec![Point::default(); members.len()];
         let began = Instant::now();
         let moments = [(began, zero.clone())].into();
-        let mut figures = Figures { place, members, report, began, moments, told: zero };
+        let mut figures = Figures { place: place.clone(), members, report, began, moments, told: zero };
         let (ask, asked) = bounded::<Sender<()>>(1);
         let tell = move || {
+            let mut alerts = Alerts::new(&place.alerts);
             loop {
                 match asked.recv_timeout(OFTEN) {
-                    Err(RecvTimeoutError::Timeout) => figures.tell(false),
+                    Err(RecvTimeoutError::Timeout) => figures.tell(&mut alerts, false),
                     Ok(answer) => {
-                        figures.tell(true);
+                        figures.tell(&mut alerts, true);
                         // Who asked waits for it.
                         let _ = answer.send(());
                     }
@@ -93,7 +95,7 @@ impl Meters {
 }
 
 impl Figures {
-    fn tell(&mut self, last: bool) {
+    fn tell(&mut self, alerts: &mut Alerts, last: bool) {
         let now = Instant::now();
         let points: Vec<Point> = self.members.iter().map(|member| Point::of(member)).collect();
         while self.moments.get(1).is_some_and(|(then, _)| now - *then >= WINDOW) {
@@ -104,9 +106,14 @@ impl Figures {
         let pairs = self.members.iter().zip(old.iter().zip(&points));
         let meters: Vec<Meter> = pairs.map(|(member, (old, point))| meter(member, old, point, seconds)).collect();
         self.moments.push_back((now, points.clone()));
+        let (step, attempt) = (self.place.group, self.place.attempt);
+        if !alerts.is_over() {
+            for Raised { alert, stage, value } in alerts.look((now - self.began).as_millis() as u64, &meters, &[]) {
+                (self.report)(Done::Alerted(Box::new(Alerted { step, alert, stage, value })));
+            }
+        }
         if last || points != self.told {
             self.told = points;
-            let (step, attempt) = (self.place.group, self.place.attempt);
             (self.report)(Done::Flowed(Box::new(Flowed { step, attempt, reached: None, meters })));
         }
     }
