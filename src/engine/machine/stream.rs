@@ -12,17 +12,12 @@ impl Machine {
         matches!(*self.state.plan.step(id).task, Task::Stream(_))
     }
 
-    /// The stream that a step is a member of.
     pub(super) fn stream_of(&self, id: StepId) -> Option<StepId> {
-        let step = self.state.plan.step(id);
-        step.parent.filter(|group| step.undoes.is_none() && self.is_stream(*group))
+        self.state.plan.stream_of(id)
     }
 
     fn members(&self, stream: StepId) -> Vec<StepId> {
-        match &*self.state.plan.step(stream).task {
-            Task::Stream(stream) => stream.members().collect(),
-            _ => Vec::new(),
-        }
+        self.state.plan.members(stream)
     }
 
     /// A stream has its slot and its limits: all members start.
