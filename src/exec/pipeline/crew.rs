@@ -157,7 +157,7 @@ impl<'s, 'a> Crew<'s, 'a> {
         let mut last = begun;
         for parcel in parcels.drain(..) {
             let Parcel { of, item } = parcel;
-            let which = Which { offset: of.first(), attempt: 1 };
+            let which = Which { offset: of.first() };
             let given = match is_plain {
                 true => self.hands[place].call(Input::One(item), which).map_err(|failure| (failure, 1)),
                 false => self.carefully(place, stage, Input::One(item), which.offset),
@@ -261,7 +261,7 @@ impl<'s, 'a> Crew<'s, 'a> {
             let Some(this) = this else {
                 return Err((Failure::new(FailureKind::Cancelled, "it was ended before it was done"), attempt));
             };
-            let failure = match self.in_time(place, stage, this, Which { offset, attempt }) {
+            let failure = match self.in_time(place, stage, this, Which { offset }) {
                 Ok(given) => return Ok(given),
                 Err(failure) => failure,
             };
