@@ -70,7 +70,7 @@ impl Bench {
         let flow = Flow::open(Options { home: Some(self.path(".flow")), ..Options::default() }).unwrap();
         let state = flow.state("last").ok()?;
         let step = *state.plan.find("p").first()?;
-        state.step(step).reached.as_deref().cloned()
+        state.step(step).flowed.as_ref()?.reached.as_deref().cloned()
     }
 
     /// The dead letters of the only run here.
