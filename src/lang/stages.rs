@@ -20,9 +20,8 @@ pub fn new(context: &NativeCallContext, name: Option<&str>) -> Result<Step, Faul
     let name = name.map(|name| options::name(context, name)).transpose()?;
     session::build(context, |builder, span| {
         let shown = name.map_or_else(|| builder.nameless("pipeline"), SmolStr::from);
-        let mut step = plan::Step::new(shown, Task::Pipeline(Box::new(Pipeline::of(Source::NONE))), span);
-        step.anonymous = name.is_none();
-        Ok(Step::One(builder.add(step)))
+        let task = Task::Pipeline(Box::new(Pipeline::of(Source::NONE)));
+        Ok(Step::One(builder.add(plan::Step::new(shown, task, span))))
     })
 }
 

@@ -446,9 +446,8 @@ impl Builder {
             if !waits || step.input.is_empty() {
                 continue;
             }
-            let output = |step: &StepId| {
-                Value::Ref(Reference { step: *step, property: "output".into(), path: Vec::new() })
-            };
+            let output =
+                |step: &StepId| Value::Ref(Reference { step: *step, property: "output".into(), path: Vec::new() });
             let source = match &step.input[..] {
                 [one] => output(one),
                 several => Value::List(several.iter().map(output).collect()),
