@@ -311,7 +311,12 @@ impl Reading<'_> {
         let error = error.replace(" at line 1 column ", " at column ");
         let found = match self.quiet {
             true => String::new(),
-            false => format!(", found `{}`", shorten(&String::from_utf8_lossy(line), 60)),
+            false => {
+                let text = String::from_utf8_lossy(&line[..line.len().min(256)]);
+                // Nothing that a terminal would obey.
+                let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+                format!(", found `{}`", shorten(&text, 60))
+            }
         };
         Failure::new(FailureKind::Input, format!("it is not JSON: {error}{found}"))
             .help("`ndjson` reads one JSON value on each line; `lines` reads any text, and `on_error: \"skip\"` leaves such lines out")
