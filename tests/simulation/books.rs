@@ -71,7 +71,8 @@ impl Books {
     /// Readers take what a member wrote for the whole, though it failed.
     pub fn is_let_end(&mut self, state: &RunState, member: StepId) -> Result<(), Broken> {
         let dealt = matches!(state.plan.step(member).policy().on_error, Some(OnError::Continue | OnError::Skip));
-        let failed = state.step(member).status == Status::Failed;
+        // Its group may begin again in the same breath.
+        let failed = matches!(state.step(member).status, Status::Failed | Status::Pending);
         hold!(failed && dealt, Fits, "what `{}` wrote is taken for the whole", state.plan.path(member));
         Ok(())
     }
@@ -166,7 +167,11 @@ impl Books {
                 let asks = state.step(step).waits_for.clone().unwrap_or_default();
                 match task.waits() {
                     true => *asks == WaitFor::Time || world.answer(state, step, &asks).is_some(),
-                    false => task.is_group() || world.attempt(state, step) != Fate::Hangs,
+                    // One that was ended before it could begin has raised no alert.
+                    false => {
+                        let alerts = !state.plan.step(step).policy().alerts.is_empty();
+                        task.is_group() || alerts || world.attempt(state, step) != Fate::Hangs
+                    }
                 }
             }
             Some((_, stuck)) => stuck,
