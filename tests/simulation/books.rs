@@ -167,11 +167,7 @@ impl Books {
                 let asks = state.step(step).waits_for.clone().unwrap_or_default();
                 match task.waits() {
                     true => *asks == WaitFor::Time || world.answer(state, step, &asks).is_some(),
-                    // One that was ended before it could begin has raised no alert.
-                    false => {
-                        let alerts = !state.plan.step(step).policy().alerts.is_empty();
-                        task.is_group() || alerts || world.attempt(state, step) != Fate::Hangs
-                    }
+                    false => task.is_group() || world.attempt(state, step) != Fate::Hangs,
                 }
             }
             Some((_, stuck)) => stuck,

@@ -462,13 +462,13 @@ impl<'a> Run<'a> {
             true => self.books.begins_outside(&job)?,
             false => self.books.begins_inside(&job, state)?,
         }
+        self.flows(&job);
         let early = self.ended_early.iter().position(|ended| *ended == (step, attempt));
         if let Some(place) = early {
             self.ended_early.swap_remove(place);
             self.end_killed(step, attempt, true);
             return Ok(());
         }
-        self.flows(&job);
         let Some(process) = &self.process else { return Ok(()) };
         let state = process.driver.state();
         let fate = self.world.attempt(state, step);
