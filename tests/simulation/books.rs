@@ -167,7 +167,11 @@ impl Books {
                 let asks = state.step(step).waits_for.clone().unwrap_or_default();
                 match task.waits() {
                     true => *asks == WaitFor::Time || world.answer(state, step, &asks).is_some(),
-                    false => task.is_group() || world.attempt(state, step) != Fate::Hangs,
+                    // One that hangs may be found in the cache in time.
+                    false => {
+                        let cached = state.plan.step(step).policy().cache.is_some();
+                        task.is_group() || cached || world.attempt(state, step) != Fate::Hangs
+                    }
                 }
             }
             Some((_, stuck)) => stuck,
