@@ -22,6 +22,19 @@ pub static REPEAT: Keys = Keys {
     ],
 };
 
+/// `parallel(steps, #{…})`
+pub static PARALLEL: Keys = Keys {
+    name: "parallel",
+    form: "parallel(\"a\", [sh(\"b\", \"true\"), sh(\"c\", \"true\")], …);",
+    of: &["parallel"],
+    keys: &[key(
+        "fail_fast",
+        Kind::Bool,
+        Value("false"),
+        "the first failure ends all others, and the group has failed at once",
+    )],
+};
+
 /// `chain(#{…})`
 pub static CHAIN: Keys = Keys {
     name: "chain",
