@@ -1,10 +1,13 @@
-//! A folder in which the built program is used.
+//! A folder in which the built program runs pipelines, and what it leaves there.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use flow::event::Reached;
+use flow::flow::{Flow, Options};
 use flow::plan::Json;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Longest time that anything here may take: a test that waits longer has found a hang.
@@ -15,7 +18,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// With a script in `test.rhai`.
+    /// With a script in `test.rhai`, whose pipeline is called `p`.
     pub fn with(script: &str) -> Self {
         let bench = Bench { folder: tempfile::tempdir().unwrap() };
         bench.write("test.rhai", script);
@@ -26,20 +29,20 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub fn write(&self, name: &str, content: &str) {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    /// A file; nothing is in one that is not there.
-    pub fn read(&self, name: &str) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.path(name)).unwrap_or_default()).into_owned()
+    /// The whole lines of a file; none if it is not there.
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        text.split_inclusive('\n').filter_map(|line| Some(line.strip_suffix('\n')?.into())).collect()
     }
 
-    /// The program, with nothing of the caller's settings.
-    pub fn command(&self, args: &[&str]) -> Command {
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flow"));
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).env("LC_ALL", "C.UTF-8");
-        for name in ["FLOW_HOME", "FLOW_RUN", "FLOW_STEP", "FLOW_PROCESS", "RUST_LOG", "NO_COLOR"] {
+        for name in ["FLOW_HOME", "FLOW_RUN", "FLOW_STEP", "RUST_LOG", "NO_COLOR"] {
             command.env_remove(name);
         }
         command
@@ -50,26 +53,33 @@ impl Bench {
         ended(self.command(args).output().unwrap())
     }
 
-    /// Runs the script, and gives its step `p`.
-    pub fn step(&self) -> Json {
-        let run = self.flow(&["script", "test.rhai", "--quiet", "--json"]);
-        let json: Json = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {run:?}"));
-        json["steps"]["p"].clone()
+    /// Runs the script to its end.
+    pub fn run(&self) -> Ended {
+        self.flow(&["script", "test.rhai", "--json", "--quiet"])
     }
 
-    /// The lines of the dead letters of the latest run, as JSON.
-    pub fn letters(&self) -> Vec<Json> {
-        let out = self.flow(&["pipeline", "dead", "last", "--json"]).code(0).out;
-        match serde_json::from_str(&out) {
-            Ok(Json::Array(letters)) => letters,
-            _ => out.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
-        }
+    /// Begins the script, or takes its run up, in the background.
+    pub fn start(&self) -> Going {
+        let args = ["script", "test.rhai", "--resume", "last", "--json", "--quiet"];
+        let child = self.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Going(Some(child))
     }
 
-    /// Begins the program in the background.
-    pub fn start(&self, args: &[&str]) -> Going {
-        let child = self.command(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        Going(Some(child.unwrap()))
+    /// What the log says of the pipeline: how far it is.
+    pub fn reached(&self) -> Option<Reached> {
+        let flow = Flow::open(Options { home: Some(self.path(".flow")), ..Options::default() }).unwrap();
+        let state = flow.state("last").ok()?;
+        let step = *state.plan.find("p").first()?;
+        state.step(step).flowed.as_ref()?.reached.as_deref().cloned()
+    }
+
+    /// The dead letters of the only run here.
+    pub fn dead_letters(&self) -> Vec<Json> {
+        let runs = std::fs::read_dir(self.path(".flow/runs")).unwrap().flatten();
+        let logs = runs.flat_map(|run| std::fs::read_dir(run.path().join("logs")).into_iter().flatten().flatten());
+        let file = logs.map(|log| log.path()).find(|path| path.to_string_lossy().ends_with(".dead.ndjson"));
+        let text = file.map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -77,13 +87,13 @@ impl Bench {
 pub struct Going(Option<Child>);
 
 impl Going {
-    /// Its standard input.
-    pub fn stdin(&mut self) -> std::process::ChildStdin {
-        self.0.as_mut().unwrap().stdin.take().unwrap()
-    }
-
     pub fn is_over(&mut self) -> bool {
         self.0.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    pub fn interrupt(&self) {
+        let pid = Pid::from_raw(self.0.as_ref().unwrap().id() as i32).unwrap();
+        kill_process(pid, Signal::INT).unwrap();
     }
 
     /// `kill -9`, and waits until it is gone.
@@ -109,10 +119,9 @@ impl Drop for Going {
 }
 
 /// What became of a program.
-#[derive(Debug)]
 pub struct Ended {
-    pub code: Option<i32>,
-    pub out: String,
+    code: Option<i32>,
+    out: String,
     pub err: String,
 }
 
@@ -124,18 +133,17 @@ fn ended(output: Output) -> Ended {
 }
 
 impl Ended {
-    /// It must have ended with this code.
+    /// It must have ended with this code. Gives what is told of the pipeline.
     #[track_caller]
-    pub fn code(self, code: i32) -> Self {
+    pub fn code(&self, code: i32) -> Json {
         assert_eq!(self.code, Some(code), "--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
-        self
+        let told: Json = serde_json::from_str(&self.out).unwrap_or_default();
+        told["steps"]["p"].clone()
     }
 
-    /// Its messages must hold this, and a way out.
     #[track_caller]
-    pub fn says(self, text: &str) -> Self {
-        assert!(self.err.contains(text) && self.err.contains("help:"), "not `{text}`:\n{}", self.err);
-        self
+    pub fn ok(&self) -> Json {
+        self.code(0)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::bench::{Bench, until};
+use crate::ends_bench::{Bench, until};
 
 #[test]
 fn a_program_that_fails_does_so_after_what_it_gave() {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::bench::{Bench, until};
+use crate::ends_bench::{Bench, until};
 
 #[test]
 fn what_was_read_before_a_kill_is_not_lost() {

@@ -93,7 +93,13 @@ impl Machine {
     /// A member is final.
     pub(super) fn member_closed(&mut self, stream: StepId, member: StepId) {
         let ends = self.nodes[stream.index()].has(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::DECIDED);
-        if self.is(member, Status::Failed) && self.is_let_end(member) && self.is(stream, Status::Running) && !ends {
+        let may_end = match self.state.step(member).status {
+            Status::Failed => self.is_let_end(member),
+            // Until then its readers have not seen the end of what it wrote.
+            Status::Success => self.state.plan.step(member).policy().validate.is_some(),
+            _ => false,
+        };
+        if may_end && self.is(stream, Status::Running) && !ends {
             self.effect(Effect::LetEnd(member));
         }
         self.wake(stream);
