@@ -39,7 +39,7 @@ impl<R: Read> Rows<R> {
             given: 0,
             since: 0,
             crlf: false,
-            before: b'\r',
+            before: at.before,
             added: 0,
             new: at.byte == 0,
         };
@@ -65,7 +65,13 @@ impl<R: Read> Rows<R> {
     /// Where it stands.
     pub fn at(&self) -> At {
         let line = self.base.1 + self.reader.position().line() - 1;
-        At { byte: self.byte, line, row: self.number, columns: self.columns.clone() }
+        At {
+            byte: self.byte,
+            line,
+            row: self.number,
+            before: self.reader.get_ref().before,
+            columns: self.columns.clone(),
+        }
     }
 
     /// Where the next one begins.
