@@ -33,6 +33,8 @@ const STACK: usize = 64 << 20;
 
 /// How much is read, and written, at once.
 const CHUNK: usize = 128 * 1024;
+/// What it has written does not wait longer than this, while there is more to be read.
+const SOON: Duration = Duration::from_millis(20);
 
 /// How often it looks whether it is to end, while nothing moves.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -194,6 +196,7 @@ impl Reading<'_> {
     fn lines(&mut self, input: Option<File>) -> Result<(), Failure> {
         let Some(mut input) = input else { return Ok(()) };
         let (mut buffer, mut part) = (vec![0; CHUNK], Vec::new());
+        let mut flushed = Instant::now();
         loop {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Failure::new(FailureKind::Cancelled, "it was ended before it was done"));
@@ -203,6 +206,13 @@ impl Reading<'_> {
                 Ok(n) => {
                     if !self.take(&buffer[..n], &mut part)? {
                         return Ok(());
+                    }
+                    // Of much that is read perhaps little goes on: whoever waits for it is to have it.
+                    if flushed.elapsed() >= SOON {
+                        flushed = Instant::now();
+                        if !self.flush()? {
+                            return Ok(());
+                        }
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
