@@ -21,7 +21,8 @@ pipeline("p").from(0..10000)
 fn killed_at_random_moments_nothing_is_lost_and_nothing_acknowledged_comes_again() {
     let begun = Instant::now();
     let undisturbed = Bench::with(SCRIPT).run().ok();
-    let whole = begun.elapsed().as_micros() as u64;
+    // On a machine that is busy just then it would be too long.
+    let whole = begun.elapsed().as_micros().min(500_000) as u64;
     let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
     let mut state = u64::from(seed) | 1;
     let mut below = |end: u64| {
