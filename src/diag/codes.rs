@@ -117,6 +117,26 @@ pub const CODES: &[Code] = &[
         ),
     ),
     usage(
+        "flow::plan::stream",
+        "A step cannot stand in a stream, or stands in something else already; or the steps of a stream wait for each other.",
+        Some("let a = sh(\"a\", \"ls\");\na |> sh(\"b\", \"sort\");\na |> sh(\"c\", \"wc -l\");"),
+    ),
+    usage(
+        "flow::plan::stream_policy",
+        "A policy of a step in a stream is about the whole stream, or means nothing there.",
+        Some("sh(\"a\", \"ls\") |> sh(\"b\", \"sort\").rule(\"all_done\");"),
+    ),
+    usage(
+        "flow::plan::pipeline",
+        "A pipeline has no source, would never end, or has stages that cannot work.",
+        Some("pipeline(\"p\").stage(\"loud\", |text| text.to_upper());"),
+    ),
+    usage(
+        "flow::plan::alert",
+        "An alert watches what has no such figures, or starts a step that it cannot start.",
+        Some("sh(\"build\", \"make\").alert(#{ metric: \"error_rate\", above: 0.1 });"),
+    ),
+    usage(
         "flow::plan::limit",
         "A limit is 0 or not declared, or a step asks for more than the limit can give.",
         Some("limit(\"db\", #{ max: 2 });\nsh(\"load\", \"./load.sh\").limit(\"db\", 3);"),
@@ -309,7 +329,27 @@ pub const CODES: &[Code] = &[
     usage(
         "flow::lang::not_available",
         "Something of the language that this version cannot run.",
-        Some("pipeline(#{ name: \"p\" });"),
+        Some("swarm(#{ topology: \"star\" });"),
+    ),
+    usage(
+        "flow::lang::pipeline",
+        "Something else stands where a pipeline needs its source, its sink or a stage.",
+        Some("pipeline(\"p\").from(\"access.log\");"),
+    ),
+    usage(
+        "flow::lang::stage",
+        "A stage of a pipeline has a name that it cannot have, or options that mean nothing for it.",
+        Some("pipeline(\"p\").from([1]).stage(\"a\", |n| n).stage(\"a\", |n| n + 1);"),
+    ),
+    usage(
+        "flow::lang::not_a_pipeline",
+        "`.from`, `.stage` and the others are called on a step that is no pipeline.",
+        Some("sh(\"a\", \"ls\").stage(\"loud\", |text| text.to_upper());"),
+    ),
+    usage(
+        "flow::lang::closure",
+        "A closure that is called for each item takes several values.",
+        Some("sh(\"a\", \"ls\") |> lines(|line, number| line);"),
     ),
     failure("flow::lang::not_building", "A closure that only computes declares a step."),
     failure("flow::lang::not_captured", "A closure reads a step that it does not name itself."),

@@ -67,6 +67,11 @@ pub fn target(context: &NativeCallContext, value: &Dynamic) -> Result<Step, Faul
     sequence(context, value).map(Step::of)
 }
 
+/// The step that a name stands for.
+pub fn named_step(context: &NativeCallContext, name: &str, span: Span) -> Result<Step, Fault> {
+    named(context, name, &[], span).map(Step::of)
+}
+
 /// What a name in an arrow string or in `command:` stands for: a step of the script, a function of the script, a
 /// command, a module of the standard library.
 fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], span: Span) -> Result<Sequence, Fault> {
@@ -151,7 +156,8 @@ fn function_step(context: &NativeCallContext, name: &str, parameters: usize, spa
     })
 }
 
-fn arrow_error(text: &str, error: arrow::Error, span: Span) -> Fault {
+/// A text of arrows that cannot be read.
+pub fn arrow_error(text: &str, error: arrow::Error, span: Span) -> Fault {
     let problem = Diagnostic::new("flow::plan::arrow", format!("the text `{text}` cannot be read: {}", error.message))
         .label_word(span, text, "this text");
     raise(problem.help(error.help.unwrap_or_else(|| "an arrow text looks like `a -> b -> [c, d] -> e`".to_owned())))

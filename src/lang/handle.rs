@@ -9,7 +9,7 @@ use super::fault::{Fault, raise, raise_failure};
 use super::{convert, session, untrusted};
 use crate::diag::{Diagnostic, Span};
 use crate::event::Saw;
-use crate::plan::{Builder, Key, Reference, Sequence, StepId, Value};
+use crate::plan::{Builder, Key, Piece, Reference, Sequence, StepId, Value};
 use crate::state::Status;
 use crate::state::result::{handles_failure, shorten};
 
@@ -20,6 +20,8 @@ pub enum Step {
     One(StepId),
     /// Several, made by `->` or by a list without a name.
     Several(Arc<Sequence>),
+    /// A stream, which `|>` may write on.
+    Woven(Arc<Piece>),
 }
 
 impl Step {
@@ -31,11 +33,20 @@ impl Step {
         }
     }
 
+    /// A stream.
+    pub fn woven(piece: Piece) -> Self {
+        Step::Woven(Arc::new(piece))
+    }
+
     /// As a sequence.
-    pub fn sequence(&self, builder: &Builder) -> Sequence {
+    pub fn sequence(&self, builder: &mut Builder) -> Sequence {
         match self {
             Step::One(id) => Sequence::one(*id, builder.step(*id).span),
             Step::Several(sequence) => (**sequence).clone(),
+            Step::Woven(piece) => {
+                let id = builder.stream_step(piece);
+                Sequence::one(id, builder.step(id).span)
+            }
         }
     }
 
@@ -44,6 +55,7 @@ impl Step {
         match self {
             Step::One(id) => *id,
             Step::Several(sequence) => builder.as_step((**sequence).clone()),
+            Step::Woven(piece) => builder.stream_step(piece),
         }
     }
 
@@ -51,7 +63,7 @@ impl Step {
     pub fn single(&self) -> Option<StepId> {
         match self {
             Step::One(id) => Some(*id),
-            Step::Several(_) => None,
+            Step::Several(_) | Step::Woven(_) => None,
         }
     }
 }

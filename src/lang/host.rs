@@ -84,9 +84,11 @@ fn engine() -> Engine {
     bound(&mut engine);
     engine.register_type_with_name::<Step>("Step");
     engine.register_type_with_name::<Pending>("Pending");
+    engine.register_type_with_name::<super::ends::End>("End");
     // The precedence is below that of everything but assignment: `a -> b` takes whole expressions.
     engine.register_custom_operator("->", 20).expect("`->` is free");
-    engine.register_custom_operator("|>", 20).expect("`|>` is free");
+    // Tighter than the arrow: `x -> a |> b` hands something to a stream.
+    engine.register_custom_operator("|>", 25).expect("`|>` is free");
     properties(&mut engine);
     no_sleep(&mut engine);
     operators::register(&mut engine);

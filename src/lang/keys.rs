@@ -4,14 +4,18 @@
 //! suggestions are made from them, so a key is described once. A test puts every key into a script.
 
 mod group;
+mod pipeline;
 mod policy;
 mod script;
+mod stream;
 mod task;
 mod testing;
 
 pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, FLOW, REPEAT, STEP, TASKS};
+pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
+pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
 pub use testing::{FAILS, KINDS};
 
@@ -165,7 +169,7 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 20] = [
+pub static ALL: [&Keys; 31] = [
     &RETRY,
     &BREAKER,
     &BREAKER_OF_STEP,
@@ -185,6 +189,17 @@ pub static ALL: [&Keys; 20] = [
     &CHAIN_OPTIONS,
     &FLOW,
     &CONDITION,
+    &STREAM,
+    &FILTER,
+    &FILE,
+    &CSV,
+    &PROGRAM,
+    &WATCH,
+    &ALERT,
+    &PIPELINE,
+    &PIPELINE_OPTIONS,
+    &STAGE,
+    &STAGE_MAP,
     &FAILS,
 ];
 

@@ -6,6 +6,7 @@
 
 #![allow(deprecated)] // rhai marks what is volatile in it as deprecated: its version is pinned by Cargo.lock
 
+mod alerts;
 mod answers;
 pub mod assist;
 mod bounds;
@@ -15,6 +16,7 @@ mod classes;
 mod closures;
 mod combine;
 mod convert;
+mod ends;
 mod fault;
 mod format;
 mod functions;
@@ -28,6 +30,7 @@ mod operators;
 mod options;
 mod origin;
 mod parsed;
+mod pipeline_text;
 mod policies;
 mod program;
 mod reference;
@@ -36,9 +39,11 @@ mod script;
 mod secret;
 mod seen;
 mod session;
+mod stages;
 mod texts;
 pub mod trial;
 mod untrusted;
+mod weave;
 mod words;
 
 pub use build::{Built, Runner};

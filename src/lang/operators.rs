@@ -193,6 +193,7 @@ fn register_joins(engine: &mut Engine) {
     });
     engine.register_fn("to_debug", |step: &mut Step| match step {
         Step::One(id) => format!("<step {}>", id.0),
+        Step::Woven(_) => "<stream>".to_owned(),
         Step::Several(sequence) => format!("<{} steps>", sequence.members.len()),
     });
     {

@@ -75,7 +75,11 @@ pub fn set(context: &NativeCallContext, step: &Step, name: &str, value: &Dynamic
     } else {
         return Err(options::unknown_key(name, "a step", &names(), span));
     }
-    Ok(Step::One(id))
+    Ok(match step {
+        // So that it can be written on.
+        Step::Woven(_) => step.clone(),
+        _ => Step::One(id),
+    })
 }
 
 /// Refuses a second value where the first would be lost.

@@ -382,6 +382,7 @@ fn gives(function: &Function) -> String {
         kind if kind.contains("Played") => "run".into(),
         kind if kind.contains("Given") => "double".into(),
         kind if kind.contains("Step") => "step".into(),
+        kind if kind.contains("End") => "source or sink".into(),
         kind if kind.contains("SecretRef") => "secret".into(),
         kind if kind.contains("ImmutableString") => "text".into(),
         _ => String::new(),

@@ -132,6 +132,7 @@ fn plain(value: &Dynamic) -> Value {
     match value.read_lock::<Step>().as_deref() {
         Some(Step::One(id)) => return Value::Step(*id),
         Some(Step::Several(steps)) => return Value::List(steps.members.iter().map(|id| Value::Step(*id)).collect()),
+        Some(Step::Woven(piece)) => return Value::List(piece.ends().map(Value::Step).collect()),
         None => {}
     }
     Value::Plain(if value.is_unit() {

@@ -7,6 +7,7 @@
 //! - A name is a step, or one of the things that DESIGN's order of names finds. `/docs topic` is a registered command
 //!   with the words that follow it, up to the next arrow, comma or bracket; a word with such a sign stands in quotes.
 //! - `label: stage` gives a stage a role, as in `coordinator: plan → specialists: [a, b]`.
+//! - `a |> [b, c] |> d` are the levels of a stream: all of a level write to all of the next.
 //! - In a flow string the condition is an expression ([`super::expression`]) and ends at `then`; `else` belongs to the
 //!   nearest `if`; parentheses group: `if a then (if b then c) else d`.
 //!
@@ -23,7 +24,7 @@ mod parse;
 mod tests;
 
 pub use super::expression::Error;
-pub use parse::{parse_chain, parse_flow};
+pub use parse::{parse_chain, parse_flow, parse_stream};
 
 /// A name in a text, and where it stands there. Places do not count for equality.
 #[derive(Clone, Debug, Eq)]

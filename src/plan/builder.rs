@@ -5,14 +5,17 @@
 
 mod attached;
 mod clean_up;
+mod woven;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{Condition, EdgeKind, Expression, Growth, Header, Plan, Step, StepId, Task, Value};
+use super::{Condition, Edge, EdgeKind, Expression, Growth, Header, Plan, Step, StepId, Task, Value};
 use crate::diag::{Diagnostic, Result, Span, did_you_mean};
+
+pub use woven::{Piece, Side};
 
 /// Steps in order, made by `->` or by a list without a name: no node of the plan until something needs one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub struct Builder {
     /// Steps with expressions whose names are still to be resolved.
     unresolved: Vec<StepId>,
     groups: HashMap<(Vec<StepId>, Vec<StepId>), StepId>,
+    /// The streams of the script.
+    woven: Vec<woven::Woven>,
     anonymous: u32,
 }
 
@@ -180,6 +185,12 @@ impl Builder {
         Sequence { entries: left.entries, exits: right.exits, members, span: left.span }
     }
 
+    /// A name for a step that was given none.
+    pub fn nameless(&mut self, word: &str) -> SmolStr {
+        self.anonymous += 1;
+        format_smolstr!("{word}-{}", self.anonymous)
+    }
+
     /// One step that stands for a sequence: the step itself, or a group without a name.
     pub fn as_step(&mut self, sequence: Sequence) -> StepId {
         if let [one] = sequence.members[..] {
@@ -189,9 +200,8 @@ impl Builder {
         if let Some(group) = self.groups.get(&key) {
             return *group;
         }
-        self.anonymous += 1;
         let side_by_side = sequence.entries == sequence.members && sequence.exits == sequence.members;
-        let name = format_smolstr!("{}-{}", if side_by_side { "parallel" } else { "chain" }, self.anonymous);
+        let name = self.nameless(if side_by_side { "parallel" } else { "chain" });
         let span = sequence.span;
         let id = if side_by_side { self.parallel(name, sequence, span) } else { self.chain(name, sequence, span) };
         self.step_mut(id).anonymous = true;
@@ -310,6 +320,7 @@ impl Builder {
     /// [`Builder::check`] and [`Builder::growth`].
     pub fn settle(&mut self) -> Result<()> {
         self.resolve_names()?;
+        self.hoist_waits();
         self.place_clean_ups();
         self.hand_down_input();
         self.free_alternatives();
@@ -404,11 +415,11 @@ impl Builder {
                     break;
                 }
                 // Only a step that the group begins with gets its input.
-                let begins = !self
-                    .step(at)
-                    .after
-                    .iter()
-                    .any(|edge| edge.kind == EdgeKind::Order && self.contains(parent, edge.from));
+                let waits = |edge: &Edge| edge.kind == EdgeKind::Order && self.contains(parent, edge.from);
+                let begins = match &*self.step(parent).task {
+                    Task::Stream(stream) => stream.writers(at).is_empty(),
+                    _ => !self.step(at).after.iter().any(waits),
+                };
                 if !begins {
                     break;
                 }

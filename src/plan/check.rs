@@ -7,8 +7,10 @@ mod branches;
 mod cycles;
 mod hooks;
 mod names;
+mod pipeline;
 mod policies;
 mod recovery;
+pub(super) mod stream;
 
 use super::hierarchy::Hierarchy;
 use super::precedence::Precedence;
@@ -32,6 +34,10 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     hooks::out_of_order(plan, &tree, &mut found);
     policies::limits(plan, &mut found);
     policies::out_of_place(plan, &mut found);
+    stream::members(plan, &mut found);
+    stream::alone(plan, &mut found);
+    pipeline::pipelines(plan, &mut found);
+    pipeline::alerts(plan, &mut found);
     recovery::breakers(plan, &mut found);
     recovery::checkpoints(plan, &mut found);
     recovery::undos(plan, &mut found);

@@ -16,6 +16,7 @@ pub fn short_type(name: &str) -> String {
         other => match other.rsplit("::").next().unwrap_or(other) {
             "Range<i64>" | "RangeInclusive<i64>" | "range" | "range=" => "range".into(),
             "Step" => "step".into(),
+            "End" => "source or sink".into(),
             "Secret" | "SecretRef" => "secret".into(),
             "Double" | "Given" => "double".into(),
             "Run" | "Played" => "run".into(),

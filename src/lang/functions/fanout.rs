@@ -213,7 +213,8 @@ pub fn include(context: &NativeCallContext, step: &Step) -> Result<(), Fault> {
     sub_workflow(context, id, &workflow.file, args)
 }
 
-fn load(context: &NativeCallContext, file: &str) -> Result<std::sync::Arc<File>, Fault> {
+/// The script of another workflow.
+pub fn load(context: &NativeCallContext, file: &str) -> Result<std::sync::Arc<File>, Fault> {
     let (program, span) = session::with(|session| (session.program.clone(), session.span(context)));
     let name = format!("{}.rhai", file.trim_start_matches("./").trim_end_matches(".rhai"));
     if name.starts_with('/') || name.split('/').any(|part| part == "..") {

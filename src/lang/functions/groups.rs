@@ -374,17 +374,6 @@ pub mod functions {
         connect(&context, &left.into(), &right.into())
     }
 
-    /// Live streams between processes. Not in this version.
-    #[rhai_fn(name = "|>", return_raw)]
-    pub fn stream(context: NativeCallContext, left: Dynamic, right: Dynamic) -> Result<Step, Fault> {
-        let _ = (left, right);
-        Err(later(
-            &context,
-            "|>",
-            "use `a -> b`, which hands a's output to b when a is done; for a live pipe within one step: `sh(\"both\", \"a | b\")`",
-        ))
-    }
-
     /// Many agents on one goal. Not in this version: it says what it will need.
     #[rhai_fn(return_raw)]
     pub fn swarm(context: NativeCallContext, spec: Dynamic) -> Result<Step, Fault> {
@@ -406,17 +395,6 @@ pub mod functions {
             &context,
             "swarm",
             "it will need agents: a program such as `claude` or `codex`, or an HTTP model with a key; until then run such a program as a step: `sh(\"plan\", \"claude -p …\")`",
-        ))
-    }
-
-    /// A stream of items through stages. Not in this version: it says what it will need.
-    #[rhai_fn(return_raw)]
-    pub fn pipeline(context: NativeCallContext, spec: Dynamic) -> Result<Step, Fault> {
-        let _ = spec;
-        Err(later(
-            &context,
-            "pipeline",
-            "it will need live streams between steps with bounded buffers; until then use `each(name, items, |item| …)` for items, or `sh(\"all\", \"a | b | c\")` for bytes",
         ))
     }
 }

@@ -10,11 +10,14 @@ mod groups;
 mod http;
 mod json;
 mod moments;
+mod pipelines;
 mod policy;
 mod recovery;
 mod script;
 mod secret;
 mod settings;
+mod sources;
+mod streams;
 mod tasks;
 #[cfg(test)]
 mod tried;
@@ -25,9 +28,10 @@ use std::sync::OnceLock;
 
 use rhai::{Engine, Module, NativeCallContext, exported_module};
 
-pub use fanout::expand;
+pub use fanout::{expand, load};
 pub use groups::in_order;
 pub use script::{KINDS, MOMENTS};
+pub use tasks::shell_of;
 
 use super::fault::Fault;
 use super::handle::Step;
@@ -41,13 +45,16 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 13] {
+fn modules() -> [(Topic, Module); 16] {
     [
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
         (Topic::Tasks, exported_module!(http::functions)),
         (Topic::Combinators, exported_module!(groups::functions)),
         (Topic::Combinators, exported_module!(fanout::functions)),
+        (Topic::Streams, exported_module!(streams::functions)),
+        (Topic::Streams, exported_module!(pipelines::functions)),
+        (Topic::Streams, exported_module!(sources::functions)),
         (Topic::Policies, exported_module!(policy::functions)),
         (Topic::Policies, exported_module!(recovery::functions)),
         (Topic::Settings, exported_module!(settings::functions)),

@@ -4,12 +4,13 @@ use rhai::plugin::*;
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use super::declare;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::lang::convert::{Steps, to_value};
 use crate::lang::fault::{Fault, raise};
-use crate::lang::handle::Step;
+use crate::lang::handle::{Pending, Step};
+use crate::lang::session::Session;
 use crate::lang::{closures, options, untrusted};
-use crate::plan::{Json, Task, Value, Workflow, shell};
+use crate::plan::{Json, Shell, Task, Value, Workflow, shell};
 use crate::state::result::shorten;
 
 /// The parts of a script text, for the shell room of the plan.
@@ -26,6 +27,32 @@ fn parts(value: Value) -> Vec<shell::Part> {
         Value::Plain(Json::Null) => Vec::new(),
         value => vec![shell::Part::Value(value)],
     }
+}
+
+/// What a shell runs. `name`: the step's, for messages.
+pub fn shell_of(session: &mut Session, name: &str, script: &Dynamic, span: Span) -> Result<Shell, Fault> {
+    if !script.is_string() && !script.is::<Pending>() {
+        return Err(options::wrong("the script of `sh`", "a text", script, span));
+    }
+    if let Some(text) = script.read_lock::<ImmutableString>()
+        && let Some(found) = untrusted::found_in(session, &text)
+    {
+        let found = shorten(found, 40);
+        return Err(raise(
+            Diagnostic::new("flow::plan::shell", format!("the result `{found}` would become part of the script of `{name}`, which could run it"))
+                .label(span, "in the script of this step")
+                .help("it is a plain value here, so quote it: `${quote(x)}`; or hand it over without a shell: `exec(name, [program, x])`. To run a result as a script on purpose: `exec(name, [\"sh\", \"-c\", x])`"),
+        ));
+    }
+    let value = to_value(session, script, Steps::AsOutput, span)?;
+    shell::compile(&parts(value), None).map_err(|error| {
+        let problem = Diagnostic::new("flow::plan::shell", error.message).label(span, "in the script of this step");
+        raise(
+            problem.help(
+                error.help.unwrap_or_else(|| "put the value into a variable first, outside of this place".to_owned()),
+            ),
+        )
+    })
 }
 
 #[export_module]
@@ -54,33 +81,7 @@ pub mod functions {
     /// See: `exec`, `call`, `quote`, `.shell`, `.env`, `.cwd`, `.parse`
     #[rhai_fn(return_raw)]
     pub fn sh(context: NativeCallContext, name: &str, script: Dynamic) -> Result<Step, Fault> {
-        declare(&context, name, |session, span| {
-            if !script.is_string() && !script.is::<crate::lang::handle::Pending>() {
-                return Err(options::wrong("the script of `sh`", "a text", &script, span));
-            }
-            if let Some(text) = script.read_lock::<ImmutableString>()
-                && let Some(found) = untrusted::found_in(session, &text)
-            {
-                let found = shorten(found, 40);
-                return Err(raise(
-                    Diagnostic::new("flow::plan::shell", format!("the result `{found}` would become part of the script of `{name}`, which could run it"))
-                        .label(span, "in the script of this step")
-                        .help("it is a plain value here, so quote it: `${quote(x)}`; or hand it over without a shell: `exec(name, [program, x])`. To run a result as a script on purpose: `exec(name, [\"sh\", \"-c\", x])`"),
-                ));
-            }
-            let value = to_value(session, &script, Steps::AsOutput, span)?;
-            let shell =
-                shell::compile(&parts(value), None).map_err(|error| {
-                    let problem =
-                        Diagnostic::new("flow::plan::shell", error.message).label(span, "in the script of this step");
-                    raise(
-                        problem.help(error.help.unwrap_or_else(|| {
-                            "put the value into a variable first, outside of this place".to_owned()
-                        })),
-                    )
-                })?;
-            Ok(Task::Shell(shell))
-        })
+        declare(&context, name, |session, span| shell_of(session, name, &script, span).map(Task::Shell))
     }
 
     /// A step that runs a program with arguments, without a shell.

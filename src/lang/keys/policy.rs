@@ -3,11 +3,12 @@
 use super::Absent::{Needed, Nothing, Value};
 use super::{Key, Keys, Kind, key, names};
 use crate::lang::policies::{BACKOFF, ON_ERROR, PARSE};
-use crate::plan::Rule;
+use crate::plan::{Ack, Rule};
 
 const BACKOFFS: &[&str] = &names(&BACKOFF);
 const ON_ERRORS: &[&str] = &names(&ON_ERROR);
 const PARSES: &[&str] = &names(&PARSE);
+const ACKS: &[&str] = &names(&Ack::ALL);
 const RULES: &[&str] = &names(&Rule::ALL);
 
 /// `.retry(#{…})`
@@ -99,7 +100,7 @@ const fn policy(name: &'static str, kind: Kind, absent: super::Absent) -> Key {
 }
 
 /// All policies: methods of a step, and keys of a step's map. What each means stands at its method.
-pub static POLICIES: [Key; 30] = [
+pub static POLICIES: [Key; 31] = [
     policy("after", Kind::Steps, Nothing("it waits for what it reads and what arrows say", "other")),
     policy("when", Kind::Condition, Nothing("always", "\"other.passed\"")),
     policy("rule", Kind::Choice(RULES), Value("\"all_success\"")),
@@ -147,6 +148,7 @@ pub static POLICIES: [Key; 30] = [
     policy("parse", Kind::Choice(PARSES), Value("\"auto\"")),
     policy("shell", Kind::Text, Nothing("`sh`", "\"bash\"")),
     policy("output_limit", Kind::Bytes, Nothing("none", "\"100MB\"")),
+    policy("ack", Kind::Choice(ACKS), Value("\"end\"")),
     policy("secret", Kind::Bool, Value("false")),
     policy("desc", Kind::Text, Nothing("none", "\"builds the release\"")),
     policy("tag", Kind::Texts, Nothing("none", "\"slow\"")),

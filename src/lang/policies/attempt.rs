@@ -10,7 +10,7 @@ use crate::lang::convert::{Steps, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, bytes, choice, duration, wrong};
 use crate::lang::{keys, session};
-use crate::plan::{Backoff, Breaker, Limit, Parse, Retry, StepId, Task};
+use crate::plan::{Ack, Backoff, Breaker, Limit, Parse, Retry, StepId, Task};
 
 pub const PARSE: [(&str, Parse); 6] = [
     ("auto", Parse::Auto),
@@ -109,6 +109,10 @@ pub(super) fn set(
         "output_limit" => {
             let most = bytes(value, &what, span)?;
             change(context, id, |policy| policy.output_limit = Some(most))
+        }
+        "ack" => {
+            let ack = choice(value, &what, &Ack::ALL, span)?;
+            change(context, id, |policy| policy.ack = ack)
         }
         "secret" => {
             let secret = value.as_bool().map_err(|_| wrong(&what, "true or false", value, span))?;

@@ -7,6 +7,8 @@ pub enum Topic {
     Tasks,
     /// What puts steps together.
     Combinators,
+    /// Steps that talk while they run.
+    Streams,
     /// Methods of steps.
     Policies,
     /// Time, files, signals and people.
@@ -25,9 +27,10 @@ pub enum Topic {
 
 impl Topic {
     /// All of them, in the order of the reference.
-    pub const ALL: [Topic; 9] = [
+    pub const ALL: [Topic; 10] = [
         Topic::Tasks,
         Topic::Combinators,
+        Topic::Streams,
         Topic::Policies,
         Topic::Waits,
         Topic::Values,
@@ -42,6 +45,7 @@ impl Topic {
         match self {
             Topic::Tasks => "tasks",
             Topic::Combinators => "combinators",
+            Topic::Streams => "streams",
             Topic::Policies => "policies",
             Topic::Waits => "waits",
             Topic::Values => "values",
@@ -57,6 +61,7 @@ impl Topic {
         match self {
             Topic::Tasks => "Tasks",
             Topic::Combinators => "Combinators",
+            Topic::Streams => "Streams and pipelines",
             Topic::Policies => "Policies",
             Topic::Waits => "Waits and people",
             Topic::Values => "Values and results",
@@ -75,6 +80,9 @@ impl Topic {
             }
             Topic::Combinators => {
                 "A combinator puts steps together, and what it gives is a step again: everything that can be done with a task can be done with it."
+            }
+            Topic::Streams => {
+                "Steps that talk while they run. In a stream, `a |> b`, processes run at the same time and read what those before them write. A pipeline takes items from a source through stages into a sink, and remembers which of them are done."
             }
             Topic::Policies => {
                 "A policy says how a step is to be run. Policies are methods of a step and give the step back, so they can follow each other. In the data form of `chain` they are keys of the step's map."

@@ -37,6 +37,33 @@ pub fn parse_flow(text: &str) -> Result<Flow, Error> {
     flow(inner(pairs.next()))
 }
 
+/// Parses the levels of a stream: `a |> [b, c] |> d`.
+///
+/// # Errors
+/// Text that is not one, or is too long.
+pub fn parse_stream(text: &str) -> Result<Vec<Vec<Name>>, Error> {
+    check(text, "write for instance `list |> [count, sort]`")?;
+    let mut pairs = Grammar::parse(Rule::stream_text, text).map_err(|error| explain_stream(text, &error))?;
+    let levels = pairs.next().into_iter().flat_map(Pair::into_inner).filter(|part| part.as_rule() == Rule::level);
+    let names = |level: Pair<Rule>| level.into_inner().filter(|part| part.as_rule() == Rule::name).map(|part| name(&part)).collect();
+    Ok(levels.map(names).collect())
+}
+
+/// What is wrong with the text of a stream.
+fn explain_stream(text: &str, error: &pest::error::Error<Rule>) -> Error {
+    if text.contains("->") || text.contains('→') {
+        let at = text.find("->").or_else(|| text.find('→')).unwrap_or(0);
+        return Error::new("an arrow stands in the text of a stream")
+            .help("steps of a stream run at the same time: `a |> b`; one after the other: `chain(\"a -> b\")`")
+            .at(at);
+    }
+    let problem = explain(text, error, false);
+    match problem.help.as_deref().is_some_and(|help| help.contains("->")) {
+        true => problem.help("the text of a stream looks like `a |> [b, c] |> d`"),
+        false => problem,
+    }
+}
+
 /// The first part of a pair; the grammar's rules that are asked for one always have it.
 fn inner(pair: Option<Pair<Rule>>) -> Pair<Rule> {
     pair.and_then(|pair| pair.into_inner().next()).expect("the grammar gives this pair a part")

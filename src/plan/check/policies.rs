@@ -153,6 +153,9 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     let group = step.task.is_group();
     let process = matches!(&*step.task, Task::Shell(_) | Task::Exec(_));
     let request = matches!(&*step.task, Task::Http(_));
+    // Its processes are those of its source, its sink and its stages.
+    let pipeline = matches!(&*step.task, Task::Pipeline(_));
+    let filter = matches!(&*step.task, Task::Filter(_));
     let attempts = process || request || matches!(&*step.task, Task::Call(_));
     let mut wrong = Vec::new();
     let mut add = |policy, why: String, help| wrong.push(Misplaced { policy, why, help });
@@ -162,19 +165,26 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
         true => format!("{kind} waits once, for what comes from outside"),
         false => format!("{kind} comes out the same each time"),
     };
-    if policy.retry.is_some() && !group && !attempts {
+    // What is wrong with those of a stream says the check of streams.
+    if policy.retry.is_some() && !group && !attempts && !pipeline && !filter {
         let name = if policy.retry_if.is_some() { "on_failure_retry" } else { "retry" };
         add(name, why_once.clone(), remove);
     }
     if policy.breaker.is_some() && !attempts {
         match group {
             true => add("breaker", format!("{kind} is no attempt that could be refused"), on_steps),
+            false if pipeline => add("breaker", "its attempts are those of its items".into(), remove),
+            false if filter => {}
             false => add("breaker", why_once.clone(), remove),
         }
     }
     if policy.cache.is_some() && !attempts {
         match group {
             true => add("cache", format!("{kind} is remembered by its steps"), on_steps),
+            false if pipeline => {
+                add("cache", "what is done with is remembered item by item: it goes on where it stopped".into(), remove);
+            }
+            false if filter => {}
             false => add("cache", format!("there is nothing to be spared: {why_once}"), remove),
         }
     }
@@ -185,20 +195,24 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
             let help = match &*step.task {
                 Task::Call(_) => "a closure gets its input as its argument: `|input| …`",
                 Task::Http(_) => "what a request sends is its `json`, `body`, `form` or `file`",
+                Task::Pipeline(_) => "what a pipeline reads is its source: `.from(…)`",
+                Task::Stream(_) => "put it on the step that the stream begins with",
                 _ => help,
             };
             add("stdin", only("the processes of"), help);
         }
         // That of a request is where its `file` is looked for.
-        if policy.cwd.is_some() && !request {
+        if policy.cwd.is_some() && !request && !pipeline {
             add("cwd", only("the processes of"), help);
         }
-        if !policy.env.is_empty() {
+        if !policy.env.is_empty() && !pipeline {
             add("env", only("the processes of"), help);
         }
         if policy.output_limit.is_some() {
             let help = match &*step.task {
                 Task::Http(_) => "the length of an answer is limited by `max_body`",
+                Task::Pipeline(_) => "remove it: items are handed on one by one",
+                Task::Stream(_) => "how much is kept of what its steps write: `stream(name, […], #{ tee: \"1 MiB\" })`",
                 _ => help,
             };
             add("output_limit", only("the processes of"), help);
