@@ -139,7 +139,7 @@ impl Copy {
 }
 
 /// Reads until nobody holds the other end.
-fn drain(mut pipe: PipeReader) {
+pub(super) fn drain(mut pipe: PipeReader) {
     let drain = move || {
         if ioctl_fionbio(&pipe, false).is_ok() {
             let _ = io::copy(&mut pipe, &mut io::sink());
@@ -151,26 +151,24 @@ fn drain(mut pipe: PipeReader) {
 
 /// Copies the streams of a process until it ends; it is not reaped. `over` is called once, when more has come of one of
 /// them than is kept.
-pub(super) fn until_end(leader: Pid, copies: &mut [Copy; 2], secrets: &Secrets, mut over: impl FnMut()) {
+pub(super) fn until_end(leader: Pid, copies: &mut [Copy], secrets: &Secrets, mut over: impl FnMut()) {
     let process = pidfd_open(leader, PidfdFlags::empty()).ok();
     let mut buffer = vec![0; CHUNK];
     let mut told = false;
     loop {
-        let mut ready = [false; 3];
+        let mut ready = vec![false; copies.len()];
+        let mut ended = false;
         {
-            let [first, second] = &*copies;
-            let pipes = [first.pipe.as_ref(), second.pipe.as_ref()];
-            let mut fds: Vec<(usize, PollFd<'_>)> = Vec::with_capacity(3);
-            fds.extend(process.iter().map(|process| (2, PollFd::new(process, PollFlags::IN))));
-            fds.extend(
-                pipes.iter().enumerate().filter_map(|(n, pipe)| Some((n, PollFd::new((*pipe)?, PollFlags::IN)))),
-            );
-            let mut polled: Vec<PollFd<'_>> = fds.iter().map(|(_, fd)| fd.clone()).collect();
+            let open = copies.iter().enumerate().filter_map(|(n, copy)| Some((n, copy.pipe.as_ref()?)));
+            let (places, mut polled): (Vec<usize>, Vec<PollFd<'_>>) =
+                open.map(|(n, pipe)| (n, PollFd::new(pipe, PollFlags::IN))).unzip();
+            polled.extend(process.iter().map(|process| PollFd::new(process, PollFlags::IN)));
             let longest = if process.is_some() { None } else { Some(&LOOK) };
             if poll(&mut polled, longest).is_ok() {
-                for ((n, _), fd) in fds.iter().zip(&polled) {
+                for (n, fd) in places.iter().zip(&polled) {
                     ready[*n] = !fd.revents().is_empty();
                 }
+                ended = polled.get(places.len()).is_some_and(|fd| !fd.revents().is_empty());
             }
         }
         for (copy, _) in copies.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
@@ -184,7 +182,7 @@ pub(super) fn until_end(leader: Pid, copies: &mut [Copy; 2], secrets: &Secrets, 
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
             !matches!(waitid(WaitId::Pid(leader), options), Ok(None))
         };
-        if ready[2] || process.is_none() && gone() {
+        if ended || process.is_none() && gone() {
             return;
         }
     }

@@ -1,7 +1,7 @@
 //! `sh` and `exec`: one attempt is one process with a group of its own, its streams are files.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -102,21 +102,59 @@ impl Room {
     }
 }
 
+/// What a process is connected with, that stands in a stream.
+pub(super) trait Ends {
+    /// Its standard input. Nothing: that of any step.
+    fn stdin(&mut self) -> Option<Stdio>;
+
+    /// Its standard output. Nothing: it is kept as that of any step.
+    fn stdout(&mut self) -> Option<Stdio>;
+
+    /// It has ended this moment. Did nobody read it any more? Then whatever its end is, it is a good one.
+    fn ended(&mut self) -> bool;
+
+    /// What it wrote to the standard output that it was given. Blocks until all of that has gone on.
+    fn wrote(&mut self, logs: &Logs) -> Wrote;
+}
+
+/// What a member of a stream wrote to its standard output, as far as it was kept.
+pub(super) struct Wrote {
+    /// The log.
+    pub stdout: Result<Option<Captured>, Failure>,
+    /// There was more of it.
+    pub partly: bool,
+}
+
 /// Makes the attempt and waits for its end. Blocks.
 pub(super) fn run(job: &Job, running: &Arc<Running>, room: &Room) -> Result<Outcome, Failure> {
+    connected(job, running, room, None)
+}
+
+/// As [`run`], for a process that may stand in a stream.
+pub(super) fn connected(
+    job: &Job,
+    running: &Arc<Running>,
+    room: &Room,
+    mut ends: Option<&mut dyn Ends>,
+) -> Result<Outcome, Failure> {
     let key = (job.step, job.attempt);
     let program = Program::of(job)?;
     let masked = room.secrets.of_run(&job.site.hidden);
     let logs = Logs::of(job)?;
     let fields = Place::of(&logs, job.site.hides())?;
     let mut command = program.command(job, &fields, &room.secrets)?;
-    command.stdin(stdin::open(job, &logs, &room.secrets)?);
+    match ends.as_mut().and_then(|ends| ends.stdin()) {
+        Some(stdin) => command.stdin(stdin),
+        None => command.stdin(stdin::open(job, &logs, &room.secrets)?.map_or_else(Stdio::null, Stdio::from)),
+    };
     // After the secrets are there, which may have taken a while.
     if !running.may_begin(key) {
         return Err(exit::by_us(&program));
     }
     let limit = job.policy.as_ref().and_then(|policy| policy.output_limit).or(job.site.settings.output_limit);
-    let mut streams = Streams::open(&mut command, &room.blanks, &logs, masked, limit)?;
+    let flows = ends.as_mut().and_then(|ends| ends.stdout());
+    let is_connected = flows.is_some();
+    let mut streams = Streams::open(&mut command, &room.blanks, &logs, masked, limit, flows)?;
     room.begin(&job.site.run, running);
     let tick = ticks();
     let spawned = spawn(&mut command);
@@ -140,6 +178,7 @@ pub(super) fn run(job: &Job, running: &Arc<Running>, room: &Room) -> Result<Outc
         running.kill(key, hard);
         hard = true;
     });
+    let unread = ends.as_mut().is_some_and(|ends| ends.ended());
     let killed = running.ended(key);
     room.watchdog.forget(told);
     let used = children::reap(child).map_err(|error| {
@@ -156,23 +195,28 @@ pub(super) fn run(job: &Job, running: &Arc<Running>, room: &Room) -> Result<Outc
         memory_kib: memory::of_child(used.rusage.maxrss / 1024),
         ..Outcome::default()
     };
-    let taken = streams.take();
-    outcome.error = match (taken.over.zip(limit), was_killed) {
-        (Some((stream, limit)), _) => Some(too_much(&program, stream, limit)),
-        (None, true) => Some(exit::by_us(&program)),
-        (None, false) => None,
-    };
+    let mut taken = streams.take();
+    outcome.error = taken.over.zip(limit).map(|(stream, limit)| too_much(&program.shown, stream, limit));
+    let mut partly = false;
+    if let Some(ends) = ends.filter(|_| is_connected) {
+        let wrote = ends.wrote(&logs);
+        (taken.stdout, partly) = (wrote.stdout, wrote.partly);
+    }
+    if was_killed && !unread && outcome.error.is_none() {
+        outcome.error = Some(exit::by_us(&program));
+    }
     let mut left = Left { job, program: &program, logs: &logs, outcome };
-    left.streams(taken.stdout, taken.stderr);
+    left.streams(taken.stdout, taken.stderr, unread, partly);
     left.fields(fields, masked);
     Ok(left.outcome)
 }
 
-fn too_much(program: &Program, stream: &str, limit: u64) -> Failure {
+/// The failure of `shown`, which wrote more than it may.
+pub(super) fn too_much(shown: &str, stream: &str, limit: u64) -> Failure {
     // As it was probably written.
     let fits = unit::SIZES.iter().filter(|(_, size)| limit.is_multiple_of(*size)).min_by_key(|(_, size)| limit / size);
     let limit = fits.map_or_else(|| format!("{limit} B"), |(unit, size)| format!("{} {unit}", limit / size));
-    let message = format!("`{}` wrote more than its output limit of {limit} to {stream}", program.shown);
+    let message = format!("`{shown}` wrote more than its output limit of {limit} to {stream}");
     Failure::new(FailureKind::TooMuch, message)
         .help("it was ended; `.output_limit(\"…\")` on the step, or in settings, says how much it may write")
 }
@@ -209,16 +253,27 @@ impl Left<'_> {
         result.map_err(|failure| self.keep(failure)).ok()
     }
 
-    fn streams(&mut self, stdout: Result<Option<Captured>, Failure>, stderr: Result<Option<Captured>, Failure>) {
+    /// `unread`: nobody read what it wrote any more, so it may end as it likes; `partly`: not all of what it wrote is kept.
+    fn streams(
+        &mut self,
+        stdout: Result<Option<Captured>, Failure>,
+        stderr: Result<Option<Captured>, Failure>,
+        unread: bool,
+        partly: bool,
+    ) {
         let stderr = self.kept(stderr).flatten();
-        if let Some(signal) = self.outcome.signal {
+        if unread {
+            // A good end, whatever it was.
+        } else if let Some(signal) = self.outcome.signal {
             self.keep(exit::by_signal(self.program, signal));
         } else if let Some(code) = self.outcome.code.filter(|code| *code != 0) {
             let tail = stderr.as_ref().map(|stderr| stderr.tail(QUOTED)).unwrap_or_default();
             let log = stderr.as_ref().map(|stderr| stderr.path.as_path());
             self.keep(exit::by_code(self.program, code, self.logs.quote(&tail), log));
         }
+        // A part of a document is none.
         let parse = self.job.policy.as_ref().map_or(Parse::Auto, |policy| policy.parse);
+        let parse = if partly { Parse::Text } else { parse };
         let stdout = self.kept(stdout).flatten();
         let logs = self.logs;
         self.outcome.output = match &stdout {
@@ -236,7 +291,8 @@ impl Left<'_> {
     }
 }
 
-fn output_of(stdout: &Captured, parse: Parse, logs: &Logs, keep: &mut impl FnMut(Failure)) -> Output {
+/// The output that a file gives; what is wrong with it goes to `keep`.
+pub(super) fn output_of(stdout: &Captured, parse: Parse, logs: &Logs, keep: &mut impl FnMut(Failure)) -> Output {
     stdout.output(parse, logs).unwrap_or_else(|failure| {
         keep(failure);
         // What cannot be read as asked can still be looked at.

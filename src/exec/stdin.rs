@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::process::Stdio;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -21,14 +21,14 @@ const FITS_A_PIPE: usize = 4096;
 /// The standard input of a job: `.stdin(…)`, else the chain's input, else nothing.
 ///
 /// The output of one process goes to the next as the bytes that it wrote, straight from its log.
-pub(super) fn open(job: &Job, logs: &Logs, secrets: &Secrets) -> Result<Stdio, Failure> {
+pub(super) fn open(job: &Job, logs: &Logs, secrets: &Secrets) -> Result<Option<OwnedFd>, Failure> {
     let given = job.policy.as_ref().and_then(|policy| policy.stdin.as_ref());
     let given = given.map(|value| secrets.reveal(value)).transpose()?;
     let given = given.as_deref();
     let step = match given {
         Some(value) => whole_output(value),
         None => match job.input.as_slice() {
-            [] => return Ok(Stdio::null()),
+            [] => return Ok(None),
             [one] => Some(*one),
             _ => None,
         },
@@ -37,7 +37,7 @@ pub(super) fn open(job: &Job, logs: &Logs, secrets: &Secrets) -> Result<Stdio, F
         // A log may have been removed since; then the output in the event must do.
         && let Ok(file) = File::open(job.site.folder.join(&file.file))
     {
-        return Ok(file.into());
+        return Ok(Some(file.into()));
     }
     let text = match given {
         // A value is given as it is; what comes from a step ends its last line, as a program's output does.
@@ -83,9 +83,9 @@ fn as_lines(value: Json) -> String {
 }
 
 /// A stream of these bytes. No thread writes them and nothing can block: they are all there when the process begins.
-fn bytes(bytes: &[u8], logs: &Logs, hidden: bool) -> Result<Stdio, Failure> {
+fn bytes(bytes: &[u8], logs: &Logs, hidden: bool) -> Result<Option<OwnedFd>, Failure> {
     if bytes.is_empty() {
-        return Ok(Stdio::null());
+        return Ok(None);
     }
     if bytes.len() <= FITS_A_PIPE {
         let pipe = || {
@@ -94,7 +94,7 @@ fn bytes(bytes: &[u8], logs: &Logs, hidden: bool) -> Result<Stdio, Failure> {
             io::Result::Ok(reader)
         };
         if let Ok(reader) = pipe() {
-            return Ok(reader.into());
+            return Ok(Some(reader.into()));
         }
     }
     let path = logs.path("in");
@@ -112,5 +112,5 @@ fn bytes(bytes: &[u8], logs: &Logs, hidden: bool) -> Result<Stdio, Failure> {
         fs::remove_file(&path)?;
         Ok(file)
     };
-    file().map(Stdio::from).map_err(|error| store_failure("write", &path, &error))
+    file().map(|file| Some(file.into())).map_err(|error| store_failure("write", &path, &error))
 }

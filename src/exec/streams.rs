@@ -28,9 +28,10 @@ pub(super) struct Streams<'a> {
     limit: Option<u64>,
 }
 
+/// The last is the standard error; before it the standard output, if that is kept here.
 enum Way<'a> {
-    Files([Stream<'a>; 2]),
-    Masked([Copy; 2], &'a Secrets),
+    Files(Vec<Stream<'a>>),
+    Masked(Vec<Copy>, &'a Secrets),
 }
 
 /// What came of the streams.
@@ -44,28 +45,41 @@ pub(super) struct Taken {
 }
 
 impl<'a> Streams<'a> {
-    /// Streams for a process, which `command` gets. `secrets`: what is masked in them, if anything is.
+    /// Streams for a process, which `command` gets. `secrets`: what is masked in them, if anything is; `stdout`: its standard
+    /// output goes there and is nothing of ours.
     pub fn open(
         command: &mut Command,
         blanks: &'a Blanks,
         logs: &'a Logs,
         secrets: Option<&'a Secrets>,
         limit: Option<u64>,
+        stdout: Option<Stdio>,
     ) -> Result<Self, Failure> {
+        let ours = &ENDINGS[usize::from(stdout.is_some())..];
+        let mut gets: Vec<Stdio> = stdout.into_iter().collect();
         let way = match secrets {
             None => {
-                let (stdout, out) = Stream::open(blanks, logs, ENDINGS[0])?;
-                let (stderr, err) = Stream::open(blanks, logs, ENDINGS[1])?;
-                command.stdout(out).stderr(err);
-                Way::Files([stdout, stderr])
+                let mut files = Vec::with_capacity(2);
+                for ending in ours {
+                    let (stream, file) = Stream::open(blanks, logs, ending)?;
+                    files.push(stream);
+                    gets.push(file.into());
+                }
+                Way::Files(files)
             }
             Some(secrets) => {
-                let (stdout, out) = Copy::open(logs, ENDINGS[0], limit)?;
-                let (stderr, err) = Copy::open(logs, ENDINGS[1], limit)?;
-                command.stdout(Stdio::from(out)).stderr(Stdio::from(err));
-                Way::Masked([stdout, stderr], secrets)
+                let mut copies = Vec::with_capacity(2);
+                for ending in ours {
+                    let (copy, pipe) = Copy::open(logs, ending, limit)?;
+                    copies.push(copy);
+                    gets.push(pipe.into());
+                }
+                Way::Masked(copies, secrets)
             }
         };
+        if let (Some(err), Some(out)) = (gets.pop(), gets.pop()) {
+            command.stdout(out).stderr(err);
+        }
         Ok(Streams { way, limit })
     }
 
@@ -102,19 +116,37 @@ impl<'a> Streams<'a> {
 
     /// What the process left in them.
     pub fn take(self) -> Taken {
+        let limit = self.limit.unwrap_or(u64::MAX);
+        let mut taken = Taken { stdout: Ok(None), stderr: Ok(None), over: None };
         match self.way {
-            Way::Files([stdout, stderr]) => {
-                let limit = self.limit.unwrap_or(u64::MAX);
-                let over = [("standard output", &stdout), ("standard error", &stderr)];
-                let over = over.into_iter().find(|(_, file)| self.limit.is_some() && file.length() > limit);
-                let over = over.map(|(name, _)| name);
-                Taken { stdout: stdout.take(limit), stderr: stderr.take(limit), over }
+            Way::Files(files) => {
+                let is_limited = self.limit.is_some();
+                for (n, file) in files.into_iter().rev().enumerate() {
+                    let over = is_limited && file.length() > limit;
+                    taken.put(n, file.take(limit), over);
+                }
             }
-            Way::Masked([stdout, stderr], secrets) => {
-                let over = [("standard output", &stdout), ("standard error", &stderr)];
-                let over = over.into_iter().find(|(_, copy)| copy.is_over()).map(|(name, _)| name);
-                Taken { stdout: stdout.take(secrets), stderr: stderr.take(secrets), over }
+            Way::Masked(copies, secrets) => {
+                for (n, copy) in copies.into_iter().rev().enumerate() {
+                    let over = copy.is_over();
+                    taken.put(n, copy.take(secrets), over);
+                }
             }
+        }
+        taken
+    }
+}
+
+impl Taken {
+    /// The standard error comes first.
+    fn put(&mut self, n: usize, captured: Result<Option<Captured>, Failure>, over: bool) {
+        let (place, name) = match n {
+            0 => (&mut self.stderr, "standard error"),
+            _ => (&mut self.stdout, "standard output"),
+        };
+        *place = captured;
+        if over {
+            self.over = Some(name);
         }
     }
 }
