@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use self::files::Found;
+pub(super) use self::files::{MATCH, paths};
 use self::key::Parts;
 use super::{Closures, Job};
 use crate::event::{CacheNote, Failure, Outcome};

@@ -31,6 +31,12 @@ impl Logs {
         Ok(Logs { folder: job.site.folder.clone(), stem, quiet })
     }
 
+    /// Names for the files of one of many requests of an attempt.
+    pub fn of_part(job: &Job, part: u32) -> Result<Self, Failure> {
+        let logs = Logs::of(job)?;
+        Ok(Logs { stem: format!("{}-{part}", logs.stem), ..logs })
+    }
+
     /// What a message may quote of them.
     pub fn quote<'t>(&self, text: &'t str) -> &'t str {
         if self.quiet { "" } else { text }

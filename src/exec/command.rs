@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::event::{Failure, FailureKind};
-use crate::plan::{Shell, Task, Value};
+use crate::plan::{self, Shell, Task, Value};
 use crate::state::result::{plain_text, shorten};
 use crate::state::{Inputs, resolve};
 
@@ -15,7 +15,7 @@ use super::fields::Place;
 use super::secrets::Secrets;
 
 /// Longest value, in bytes, that goes into an environment variable or an argument (Linux takes 128 KiB, name included).
-const LONGEST_WORD: usize = 120 * 1024;
+pub(super) const LONGEST_WORD: usize = 120 * 1024;
 
 /// A program to be run.
 pub(super) struct Program {
@@ -30,18 +30,35 @@ pub(super) struct Program {
 impl Program {
     /// The program of a job.
     pub fn of(job: &Job) -> Result<Self, Failure> {
-        let (words, shown) = match &*job.task {
-            Task::Shell(shell) => (shell_words(shell, job), first_line(&shell.script)),
-            Task::Exec(words) => {
-                let words = words.iter().map(|word| text(word, &job.inputs)).collect::<Result<Vec<_>, _>>()?;
-                let shown = shorten(&words.join(" "), 60);
-                (words, shown)
-            }
+        match &*job.task {
+            Task::Shell(shell) => Self::shell(shell, job),
+            Task::Exec(words) => Self::exec(words, job),
             other => {
                 let message = format!("`{}` is not a process", other.kind());
-                return Err(Failure::new(FailureKind::Spawn, message));
+                Err(Failure::new(FailureKind::Spawn, message))
             }
-        };
+        }
+    }
+
+    /// A program that a pipeline names.
+    pub fn of_pipeline(command: &plan::Command, job: &Job) -> Result<Self, Failure> {
+        match command {
+            plan::Command::Shell(shell) => Self::shell(shell, job),
+            plan::Command::Exec(words) => Self::exec(words, job),
+        }
+    }
+
+    fn shell(shell: &Shell, job: &Job) -> Result<Self, Failure> {
+        Self::checked(shell_words(shell, job), first_line(&shell.script), job)
+    }
+
+    fn exec(words: &[Value], job: &Job) -> Result<Self, Failure> {
+        let words = words.iter().map(|word| text(word, &job.inputs)).collect::<Result<Vec<_>, _>>()?;
+        let shown = shorten(&words.join(" "), 60);
+        Self::checked(words, shown, job)
+    }
+
+    fn checked(words: Vec<String>, shown: String, job: &Job) -> Result<Self, Failure> {
         if words.first().is_none_or(String::is_empty) {
             return Err(Failure::new(FailureKind::Spawn, "there is no program to run: the command is empty")
                 .help("`exec(name, [program, arguments…])` needs at least the program"));
@@ -56,29 +73,48 @@ impl Program {
     ///
     /// There is no `pre_exec` on purpose: with one the standard library forks, which takes half as long again.
     pub fn command(&self, job: &Job, fields: &Place, secrets: &Secrets) -> Result<Command, Failure> {
-        let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]).current_dir(&self.cwd).process_group(0);
-        command.env("PWD", &self.cwd);
-        let own = job.policy.iter().flat_map(|policy| &policy.env);
-        for (name, value) in job.site.settings.env.iter().chain(own) {
-            let value = text(&*secrets.reveal(value)?, &job.inputs)?;
-            check_variable(name, &value)?;
-            command.env(name, value);
-        }
-        if let Task::Shell(shell) = &*job.task {
-            for (name, value) in &shell.vars {
-                let value = text(value, &job.inputs)?;
-                check_variable(value_name(&shell.vars, name).as_ref(), &value)?;
-                command.env(name.as_str(), value);
-            }
-        }
-        command.env("FLOW_RUN", &job.site.run);
-        command.env("FLOW_STEP", &job.path);
-        command.env("FLOW_ATTEMPT", job.attempt.to_string());
-        command.env("FLOW_STEP_KEY", job.key());
+        let mut command = self.bare();
+        let vars = match &*job.task {
+            Task::Shell(shell) => shell.vars.as_slice(),
+            _ => &[],
+        };
+        command.envs(environment(vars, job, secrets)?);
         command.env("FLOW_OUTPUT", fields.path());
         Ok(command)
     }
+
+    /// Program, arguments and place, with nothing added to the environment.
+    pub fn bare(&self) -> Command {
+        let mut command = Command::new(&self.words[0]);
+        command.args(&self.words[1..]).current_dir(&self.cwd).process_group(0).env("PWD", &self.cwd);
+        command
+    }
+}
+
+/// What the processes of a job find in their environment: what settings and step say, the values in the script (`vars`),
+/// and whose they are.
+pub(super) fn environment(
+    vars: &[(smol_str::SmolStr, Value)],
+    job: &Job,
+    secrets: &Secrets,
+) -> Result<Vec<(String, String)>, Failure> {
+    let mut environment = Vec::new();
+    let own = job.policy.iter().flat_map(|policy| &policy.env);
+    for (name, value) in job.site.settings.env.iter().chain(own) {
+        let value = text(&*secrets.reveal(value)?, &job.inputs)?;
+        check_variable(name, &value)?;
+        environment.push((name.clone(), value));
+    }
+    for (name, value) in vars {
+        let value = text(value, &job.inputs)?;
+        check_variable(value_name(vars, name).as_ref(), &value)?;
+        environment.push((name.to_string(), value));
+    }
+    environment.push(("FLOW_RUN".into(), job.site.run.clone()));
+    environment.push(("FLOW_STEP".into(), job.path.clone()));
+    environment.push(("FLOW_ATTEMPT".into(), job.attempt.to_string()));
+    environment.push(("FLOW_STEP_KEY".into(), job.key()));
+    Ok(environment)
 }
 
 pub(super) fn shell_words(shell: &Shell, job: &Job) -> Vec<String> {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::event::{Failure, FailureKind, Outcome};
-use crate::plan::{Class, Http, Parse};
+use crate::event::{Failure, FailureKind, Outcome, Output};
+use crate::plan::{Class, Http, Json, Parse};
 
 use super::Job;
-use super::capture::Logs;
-use super::running::Running;
+use super::capture::{Logs, store_failure};
+use super::running::{Key, Running};
 use super::secrets::Secrets;
 use answer::Answer;
 use client::Clients;
@@ -38,6 +38,17 @@ pub(super) struct Requests {
     clients: Clients,
 }
 
+/// One of many requests of an attempt.
+pub(super) struct Asking<'a> {
+    pub job: &'a Job,
+    /// By which it can be ended.
+    pub key: Key,
+    /// Its number, which no other request or process of the attempt has.
+    pub part: u32,
+    /// Its `Idempotency-Key`, if it is to have one.
+    pub idempotency: String,
+}
+
 impl Requests {
     /// With these secrets.
     pub fn with(secrets: Arc<Secrets>) -> Self {
@@ -46,14 +57,51 @@ impl Requests {
 
     /// Makes the attempt and waits for its end. Blocks.
     pub fn make(&self, http: &Http, job: &Job, running: &Running) -> Result<Outcome, Failure> {
+        let values = Values { job, secrets: &self.secrets, key: job.key() };
+        self.answer(http, &values, &Logs::of(job)?, running, (job.step, job.attempt).into())
+    }
+
+    /// Makes one of many requests of an attempt, and gives the body of the answer. Blocks.
+    pub fn ask(&self, http: &Http, asking: &Asking, running: &Running) -> Result<Json, Failure> {
+        let job = asking.job;
+        let values = Values { job, secrets: &self.secrets, key: asking.idempotency.clone() };
+        let logs = Logs::of_part(job, asking.part)?;
+        let outcome = self.answer(http, &values, &logs, running, asking.key)?;
+        let body = match (outcome.error, outcome.output) {
+            (Some(failure), _) => Err(failure),
+            (None, Output::None) => Ok(Json::Null),
+            (None, Output::Value(value)) => Ok(value),
+            (None, Output::File { log, json }) => {
+                let path = logs.folder().join(&log.file);
+                std::fs::read(&path).map_err(|error| store_failure("read", &path, &error)).map(|bytes| {
+                    let text = || String::from_utf8_lossy(&bytes).into_owned();
+                    let value = if json { serde_json::from_slice(&bytes).ok() } else { None };
+                    value.unwrap_or_else(|| Json::from(text()))
+                })
+            }
+        };
+        for ending in ["out", "json"] {
+            // Most of them are not there.
+            let _ = std::fs::remove_file(logs.path(ending));
+        }
+        body
+    }
+
+    fn answer(
+        &self,
+        http: &Http,
+        values: &Values,
+        logs: &Logs,
+        running: &Running,
+        key: Key,
+    ) -> Result<Outcome, Failure> {
+        let job = values.job;
         let masked = self.secrets.of_run(&job.site.hidden);
-        let mut request = Request::of(http, &Values { job, secrets: &self.secrets })?;
+        let mut request = Request::of(http, values)?;
         let (shown, mask) = (request.shown.clone(), std::mem::take(&mut request.mask));
-        let logs = Logs::of(job)?;
-        let mut answer = Answer::new(&logs, masked, &mask);
+        let mut answer = Answer::new(logs, masked, &mask);
         let runtime = self.runtime()?;
         let client = self.clients.get(http.connect_ms)?;
-        let key = (job.step, job.attempt);
         let killed = running.request_begun(key);
         let total = http.total_ms.map_or(Duration::MAX, Duration::from_millis);
         let result = runtime.block_on(async {

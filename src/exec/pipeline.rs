@@ -10,12 +10,16 @@ use super::{Closures, Job, Report};
 use crate::event::{Failure, FailureKind, Outcome, Reached};
 use crate::plan::Pipeline;
 
+mod exchange;
 mod lines;
+mod outside;
 mod sink;
 mod source;
+mod steplog;
 mod stop;
 mod work;
 
+pub(super) use outside::Outside;
 use stop::Stop;
 
 /// What an attempt of a pipeline needs.
@@ -36,6 +40,8 @@ pub(super) struct Opening<'a> {
     pub around: &'a Around<'a>,
     /// Where the pipeline goes on. All zero: at the beginning.
     pub reached: &'a Reached,
+    /// What all its processes and requests have in common.
+    pub outside: &'a Outside<'a>,
 }
 
 impl Opening<'_> {
@@ -54,7 +60,8 @@ impl Opening<'_> {
 pub(super) fn run(pipeline: &Pipeline, job: &Job, around: &Around) -> Result<Outcome, Failure> {
     let _ = (around.closures, around.running, around.room, around.keep, around.requests, around.report);
     let reached = job.reached.as_deref().cloned().unwrap_or_default();
-    let opening = Opening { job, around, reached: &reached };
+    let outside = Outside::of(job, around.running, around.room)?;
+    let opening = Opening { job, around, reached: &reached, outside: &outside };
     let _ = opening.stem();
     let stop = Arc::new(Stop::default());
     let _ = source::open(&pipeline.source, &opening, &stop)?;

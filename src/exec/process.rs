@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(200);
 #[derive(Default)]
 pub(super) struct Room {
     blanks: Blanks,
-    watchdog: Arc<Watchdog>,
+    pub watchdog: Arc<Watchdog>,
     pub secrets: Arc<Secrets>,
     /// Are orphans to be adopted?
     adopts: bool,
@@ -56,7 +56,7 @@ impl Room {
     }
 
     /// Before each process: the first time, what outlives us is set up.
-    fn begin(&self, run: &str, running: &Running) {
+    pub fn begin(&self, run: &str, running: &Running) {
         self.begun.get_or_init(|| {
             let tick = ticks();
             self.watchdog.begin(run, running.grace());
@@ -168,7 +168,8 @@ pub(super) fn connected(
             return Err(exit::not_started(&program, &error));
         }
     };
-    let mark = || Mark { run: job.site.run.clone(), attempt: Some((job.path.clone(), job.attempt)) };
+    let attempt = || (job.path.clone(), job.attempt);
+    let mark = || Mark { run: job.site.run.clone(), attempt: Some(attempt()), process: None };
     let leader = pid_of(&child)
         .ok_or_else(|| Failure::new(FailureKind::Spawn, format!("`{}` has no process number", program.shown)))?;
     running.begun(key, leader, tick, mark);
@@ -221,7 +222,8 @@ pub(super) fn too_much(shown: &str, stream: &str, limit: u64) -> Failure {
         .help("it was ended; `.output_limit(\"…\")` on the step, or in settings, says how much it may write")
 }
 
-fn spawn(command: &mut Command) -> std::io::Result<Child> {
+/// Starts a process; what passes is waited out.
+pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
     tracing::debug!(program = ?command.get_program(), "starts");
     let mut pause = Duration::from_millis(1);
     loop {

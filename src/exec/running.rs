@@ -19,7 +19,27 @@ use super::children;
 use super::tree::{Kin, Mark, Process};
 use crate::plan::StepId;
 
-type Key = (StepId, u32);
+/// An attempt; where it has many processes or requests, as that of a pipeline does, one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    step: StepId,
+    attempt: u32,
+    /// 0: the attempt itself.
+    part: u32,
+}
+
+impl From<(StepId, u32)> for Key {
+    fn from((step, attempt): (StepId, u32)) -> Self {
+        Key { step, attempt, part: 0 }
+    }
+}
+
+impl Key {
+    /// One of the many that an attempt has, by its number from 1.
+    pub fn part(self, part: u32) -> Self {
+        Key { part, ..self }
+    }
+}
 
 /// See the module's page.
 pub(super) struct Running {
@@ -79,12 +99,13 @@ impl Running {
     }
 
     /// May this attempt begin, or was it ended before?
-    pub fn may_begin(&self, key: Key) -> bool {
-        !self.table().doomed.remove(&key)
+    pub fn may_begin(&self, key: impl Into<Key>) -> bool {
+        !self.table().doomed.remove(&key.into())
     }
 
     /// It has begun, not before `tick`.
-    pub fn begun(self: &Arc<Self>, key: Key, leader: Pid, tick: u64, mark: impl FnOnce() -> Mark) {
+    pub fn begun(self: &Arc<Self>, key: impl Into<Key>, leader: Pid, tick: u64, mark: impl FnOnce() -> Mark) {
+        let key = key.into();
         let mut table = self.table();
         let began = Began { tick, leader };
         table.entries.insert(key, Entry { leader, mark: mark(), began, killed: None });
@@ -94,7 +115,8 @@ impl Running {
     }
 
     /// Its first process has ended, but is not reaped yet. Was it ended by us?
-    pub fn ended(&self, key: Key) -> Option<Killed> {
+    pub fn ended(&self, key: impl Into<Key>) -> Option<Killed> {
+        let key = key.into();
         let mut table = self.table();
         let entry = table.entries.remove(&key)?;
         if entry.killed.is_some() {
@@ -124,7 +146,8 @@ impl Running {
     }
 
     /// A closure is being called. What is given becomes true when it should end.
-    pub fn call_begun(&self, key: Key) -> Arc<AtomicBool> {
+    pub fn call_begun(&self, key: impl Into<Key>) -> Arc<AtomicBool> {
+        let key = key.into();
         let mut table = self.table();
         let stop = Arc::new(AtomicBool::new(table.doomed.remove(&key)));
         table.calls.insert(key, stop.clone());
@@ -132,12 +155,13 @@ impl Running {
     }
 
     /// It is no longer.
-    pub fn call_ended(&self, key: Key) {
-        self.table().calls.remove(&key);
+    pub fn call_ended(&self, key: impl Into<Key>) {
+        self.table().calls.remove(&key.into());
     }
 
     /// A request is to be made. What is given tells when it should end.
-    pub fn request_begun(&self, key: Key) -> oneshot::Receiver<()> {
+    pub fn request_begun(&self, key: impl Into<Key>) -> oneshot::Receiver<()> {
+        let key = key.into();
         let (end, ended) = oneshot::channel();
         let mut table = self.table();
         let mut request = Some(end);
@@ -149,12 +173,13 @@ impl Running {
     }
 
     /// It has its end.
-    pub fn request_ended(&self, key: Key) {
-        self.table().requests.remove(&key);
+    pub fn request_ended(&self, key: impl Into<Key>) {
+        self.table().requests.remove(&key.into());
     }
 
     /// Ends an attempt; one that has not begun will not.
-    pub fn kill(self: &Arc<Self>, key: Key, hard: bool) {
+    pub fn kill(self: &Arc<Self>, key: impl Into<Key>, hard: bool) {
+        let key = key.into();
         let mut table = self.table();
         if let Some(stop) = table.calls.get(&key) {
             stop.store(true, Ordering::Relaxed);
@@ -242,7 +267,8 @@ impl Running {
     }
 
     /// After the first process of an attempt that we ended is gone: sees to it that the others go too.
-    pub fn finish(&self, key: Key, leader: Pid, mark: &Mark, killed: Killed) {
+    pub fn finish(&self, key: impl Into<Key>, leader: Pid, mark: &Mark, killed: Killed) {
+        let key = key.into();
         let deadline = killed.deadline.unwrap_or_else(|| Instant::now() + self.grace);
         let orphans = || self.orphans(&self.table(), killed.began);
         let kin = Kin { leader: Cell::new(Some(leader)), mark, orphans: &orphans };
@@ -254,7 +280,7 @@ impl Running {
     /// Ends all that the run has left behind, also what finished attempts have: those that bear the mark, and adopted ones
     /// that came into being since `since`.
     pub fn sweep(&self, run: &str, since: Option<u64>, hard: bool) {
-        let mark = Mark { run: run.to_owned(), attempt: None };
+        let mark = Mark { run: run.to_owned(), attempt: None, process: None };
         let orphans = || match since.filter(|_| self.adopts) {
             Some(since) => children::adopted().into_iter().filter(|process| process.began >= since).collect(),
             None => Vec::new(),

@@ -17,7 +17,12 @@ pub(super) struct Mark {
     pub run: String,
     /// The step's path and the attempt; nothing: those of the whole run are meant.
     pub attempt: Option<(String, u32)>,
+    /// The one process of a pipeline's attempt that is meant; nothing: all of them are.
+    pub process: Option<u32>,
 }
+
+/// The variable that tells the processes of a pipeline's attempt apart.
+pub(super) const PROCESS: &str = "FLOW_PROCESS";
 
 impl Mark {
     fn is_on(&self, environment: &[u8]) -> bool {
@@ -25,6 +30,7 @@ impl Mark {
         if let Some((step, attempt)) = &self.attempt {
             wanted.extend([format!("FLOW_STEP={step}"), format!("FLOW_ATTEMPT={attempt}")]);
         }
+        wanted.extend(self.process.map(|process| format!("{PROCESS}={process}")));
         let entries = environment.split(|byte| *byte == 0);
         entries.filter(|entry| wanted.iter().any(|wanted| wanted.as_bytes() == *entry)).count() == wanted.len()
     }
@@ -230,13 +236,13 @@ fn bears(pid: Pid, mark: &Mark) -> bool {
 
 /// Ends, at once, what an attempt has left behind whose flow process is gone: before it is made again.
 pub fn end_marked(run: &str, path: &str, attempt: u32) {
-    let mark = Mark { run: run.to_owned(), attempt: Some((path.to_owned(), attempt)) };
+    let mark = Mark { run: run.to_owned(), attempt: Some((path.to_owned(), attempt)), process: None };
     Kin::marked(&mark).finish(Vec::new(), Instant::now(), &AtomicBool::new(true));
 }
 
 /// Ends, at once, all that a run has left behind whose flow process is gone.
 pub fn end_run(run: &str) {
-    let mark = Mark { run: run.to_owned(), attempt: None };
+    let mark = Mark { run: run.to_owned(), attempt: None, process: None };
     Kin::marked(&mark).finish(Vec::new(), Instant::now(), &AtomicBool::new(true));
 }
 
@@ -246,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_all_three_variables() {
-        let mark = Mark { run: "r1".into(), attempt: Some(("a/b".into(), 2)) };
+        let mark = Mark { run: "r1".into(), attempt: Some(("a/b".into(), 2)), process: None };
         assert!(mark.is_on(b"HOME=/\0FLOW_RUN=r1\0FLOW_STEP=a/b\0FLOW_ATTEMPT=2\0"));
         assert!(!mark.is_on(b"FLOW_RUN=r1\0FLOW_STEP=a/b\0FLOW_ATTEMPT=1\0"));
         assert!(!mark.is_on(b"FLOW_RUN=r10\0FLOW_STEP=a/b\0FLOW_ATTEMPT=2\0"));

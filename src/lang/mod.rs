@@ -57,6 +57,7 @@ pub use reference::{
     Described, Doc, Form, Item, Kind as ItemKind, LibraryFunction, LibraryModule, Topic, VALUES, body, definitions,
     first_sentence, items, library, options_table,
 };
+pub use requests::request_of;
 pub use script::Script;
 pub use seen::{Seen, Variables};
 pub use session::interruptible;

@@ -1,15 +1,21 @@
 //! Reading the map of `http`: what is asked, of whom, and what is expected of the answer.
 
+use std::sync::LazyLock;
+
 use rhai::{Array, Dynamic, Map};
 use smol_str::SmolStr;
 
 use super::convert::{Steps, to_value};
-use super::fault::{Fault, raise};
+use super::fault::{Fault, failure, raise};
 use super::handle::{Pending, Step};
+use super::item::Item;
 use super::keys;
 use super::options::{self, Options, wrong};
-use super::session::Session;
+use super::program::Program;
+use super::script::Script;
+use super::session::{Purpose, Session};
 use crate::diag::{Diagnostic, Span, did_you_mean, nearest};
+use crate::event::{Failure, FailureKind};
 use crate::plan::{Http, HttpBody, Json, METHODS, SecretRef, Value, check_url};
 
 /// Headers that follow from the body.
@@ -17,6 +23,18 @@ const OURS: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// The ways to give a body.
 const BODIES: [&str; 4] = ["json", "body", "form", "file"];
+
+/// The request that an item describes: a URL, or a map with the keys of `http`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn request_of(item: &Item) -> Result<Http, Failure> {
+    static NOTHING: LazyLock<Option<Program>> =
+        LazyLock::new(|| Program::compile(&Script::from_text("request", "")).ok());
+    let lost = || Failure::new(FailureKind::Script, "no request can be read").help("this is a mistake in flow");
+    let mut session = Session::new(NOTHING.as_ref().ok_or_else(lost)?, Purpose::Call);
+    read(&mut session, &item.0, Span::default()).map_err(|fault| Failure { span: None, ..failure(&fault, &session) })
+}
 
 /// `http(name, url)`, `http(name, #{ url: …, … })`
 pub fn read(session: &mut Session, request: &Dynamic, span: Span) -> Result<Http, Fault> {
@@ -231,6 +249,20 @@ fn statuses(text: &str) -> Option<(u16, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_map_is_a_request_and_what_is_wrong_is_told() {
+        let http = request_of(&Item::of(serde_json::json!({"url": "http://localhost/x", "json": {"a": 1}})));
+        let http = http.expect("a request");
+        assert_eq!((http.method.as_str(), http.body.is_some()), ("POST", true));
+        assert!(request_of(&Item::text("http://localhost/")).is_ok());
+        let wrong = |json| request_of(&Item::of(json)).expect_err("no request");
+        let failure = wrong(serde_json::json!({"ulr": "http://localhost/"}));
+        assert_eq!(failure.help.as_deref(), Some("is `ulr` meant to be `url`?"), "{failure:?}");
+        let failure = wrong(serde_json::json!({"url": "localhost:80"}));
+        assert!(failure.message.contains("`localhost:80`"), "{failure:?}");
+        assert!(wrong(serde_json::json!(7)).message.contains("the URL of `http`"));
+    }
 
     #[test]
     fn statuses_are_read() {

@@ -15,7 +15,7 @@ use super::Results;
 use crate::state::cached::Stamp;
 
 /// As shells match: files whose names begin with a dot only where the pattern says so, and `*` within one folder.
-const MATCH: MatchOptions =
+pub(in crate::exec) const MATCH: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// A file that was changed so lately may be changed again without showing it: clocks of file systems are coarse.
@@ -57,6 +57,18 @@ pub(super) fn matching(cwd: &Path, patterns: &[String]) -> Result<Found, String>
         }
     }
     Ok(found)
+}
+
+/// The paths of the files that a pattern means, in the order of their names, as one would write them in the folder.
+pub(in crate::exec) fn paths(cwd: &Path, pattern: &str) -> Result<Vec<String>, String> {
+    match pattern.contains(['*', '?', '[']) {
+        true => {
+            let mut paths: Vec<String> = wild(cwd, pattern)?.iter().map(|(path, _)| shown(cwd, path)).collect();
+            paths.sort();
+            Ok(paths)
+        }
+        false => Ok(if cwd.join(pattern).exists() { vec![pattern.to_owned()] } else { Vec::new() }),
+    }
 }
 
 /// A path as one would write it in the folder.

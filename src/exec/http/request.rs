@@ -63,7 +63,7 @@ impl Request {
         }
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("flow/", env!("CARGO_PKG_VERSION"))));
         if http.idempotency_key && !headers.contains_key(IDEMPOTENCY_KEY) {
-            let (name, value) = header(IDEMPOTENCY_KEY.as_str(), &ascii(&values.job.key()), false)?;
+            let (name, value) = header(IDEMPOTENCY_KEY.as_str(), &ascii(&values.key), false)?;
             headers.insert(name, value);
         }
         let secret_body = match &http.body {

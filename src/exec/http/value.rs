@@ -10,6 +10,8 @@ use crate::state::resolve;
 pub(super) struct Values<'a> {
     pub job: &'a Job,
     pub secrets: &'a Secrets,
+    /// What is the same in all attempts, and belongs to no other request.
+    pub key: String,
 }
 
 impl Values<'_> {

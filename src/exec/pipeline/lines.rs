@@ -40,6 +40,11 @@ impl LineFile {
         Ok(LineFile { path: path.to_owned(), file, buffer: Vec::new(), written, unsynced: false })
     }
 
+    /// A file that is open and stands behind so many bytes.
+    pub fn of(path: &Path, file: File, written: u64) -> Self {
+        LineFile { path: path.to_owned(), file, buffer: Vec::new(), written, unsynced: false }
+    }
+
     /// Adds a line, to which the newline is added. If it cannot be made, nothing is added.
     pub fn add(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) -> Result<(), Failure> {
         let before = self.buffer.len();
@@ -60,7 +65,11 @@ impl LineFile {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        self.file.write_all(&self.buffer).map_err(|error| store_failure("write", &self.path, &error))?;
+        if let Err(error) = self.file.write_all(&self.buffer) {
+            // Half a line stays nowhere, if that can be helped. What is no file cannot be cut off.
+            let _ = self.file.set_len(self.written);
+            return Err(store_failure("write", &self.path, &error));
+        }
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
         self.unsynced = true;

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use super::{Opening, Stop};
-use crate::event::{Failure, FailureKind};
+use crate::event::Failure;
 use crate::lang::item::Item;
 use crate::plan;
 
+mod call;
 mod collect;
+mod command;
+mod file;
+mod form;
 
 /// Takes items. Lives on a thread of its own.
 pub(in crate::exec) trait Sink: Send {
@@ -59,11 +63,13 @@ impl From<Failure> for Trouble {
 pub(in crate::exec) fn open<'a>(
     sink: &'a plan::Sink,
     at: &Opening<'a>,
-    _stop: &Arc<Stop>,
+    stop: &Arc<Stop>,
 ) -> Result<Box<dyn Sink + 'a>, Failure> {
-    match sink {
-        plan::Sink::Collect => Ok(Box::new(collect::Collect::open(at)?)),
-        plan::Sink::Discard => Ok(Box::new(collect::Discard)),
-        other => Err(Failure::new(FailureKind::Input, format!("a sink of the kind {} is not there yet", other.kind()))),
-    }
+    Ok(match sink {
+        plan::Sink::Collect => Box::new(collect::Collect::open(at)?),
+        plan::Sink::Discard => Box::new(collect::Discard),
+        plan::Sink::Call(closure) => Box::new(call::Call::open(closure, at, stop)?),
+        plan::Sink::File { path, format, append } => Box::new(file::File::open(path, format, *append, at)?),
+        plan::Sink::Command { command, format } => Box::new(command::Command::open(command, format, at, stop)?),
+    })
 }

@@ -6,8 +6,22 @@ use super::{Opening, Stop};
 use crate::event::{Failure, FailureKind};
 use crate::lang::item::Item;
 use crate::plan;
+use crate::state::resolve;
 
+mod command;
+mod file;
+mod interval;
 mod items;
+mod letters;
+mod lines;
+mod paths;
+mod patient;
+mod pull;
+mod records;
+mod rows;
+mod spool;
+mod stdin;
+mod watch;
 
 /// Gives items, with offsets that count up from where the pipeline goes on (`Reached::upto`). Lives on a thread of its own.
 pub(in crate::exec) trait Source: Send {
@@ -91,11 +105,21 @@ impl Places {
 pub(in crate::exec) fn open<'a>(
     source: &'a plan::Source,
     at: &Opening<'a>,
-    _stop: &Arc<Stop>,
+    stop: &Arc<Stop>,
 ) -> Result<Box<dyn Source + 'a>, Failure> {
-    match source {
-        plan::Source::Items(value) => Ok(Box::new(items::Items::open(value, at)?)),
-        plan::Source::Range { from, to, step } => Ok(Box::new(items::Range::open(*from, *to, *step, at))),
-        other => Err(Failure::new(FailureKind::Input, format!("a source of {} is not there yet", other.kind()))),
-    }
+    Ok(match source {
+        plan::Source::Items(value) => Box::new(items::Items::open(value, at)?),
+        plan::Source::Range { from, to, step } => Box::new(items::Range::open(*from, *to, *step, at)),
+        plan::Source::File { path, format } if file::is_stdin(path) => Box::new(stdin::Stdin::open(format, at, stop)?),
+        plan::Source::File { path, format } => Box::new(file::File::open(path, format, at, stop)?),
+        plan::Source::Glob(pattern) => Box::new(paths::Paths::open(pattern, at)?),
+        plan::Source::Command { command, format } => Box::new(command::Command::open(command, format, at, stop)?),
+        plan::Source::Watch { folder, pattern, existing, settle_ms } => {
+            let folder = &resolve(folder, &at.job.inputs)?;
+            let (pattern, existing, settle_ms) = (pattern.as_deref(), *existing, *settle_ms);
+            Box::new(watch::Watch::open(&watch::Wish { folder, pattern, existing, settle_ms }, at, stop)?)
+        }
+        plan::Source::Interval(every_ms) => Box::new(interval::Interval::open(*every_ms, at, stop)),
+        plan::Source::DeadLetters { run, step, file } => Box::new(letters::Letters::open(run, step, file, at)?),
+    })
 }

@@ -7,6 +7,11 @@ use crate::event::{Failure, FailureKind};
 use crate::lang::item::Item;
 use crate::plan::{Stage, StageWork};
 
+mod command;
+mod http;
+mod worker;
+mod workflow;
+
 /// Works on items, one after the other. Lives on a thread of its own, one of `Stage::parallelism`.
 pub(in crate::exec) trait Worker: Send {
     /// Works on an item, or a batch, and gives what goes on. Retries, timeouts and what a failure means are not its affair. It
@@ -80,16 +85,23 @@ impl Given {
 /// Opens a worker for a stage that is not a closure. `nth`: which of those that work at the same time, from 0.
 pub(in crate::exec) fn open<'a>(
     stage: &'a Stage,
-    _at: &Opening<'a>,
-    _stop: &Arc<Stop>,
+    at: &Opening<'a>,
+    stop: &Arc<Stop>,
     _nth: u32,
 ) -> Result<Box<dyn Worker + 'a>, Failure> {
-    match &stage.work {
-        StageWork::Batch => Ok(Box::new(Whole)),
-        other => {
-            Err(Failure::new(FailureKind::Input, format!("a stage of the kind {} is not there yet", other.kind())))
+    Ok(match &stage.work {
+        StageWork::Batch => Box::new(Whole),
+        StageWork::Command(command) => Box::new(command::Command::open(command, at, stop)?),
+        StageWork::Worker(command) => Box::new(worker::Spoken::open(command, at, stop)?),
+        StageWork::Http(closure) => Box::new(http::Http::open(closure, &stage.name, at, stop)?),
+        StageWork::Workflow { file, args } => {
+            Box::new(workflow::Workflow::open(file, args.as_ref(), &stage.name, at, stop)?)
         }
-    }
+        StageWork::Map(_) | StageWork::Filter(_) | StageWork::FlatMap(_) | StageWork::Each(_) => {
+            let message = format!("a stage of the kind {} has no worker of its own", stage.work.kind());
+            return Err(Failure::new(FailureKind::Script, message).help("this is a mistake in flow; please report it"));
+        }
+    })
 }
 
 /// The batch itself goes on.

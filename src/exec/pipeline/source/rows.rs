@@ -1,0 +1,221 @@
+//! Rows of comma-separated values (RFC 4180, as the crate `csv` reads them).
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+
+use super::records::{At, BUFFER, Columns, QUOTED};
+use super::{Bad, Mark};
+use crate::event::{Failure, FailureKind};
+use crate::lang::item::Item;
+use crate::plan::{Json, Stream, unit};
+
+/// See the module's page.
+pub(super) struct Rows<R> {
+    reader: Reader<Counted<R>>,
+    header: bool,
+    columns: Columns,
+    row: ByteRecord,
+    /// Where the reader began, in bytes and lines.
+    base: (u64, u64),
+    /// Behind the last row.
+    byte: u64,
+    /// Rows so far.
+    number: u64,
+}
+
+impl<R: Read> Rows<R> {
+    /// Rows from here on. Where the names of the columns are not known, they come first.
+    pub fn new(reader: R, header: bool, delimiter: char, at: At) -> Self {
+        let delimiter = u8::try_from(delimiter).unwrap_or(b',');
+        let counted =
+            Counted { inner: reader, delimiter, stands: Stands::Start, blank: true, ended: 0, given: 0, since: 0 };
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(BUFFER);
+        Rows {
+            reader: builder.from_reader(counted),
+            header,
+            columns: at.columns,
+            row: ByteRecord::new(),
+            base: (at.byte, at.line),
+            byte: at.byte,
+            number: at.row,
+        }
+    }
+
+    /// Is the next one there, without waiting for it?
+    pub fn is_there(&self) -> bool {
+        let counted = self.reader.get_ref();
+        counted.ended > counted.given
+    }
+
+    /// Where it stands.
+    pub fn at(&self) -> At {
+        let line = self.base.1 + self.reader.position().line() - 1;
+        At { byte: self.byte, line, row: self.number, columns: self.columns.clone() }
+    }
+
+    /// Where the next one begins.
+    pub fn mark(&self) -> Mark {
+        Mark { from: self.byte, place: self.number + 1 }
+    }
+
+    /// Reads what all rows have in common: the names of the columns, or the first row, which is then gone.
+    pub fn common(mut self) -> io::Result<Result<Columns, Failure>> {
+        if let Err(failure) = self.names()? {
+            return Ok(Err(failure));
+        }
+        if self.columns.count.is_none() && self.read()? {
+            self.columns.count = Some(self.row.len());
+        }
+        Ok(Ok(self.columns))
+    }
+
+    /// Reads the names of the columns, if they are still to be read.
+    fn names(&mut self) -> io::Result<Result<(), Failure>> {
+        if !self.header || self.columns.names.is_some() || !self.read()? {
+            return Ok(Ok(()));
+        }
+        let mut names = Vec::with_capacity(self.row.len());
+        let mut seen = HashSet::new();
+        for (n, name) in self.row.iter().enumerate() {
+            let name = String::from_utf8_lossy(name).into_owned();
+            let wrong = if name.trim().is_empty() {
+                format!("column {} has no name", n + 1)
+            } else if !seen.insert(name.clone()) {
+                format!("two columns are called `{name}`")
+            } else {
+                names.push(name);
+                continue;
+            };
+            let message = format!("the first row does not name the columns: {wrong}");
+            return Ok(Err(Failure::new(FailureKind::Input, message).help(
+                "each column needs a name of its own; `header: false` reads rows as arrays, the first one included",
+            )));
+        }
+        self.columns = Columns { count: Some(names.len()), names: Some(names) };
+        Ok(Ok(()))
+    }
+
+    /// The next one. Nothing: that was the last.
+    pub fn next(&mut self) -> io::Result<Result<Option<(Mark, Result<Item, Bad>)>, Failure>> {
+        if let Err(failure) = self.names()? {
+            return Ok(Err(failure));
+        }
+        let mark = self.mark();
+        if !self.read()? {
+            return Ok(Ok(None));
+        }
+        self.number += 1;
+        let item = self.item().map_err(|why| {
+            let fields = self.row.iter().map(|field| String::from_utf8_lossy(&field[..field.len().min(QUOTED)]));
+            Bad { raw: Item::list(fields.map(|field| Item::text(&field)).collect()), why }
+        });
+        Ok(Ok(Some((mark, item))))
+    }
+
+    fn read(&mut self) -> io::Result<bool> {
+        let read = self.reader.read_byte_record(&mut self.row).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            kind => io::Error::other(format!("{kind:?}")),
+        })?;
+        self.byte = self.base.0 + self.reader.position().byte();
+        let counted = self.reader.get_mut();
+        counted.since = 0;
+        counted.given += u64::from(read);
+        Ok(read)
+    }
+
+    fn item(&mut self) -> Result<Item, String> {
+        let row = self.number;
+        let line = self.base.1 + self.row.position().map_or(1, csv::Position::line);
+        let expected = *self.columns.count.get_or_insert(self.row.len());
+        if self.row.len() != expected {
+            let fields = |n: usize| if n == 1 { "1 field".to_owned() } else { format!("{n} fields") };
+            return Err(format!(
+                "row {row} (line {line}) has {}, where {expected} were expected",
+                fields(self.row.len())
+            ));
+        }
+        let texts: Result<Vec<&str>, usize> =
+            self.row.iter().enumerate().map(|(n, field)| std::str::from_utf8(field).map_err(|_| n)).collect();
+        let texts = texts.map_err(|n| {
+            let named = self.columns.names.as_ref().and_then(|names| names.get(n));
+            let column = named.map_or_else(|| (n + 1).to_string(), |name| format!("`{name}`"));
+            format!("row {row} (line {line}) is not text in UTF-8, in column {column}")
+        })?;
+        Ok(match &self.columns.names {
+            Some(names) => {
+                let entries = names.iter().zip(texts).map(|(name, text)| (name.clone(), Json::from(text)));
+                Item::of(Json::Object(entries.collect()))
+            }
+            None => Item::list(texts.into_iter().map(Item::text).collect()),
+        })
+    }
+}
+
+/// Counts the rows that are in the bytes it gives on, to know whether the next one is there already.
+struct Counted<R> {
+    inner: R,
+    delimiter: u8,
+    stands: Stands,
+    /// Is nothing in this row so far?
+    blank: bool,
+    /// Rows that came to their end.
+    ended: u64,
+    /// Rows that were given out.
+    given: u64,
+    /// Bytes since the last row.
+    since: u64,
+}
+
+/// Where in a row a byte stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// At the beginning of a field.
+    Start,
+    /// In a field without quotes.
+    Plain,
+    /// Between quotes.
+    Quoted,
+    /// Behind a quote that ends the field, or is the first of two.
+    Quote,
+}
+
+impl<R> Counted<R> {
+    fn count(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.stands = match (self.stands, *byte) {
+                (Stands::Start, b'"') | (Stands::Quote, b'"') => {
+                    self.blank = false;
+                    Stands::Quoted
+                }
+                (Stands::Quoted, b'"') => Stands::Quote,
+                (Stands::Quoted, _) => Stands::Quoted,
+                (_, b'\n' | b'\r') => {
+                    self.ended += u64::from(!self.blank);
+                    self.blank = true;
+                    Stands::Start
+                }
+                (_, byte) => {
+                    self.blank = false;
+                    if byte == self.delimiter { Stands::Start } else { Stands::Plain }
+                }
+            };
+        }
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.since > Stream::MAX_LINE {
+            let most = unit::show_bytes(Stream::MAX_LINE);
+            return Err(io::Error::other(format!("a row is longer than {most}: is there a quote that is not closed?")));
+        }
+        let n = self.inner.read(buffer)?;
+        self.since += n as u64;
+        self.count(&buffer[..n]);
+        Ok(n)
+    }
+}
