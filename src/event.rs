@@ -334,6 +334,18 @@ pub struct Created {
     pub max_parallel: Option<u32>,
     /// Version of the form of events.
     pub version: u32,
+    /// It takes up the dead letters of a pipeline of another run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replays: Option<Box<Replays>>,
+}
+
+/// What a run replays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replays {
+    /// The run whose dead letters it takes up.
+    pub run: String,
+    /// The path of the pipeline in that run, and in this one.
+    pub step: String,
 }
 
 /// What a condition came to.

@@ -19,6 +19,7 @@ pub mod breaker;
 pub mod cached;
 pub mod checkpoint;
 pub mod coverage;
+pub mod dead;
 pub mod form;
 mod lineage;
 pub mod receipt;

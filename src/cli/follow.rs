@@ -8,7 +8,7 @@ use super::options::{Options, log_path, now};
 use super::{Done, End, out, report};
 use crate::diag::Diagnostic;
 use crate::event::{Event, Log, Record, RunStatus, Stop};
-use crate::flow::{Events, Flow, ResumeOptions, RunOptions, Running, Script};
+use crate::flow::{Events, Flow, ReplayOptions, ResumeOptions, RunOptions, Running, Script};
 use crate::state::RunState;
 use crate::term::{self, Desk};
 use crate::view::progress::Progress;
@@ -57,6 +57,12 @@ pub fn start(flow: &Flow, script: &Script, start: RunOptions, options: &Options)
     // Opened first: if they cannot be written, nothing is to be executed.
     let lines = options.events.as_deref().map(Lines::open).transpose()?;
     to_its_end(flow, flow.run_watched(script, start)?, 0, lines, options)
+}
+
+/// Starts a run that takes up dead letters and shows it until it ends. Gives the exit code.
+pub fn replay(flow: &Flow, run: &str, step: Option<&str>, replay: &ReplayOptions, options: &Options) -> Done {
+    let lines = options.events.as_deref().map(Lines::open).transpose()?;
+    to_its_end(flow, flow.replay(run, step, replay)?, 0, lines, options)
 }
 
 /// Shows a run that another process works on, and takes it up when that lets go of it before the end. Gives the exit code.

@@ -23,6 +23,7 @@ mod lsp;
 mod new;
 mod options;
 mod out;
+mod pipeline;
 mod plan;
 mod receipts;
 mod repl;
@@ -116,6 +117,7 @@ enum Command {
     Checkpoints(checkpoints::Args),
     Rollback(rollback::Args),
     Breakers(breakers::Args),
+    Pipeline(pipeline::Args),
     Receipts(receipts::Args),
     Export(export::Args),
     Verify(verify::Args),
@@ -164,6 +166,7 @@ impl Command {
             Command::Checkpoints(args) => args.run(),
             Command::Rollback(args) => args.run(),
             Command::Breakers(args) => args.run(),
+            Command::Pipeline(args) => args.run(),
             Command::Receipts(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Verify(args) => args.run(),
@@ -193,6 +196,7 @@ impl Command {
             Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
             Command::Show(args) => args.json,
+            Command::Pipeline(args) => args.json(),
             Command::Receipts(args) => args.json,
             Command::Verify(args) => args.json,
             Command::Gc(args) => args.json,

@@ -62,6 +62,14 @@ pub const CODES: &[Code] = &[
     usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
     usage("flow::run::no_receipt", "No finished step has a receipt of this hash.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
+    usage("flow::pipeline::none", "The run has no pipeline, or the step that is named is none.", None),
+    usage("flow::pipeline::which", "The run has several pipelines, and none of them is named.", None),
+    usage("flow::pipeline::no_letters", "The pipeline has no dead letters that could be replayed.", None),
+    usage(
+        "flow::pipeline::going_on",
+        "Dead letters are to be replayed while their run, or another that replays them, is not at its end.",
+        None,
+    ),
     usage("flow::resume::nothing", "What failed in a run is to be tried again, but nothing failed.", None),
     usage(
         "flow::resume::gone",

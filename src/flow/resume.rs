@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::closures::Kept;
+use super::replay::is_replay;
 use super::running::{Events, Running};
 use super::start::{Beginning, opened};
 use super::{Flow, Script, script};
@@ -18,7 +19,7 @@ use crate::plan::Task;
 use crate::state::result::plain_text;
 use crate::state::takeup::Takeup;
 use crate::state::{RunState, Status};
-use crate::store::Store;
+use crate::store::{RunFilter, RunSummary, Store};
 
 /// How a run is to be taken up.
 #[derive(Clone, Debug, Default)]
@@ -136,7 +137,19 @@ impl Flow {
     /// If the database cannot be read.
     pub fn unfinished(&self, file: &std::path::Path) -> Result<Option<String>> {
         match self.existing()? {
-            Some(store) => store.newest_unfinished(&file.display().to_string()),
+            Some(store) => {
+                let file = file.display().to_string();
+                let newest = store.newest_unfinished(&file)?;
+                // One that replays dead letters of it is no run of the file.
+                match &newest {
+                    Some(run) if is_replay(&store.summary(run)?) => {
+                        let all = store.runs(&RunFilter { workflow: Some(file.clone()), ..RunFilter::default() })?;
+                        let is_of_it = |run: &RunSummary| run.file == file && !run.status.is_final() && !is_replay(run);
+                        Ok(all.into_iter().find(is_of_it).map(|run| run.run))
+                    }
+                    _ => Ok(newest),
+                }
+            }
             None => Ok(None),
         }
     }

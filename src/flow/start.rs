@@ -21,7 +21,7 @@ use crate::state::{RunState, Status};
 use crate::store::{Durability, Letter, RunLog, Store};
 
 /// Version of the form of events.
-const EVENTS: u32 = 1;
+pub(super) const EVENTS: u32 = 1;
 
 /// Shorter steps are not worth an estimate.
 const WORTH_AN_ESTIMATE_MS: u64 = 10;
@@ -97,6 +97,7 @@ impl Flow {
             seed: RandomState::new().build_hasher().finish(),
             max_parallel: options.max_parallel,
             version: EVENTS,
+            replays: None,
         })?;
         let mut opening = vec![opened()];
         if !printed.is_empty() {

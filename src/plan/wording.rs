@@ -16,7 +16,7 @@ use text::ENOUGH;
 pub use names::Names;
 pub use pipeline::{box_lines, pipeline, sink, source, stage, stage_work};
 pub use policy::{breaker, limit, on_error_name, policies, strategies};
-pub use stream::{ack, alert, item_error, stream};
+pub use stream::{ack, alert, item_error, number, stream};
 pub use text::{clean, count, duration, list, plural, shorten, size, width};
 pub use uses::{all_uses, each_reference, properties, reason};
 pub use value::{a_kind, bare, command, name, property, reference, value};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{MASK, is_secret, waits};
+use super::{MASK, flowed, is_secret, waits};
 use crate::event::{Because, Event, Record, RunStatus, Skip, Stop};
 use crate::plan::{Json, Plan, StepId};
 use crate::state::breaker::{Circuit, Phase};
@@ -50,6 +50,12 @@ fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {
         "duration_ms": result.duration_ms,
         "error": outcome.and_then(|outcome| outcome.error.as_ref()).map(|error| &error.message),
     });
+    if let Some(flowed) = flowed::json(state, id) {
+        object["flow"] = flowed;
+    }
+    if let Some(streamed) = outcome.and_then(|outcome| outcome.streamed.as_deref()) {
+        object["streamed"] = json!(streamed);
+    }
     if let (Some(note), Json::Object(object)) = (outcome.and_then(|outcome| outcome.cache.as_deref()), &mut object) {
         object.insert("cached".into(), note.hit.into());
     }

@@ -16,13 +16,18 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use self::board::Board;
 use self::screen::Screen;
 use super::{Look, time};
-use crate::event::Record;
+use crate::event::{Event, Record};
+use crate::plan::StepId;
 use crate::state::RunState;
 
 /// Shortest time between two drawings, in milliseconds.
 const INTERVAL: u64 = 100;
 /// With more steps than this in the plan, only what goes wrong gets a line that stays.
 const FEW: usize = 200;
+/// Figures of the same stream or pipeline come as a line no more often than this, in milliseconds.
+const FIGURES: u64 = 5_000;
+/// Nor any figures more often than this.
+const ANY_FIGURES: u64 = 1_000;
 /// Lines that stay, at most, between two drawings.
 const BURST: usize = 50;
 
@@ -35,6 +40,9 @@ pub struct Progress {
     began_at: u64,
     /// Something else is written where it draws.
     paused: bool,
+    /// When figures of streams and pipelines were told last, of each and of any.
+    figures: HashMap<StepId, u64>,
+    figures_at: u64,
 }
 
 enum Place {
@@ -71,7 +79,16 @@ impl Progress {
     }
 
     fn of(place: Place, look: Look) -> Self {
-        Progress { board: Board::default(), place, look, drawn_at: 0, began_at: 0, paused: false }
+        Progress {
+            board: Board::default(),
+            place,
+            look,
+            drawn_at: 0,
+            began_at: 0,
+            paused: false,
+            figures: HashMap::new(),
+            figures_at: 0,
+        }
     }
 
     /// How long steps took in earlier runs, by path, in milliseconds: for the estimate of the rest. To be said before
@@ -113,6 +130,17 @@ impl Progress {
                 for news in news::of(state, &record.event, self.look) {
                     // Where nobody reads, there is nobody to be told.
                     let _ = writeln!(out, "{:>7}  {}", time::since(since), news.line);
+                }
+                if let Event::Flowed(flowed) = &*record.event {
+                    let began = state.step(flowed.step).started_at;
+                    let told = self.figures.entry(flowed.step).or_insert(began);
+                    if record.at >= *told + FIGURES && record.at >= self.figures_at + ANY_FIGURES {
+                        (*told, self.figures_at) = (record.at, record.at);
+                        for line in news::figures(state, flowed.step, self.look) {
+                            let _ = writeln!(out, "{:>7}  {line}", time::since(since));
+                        }
+                        let _ = out.flush();
+                    }
                 }
             }
             Place::Screen { news: waiting, dropped, .. } => {

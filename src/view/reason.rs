@@ -76,6 +76,10 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
         },
         Because::Group(group) => format!("its group `{}` was skipped", plan.path(*group)),
         Because::NotNeeded(group) => {
+            if let Task::Quorum(quorum) = &*plan.step(*group).task {
+                let over = if quorum.race { "was decided" } else { "was settled" };
+                return format!("`{}` {over} without it: {}", plan.path(*group), self::quorum(state, *group));
+            }
             let alternatives = plan.members(*group);
             let answer = alternatives.iter().position(|other| state.step(*other).status == Status::Success);
             match answer.filter(|place| *place > 0) {
@@ -106,10 +110,28 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
                 status => format!("`{path}` is {}", status.name()),
             }
         }
-        Because::Moment => match plan.hook(id) {
-            Some(moment) => format!("it is a hook for `{}`, and the run ended otherwise", moment_name(moment)),
-            None => "the run ended otherwise than its hook waits for".to_owned(),
+        Because::Moment => match (plan.hook(id), plan.step(id).on_alert) {
+            (_, Some(on)) => {
+                format!("the alert that starts it was not raised: `{}` ended without it", plan.path(on.step))
+            }
+            (Some(moment), None) => format!("it is a hook for `{}`, and the run ended otherwise", moment_name(moment)),
+            (None, None) => "the run ended otherwise than its hook waits for".to_owned(),
         },
+    }
+}
+
+/// How a race or a quorum stands: `` `eu` was the first to succeed ``, `2 of 3 succeeded, 2 were needed`.
+pub(super) fn quorum(state: &RunState, group: StepId) -> String {
+    let Task::Quorum(quorum) = &*state.plan.step(group).task else { return String::new() };
+    let won = || quorum.children.iter().copied().filter(|id| state.step(*id).status == Status::Success);
+    let first = won().min_by_key(|id| state.step(*id).ended);
+    match first {
+        Some(first) if quorum.race => format!("`{}` was the first to succeed", state.plan.step(first).name),
+        _ => {
+            let needed =
+                if quorum.need == 1 { "1 was needed".to_owned() } else { format!("{} were needed", quorum.need) };
+            format!("{} of {} succeeded, {needed}", won().count(), quorum.children.len())
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::counts::Counts;
 use super::look::{columns, one_line};
 use super::time::{self, Clock};
-use super::{Look, MASK, Tone, is_secret, reason, waits};
+use super::{Look, MASK, Tone, flowed, is_secret, reason, waits};
 use crate::event::{Because, RunStatus, Skip};
 use crate::plan::{Graph, StepId, Task};
 use crate::state::{RunState, Status};
@@ -25,6 +25,7 @@ pub fn show(state: &RunState, status: RunStatus, clock: &Clock, look: Look, all:
     tree.siblings(&top, 0);
     let mut text = header(state, status, clock, look);
     tree.write(&mut text);
+    text.push_str(&flowed::tables(state, clock, look));
     text
 }
 
@@ -105,11 +106,15 @@ impl Tree<'_> {
             Task::Fallback(alternatives) => alternatives.clone(),
             _ => self.graph.children(id).to_vec(),
         };
-        if plan.anonymous && plan.key.is_none() && !children.is_empty() {
+        let nameless = plan.anonymous && plan.key.is_none();
+        // What runs together is shown together, whether or not somebody has given it a name.
+        let together = matches!(&*plan.task, Task::Stream(_) | Task::Quorum(_));
+        if nameless && !together && !children.is_empty() {
             return self.siblings(&children, indent);
         }
         let name = match &plan.key {
             Some(key) => format!("[{}]", one_line(key)),
+            None if nameless => plan.task.kind().to_owned(),
             None => plan.name.to_string(),
         };
         let step = self.state.step(id);
@@ -146,6 +151,13 @@ impl Tree<'_> {
         if let Some(moment) = state.plan.hook(id) {
             notes.push(format!("on {}", reason::moment_name(moment)));
         }
+        match &*plan.task {
+            Task::Stream(_) if !plan.anonymous => notes.push("stream".to_owned()),
+            Task::Quorum(quorum) if !plan.anonymous && step.status != Status::Success => {
+                notes.push(quorum.kind().to_owned());
+            }
+            _ => {}
+        }
         match step.attempt {
             0 | 1 => {}
             n if step.status.is_final() => notes.push(format!("{n} attempts")),
@@ -155,6 +167,14 @@ impl Tree<'_> {
             notes.extend(reason::cached(step.outcome.as_deref(), Some(self.clock)));
         }
         match step.status {
+            Status::Success if step.outcome.as_ref().is_some_and(|outcome| outcome.streamed.is_some()) => {
+                notes.extend(step.outcome.as_ref().and_then(|o| o.streamed.as_deref()).map(flowed::streamed));
+            }
+            Status::Success if flowed::counts_of(state, id).is_some() => {
+                notes.extend(flowed::counts_of(state, id).map(|counts| flowed::counts(&counts)));
+            }
+            Status::Running if !flowed::live(state, id).is_empty() => notes.push(flowed::live(state, id).join(", ")),
+            Status::Success if matches!(&*plan.task, Task::Quorum(_)) => notes.push(reason::quorum(state, id)),
             Status::Success if plan.task.is_group() => {
                 notes.extend(state.result(id).degraded.map(|answer| format!("degraded: `{answer}` answered")));
             }

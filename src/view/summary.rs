@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::counts::Counts;
 use super::look::{columns, one_line};
 use super::time::Clock;
-use super::{Look, Tone, is_secret, place, reason, time, waits};
+use super::{Look, Tone, flowed, is_secret, place, reason, time, waits};
 use crate::event::{Log, RunStatus};
 use crate::plan::StepId;
 use crate::state::{Files, RunState, Status};
@@ -42,6 +42,7 @@ impl Summary<'_> {
     /// The text.
     pub fn text(&self) -> String {
         let mut text = self.headline();
+        self.flowed(&mut text);
         let (mut unhandled, mut handled) = (Vec::new(), Vec::new());
         for id in self.state.plan.ids().filter(|id| self.state.step(*id).status == Status::Failed) {
             match reason::handled(self.state, id) {
@@ -126,6 +127,29 @@ impl Summary<'_> {
             _ => String::new(),
         };
         format!("{} {name} {said} after {took}: {}{run}\n", look.sign(status), Counts::of(state).text())
+    }
+
+    /// What became of the items of pipelines, and the alerts that were raised.
+    fn flowed(&self, text: &mut String) {
+        let (state, look) = (self.state, self.look);
+        let known = |id: &StepId| flowed::of(state, *id).is_some() && state.is_listed(*id);
+        let ids: Vec<StepId> = state.plan.ids().filter(known).collect();
+        for id in ids.iter().take(SHOWN) {
+            let path = one_line(&state.plan.path(*id));
+            if let Some(counts) = flowed::counts_of(state, *id) {
+                let run = &state.created.run;
+                let dead = match counts.dead > 0 && self.kept && !run.is_empty() {
+                    true => look.paint(Tone::Faint, &format!("  flow pipeline dead {run} {}", shell_word(&path))),
+                    false => String::new(),
+                };
+                let _ = writeln!(text, "  {path}: {}{dead}", flowed::counts(&counts));
+            }
+            for (alerted, at) in flowed::of(state, *id).into_iter().flat_map(|flowed| &flowed.alerts) {
+                let at = self.clock.time(*at);
+                let said = flowed::raised(state, alerted);
+                let _ = writeln!(text, "{} {path}: {said}, at {at}", look.paint(Tone::Warn, "!"));
+            }
+        }
     }
 
     fn failure(&self, text: &mut String, id: StepId) {

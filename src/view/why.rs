@@ -4,6 +4,7 @@
 
 mod asked;
 mod cause;
+mod live;
 mod ran;
 mod run;
 mod waits;
@@ -74,20 +75,27 @@ impl Why<'_> {
         match status {
             Status::Success | Status::Failed => {
                 story.ran(id);
+                story.parts(id);
                 story.attempts(id);
+                story.went_through(id);
                 story.afterwards(id);
             }
             Status::Running | Status::Retrying | Status::Waiting => {
                 story.ran(id);
                 story.attempts(id);
+                story.went_through(id);
                 story.going_on(id);
             }
             Status::Skipped | Status::Cancelled => {
                 story.cause(id, 0);
                 story.attempts(id);
+                story.went_through(id);
             }
             Status::Pending | Status::Ready => {
                 story.attempts(id);
+                if story.alerted(id) {
+                    return story.text;
+                }
                 story.pending(id);
             }
         }

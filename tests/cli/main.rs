@@ -11,6 +11,7 @@ mod gc;
 mod golden;
 mod guide;
 mod interrupt;
+mod live;
 mod people;
 mod proof;
 mod readme;

@@ -67,7 +67,7 @@ impl Files for Texts {
     }
 }
 
-fn shell(name: &str, line: u32) -> Step {
+pub fn shell(name: &str, line: u32) -> Step {
     let task = Task::Shell(Shell { script: String::new(), vars: Vec::new(), shell: None, direct: None });
     Step::new(name, task, Span::at(line, 1))
 }
@@ -126,6 +126,11 @@ fn steps() -> Vec<Step> {
 impl Sample {
     /// A run that has been created, planned and opened.
     pub fn new() -> Self {
+        Self::of(steps())
+    }
+
+    /// The same, of other steps.
+    pub fn of(steps: Vec<Step>) -> Self {
         let mut sample = Sample { records: Vec::new(), files: Texts::default(), at: NOON };
         sample.event(Event::Created(Box::new(Created {
             run: "01k1deploy".into(),
@@ -141,7 +146,7 @@ impl Sample {
             files: vec![File { name: "deploy.rhai".into(), sha256: String::new() }],
             ..Header::default()
         };
-        let growth = Growth { header: Some(Box::new(header)), steps: steps(), complete: true, ..Growth::default() };
+        let growth = Growth { header: Some(Box::new(header)), steps, complete: true, ..Growth::default() };
         sample.event(Event::Planned { of: None, growth: Box::new(growth) });
         sample.event(Event::Opened { pid: 4711, host: "ann".into(), flow: "0.1.0".into() });
         sample

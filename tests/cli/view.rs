@@ -12,7 +12,7 @@ use flow::view::{Look, Summary, Why, json, show};
 use crate::golden;
 use crate::sample::{BUILD, CLEAN, COVER, DOCS, GATE, NOTIFY, PUBLISH, PUSH, SMOKE, STAGING, Sample, TEST, TOKEN};
 
-fn paths(log: &Log) -> String {
+pub fn paths(log: &Log) -> String {
     format!(".flow/runs/01k1deploy/{}", log.file)
 }
 
@@ -128,7 +128,13 @@ fn json_of_a_run_and_its_events() {
 
 /// A place for lines that can be looked at.
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+pub struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("nobody panics with it").clone()).expect("text")
+    }
+}
 
 impl std::io::Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -152,6 +158,5 @@ fn plain_progress_is_a_line_an_event() {
         progress.record(&state, record);
     }
     progress.finish(&state, run.now());
-    let text = String::from_utf8(out.0.lock().expect("nobody panics with it").clone()).expect("text");
-    golden::check("view/progress-plain.txt", &text);
+    golden::check("view/progress-plain.txt", &out.text());
 }

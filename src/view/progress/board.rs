@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::rest;
 use crate::event::{Event, Record, WaitFor};
-use crate::plan::{Plan, StepId};
+use crate::plan::{Plan, StepId, Task};
 use crate::state::{RunState, Status};
 use crate::view::counts::Counts;
 use crate::view::look::{columns, one_line};
-use crate::view::{Look, Tone, time, waits};
+use crate::view::{Look, Tone, flowed, time, waits};
 
 /// Most lines of steps.
 const LINES: usize = 8;
@@ -94,20 +94,33 @@ impl Board {
     pub fn lines(&self, state: &RunState, now: u64, began: u64, look: Look, rows: usize) -> Vec<String> {
         let room = LINES.min(rows.saturating_sub(2));
         let mut lines: Vec<String> = Vec::new();
-        let mut shown = 0;
         // What runs is worth more room than what only waits.
-        for running in [true, false] {
-            let is_running = |id: &StepId| (state.step(*id).status == Status::Running) == running;
-            for (_, id) in self.active.iter().filter(|(_, id)| is_running(id)) {
-                let last_but_more = shown + 1 == room && self.active.len() > room;
-                if shown == room || last_but_more {
+        let is_running = |id: &StepId| state.step(*id).status == Status::Running;
+        let ids = || self.active.iter().map(|(_, id)| *id);
+        let first: Vec<StepId> =
+            ids().filter(is_running).chain(ids().filter(|id| !is_running(id))).take(room).collect();
+        let more = |shown: usize| self.active.len() > shown;
+        let mut shown = 0;
+        for (group, steps) in together(state, &first) {
+            // A title is only worth its line if there is room for what it is the title of, and for the rest's number.
+            let needed = if group.is_some() { 2 } else { 1 };
+            if lines.len() + needed > room {
+                break;
+            }
+            if let Some(group) = group {
+                lines.push(title(state, group, now, look));
+            }
+            for id in steps {
+                let last = lines.len() + 1 == room;
+                if lines.len() == room || last && more(shown + 1) {
                     break;
                 }
                 shown += 1;
-                lines.push(step(state, *id, now, look));
+                lines.push(step(state, id, now, look, group.is_some()));
             }
         }
-        if self.active.len() > shown && room > 0 {
+        if more(shown) && room > 0 {
+            lines.truncate(room - 1);
             let more = format!("  {} {} more", look.ellipsis(), self.active.len() - shown);
             lines.push(look.paint(Tone::Faint, &look.cut(&more, look.width)));
         }
@@ -161,8 +174,44 @@ impl Board {
     }
 }
 
-/// `▸ path  12s`, the path cut so that the time can be seen.
-fn step(state: &RunState, id: StepId, now: u64, look: Look) -> String {
+/// Steps with the group that they are shown below: a stream, or a group of which several go on.
+fn together(state: &RunState, ids: &[StepId]) -> Vec<(Option<StepId>, Vec<StepId>)> {
+    let of = |id: StepId| {
+        let named = |group: &StepId| !state.plan.step(*group).anonymous || flowed::stream_of(state, id) == Some(*group);
+        state.plan.step(id).parent.filter(named)
+    };
+    let mut groups: Vec<(Option<StepId>, Vec<StepId>)> = Vec::new();
+    for id in ids {
+        let group = of(*id).filter(|group| {
+            let several = ids.iter().filter(|other| of(**other) == Some(*group)).nth(1).is_some();
+            several || flowed::stream_of(state, *id).is_some()
+        });
+        match groups.iter_mut().find(|(known, _)| group.is_some() && *known == group) {
+            Some((_, steps)) => steps.push(*id),
+            None => groups.push((group, vec![*id])),
+        }
+    }
+    groups
+}
+
+/// `▸ lint  each, 3/12  12s`: a group above the steps of it that go on.
+fn title(state: &RunState, id: StepId, now: u64, look: Look) -> String {
+    let (step, plan) = (state.step(id), state.plan.step(id));
+    let members = state.plan.members(id);
+    let over = members.iter().filter(|child| state.step(**child).status.is_final()).count();
+    let done = match &*plan.task {
+        Task::Stream(_) => String::new(),
+        _ => format!(", {over}/{}", members.len()),
+    };
+    let rest = format!("{}{done}  {}", plan.task.kind(), time::elapsed(now.saturating_sub(step.started_at)));
+    let room = look.width.saturating_sub(columns(&rest) + 4);
+    let name = look.cut(&one_line(&state.plan.path(id)), room.max(4));
+    let line = look.cut(&format!("{} {name}  {rest}", look.bare_sign(step.status)), look.width);
+    super::news::painted(&line, look)
+}
+
+/// `▸ path  12s`, the path cut so that the time can be seen. `within`: below its group, by its name alone.
+fn step(state: &RunState, id: StepId, now: u64, look: Look, within: bool) -> String {
     let step = state.step(id);
     let left = || match step.until.saturating_sub(now) {
         0 => None,
@@ -184,10 +233,25 @@ fn step(state: &RunState, id: StepId, now: u64, look: Look) -> String {
         }
         _ => time::elapsed(now.saturating_sub(step.started_at)),
     };
-    let room = look.width.saturating_sub(columns(&time) + 4);
-    let name = look.cut(&one_line(&state.plan.path(id)), room.max(4));
-    let line = look.cut(&format!("{} {name}  {time}", look.bare_sign(step.status)), look.width);
-    super::news::painted(&line, look)
+    let indent = if within { "  " } else { "" };
+    let plan = state.plan.step(id);
+    let path = match &plan.key {
+        _ if !within => state.plan.path(id),
+        Some(key) => format!("[{key}]"),
+        None => plan.name.to_string(),
+    };
+    let path = one_line(&path);
+    let room = look.width.saturating_sub(columns(&time) + 4 + indent.len());
+    let name = look.cut(&path, room.max(4));
+    let mut line = format!("{} {name}  {time}", look.bare_sign(step.status));
+    // Figures as far as there is room for them.
+    for piece in if step.status == Status::Running { flowed::live(state, id) } else { Vec::new() } {
+        if columns(&line) + columns(&piece) + 2 + indent.len() <= look.width {
+            line = format!("{line}  {piece}");
+        }
+    }
+    let line = look.cut(&line, look.width.saturating_sub(indent.len()).max(1));
+    format!("{}{}", look.cut(indent, look.width.saturating_sub(1)), super::news::painted(&line, look))
 }
 
 #[cfg(test)]
@@ -196,8 +260,8 @@ mod tests {
 
     use super::*;
     use crate::diag::Span;
-    use crate::event::{Failure, FailureKind, Outcome};
-    use crate::plan::{Growth, Json, Step, Task, Value};
+    use crate::event::{Failure, FailureKind, Flowed, Meter, Outcome};
+    use crate::plan::{Growth, Json, Step, Stream, Task, Value};
 
     /// A board after these events, with twelve steps.
     fn board(events: Vec<Event>) -> (RunState, Board) {
@@ -235,6 +299,47 @@ mod tests {
         assert_eq!(lines[7], "  … 3 more");
         assert_eq!(lines[8], format!("━━{}  1/12  1 failed  3s", "─".repeat(22)));
         assert_eq!(board.lines(&state, 4_000, 1_000, look, 5).len(), 4, "in a low window");
+    }
+
+    /// A fan-out of three, and a stream of two with its figures.
+    #[test]
+    fn groups_stand_above_their_steps() {
+        let leaf = |name: &str| Step::new(name, Task::Const(Value::Plain(Json::Null)), Span::default());
+        let mut steps: Vec<Step> = ["one", "two", "three", "a", "b"].map(leaf).into();
+        let ids = |range: std::ops::Range<u32>| range.map(StepId).collect::<Vec<_>>();
+        steps.push(Step::new("all", Task::Parallel(ids(0..3)), Span::default()));
+        let stream = Stream::of(vec![vec![StepId(3)], vec![StepId(4)]]);
+        steps.push(Step::new("copy", Task::Stream(Box::new(stream)), Span::default()));
+        for (n, step) in steps.iter_mut().enumerate().take(5) {
+            step.parent = Some(StepId(if n < 3 { 5 } else { 6 }));
+        }
+        let growth = Growth { steps, complete: true, ..Growth::default() };
+        let meter = |name: &str| Meter { name: name.into(), bytes: 3 << 20, per_second: 2e6, ..Meter::default() };
+        let meters = vec![meter("a"), meter("b")];
+        let flowed = Flowed { step: StepId(6), attempt: 1, reached: None, meters };
+        let mut events = vec![Event::Planned { of: None, growth: Box::new(growth) }, started(5), started(6)];
+        events.extend([0, 1, 3, 4].map(started));
+        events.push(Event::Flowed(Box::new(flowed)));
+        let (mut state, mut board) = (RunState::default(), Board::default());
+        for (n, event) in events.into_iter().enumerate() {
+            let record = Record { seq: n as u64, at: 1_000, event: Arc::new(event) };
+            state.apply(record.at, &record.event);
+            board.record(&state, &record);
+        }
+        let look = Look { width: 60, ..Look::PLAIN };
+        let lines = board.lines(&state, 4_000, 1_000, look, 24);
+        let expected = [
+            "▸ all  parallel, 0/3  3s",
+            "  ▸ one  3s",
+            "  ▸ two  3s",
+            "▸ copy  stream  3s",
+            "  ▸ a  3s  3.0MiB  1.9MiB/s",
+            "  ▸ b  3s  3.0MiB  1.9MiB/s",
+        ];
+        assert_eq!(lines[..6], expected);
+        assert_eq!(lines.len(), 7);
+        let low = board.lines(&state, 4_000, 1_000, look, 6);
+        assert_eq!(low[..4], ["▸ all  parallel, 0/3  3s", "  ▸ one  3s", "  ▸ two  3s", "  … 2 more"]);
     }
 
     #[test]

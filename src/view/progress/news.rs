@@ -4,7 +4,7 @@ use crate::event::{Because, Event, Outcome, Skip, Stop, WaitFor};
 use crate::plan::StepId;
 use crate::state::{RunState, Status};
 use crate::view::look::one_line;
-use crate::view::{Look, reason, time, waits};
+use crate::view::{Look, flowed, reason, time, waits};
 
 /// A line.
 pub(super) struct News {
@@ -19,6 +19,7 @@ pub(super) fn is_trouble(event: &Event) -> bool {
     match event {
         Event::Retrying { .. } | Event::Interrupted { .. } | Event::Printed { .. } | Event::Stopping { .. } => true,
         Event::Finished { outcome, .. } => outcome.error.is_some(),
+        Event::Alerted(_) => true,
         _ => false,
     }
 }
@@ -55,7 +56,10 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
                 None => {
                     let cached = reason::cached(Some(outcome), None);
                     let cached = cached.map_or(String::new(), |said| format!(", {said}"));
-                    one(*step, Status::Success, &format!("done in {took}{cached}"), true)
+                    let flowed = flowed::counts_of(state, *step).map(|counts| flowed::counts(&counts));
+                    let flowed = flowed.or(outcome.streamed.as_deref().map(flowed::streamed));
+                    let flowed = flowed.map_or(String::new(), |said| format!(": {said}"));
+                    one(*step, Status::Success, &format!("done in {took}{cached}{flowed}"), true)
                 }
                 Some(_) => {
                     let said = reason::failed(Some(outcome));
@@ -70,6 +74,7 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
             let next = format!("attempt {} in {}", attempt + 1, time::duration(*delay_ms));
             one(*step, Status::Retrying, &format!("attempt {attempt} failed: {said}; {next}"), true)
         }
+        Event::Alerted(alerted) => one(alerted.step, Status::Waiting, &flowed::raised(state, alerted), true),
         // The skip of a group says it all.
         Event::Skipped {
             reason: Skip::NotTaken(Because::Group(_)) | Skip::UpstreamFailed(Because::Group(_)), ..
@@ -95,6 +100,22 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
             text.lines().map(line).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// How far a stream or a pipeline is, in lines: a stream has one for each member.
+pub(super) fn figures(state: &RunState, id: StepId, look: Look) -> Vec<String> {
+    let line = |id: StepId| {
+        let pieces = flowed::live(state, id);
+        let path = one_line(&state.plan.path(id));
+        (!pieces.is_empty()).then(|| format!("{} {path}: {}", look.bare_sign(Status::Running), pieces.join(", ")))
+    };
+    match &*state.plan.step(id).task {
+        crate::plan::Task::Stream(stream) => {
+            // What comes out of it tells enough of how it gets on.
+            stream.exits().iter().filter_map(|member| line(*member)).collect()
+        }
+        _ => line(id).into_iter().collect(),
     }
 }
 

@@ -46,6 +46,7 @@ impl Story<'_> {
             }
             Status::Cancelled => {
                 let said = match (state.stopping, state.status) {
+                    _ if self.ended_with(id).is_some() => format!(", {}", self.ended_with(id).unwrap_or_default()),
                     (Some(stop), _) => format!(", because {}", reason::stop(&state.plan, stop)),
                     (None, RunStatus::Cancelled) => ", because the run was cancelled".to_owned(),
                     (None, _) => String::new(),

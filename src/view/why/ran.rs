@@ -39,6 +39,9 @@ impl Story<'_> {
             ));
             return;
         }
+        if self.alerted(id) || self.member(id) {
+            return;
+        }
         if let Some(moment) = plan.hook(id) {
             self.line(&format!("It is a hook for `{}`, outside the order of the graph.", reason::moment_name(moment)));
             return;
@@ -58,7 +61,7 @@ impl Story<'_> {
     }
 
     /// Paths, each once, with the status of those that did not succeed.
-    fn with_status(&self, ids: impl IntoIterator<Item = StepId>) -> Vec<String> {
+    pub(super) fn with_status(&self, ids: impl IntoIterator<Item = StepId>) -> Vec<String> {
         let mut paths = Vec::new();
         for id in ids {
             let said = match self.why.state.step(id).status {

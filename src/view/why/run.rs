@@ -34,7 +34,12 @@ impl Story<'_> {
         self.section("Waiting", &waiting, |story, id| {
             let paths: Vec<_> = story.roots(id).iter().map(|id| format!("`{}`", story.why.path(*id))).collect();
             let path = story.why.path(id);
+            let on_alert = story.why.state.plan.step(id).on_alert;
             match paths.len() {
+                _ if on_alert.is_some() => {
+                    let of = on_alert.map_or(String::new(), |on| format!(" of `{}`", story.why.path(on.step)));
+                    story.line(&format!("{path}: runs if an alert{of} is raised"));
+                }
                 0 if story.why.state.plan.hook(id).is_some() => story.line(&format!("{path}: a hook, for later")),
                 0 => story.line(&format!("{path}: {}", story.ready(id))),
                 _ => story.line(&format!("{path}: waits for {}", list(&paths, 5))),
