@@ -71,7 +71,16 @@ pub fn add(context: &NativeCallContext, step: &Step, given: &Dynamic) -> Result<
                 Some(action)
             }
         };
-        builder.step_mut(id).policy_mut().alerts.push(Alert { metric, stage, above, below, for_ms, severity, action, span });
+        builder.step_mut(id).policy_mut().alerts.push(Alert {
+            metric,
+            stage,
+            above,
+            below,
+            for_ms,
+            severity,
+            action,
+            span,
+        });
         Ok(())
     })?;
     Ok(step.clone())
@@ -93,13 +102,20 @@ fn acts(
             .help("declare a step of its own: `do: sh(\"page\", \"./page.sh\")`"));
     }
     if let Some(on) = step.on_alert {
-        return Err(problem(format!("`{}` is started by an alert of `{}` already", step.name, builder.step(on.step).name))
-            .help("declare a step for each alert"));
+        return Err(problem(format!(
+            "`{}` is started by an alert of `{}` already",
+            step.name,
+            builder.step(on.step).name
+        ))
+        .help("declare a step for each alert"));
     }
     if let Some(owner) = step.parent.map(|owner| builder.step(owner)) {
-        return Err(problem(format!("`{}` belongs to `{}` already, so an alert cannot start it", step.name, owner.name))
-            .label(owner.span, "it belongs to this")
-            .help("declare a step of its own for the alert"));
+        return Err(problem(format!(
+            "`{}` belongs to `{}` already, so an alert cannot start it",
+            step.name, owner.name
+        ))
+        .label(owner.span, "it belongs to this")
+        .help("declare a step of its own for the alert"));
     }
     Ok(())
 }
@@ -133,11 +149,9 @@ fn bounds(metric: Metric, above: Option<f64>, below: Option<f64>, span: Span) ->
             "above",
             "a tenth is `0.1`".into(),
         ),
-        (_, Some(below)) if below <= 0.0 => refuse(
-            format!("`{name}` is never below {below}"),
-            "below",
-            "give a bound greater than 0".into(),
-        ),
+        (_, Some(below)) if below <= 0.0 => {
+            refuse(format!("`{name}` is never below {below}"), "below", "give a bound greater than 0".into())
+        }
         _ => Ok(()),
     }
 }

@@ -23,8 +23,15 @@ pub struct End(Arc<Kind>);
 
 #[derive(Debug)]
 enum Kind {
-    File { path: Value, format: Format, append: Option<bool> },
-    Program { command: Command, format: Format },
+    File {
+        path: Value,
+        format: Format,
+        append: Option<bool>,
+    },
+    Program {
+        command: Command,
+        format: Format,
+    },
     /// What only a source can be, and the word for it.
     Source(Source, &'static str),
 }
@@ -61,9 +68,12 @@ pub fn file_or_program(
     if let Some(map) = what.read_lock::<Map>() {
         if append.is_some() {
             return Err(raise(
-                Diagnostic::new("flow::lang::option", format!("`append` of {word} is about a file, and this is a program"))
-                    .label_word(span, "append", "given here")
-                    .help("remove it: a program is always written to anew"),
+                Diagnostic::new(
+                    "flow::lang::option",
+                    format!("`append` of {word} is about a file, and this is a program"),
+                )
+                .label_word(span, "append", "given here")
+                .help("remove it: a program is always written to anew"),
             ));
         }
         let command = session::with(|session| program(session, &map, word, span))?;
@@ -71,9 +81,13 @@ pub fn file_or_program(
     }
     if !what.is_string() && !what.is::<Pending>() {
         let help = match () {
-            () if what.is::<Step>() => "the lines of a step's output: `.from(step)`; of a file whose path it gave: `lines(step.text)`",
+            () if what.is::<Step>() => {
+                "the lines of a step's output: `.from(step)`; of a file whose path it gave: `lines(step.text)`"
+            }
             () if what.is_array() => "a list is a source as it is: `.from([1, 2, 3])`",
-            () => "a path, `lines(\"access.log\")`; what flow reads, `lines(\"-\")`; or a program, `lines(#{ sh: \"zcat big.gz\" })`",
+            () => {
+                "a path, `lines(\"access.log\")`; what flow reads, `lines(\"-\")`; or a program, `lines(#{ sh: \"zcat big.gz\" })`"
+            }
         };
         let message = format!("`{word}` needs a file, but this is {}", readable_type(what.type_name()));
         return Err(raise(Diagnostic::new(PIPELINE, message).label(span, "here").help(help)));
@@ -98,9 +112,12 @@ fn delimiter(given: &str, span: Span) -> Result<char, Fault> {
     match (chars.next(), chars.next()) {
         (Some(one), None) if one.is_ascii() && !matches!(one, '"' | '\n' | '\r') => Ok(one),
         _ => Err(raise(
-            Diagnostic::new("flow::lang::option", format!("`delimiter` of csv must be one ASCII character, but it is `{given}`"))
-                .label_word(span, given, "given here")
-                .help("for instance `\";\"`, or `\"\\t\"` for a tabulator"),
+            Diagnostic::new(
+                "flow::lang::option",
+                format!("`delimiter` of csv must be one ASCII character, but it is `{given}`"),
+            )
+            .label_word(span, given, "given here")
+            .help("for instance `\";\"`, or `\"\\t\"` for a tabulator"),
         )),
     }
 }
@@ -213,7 +230,9 @@ pub fn source(context: &NativeCallContext, given: &Dynamic) -> Result<Source, Fa
     let known_text = given.read_lock::<ImmutableString>().map(|text| text.to_string()).filter(|text| !is_marked(text));
     let help = if let Some(text) = known_text {
         let shown = crate::state::result::shorten(&text, 40);
-        format!("a file is read by `lines(\"{shown}\")`, `ndjson(…)` or `csv(…)`; paths that match a pattern are `files(\"*.gz\")`; the lines of a text are `text.split(\"\\n\")`")
+        format!(
+            "a file is read by `lines(\"{shown}\")`, `ndjson(…)` or `csv(…)`; paths that match a pattern are `files(\"*.gz\")`; the lines of a text are `text.split(\"\\n\")`"
+        )
     } else if given.is_array() || given.is_string() || given.is::<Pending>() || given.is::<Step>() {
         return session::with(|session| to_value(session, given, Steps::AsOutput, span)).map(Source::Items);
     } else if given.is_map() {
@@ -241,7 +260,10 @@ pub fn sink(context: &NativeCallContext, given: &Dynamic) -> Result<Sink, Fault>
     if let Some(end) = given.read_lock::<End>() {
         match &*end.0 {
             Kind::File { path, .. } if *path == Value::Plain(Json::String("-".into())) => {
-                problem = Some(("`-` is what flow reads, so nothing can be written to it".to_owned(), "the items are the pipeline's output if nothing is said; or write to a file: `.to(lines(\"out.txt\"))`"));
+                problem = Some((
+                    "`-` is what flow reads, so nothing can be written to it".to_owned(),
+                    "the items are the pipeline's output if nothing is said; or write to a file: `.to(lines(\"out.txt\"))`",
+                ));
             }
             Kind::File { path, format, append } => {
                 return Ok(Sink::File { path: path.clone(), format: format.clone(), append: append.unwrap_or(false) });
@@ -250,7 +272,10 @@ pub fn sink(context: &NativeCallContext, given: &Dynamic) -> Result<Sink, Fault>
                 return Ok(Sink::Command { command: command.clone(), format: format.clone() });
             }
             Kind::Source(_, word) => {
-                problem = Some((format!("`{word}(…)` is a source: items come from it, and nothing goes into it"), "give it to `.from(…)`; a sink is `lines(\"out.txt\")`, `ndjson(…)`, `csv(…)`, a program `lines(#{ sh: \"…\" })`, or a closure"));
+                problem = Some((
+                    format!("`{word}(…)` is a source: items come from it, and nothing goes into it"),
+                    "give it to `.from(…)`; a sink is `lines(\"out.txt\")`, `ndjson(…)`, `csv(…)`, a program `lines(#{ sh: \"…\" })`, or a closure",
+                ));
             }
         }
     }

@@ -34,7 +34,11 @@ pub fn read(context: &NativeCallContext, name: Option<&str>, text: &str) -> Resu
     };
     let step = stages::new(context, name)?;
     let Node::Name(source) = &first.node else {
-        return refuse(format!("the text `{text}` does not begin with one source"), text, "`numbers → double → collect`");
+        return refuse(
+            format!("the text `{text}` does not begin with one source"),
+            text,
+            "`numbers → double → collect`",
+        );
     };
     stages::from(context, &step, &source_of(context, &source.text, span)?)?;
     let Some((last, between)) = rest.split_last() else { return Ok(step) };
@@ -110,9 +114,7 @@ fn source_of(context: &NativeCallContext, name: &str, span: Span) -> Result<Dyna
 /// A function that takes an item.
 fn function(context: &NativeCallContext, name: &str, span: Span) -> Result<plan::Closure, Fault> {
     match parameters(name) {
-        Some(1) => {
-            Ok(plan::Closure { function: name.into(), captured: Vec::new(), text: name.to_owned(), span })
-        }
+        Some(1) => Ok(plan::Closure { function: name.into(), captured: Vec::new(), text: name.to_owned(), span }),
         Some(takes) => Err(raise(
             Diagnostic::new(
                 "flow::plan::unknown_name",
@@ -146,8 +148,14 @@ fn unknown(context: &NativeCallContext, name: &str, what: &str, span: Span) -> F
     }
     let is_step = session::build(context, |builder, _| Ok(!builder.named(name).is_empty())).unwrap_or(false);
     let problem = match is_step {
-        true => Diagnostic::new("flow::plan::unknown_name", format!("`{name}` is a step, and cannot be {what} of a pipeline")),
-        false => Diagnostic::new("flow::plan::unknown_name", format!("`{name}` is no function of this script, so it cannot be {what}")),
+        true => Diagnostic::new(
+            "flow::plan::unknown_name",
+            format!("`{name}` is a step, and cannot be {what} of a pipeline"),
+        ),
+        false => Diagnostic::new(
+            "flow::plan::unknown_name",
+            format!("`{name}` is no function of this script, so it cannot be {what}"),
+        ),
     };
     let help = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_else(|| match what {
         "a source" => format!("declare it: `fn {name}() {{ lines(\"in.txt\") }}`"),

@@ -58,18 +58,24 @@ fn of(context: &NativeCallContext, step: &Step, method: &str) -> Result<StepId, 
                     let step = builder.step(id);
                     format!("the `{}` step `{}`", step.task.kind(), step.name)
                 });
-                Err(Diagnostic::new("flow::lang::not_a_pipeline", format!("`.{method}` belongs to a pipeline, but this is {what}"))
-                    .label(span, "called here")
-                    .help("`pipeline(\"name\").from(source).stage(\"parse\", |item| …).to(sink)`"))
+                Err(Diagnostic::new(
+                    "flow::lang::not_a_pipeline",
+                    format!("`.{method}` belongs to a pipeline, but this is {what}"),
+                )
+                .label(span, "called here")
+                .help("`pipeline(\"name\").from(source).stage(\"parse\", |item| …).to(sink)`"))
             }
         }
     })?;
     let ran = session::with(|session| session.known(id).is_some_and(|result| result.status.is_final()));
     if ran {
         return Err(raise(
-            Diagnostic::new("flow::lang::already_ran", format!("the pipeline has run already, so `.{method}(…)` comes too late"))
-                .label(here(context), "called here")
-                .help("say all of it before `run(step)`"),
+            Diagnostic::new(
+                "flow::lang::already_ran",
+                format!("the pipeline has run already, so `.{method}(…)` comes too late"),
+            )
+            .label(here(context), "called here")
+            .help("say all of it before `run(step)`"),
         ));
     }
     Ok(id)
@@ -187,12 +193,17 @@ fn overflow(options: &mut Options, span: Span) -> Result<Option<Overflow>, Fault
             let name = Overflow::ALL.iter().find(|(_, other)| *other == said).map_or("", |(name, _)| name);
             let help = match pressure {
                 true => "with back-pressure those before wait, and nothing overflows: remove one of the two",
-                false => "`\"block\"` is back-pressure: remove one of the two; without it `overflow` is `\"drop_oldest\"`, `\"drop_newest\"` or `\"fail\"`",
+                false => {
+                    "`\"block\"` is back-pressure: remove one of the two; without it `overflow` is `\"drop_oldest\"`, `\"drop_newest\"` or `\"fail\"`"
+                }
             };
             Err(raise(
-                Diagnostic::new("flow::lang::option", format!("`backpressure: {pressure}` and `overflow: \"{name}\"` contradict each other"))
-                    .label_word(span, "backpressure", "given here")
-                    .help(help),
+                Diagnostic::new(
+                    "flow::lang::option",
+                    format!("`backpressure: {pressure}` and `overflow: \"{name}\"` contradict each other"),
+                )
+                .label_word(span, "backpressure", "given here")
+                .help(help),
             ))
         }
     }
@@ -230,7 +241,12 @@ fn sensible(stage: &Stage) -> Result<(), Fault> {
 }
 
 /// `.batch(size, within)`
-pub fn batch(context: &NativeCallContext, step: &Step, size: &Dynamic, within: Option<&Dynamic>) -> Result<Step, Fault> {
+pub fn batch(
+    context: &NativeCallContext,
+    step: &Step,
+    size: &Dynamic,
+    within: Option<&Dynamic>,
+) -> Result<Step, Fault> {
     let span = here(context);
     let mut stage = Stage::new("", StageWork::Batch, span);
     stage.batch_size = Some(options::count(size, "the size of `batch`", 1, span)?);
@@ -286,9 +302,12 @@ pub fn closure(context: &NativeCallContext, stage: &str, given: &Dynamic) -> Res
         "`|item| …`"
     };
     Err(raise(
-        Diagnostic::new(PIPELINE, format!("the stage `{stage}` needs a closure, but this is {}", readable_type(given.type_name())))
-            .label(span, "given here")
-            .help(help),
+        Diagnostic::new(
+            PIPELINE,
+            format!("the stage `{stage}` needs a closure, but this is {}", readable_type(given.type_name())),
+        )
+        .label(span, "given here")
+        .help(help),
     ))
 }
 
@@ -382,8 +401,7 @@ fn is_word(value: &Dynamic, word: &str) -> bool {
 }
 
 /// What a stage's map can say that it does: one of these.
-pub const WORKS: [&str; 9] =
-    ["do", "filter", "flat_map", "sh", "exec", "worker", "http", "workflow", "both"];
+pub const WORKS: [&str; 9] = ["do", "filter", "flat_map", "sh", "exec", "worker", "http", "workflow", "both"];
 
 fn stage_from_map(context: &NativeCallContext, step: &Step, given: &Dynamic, span: Span) -> Result<(), Fault> {
     if given.is_fnptr() {
@@ -421,7 +439,12 @@ fn stage_from_map(context: &NativeCallContext, step: &Step, given: &Dynamic, spa
             if works.is_empty()
                 && let Some((unknown, _)) = options.rest().iter().find(|(key, _)| keys::STAGE_MAP.key(key).is_none())
             {
-                return Err(options::unknown_key(unknown, &format!("the stage `{shown}`"), &keys::STAGE_MAP.names(), span));
+                return Err(options::unknown_key(
+                    unknown,
+                    &format!("the stage `{shown}`"),
+                    &keys::STAGE_MAP.names(),
+                    span,
+                ));
             }
             return Err(raise(
                 Diagnostic::new("flow::lang::stage", format!("the stage `{shown}` {what}"))
@@ -432,9 +455,12 @@ fn stage_from_map(context: &NativeCallContext, step: &Step, given: &Dynamic, spa
     };
     if args.is_some() && !matches!(work, StageWork::Workflow { .. }) {
         return Err(raise(
-            Diagnostic::new("flow::lang::stage", format!("`args` of the stage `{shown}` are those of a workflow, and it runs none"))
-                .label_word(span, "args", "given here")
-                .help("remove them; a closure gets the item, and can use other values of the script by their names"),
+            Diagnostic::new(
+                "flow::lang::stage",
+                format!("`args` of the stage `{shown}` are those of a workflow, and it runs none"),
+            )
+            .label_word(span, "args", "given here")
+            .help("remove them; a closure gets the item, and can use other values of the script by their names"),
         ));
     }
     let mut stage = Stage::new(name.clone().unwrap_or_default(), work, span);

@@ -246,9 +246,12 @@ fn members(context: &NativeCallContext, value: &Dynamic, ids: &mut Vec<StepId>) 
             if known {
                 let name = session::build(context, |builder, _| Ok(builder.step(*id).name.clone()))?;
                 return Err(raise(
-                    Diagnostic::new("flow::lang::already_ran", format!("`{name}` has run already, so it cannot stand in a stream"))
-                        .label(span, "here")
-                        .help("hand over what it gave: `run(a) -> (b |> c)`; or put the stream before `run`"),
+                    Diagnostic::new(
+                        "flow::lang::already_ran",
+                        format!("`{name}` has run already, so it cannot stand in a stream"),
+                    )
+                    .label(span, "here")
+                    .help("hand over what it gave: `run(a) -> (b |> c)`; or put the stream before `run`"),
                 ));
             }
             ids.push(*id);
@@ -288,7 +291,9 @@ fn nested(context: &NativeCallContext, id: StepId, span: Span) -> Fault {
 fn misplaced(value: &Dynamic, span: Span) -> Diagnostic {
     let problem = not_a_step(value, span);
     if value.is_fnptr() {
-        return problem.help("say what it gets: the text of each line, `lines(|line| …)`, or the JSON value on it, `ndjson(|value| …)`");
+        return problem.help(
+            "say what it gets: the text of each line, `lines(|line| …)`, or the JSON value on it, `ndjson(|value| …)`",
+        );
     }
     if value.is::<Pending>() {
         return problem.help("a result is there when a step is over: hand it over as input, `x -> (a |> b)`; or let the step itself write to the stream: `x |> a`");

@@ -98,7 +98,7 @@ fn value(document: &Document, begin: usize, end: usize, known: &Known, depth: us
             value = Value { shape, map: None };
         }
     }
-    if at < end && value.shape.sort != Sort::Step {
+    if at < end && !value.shape.sort.is_step() {
         // An operator makes something else of it; an arrow makes steps of steps.
         let goes_on = document.kind(at) == Some(Kind::Sign) && !matches!(document.at(at), ";" | "," | ".");
         if goes_on {
@@ -179,6 +179,9 @@ fn of_call(document: &Document, at: usize, known: &Known, depth: usize) -> Value
     }
     let forms = items().iter().find(|item| item.kind == reference::Kind::Function && item.name == name);
     match forms.and_then(|item| item.signatures.iter().find_map(|form| Sort::given_by(form))) {
+        Some(Sort::Step) if name == "pipeline" => {
+            Value { shape: Shape { sort: Sort::Pipeline, keys: keys_of_step(document, at) }, map: None }
+        }
         Some(Sort::Step) => Value { shape: Shape { sort: Sort::Step, keys: keys_of_step(document, at) }, map: None },
         Some(sort) => Value::of(sort),
         None => Value::default(),
@@ -228,12 +231,13 @@ fn of_module(document: &Document, alias: &str, function: &str, known: &Known, de
 }
 
 fn of_method(value: &Value, name: &str) -> Value {
-    let of = format!("{}.", value.shape.sort.name());
+    let of = if value.shape.sort.is_step() { Sort::Step } else { value.shape.sort };
+    let prefix = format!("{}.", of.name());
     let methods = items().iter().filter(|item| item.kind == reference::Kind::Method && item.name == name);
-    let mut forms = methods.flat_map(|item| &item.signatures).filter(|form| form.starts_with(&of));
+    let mut forms = methods.flat_map(|item| &item.signatures).filter(|form| form.starts_with(&prefix));
     match forms.find_map(|form| Sort::given_by(form)) {
         // Policies give the step itself, with the output that it has.
-        Some(sort) if sort == value.shape.sort => Value { shape: value.shape.clone(), map: None },
+        Some(sort) if sort == of => Value { shape: value.shape.clone(), map: None },
         Some(sort) => Value::of(sort),
         None => Value::default(),
     }
@@ -247,7 +251,7 @@ fn of_property(document: &Document, of: &Value, name: &str, known: &Known, depth
             None => Value::default(),
         };
     }
-    if of.shape.sort != Sort::Step {
+    if !of.shape.sort.is_step() {
         return Value::default();
     }
     let keys = match name {
@@ -308,6 +312,15 @@ fn keys_of_step(document: &Document, call: usize) -> Vec<(String, String)> {
             keys.extend(form.flat_map(|(_, at)| keys_of(document, at)));
             keys
         }
+        ("pipeline", _) => [
+            ("items", "items of the source that were done with"),
+            ("delivered", "items that came out"),
+            ("skipped", "items that failed and were left out"),
+            ("dead", "items that were kept as dead letters"),
+            ("dropped", "items that were dropped because a buffer was full"),
+        ]
+        .map(|(key, what)| (key.to_owned(), what.to_owned()))
+        .into(),
         ("http", _) => {
             [("http_status", "the status of the answer"), ("headers", "its headers"), ("url", "where it came from")]
                 .map(|(key, what)| (key.to_owned(), what.to_owned()))

@@ -12,7 +12,8 @@ pub fn complete(shape: &Shape, found: &mut Found) {
         found.plain(CandidateKind::Property, key, what);
     }
     match shape.sort {
-        Sort::Step => step(found),
+        Sort::Step => step(found, false),
+        Sort::Pipeline => step(found, true),
         Sort::Secret => methods("secret.", found),
         Sort::Double => methods("double.", found),
         Sort::Run => {
@@ -31,15 +32,20 @@ pub fn complete(shape: &Shape, found: &mut Found) {
         Sort::Result => {}
         Sort::Bool => {}
         Sort::Unknown => {
-            step(found);
+            step(found, false);
             builtins(&["text", "array", "map"], found);
         }
     }
 }
 
-fn step(found: &mut Found) {
+fn step(found: &mut Found, pipeline: bool) {
     properties(&PROPERTIES, found);
-    methods("step.", found);
+    methods_that("step.", &|item| pipeline || !of_pipelines(item), found);
+}
+
+/// Is it there for pipelines alone?
+fn of_pipelines(item: &reference::Item) -> bool {
+    item.topic == reference::Topic::Streams && !["ack", "alert"].contains(&item.name.as_str())
 }
 
 fn properties(properties: &[(&str, &str)], found: &mut Found) {
@@ -52,7 +58,11 @@ fn properties(properties: &[(&str, &str)], found: &mut Found) {
 
 /// The methods that flow adds to a kind of value.
 fn methods(of: &str, found: &mut Found) {
-    for item in items().iter().filter(|item| item.kind == reference::Kind::Method) {
+    methods_that(of, &|_| true, found);
+}
+
+fn methods_that(of: &str, wanted: &dyn Fn(&reference::Item) -> bool, found: &mut Found) {
+    for item in items().iter().filter(|item| item.kind == reference::Kind::Method && wanted(item)) {
         if item.signatures.iter().any(|form| form.starts_with(of)) {
             found.add(CandidateKind::Method, &item.name, || {
                 (item.signatures.first().cloned().unwrap_or_default(), item.text.as_str().into())

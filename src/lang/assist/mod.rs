@@ -75,6 +75,8 @@ impl Shape {
 pub enum Sort {
     /// A step, or several in a row.
     Step,
+    /// A pipeline, which is a step.
+    Pipeline,
     /// A secret.
     Secret,
     /// A run under test.
@@ -111,10 +113,16 @@ impl Sort {
             .find(|sort| sort.name() == gives)
     }
 
+    /// Is it a step, of whatever kind?
+    fn is_step(self) -> bool {
+        matches!(self, Sort::Step | Sort::Pipeline)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Sort::Step => "step",
+            Sort::Pipeline => "pipeline",
             Sort::Secret => "secret",
             Sort::Run => "run",
             Sort::RunStep => "step of a run",

@@ -37,7 +37,7 @@ pub enum Role {
 type Argument = (&'static str, usize, fn() -> Role);
 
 /// Arguments of functions that are texts with a meaning.
-const TEXTS: [Argument; 10] = [
+const TEXTS: [Argument; 11] = [
     ("on", 0, || Role::Words(keys::names(&MOMENTS).to_vec())),
     ("on", 1, || Role::Step),
     ("chain", 0, || Role::Arrow),
@@ -45,13 +45,15 @@ const TEXTS: [Argument; 10] = [
     ("flow", 0, || Role::Arrow),
     ("flow", 1, || Role::Condition),
     ("workflow", 1, || Role::File),
+    ("stream", 1, || Role::Arrow),
     ("simulate", 0, || Role::File),
     ("execute", 0, || Role::File),
     ("given", 0, || Role::Step),
 ];
 
 /// The same, of methods that are no policies.
-const METHODS: [Argument; 8] = [
+const METHODS: [Argument; 9] = [
+    ("workflow", 1, || Role::File),
     ("when", 1, || Role::Step),
     ("otherwise", 0, || Role::Step),
     ("step", 0, || Role::Step),
@@ -168,6 +170,7 @@ fn of_argument(document: &Document, open: usize, at: usize) -> Option<Role> {
                 Some(Role::Declared("breaker"))
             }
             (None, Some(key)) if number == 0 => of_kind(key),
+            (None, None) if document.is(at, "#{") => keys::of(&format!(".{name}")).map(Role::Options),
             _ => None,
         };
     }

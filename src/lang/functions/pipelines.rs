@@ -163,11 +163,12 @@ pub mod functions {
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `closure`: gets the item: `|item| …`
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai
     /// pipeline("sums")
     ///     .from(1..=1000)
-    ///     .stage("sum", |numbers| { let sum = 0; for n in numbers { sum += n; } sum }, #{ batch_size: 100 });
+    ///     .stage("sum", |numbers| numbers.reduce(|sum, n| sum + n, 0), #{ batch_size: 100 });
     /// ```
     ///
     /// In Nextflow: `map`. In a shell: a `while read` loop between two pipes.
@@ -175,7 +176,13 @@ pub mod functions {
     /// Errors: `flow::lang::stage`, `flow::lang::closure`, `flow::lang::not_a_pipeline`, `flow::lang::option`, `flow::lang::unknown_option`, `flow::lang::choice`
     /// See: `pipeline`, `.filter`, `.flat_map`, `.batch`, `.sh`, `.worker`, `.http`, `.both`
     #[rhai_fn(name = "stage", return_raw)]
-    pub fn stage_with(context: NativeCallContext, step: Step, name: &str, closure: FnPtr, options: Map) -> Result<Step, Fault> {
+    pub fn stage_with(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        closure: FnPtr,
+        options: Map,
+    ) -> Result<Step, Fault> {
         with_closure(&context, &step, ("stage", Some(name)), &closure, Some(&options), StageWork::Map)
     }
 
@@ -203,6 +210,7 @@ pub mod functions {
     ///
     /// - `name`: the stage's name; without one it is called `filter`
     /// - `closure`: gets the item, gives true or false: `|item| …`
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai
     /// pipeline("odd").from(1..10).filter("odd", |n| n % 2 == 1, #{ parallelism: 2 });
@@ -213,7 +221,13 @@ pub mod functions {
     /// Errors: `flow::lang::stage`, `flow::lang::closure`, `flow::lang::not_a_pipeline`, `flow::lang::option`, `flow::lang::unknown_option`
     /// See: `.stage`, `.flat_map`, `pipeline`
     #[rhai_fn(name = "filter", return_raw)]
-    pub fn filter_with(context: NativeCallContext, step: Step, name: &str, closure: FnPtr, options: Map) -> Result<Step, Fault> {
+    pub fn filter_with(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        closure: FnPtr,
+        options: Map,
+    ) -> Result<Step, Fault> {
         with_closure(&context, &step, ("filter", Some(name)), &closure, Some(&options), StageWork::Filter)
     }
 
@@ -243,6 +257,7 @@ pub mod functions {
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `closure`: gets the item, gives an array: `|item| …`
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai
     /// pipeline("words").from(lines("README.md")).flat_map("words", |line| line.split(" "), #{ parallelism: 2 });
@@ -253,7 +268,13 @@ pub mod functions {
     /// Errors: `flow::lang::stage`, `flow::lang::closure`, `flow::lang::not_a_pipeline`, `flow::lang::option`, `flow::lang::unknown_option`
     /// See: `.stage`, `.batch`, `pipeline`
     #[rhai_fn(name = "flat_map", return_raw)]
-    pub fn flat_map_with(context: NativeCallContext, step: Step, name: &str, closure: FnPtr, options: Map) -> Result<Step, Fault> {
+    pub fn flat_map_with(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        closure: FnPtr,
+        options: Map,
+    ) -> Result<Step, Fault> {
         with_closure(&context, &step, ("flat_map", Some(name)), &closure, Some(&options), StageWork::FlatMap)
     }
 
@@ -303,6 +324,7 @@ pub mod functions {
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `script` (text): the script; results of steps may stand in it
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai
     /// pipeline("thumbnails")
@@ -316,7 +338,13 @@ pub mod functions {
     /// Errors: `flow::plan::shell`, `flow::lang::stage`, `flow::lang::not_a_pipeline`, `flow::lang::option`, `flow::lang::unknown_option`
     /// See: `.exec`, `.worker`, `.stage`, `pipeline`, `sh`
     #[rhai_fn(name = "sh", return_raw)]
-    pub fn sh_with(context: NativeCallContext, step: Step, name: &str, script: Dynamic, options: Map) -> Result<Step, Fault> {
+    pub fn sh_with(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        script: Dynamic,
+        options: Map,
+    ) -> Result<Step, Fault> {
         let work = StageWork::Command(stages::shell(&context, name, &script)?);
         stages::add(&context, &step, "sh", Some(name), work, Some(&options))
     }
@@ -338,6 +366,7 @@ pub mod functions {
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `command` (list): the program and its arguments
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai
     /// pipeline("hashes").from(["one", "two"]).exec("hash", ["sha256sum"], #{ parallelism: 2 });
@@ -348,7 +377,13 @@ pub mod functions {
     /// Errors: `flow::lang::option`, `flow::lang::stage`, `flow::lang::not_a_pipeline`, `flow::lang::unknown_option`
     /// See: `.sh`, `.worker`, `.stage`, `pipeline`, `exec`
     #[rhai_fn(name = "exec", return_raw)]
-    pub fn exec_with(context: NativeCallContext, step: Step, name: &str, command: Array, options: Map) -> Result<Step, Fault> {
+    pub fn exec_with(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        command: Array,
+        options: Map,
+    ) -> Result<Step, Fault> {
         let work = StageWork::Command(stages::exec(&context, name, &command.into())?);
         stages::add(&context, &step, "exec", Some(name), work, Some(&options))
     }
@@ -371,6 +406,7 @@ pub mod functions {
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `command` (text, or list): a shell script, or the program and its arguments
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai
     /// pipeline("scores").from(ndjson("texts.ndjson")).worker("model", "python3 -u score.py", #{ parallelism: 2, timeout: "10s" }).to(ndjson("scores.ndjson"));
@@ -381,7 +417,13 @@ pub mod functions {
     /// Errors: `flow::plan::shell`, `flow::lang::stage`, `flow::lang::not_a_pipeline`, `flow::lang::option`, `flow::lang::unknown_option`
     /// See: `.sh`, `.exec`, `.stage`, `pipeline`
     #[rhai_fn(name = "worker", return_raw)]
-    pub fn worker_with(context: NativeCallContext, step: Step, name: &str, command: Dynamic, options: Map) -> Result<Step, Fault> {
+    pub fn worker_with(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        command: Dynamic,
+        options: Map,
+    ) -> Result<Step, Fault> {
         let work = stages::worker(&context, name, &command)?;
         stages::add(&context, &step, "worker", Some(name), work, Some(&options))
     }
@@ -403,6 +445,7 @@ pub mod functions {
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `closure`: gets the item, gives the request: `|item| #{ url: … }`
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai
     /// pipeline("send")
@@ -416,7 +459,13 @@ pub mod functions {
     /// Errors: `flow::lang::stage`, `flow::lang::closure`, `flow::lang::not_a_pipeline`, `flow::lang::option`, `flow::lang::unknown_option`
     /// See: `http`, `.stage`, `pipeline`
     #[rhai_fn(name = "http", return_raw)]
-    pub fn http_with(context: NativeCallContext, step: Step, name: &str, closure: FnPtr, options: Map) -> Result<Step, Fault> {
+    pub fn http_with(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        closure: FnPtr,
+        options: Map,
+    ) -> Result<Step, Fault> {
         with_closure(&context, &step, ("http", Some(name)), &closure, Some(&options), StageWork::Http)
     }
 
@@ -437,6 +486,7 @@ pub mod functions {
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `file`: a script below this script's folder
     /// - `args` (closure): gets the item, gives the parameters as a map: `|item| #{ id: item }`
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai,no_run
     /// pipeline("tests").from(["fast", "slow"]).workflow("test", "ci/test.rhai", |suite| #{ suite: suite }, #{ parallelism: 2 });
@@ -465,7 +515,13 @@ pub mod functions {
     /// pipeline("tests").from(["fast", "slow"]).workflow("test", "ci/test.rhai", |suite| #{ suite: suite });
     /// ```
     #[rhai_fn(name = "workflow", return_raw)]
-    pub fn workflow_args(context: NativeCallContext, step: Step, name: &str, file: Dynamic, args: FnPtr) -> Result<Step, Fault> {
+    pub fn workflow_args(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        file: Dynamic,
+        args: FnPtr,
+    ) -> Result<Step, Fault> {
         let work = stages::workflow(&context, name, &file, Some(&Dynamic::from(args)))?;
         stages::add(&context, &step, "workflow", Some(name), work, None)
     }
@@ -476,7 +532,13 @@ pub mod functions {
     /// pipeline("tests").from([#{ suite: "fast" }]).workflow("test", "ci/test.rhai", #{ parallelism: 2 });
     /// ```
     #[rhai_fn(name = "workflow", return_raw)]
-    pub fn workflow_options(context: NativeCallContext, step: Step, name: &str, file: Dynamic, options: Map) -> Result<Step, Fault> {
+    pub fn workflow_options(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        file: Dynamic,
+        options: Map,
+    ) -> Result<Step, Fault> {
         let work = stages::workflow(&context, name, &file, None)?;
         stages::add(&context, &step, "workflow", Some(name), work, Some(&options))
     }
@@ -496,6 +558,7 @@ pub mod functions {
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `closures` (list): the closures, each of which gets the item
+    /// - `options` (map): what else is said of the stage: see the table below
     ///
     /// ```rhai
     /// pipeline("figures").from([[1, 2], [3, 4]]).both("two", [|pair| pair[0] + pair[1], |pair| pair[0] * pair[1]], #{ parallelism: 2 });
@@ -506,7 +569,13 @@ pub mod functions {
     /// Errors: `flow::lang::pipeline`, `flow::lang::closure`, `flow::lang::stage`, `flow::lang::not_a_pipeline`
     /// See: `.stage`, `.flat_map`, `pipeline`
     #[rhai_fn(name = "both", return_raw)]
-    pub fn both_with(context: NativeCallContext, step: Step, name: &str, closures: Array, options: Map) -> Result<Step, Fault> {
+    pub fn both_with(
+        context: NativeCallContext,
+        step: Step,
+        name: &str,
+        closures: Array,
+        options: Map,
+    ) -> Result<Step, Fault> {
         let work = stages::each(&context, name, &closures)?;
         stages::add(&context, &step, "both", Some(name), work, Some(&options))
     }

@@ -76,6 +76,7 @@ pub mod functions {
     /// pipeline("import")
     ///     .from(watch("inbox", #{ pattern: "*.csv", existing: false }))
     ///     .sh("load", "./load.sh \"$ITEM\"", #{ on_error: "dead_letter" })
+    ///     .discard()
     ///     .options(#{ continuous: true });
     /// ```
     ///
@@ -108,6 +109,7 @@ pub mod functions {
     /// pipeline("probe")
     ///     .from(interval("10s"))
     ///     .http("ask", |tick| #{ url: "https://example.org/health" }, #{ on_error: "skip" })
+    ///     .discard()
     ///     .options(#{ continuous: true, overflow: "drop_oldest" });
     /// ```
     ///

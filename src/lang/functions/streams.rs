@@ -155,7 +155,12 @@ pub mod functions {
     /// Errors: `flow::plan::stream`, `flow::lang::closure`, `flow::lang::choice`, `flow::lang::option`, `flow::lang::unknown_option`, `flow::plan::shell`
     /// See: `|>`, `ndjson`, `csv`, `.from`, `.to`, `pipeline`
     #[rhai_fn(name = "lines", return_raw)]
-    pub fn lines_named_with(context: NativeCallContext, name: &str, closure: FnPtr, options: Map) -> Result<Step, Fault> {
+    pub fn lines_named_with(
+        context: NativeCallContext,
+        name: &str,
+        closure: FnPtr,
+        options: Map,
+    ) -> Result<Step, Fault> {
         weave::filter(&context, Reads::Lines, Some(name), &closure, Some(&options))
     }
 
@@ -219,7 +224,12 @@ pub mod functions {
     /// Errors: `flow::plan::stream`, `flow::lang::closure`, `flow::lang::choice`, `flow::lang::option`, `flow::lang::unknown_option`, `flow::plan::shell`
     /// See: `|>`, `lines`, `csv`, `.from`, `.to`, `pipeline`
     #[rhai_fn(name = "ndjson", return_raw)]
-    pub fn ndjson_named_with(context: NativeCallContext, name: &str, closure: FnPtr, options: Map) -> Result<Step, Fault> {
+    pub fn ndjson_named_with(
+        context: NativeCallContext,
+        name: &str,
+        closure: FnPtr,
+        options: Map,
+    ) -> Result<Step, Fault> {
         weave::filter(&context, Reads::Ndjson, Some(name), &closure, Some(&options))
     }
 

@@ -47,11 +47,9 @@ pub fn shell_of(session: &mut Session, name: &str, script: &Dynamic, span: Span)
     let value = to_value(session, script, Steps::AsOutput, span)?;
     shell::compile(&parts(value), None).map_err(|error| {
         let problem = Diagnostic::new("flow::plan::shell", error.message).label(span, "in the script of this step");
-        raise(
-            problem.help(
-                error.help.unwrap_or_else(|| "put the value into a variable first, outside of this place".to_owned()),
-            ),
-        )
+        raise(problem.help(
+            error.help.unwrap_or_else(|| "put the value into a variable first, outside of this place".to_owned()),
+        ))
     })
 }
 

@@ -9,7 +9,8 @@ const OVERFLOWS: &[&str] = &names(&Overflow::ALL);
 
 const ON_ERROR: &str = "what happens with an item that fails: the pipeline fails and can go on from there later; the item is left out and counted; or it is kept with its error as a dead letter, for `flow pipeline dead` and `flow pipeline replay`";
 const OVERFLOW: &str = "what happens when `buffer_size` items wait: those before wait too, which is back-pressure; the oldest or the newest are dropped, and counted; or the pipeline fails";
-const PRESSURE: &str = "true is `overflow: \"block\"`; false is `overflow: \"drop_oldest\"`, if `overflow` does not say how else";
+const PRESSURE: &str =
+    "true is `overflow: \"block\"`; false is `overflow: \"drop_oldest\"`, if `overflow` does not say how else";
 
 const PARALLELISM: Key =
     key("parallelism", Kind::Count(1), Value("1"), "how many items, or batches, it works on at the same time");
@@ -26,7 +27,8 @@ const RETRY: Key = key(
     Nothing("one attempt", "3"),
     "how many attempts in all an item, or a batch, has; a map says more, as in `.retry`",
 );
-const TIMEOUT: Key = key("timeout", Kind::Duration, Nothing("none", "\"5s\""), "the longest time for an item, or a batch");
+const TIMEOUT: Key =
+    key("timeout", Kind::Duration, Nothing("none", "\"5s\""), "the longest time for an item, or a batch");
 const STAGE_ON_ERROR: Key =
     key("on_error", Kind::Choice(ON_ERRORS), Nothing("as the pipeline says", "\"dead_letter\""), ON_ERROR);
 const BATCH_SIZE: Key =
@@ -51,7 +53,7 @@ const STAGE_PRESSURE: Key = key("backpressure", Kind::Bool, Nothing("as the pipe
 pub static STAGE: Keys = Keys {
     name: "stage",
     form: "pipeline(\"p\").from([1, 2]).stage(\"s\", |item| item, …);",
-    of: &[".stage", ".flat_map", ".worker", ".both"],
+    of: &[".stage", ".filter", ".flat_map", ".sh", ".exec", ".worker", ".http", ".workflow", ".both"],
     keys: &[
         PARALLELISM,
         ORDERED,
@@ -66,8 +68,7 @@ pub static STAGE: Keys = Keys {
     ],
 };
 
-const BUFFER: Key =
-    key("buffer_size", Kind::Count(1), Value("1024"), "how many items wait before each stage, at most");
+const BUFFER: Key = key("buffer_size", Kind::Count(1), Value("1024"), "how many items wait before each stage, at most");
 const ALL_OVERFLOW: Key = key("overflow", Kind::Choice(OVERFLOWS), Value("\"block\""), OVERFLOW);
 const ALL_PRESSURE: Key = key("backpressure", Kind::Bool, Value("true"), PRESSURE);
 const CONTINUOUS: Key = key(
@@ -141,11 +142,21 @@ pub static STAGE_MAP: Keys = Keys {
             Nothing("another kind", "\"python3 worker.py\""),
             "as in `.worker`",
         ),
-        key("http", Kind::Closure("item"), Nothing("another kind", "|item| #{ url: `https://example.org/${item}` }"), "as in `.http`"),
+        key(
+            "http",
+            Kind::Closure("item"),
+            Nothing("another kind", "|item| #{ url: `https://example.org/${item}` }"),
+            "as in `.http`",
+        ),
         key("workflow", Kind::Text, Nothing("another kind", "\"ci/test.rhai\""), "as in `.workflow`"),
         key("both", Kind::List(None), Nothing("another kind", "[|item| item, |item| -item]"), "as in `.both`"),
         key("batch", Kind::Count(1), Nothing("another kind", "100"), "as in `.batch`"),
-        key("args", Kind::Closure("item"), Nothing("the item, if it is a map", "|item| #{ id: item }"), "with `workflow`: its parameters"),
+        key(
+            "args",
+            Kind::Closure("item"),
+            Nothing("the item, if it is a map", "|item| #{ id: item }"),
+            "with `workflow`: its parameters",
+        ),
         PARALLELISM,
         ORDERED,
         RETRY,

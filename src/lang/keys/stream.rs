@@ -35,14 +35,24 @@ pub static STREAM: Keys = Keys {
             Nothing("1000 lines, with `slow: \"drop_oldest\"`", "500"),
             "how many lines wait for a slow reader before the oldest are dropped",
         ),
-        key("tee", Kind::Bytes, Value("\"1 MiB\""), "how much of what each step writes is kept, as its log and its output"),
+        key(
+            "tee",
+            Kind::Bytes,
+            Value("\"1 MiB\""),
+            "how much of what each step writes is kept, as its log and its output",
+        ),
         key(
             "linger",
             Kind::Duration,
             Value("\"2s\""),
             "how long a step may go on when nobody reads it any more; then it is ended, which is a success",
         ),
-        key("max_line", Kind::Bytes, Value("\"64 MiB\""), "the longest line, where lines are told apart; a longer one is a failure"),
+        key(
+            "max_line",
+            Kind::Bytes,
+            Value("\"64 MiB\""),
+            "the longest line, where lines are told apart; a longer one is a failure",
+        ),
     ],
 };
 
@@ -71,9 +81,7 @@ pub static FILE: Keys = Keys {
     name: "file",
     form: "pipeline(\"p\").from([1, 2]).to(lines(\"out.txt\", …));",
     of: &["lines", "ndjson"],
-    keys: &[
-        APPEND,
-    ],
+    keys: &[APPEND],
 };
 
 /// `csv(path, #{…})`
@@ -88,7 +96,12 @@ pub static CSV: Keys = Keys {
             Value("true"),
             "the names of the columns stand in the first row, and each item is a map; else items are arrays",
         ),
-        key("delimiter", Kind::Text, Value("\",\""), "what stands between the fields: one ASCII character, such as `\";\"`"),
+        key(
+            "delimiter",
+            Kind::Text,
+            Value("\",\""),
+            "what stands between the fields: one ASCII character, such as `\";\"`",
+        ),
         APPEND,
     ],
 };
@@ -100,7 +113,12 @@ pub static PROGRAM: Keys = Keys {
     of: &[],
     keys: &[
         key("sh", Kind::Text, Nothing("`exec`", "\"zcat big.gz\""), "a shell script, as in `sh`"),
-        key("exec", Kind::List(None), Nothing("`sh`", "[\"zcat\", \"big.gz\"]"), "a program and its arguments, as in `exec`"),
+        key(
+            "exec",
+            Kind::List(None),
+            Nothing("`sh`", "[\"zcat\", \"big.gz\"]"),
+            "a program and its arguments, as in `exec`",
+        ),
     ],
 };
 
@@ -134,7 +152,12 @@ pub static ALERT: Keys = Keys {
             "which figure: items out per second (bytes, in a stream), failed items as a share of those that came in, the time in milliseconds that half, 95 or 99 of 100 items stay below, items that wait, dropped items so far, dead letters so far",
         ),
         key("above", Kind::Number, Nothing("`below` is the bound", "1000"), "it is raised when the figure is greater"),
-        key("below", Kind::Number, super::Absent::Needed("10"), "it is raised when the figure is smaller; one of the two bounds must be given"),
+        key(
+            "below",
+            Kind::Number,
+            Nothing("`above` is the bound", "10"),
+            "it is raised when the figure is smaller; one of the two must be given",
+        ),
         key("for", Kind::Duration, Value("0"), "it has to be so for this long"),
         key(
             "stage",

@@ -45,7 +45,9 @@ pub fn parse_stream(text: &str) -> Result<Vec<Vec<Name>>, Error> {
     check(text, "write for instance `list |> [count, sort]`")?;
     let mut pairs = Grammar::parse(Rule::stream_text, text).map_err(|error| explain_stream(text, &error))?;
     let levels = pairs.next().into_iter().flat_map(Pair::into_inner).filter(|part| part.as_rule() == Rule::level);
-    let names = |level: Pair<Rule>| level.into_inner().filter(|part| part.as_rule() == Rule::name).map(|part| name(&part)).collect();
+    let names = |level: Pair<Rule>| {
+        level.into_inner().filter(|part| part.as_rule() == Rule::name).map(|part| name(&part)).collect()
+    };
     Ok(levels.map(names).collect())
 }
 

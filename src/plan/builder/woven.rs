@@ -195,7 +195,9 @@ impl Builder {
         };
         match stream.levels.get(next) {
             None => Ok(()),
-            Some(readers) => Err(self.taken(&piece.last, "is read by", readers, "`a |> [b, c]` lets both read it", span)),
+            Some(readers) => {
+                Err(self.taken(&piece.last, "is read by", readers, "`a |> [b, c]` lets both read it", span))
+            }
         }
     }
 

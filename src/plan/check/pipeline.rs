@@ -41,7 +41,9 @@ fn ends(plan: &Plan, id: StepId, pipeline: &Pipeline, found: &mut Findings) {
         found.add(
             Diagnostic::new(PIPELINE, format!("the pipeline `{name}` has no source"))
                 .label(span, "nothing comes into it")
-                .help("say where its items come from: `.from(lines(\"access.log\"))`, `.from([1, 2, 3])`, `.from(step)`"),
+                .help(
+                    "say where its items come from: `.from(lines(\"access.log\"))`, `.from([1, 2, 3])`, `.from(step)`",
+                ),
         );
         return;
     }
@@ -63,16 +65,22 @@ fn ends(plan: &Plan, id: StepId, pipeline: &Pipeline, found: &mut Findings) {
     }
     if pipeline.continuous && pipeline.sink == Sink::Collect && pipeline.take.is_none() {
         found.add(
-            Diagnostic::new(PIPELINE, format!("the pipeline `{name}` goes on for ever, and would collect its items as output"))
-                .label(span, "has no sink")
-                .help("say where they go: `.to(ndjson(\"out.ndjson\"))`, `.to(|item| …)`, or `.discard()`"),
+            Diagnostic::new(
+                PIPELINE,
+                format!("the pipeline `{name}` goes on for ever, and would collect its items as output"),
+            )
+            .label(span, "has no sink")
+            .help("say where they go: `.to(ndjson(\"out.ndjson\"))`, `.to(|item| …)`, or `.discard()`"),
         );
     }
     if let Source::Range { step: 0, .. } = pipeline.source {
         found.add(
-            Diagnostic::new(PIPELINE, format!("the range of the pipeline `{name}` never comes to its end: its step is 0"))
-                .label(span, "declared here")
-                .help("give a step other than 0"),
+            Diagnostic::new(
+                PIPELINE,
+                format!("the range of the pipeline `{name}` never comes to its end: its step is 0"),
+            )
+            .label(span, "declared here")
+            .help("give a step other than 0"),
         );
     }
     if let (Source::File { path, .. }, Sink::File { path: to, append: false, .. }) = (&pipeline.source, &pipeline.sink)
@@ -88,9 +96,12 @@ fn ends(plan: &Plan, id: StepId, pipeline: &Pipeline, found: &mut Findings) {
     for (what, zero) in [("buffer_size", pipeline.buffer_size == 0), ("take", pipeline.take == Some(0))] {
         if zero {
             found.add(
-                Diagnostic::new(PIPELINE, format!("`{what}` of the pipeline `{name}` is 0: nothing would come through"))
-                    .label_word(span, what, "declared here")
-                    .help("give at least 1, or leave it out"),
+                Diagnostic::new(
+                    PIPELINE,
+                    format!("`{what}` of the pipeline `{name}` is 0: nothing would come through"),
+                )
+                .label_word(span, what, "declared here")
+                .help("give at least 1, or leave it out"),
             );
         }
     }
@@ -113,9 +124,12 @@ fn stages(plan: &Plan, id: StepId, pipeline: &Pipeline, found: &mut Findings) {
         }
         if stage.name.is_empty() || !stage.name.chars().all(is_name_character) {
             found.add(
-                Diagnostic::new(PIPELINE, format!("a stage of `{name}` cannot be called `{}`", wording::clean(&stage.name)))
-                    .label_word(stage.span, stage.name.as_str(), "named here")
-                    .help("names hold letters, digits, `-`, `_` and `.`"),
+                Diagnostic::new(
+                    PIPELINE,
+                    format!("a stage of `{name}` cannot be called `{}`", wording::clean(&stage.name)),
+                )
+                .label_word(stage.span, stage.name.as_str(), "named here")
+                .help("names hold letters, digits, `-`, `_` and `.`"),
             );
         }
         let zeros = [
@@ -126,9 +140,12 @@ fn stages(plan: &Plan, id: StepId, pipeline: &Pipeline, found: &mut Findings) {
         for (what, zero) in zeros {
             if zero {
                 found.add(
-                    Diagnostic::new(PIPELINE, format!("`{what}` of the stage `{}` is 0: nothing would come through", stage.name))
-                        .label_word(stage.span, what, "declared here")
-                        .help("give at least 1, or leave it out"),
+                    Diagnostic::new(
+                        PIPELINE,
+                        format!("`{what}` of the stage `{}` is 0: nothing would come through", stage.name),
+                    )
+                    .label_word(stage.span, what, "declared here")
+                    .help("give at least 1, or leave it out"),
                 );
             }
         }
@@ -185,7 +202,8 @@ fn watches(plan: &Plan, id: StepId, alert: &Alert, found: &mut Findings) {
     if let Some(stage) = &alert.stage
         && !known.contains(&stage.as_str())
     {
-        let help = did_you_mean(stage, known.iter().copied()).unwrap_or_else(|| format!("it has: {}", known.join(", ")));
+        let help =
+            did_you_mean(stage, known.iter().copied()).unwrap_or_else(|| format!("it has: {}", known.join(", ")));
         found.add(
             Diagnostic::new(ALERT, format!("`{name}` has no {kind} `{stage}`"))
                 .label_word(alert.span, stage.as_str(), "watched here")

@@ -182,7 +182,11 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
         match group {
             true => add("cache", format!("{kind} is remembered by its steps"), on_steps),
             false if pipeline => {
-                add("cache", "what is done with is remembered item by item: it goes on where it stopped".into(), remove);
+                add(
+                    "cache",
+                    "what is done with is remembered item by item: it goes on where it stopped".into(),
+                    remove,
+                );
             }
             false if filter => {}
             false => add("cache", format!("there is nothing to be spared: {why_once}"), remove),

@@ -12,16 +12,18 @@ pub fn unfit(task: &Task) -> Option<(String, &'static str)> {
     let why = |text: &str| format!("{} {text}", wording::a_kind(task));
     let (why, help) = match task {
         Task::Shell(_) | Task::Exec(_) | Task::Filter(_) => return None,
-        Task::Call(_) => {
-            (why("is called once"), "a closure that is called for each line: `a |> lines(|line| …) |> b`, or `ndjson(|value| …)`")
-        }
+        Task::Call(_) => (
+            why("is called once"),
+            "a closure that is called for each line: `a |> lines(|line| …) |> b`, or `ndjson(|value| …)`",
+        ),
         Task::Http(_) => (
             why("neither reads nor writes while it runs"),
             "let a program do it: `sh(\"get\", \"curl -fsSN …\") |> b`; or hand the answer over: `request -> b`; for a request for each item: `pipeline(…).http(…)`",
         ),
-        Task::Approve(_) | Task::Signal(_) | Task::Wait(_) | Task::WaitUntil(_) | Task::WaitFor(_) => {
-            (why("waits, and nothing flows through it"), "let the whole stream wait: `x -> (a |> b)`, or `(a |> b).after(x)`")
-        }
+        Task::Approve(_) | Task::Signal(_) | Task::Wait(_) | Task::WaitUntil(_) | Task::WaitFor(_) => (
+            why("waits, and nothing flows through it"),
+            "let the whole stream wait: `x -> (a |> b)`, or `(a |> b).after(x)`",
+        ),
         Task::Const(_) => (
             why("has its value at once"),
             "hand it over as input: `x -> (a |> b)`; or as a file: `sh(\"words\", \"cat words.txt\") |> b`",
@@ -36,7 +38,9 @@ pub fn unfit(task: &Task) -> Option<(String, &'static str)> {
             why("runs its steps one after the other"),
             "put it before or behind the stream: `x -> (a |> b) -> y`; or let its steps run together: `a |> b`",
         ),
-        Task::Fallback(_) => (why("begins again with another step"), "give the fallback to the whole stream: `(a |> b).fallback(c)`"),
+        Task::Fallback(_) => {
+            (why("begins again with another step"), "give the fallback to the whole stream: `(a |> b).fallback(c)`")
+        }
         Task::Parallel(_) | Task::Quorum(_) => {
             (why("is a group of its own"), "several writers or readers stand in a list: `[a, b] |> [c, d]`")
         }
@@ -165,7 +169,8 @@ fn policies(plan: &Plan, stream: &Stream, member: StepId, found: &mut Findings) 
         add("when", together, "put the condition on the stream: `(a |> b).when(…)`");
     }
     let Some(policy) = step.policy.as_deref() else { return };
-    let Policy { rule, priority, deadline_ms, breaker, cache, undo, checkpoint, finally, retry_if, alerts, .. } = policy;
+    let Policy { rule, priority, deadline_ms, breaker, cache, undo, checkpoint, finally, retry_if, alerts, .. } =
+        policy;
     let whole: [(&str, bool, &str); 9] = [
         ("rule", *rule != Rule::AllSuccess && !*finally, together),
         ("finally", *finally, together),
@@ -199,7 +204,11 @@ fn policies(plan: &Plan, stream: &Stream, member: StepId, found: &mut Findings) 
     }
     if matches!(&*step.task, Task::Filter(_)) {
         if policy.retry.is_some() {
-            add("retry", "a closure gives the same each time", "lines for which it fails can be left out: `#{ on_error: \"skip\" }`");
+            add(
+                "retry",
+                "a closure gives the same each time",
+                "lines for which it fails can be left out: `#{ on_error: \"skip\" }`",
+            );
         }
         if policy.ack != Ack::End {
             add("ack", "a closure is not begun again", "remove it here");
