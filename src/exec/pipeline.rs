@@ -10,6 +10,8 @@ use super::{Closures, Job, Report};
 use crate::event::{Failure, FailureKind, Outcome, Reached};
 use crate::plan::Pipeline;
 
+#[cfg(test)]
+mod attempt;
 mod exchange;
 mod lines;
 mod outside;

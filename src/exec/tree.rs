@@ -256,7 +256,7 @@ mod tests {
         assert!(mark.is_on(b"HOME=/\0FLOW_RUN=r1\0FLOW_STEP=a/b\0FLOW_ATTEMPT=2\0"));
         assert!(!mark.is_on(b"FLOW_RUN=r1\0FLOW_STEP=a/b\0FLOW_ATTEMPT=1\0"));
         assert!(!mark.is_on(b"FLOW_RUN=r10\0FLOW_STEP=a/b\0FLOW_ATTEMPT=2\0"));
-        let mark = Mark { run: "r1".into(), attempt: None };
+        let mark = Mark { run: "r1".into(), attempt: None, process: None };
         assert!(mark.is_on(b"FLOW_RUN=r1\0FLOW_STEP=c\0FLOW_ATTEMPT=7\0") && !mark.is_on(b"FLOW_RUN=r2\0"));
     }
 

@@ -21,6 +21,8 @@ mod records;
 mod rows;
 mod spool;
 mod stdin;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 /// Gives items, with offsets that count up from where the pipeline goes on (`Reached::upto`). Lives on a thread of its own.

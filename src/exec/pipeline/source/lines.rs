@@ -8,7 +8,7 @@ use crate::lang::item::Item;
 use crate::plan::{Stream, unit};
 
 /// A mark that some programs put at the beginning of a text.
-const BOM: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// See the module's page.
 pub(super) struct Lines<R> {

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use super::lines::BOM;
 use super::records::{At, BUFFER, Columns, QUOTED};
 use super::{Bad, Mark};
 use crate::event::{Failure, FailureKind};
@@ -29,8 +30,16 @@ impl<R: Read> Rows<R> {
     /// Rows from here on. Where the names of the columns are not known, they come first.
     pub fn new(reader: R, header: bool, delimiter: char, at: At) -> Self {
         let delimiter = u8::try_from(delimiter).unwrap_or(b',');
-        let counted =
-            Counted { inner: reader, delimiter, stands: Stands::Start, blank: true, ended: 0, given: 0, since: 0 };
+        let counted = Counted {
+            inner: reader,
+            delimiter,
+            stands: Stands::Start,
+            blank: true,
+            ended: 0,
+            given: 0,
+            since: 0,
+            new: at.byte == 0,
+        };
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(BUFFER);
         Rows {
@@ -168,6 +177,8 @@ struct Counted<R> {
     given: u64,
     /// Bytes since the last row.
     since: u64,
+    /// Was nothing read so far, from the beginning of all?
+    new: bool,
 }
 
 /// Where in a row a byte stands.
@@ -213,9 +224,20 @@ impl<R: Read> Read for Counted<R> {
             let most = unit::show_bytes(Stream::MAX_LINE);
             return Err(io::Error::other(format!("a row is longer than {most}: is there a quote that is not closed?")));
         }
-        let n = self.inner.read(buffer)?;
+        let mut n = self.inner.read(buffer)?;
+        let mut text = 0;
+        if std::mem::take(&mut self.new) {
+            // The reader of rows knows this mark only if it gets it at once.
+            while n > 0 && n < BOM.len().min(buffer.len()) && BOM.starts_with(&buffer[..n]) {
+                match self.inner.read(&mut buffer[n..])? {
+                    0 => break,
+                    more => n += more,
+                }
+            }
+            text = if buffer[..n].starts_with(BOM) { BOM.len() } else { 0 };
+        }
         self.since += n as u64;
-        self.count(&buffer[..n]);
+        self.count(&buffer[text..n]);
         Ok(n)
     }
 }
