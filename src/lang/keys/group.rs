@@ -22,6 +22,19 @@ pub static REPEAT: Keys = Keys {
     ],
 };
 
+/// `each(name, items, closure, #{…})`
+pub static EACH: Keys = Keys {
+    name: "each",
+    form: "each(\"a\", [1], |item| sh(\"b\", \"true\"), …);",
+    of: &["each"],
+    keys: &[key(
+        "fail_fast",
+        Kind::Bool,
+        Value("false"),
+        "when the step of one item has failed, the others are ended, or do not begin; the items must be known while the plan is made",
+    )],
+};
+
 /// `chain(#{…})`
 pub static CHAIN: Keys = Keys {
     name: "chain",
