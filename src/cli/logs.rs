@@ -9,18 +9,19 @@ use std::time::Duration;
 use super::options::look;
 use super::{Done, End, out};
 use crate::event::{Event, Record};
-use crate::flow::log_stem;
+use crate::flow::{log_stem, output_file};
 use crate::plan::StepId;
 use crate::state::RunState;
-use crate::view::is_secret;
 use crate::view::logs::{Logs, Piece};
+use crate::view::{is_secret, partly_kept};
 
 /// How often a run that goes on is looked at again. It belongs to another process, which knows nothing of us.
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Print what the steps of a run wrote
 ///
-/// All attempts, in the order in which they began. With several steps, the path of the step stands before each line.
+/// All attempts, in the order in which they began. With several steps, the path of the step stands before each line. Of a
+/// pipeline, these are the items that it collected.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -75,6 +76,7 @@ impl Args {
             }
             std::thread::sleep(AGAIN);
         }
+        reader.tell_what_is_missing(&state);
         Ok(0)
     }
 }
@@ -98,6 +100,8 @@ struct Begun {
     attempt: u32,
     /// What the names of its files begin with.
     stem: String,
+    /// The file of what it gave: of a pipeline that of the collected items, the same for all attempts.
+    output: String,
     /// Not to be shown.
     hidden: bool,
 }
@@ -112,8 +116,9 @@ impl Reader<'_> {
                 Event::Started { step, attempt } if !state.plan.step(*step).task.is_group() => {
                     let path = state.plan.path(*step);
                     let stem = log_stem(*step, &path, *attempt);
+                    let output = output_file(&state.plan.step(*step).task, *step, &path, *attempt);
                     let hidden = is_secret(&state.plan, *step);
-                    self.attempts.push(Begun { step: Some(*step), path, attempt: *attempt, stem, hidden });
+                    self.attempts.push(Begun { step: Some(*step), path, attempt: *attempt, stem, output, hidden });
                 }
                 Event::Replanned(new) => {
                     let now: HashMap<StepId, StepId> =
@@ -145,6 +150,30 @@ impl Reader<'_> {
         self.attempts.retain(|begun| wanted(begun) && !hidden(begun));
     }
 
+    /// Says which logs hold only the first part of what was written, and where the dead letters are.
+    fn tell_what_is_missing(&self, state: &RunState) {
+        let run = &state.created.run;
+        let mut told: Vec<StepId> = Vec::new();
+        for id in self.attempts.iter().filter_map(|begun| begun.step) {
+            if told.contains(&id) {
+                continue;
+            }
+            told.push(id);
+            let path = state.plan.path(id);
+            let outcome = state.step(id).outcome.as_deref();
+            let kept = outcome.and_then(|outcome| outcome.stdout.as_ref()).map_or(0, |log| log.bytes);
+            let streamed = outcome.and_then(|outcome| outcome.streamed.as_deref()).filter(|_| !self.args.stderr);
+            if let Some(said) = streamed.and_then(|streamed| partly_kept(streamed, kept)) {
+                out::tell(&format!("`{path}`: {said}\n"));
+            }
+            let reached = state.step(id).flowed.as_deref().and_then(|flowed| flowed.reached.as_deref());
+            if let Some(dead) = reached.map(|reached| reached.counts.dead).filter(|dead| *dead > 0) {
+                let letters = if dead == 1 { "1 dead letter".to_owned() } else { format!("{dead} dead letters") };
+                out::tell(&format!("`{path}` has {letters}: flow pipeline dead {run} {path}\n"));
+            }
+        }
+    }
+
     fn steps(&self) -> usize {
         let mut steps: Vec<_> = self.attempts.iter().map(|begun| &begun.path).collect();
         steps.sort_unstable();
@@ -159,7 +188,7 @@ impl Reader<'_> {
                 if !wanted {
                     continue;
                 }
-                let path = self.folder.join(format!("{}.{}", begun.stem, if stderr { "err" } else { "out" }));
+                let path = self.folder.join(if stderr { format!("{}.err", begun.stem) } else { begun.output.clone() });
                 // A file that is not there has nothing to say.
                 let Ok(mut file) = File::open(&path) else { continue };
                 let read = self.read.entry(path).or_default();

@@ -110,11 +110,13 @@ pub(super) trait Ends {
     /// Its standard output. Nothing: it is kept as that of any step.
     fn stdout(&mut self) -> Option<Stdio>;
 
-    /// It has ended this moment. Did nobody read it any more? Then whatever its end is, it is a good one.
-    fn ended(&mut self) -> bool;
+    /// It has ended this moment, `killed` by us or by itself. Did nobody read it any more? Then whatever its end is, it is a
+    /// good one.
+    fn ended(&mut self, killed: bool) -> bool;
 
-    /// What it wrote to the standard output that it was given. Blocks until all of that has gone on.
-    fn wrote(&mut self, logs: &Logs) -> Wrote;
+    /// What it wrote to the standard output that it was given. Blocks until all of that has gone on. `well`: it has
+    /// ended well.
+    fn wrote(&mut self, well: bool) -> Wrote;
 }
 
 /// What a member of a stream wrote to its standard output, as far as it was kept.
@@ -179,8 +181,8 @@ pub(super) fn connected(
         running.kill(key, hard);
         hard = true;
     });
-    let unread = ends.as_mut().is_some_and(|ends| ends.ended());
     let killed = running.ended(key);
+    let unread = ends.as_mut().is_some_and(|ends| ends.ended(killed.is_some()));
     room.watchdog.forget(told);
     let used = children::reap(child).map_err(|error| {
         Failure::new(FailureKind::Spawn, format!("the end of `{}` is not known: {error}", program.shown))
@@ -200,7 +202,7 @@ pub(super) fn connected(
     outcome.error = taken.over.zip(limit).map(|(stream, limit)| too_much(&program.shown, stream, limit));
     let mut partly = false;
     if let Some(ends) = ends.filter(|_| is_connected) {
-        let wrote = ends.wrote(&logs);
+        let wrote = ends.wrote(used.status.success() && !was_killed);
         (taken.stdout, partly) = (wrote.stdout, wrote.partly);
     }
     if was_killed && !unread && outcome.error.is_none() {

@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::perform::{ran, step_of_run};
 use super::session::Session;
 use crate::diag::{Diagnostic, Result};
-use crate::flow::log_stem;
+use crate::flow::{log_stem, output_file};
 use crate::plan::StepId;
 use crate::view::logs::{Logs, Piece};
 use crate::view::{Look, is_secret};
@@ -39,8 +39,9 @@ pub fn logs(session: &Session, name: &str, look: Look) -> Result<Answer> {
             answer.note(format!("the output of `{path}` is secret and not shown"));
             continue;
         }
-        for (stderr, ending) in [(false, "out"), (true, "err")] {
-            let file = folder.join(format!("{}.{ending}", log_stem(id, &path, attempt)));
+        let output = output_file(&state.plan.step(id).task, id, &path, attempt);
+        for (stderr, file) in [(false, output), (true, format!("{}.err", log_stem(id, &path, attempt)))] {
+            let file = folder.join(file);
             // A file that is not there has nothing to say.
             let Ok(file) = File::open(file) else { continue };
             let piece = Piece { path: path.clone(), attempt, stderr };

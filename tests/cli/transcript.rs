@@ -99,7 +99,30 @@ fn recent(mut text: String) -> String {
 
 /// A line with what differs from run to run masked, and the blanks between columns with it.
 pub fn masked_line(line: &str) -> String {
-    narrow(&recent(mask(line)))
+    narrow(&recent(mask(&rates(line))))
+}
+
+/// A line with how much went through in a second, and very short times, masked.
+fn rates(line: &str) -> String {
+    let mut text = line.to_owned();
+    for (ending, mask) in [("/s", "RATE"), ("µs", "TIME")] {
+        let mut from = 0;
+        while let Some(at) = text[from..].find(ending).map(|at| at + from) {
+            let is_figure = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',');
+            let before = text[..at].trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            let before = if ending == "/s" { before } else { &text[..at] };
+            let start = before.trim_end_matches(is_figure).len();
+            let end = at + ending.len();
+            let ends = !text[end..].starts_with(|c: char| c.is_alphanumeric());
+            if start < before.len() && ends {
+                text.replace_range(start..end, mask);
+                from = start + mask.len();
+            } else {
+                from = end;
+            }
+        }
+    }
+    text
 }
 
 /// A line with at most two blanks between words; those at its beginning stay.
@@ -171,6 +194,7 @@ fn what_differs_is_masked() {
         mask("run 20260102-150405-k3fz began 15:04:05, took    1.2s.\n✓ a  12ms  3m04s x.rhai:12 v1.4\n"),
         "run RUN began CLOCK, took    TIME.\n✓ a  TIME  TIME x.rhai:12 v1.4\n"
     );
+    assert_eq!(rates("41,200/s 1.2MiB/s 85µs x/src/s a/s"), "RATE RATE TIME x/src/s a/s");
     assert_eq!(recent("a (17 s ago) b".into()), "a (just now) b");
     assert_eq!(narrow("  ✓ a      b  c d"), "  ✓ a  b  c d");
 }

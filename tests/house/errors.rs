@@ -12,7 +12,7 @@ use crate::refused::{self, args, findings, text};
 use crate::{is_current, rust_files};
 
 /// What shows a code that no script could: lines of shell, of which the last one is shown with what it answers.
-const SESSIONS: [(&str, &str); 13] = [
+const SESSIONS: [(&str, &str); 14] = [
     ("flow::file::missing", "echo > deploy.rhai\nflow script deplyo.rhai"),
     ("flow::file::unreadable", "mkdir scripts\nflow script scripts"),
     ("flow::file::encoding", "printf 'let a = \"\\377\";' > old.rhai\nflow check old.rhai"),
@@ -21,6 +21,10 @@ const SESSIONS: [(&str, &str); 13] = [
     ("flow::run::unknown", "flow show last"),
     ("flow::run::over", "echo 'sh(\"a\", \"true\");' > a.rhai\nflow script a.rhai --quiet\nflow resume last"),
     ("flow::run::no_step", "echo 'sh(\"build\", \"true\");' > a.rhai\nflow script a.rhai --quiet\nflow why last biuld"),
+    (
+        "flow::pipeline::none",
+        "echo 'sh(\"a\", \"true\");' > a.rhai\nflow script a.rhai --quiet\nflow pipeline replay last",
+    ),
     ("flow::config::syntax", "echo '[retention' > flow.toml\necho 'sh(\"a\", \"true\");' > a.rhai\nflow script a.rhai"),
     (
         "flow::config::unknown",

@@ -71,8 +71,8 @@ pub(super) fn run(filter: &Filter, job: &Job, around: &Around, seat: &mut Seat) 
         }
     });
     around.running.call_ended(key);
-    let unread = seat.ended();
-    let wrote = seat.wrote(&logs);
+    let unread = seat.ended(stop.load(Ordering::Relaxed));
+    let wrote = seat.wrote(result.is_ok());
     let mut error = match result {
         Err(_) if unread => None,
         Err(_) if stop.load(Ordering::Relaxed) => Some(
@@ -245,9 +245,10 @@ impl Reading<'_> {
         }
         part.extend_from_slice(rest);
         if part.len() as u64 > self.max_line {
-            let message =
-                format!("line {} is longer than {}", self.number + 1, unit::show_bytes(self.max_line));
-            return Err(Failure::new(FailureKind::TooMuch, message).help("`max_line` of the stream says how long one may be"));
+            let message = format!("line {} is longer than {}", self.number + 1, unit::show_bytes(self.max_line));
+            return Err(
+                Failure::new(FailureKind::TooMuch, message).help("`max_line` of the stream says how long one may be")
+            );
         }
         Ok(true)
     }

@@ -69,7 +69,8 @@ impl Hub {
             of.into_iter().map(|(_, member)| member).collect()
         };
         let begin = |inlets, outlets, by_lines, limit| {
-            Junction::begin(inlets, outlets, by_lines, stream, limit, around.running.clone()).map_err(|error| no_room(&error))
+            Junction::begin(inlets, outlets, by_lines, stream, limit, around.running.clone())
+                .map_err(|error| no_room(&error))
         };
         let mut between = Vec::new();
         for level in 1..stream.levels.len() {
@@ -178,8 +179,9 @@ impl Hub {
     fn begin<'a>(&'a self, number: usize, job: &'a Job, around: &'a Around<'a>) -> Result<Seat<'a>, Failure> {
         let member = &*self.members[number];
         if let (Some(why), true) = (member.lost(), member.bytes_in.get() > 0) {
-            return Err(Failure::new(FailureKind::Store, format!("it cannot be tried again: {why}"))
-                .help("the run's folder keeps what a member with `retry` is given: it needs that much space on its disk"));
+            return Err(Failure::new(FailureKind::Store, format!("it cannot be tried again: {why}")).help(
+                "the run's folder keeps what a member with `retry` is given: it needs that much space on its disk",
+            ));
         }
         let secrets = around.room.secrets.of_run(&job.site.hidden).is_some().then(|| around.room.secrets.clone());
         let logs = Logs::of(job)?;
@@ -318,22 +320,24 @@ impl Ends for Seat<'_> {
         self.stdout.take().map(Stdio::from)
     }
 
-    fn ended(&mut self) -> bool {
+    fn ended(&mut self, killed: bool) -> bool {
         let unread = self.member().unread.load(Ordering::SeqCst);
         if let Some((handle, writer)) = self.hub.after(self.number) {
             let (reply, left) = bounded(1);
-            handle.tell(Order::Exited { writer, reply });
+            handle.tell(Order::Exited { writer, killed, reply });
             self.left = Some(left);
         }
         self.unread = Some(unread);
         unread
     }
 
-    fn wrote(&mut self, _: &Logs) -> Wrote {
+    fn wrote(&mut self, well: bool) -> Wrote {
         let Some(Left { kept: Some(mut kept), part }) = self.left() else {
             return Wrote { stdout: Ok(None), partly: true };
         };
-        kept.take(&part);
+        if well {
+            kept.take(&part);
+        }
         let log = kept.finish();
         self.partly = log.partly;
         let is_behind = self.hub.behind[self.number].is_some();
@@ -372,4 +376,3 @@ fn spool(member: &Member, job: &Job) -> Option<Spool> {
     let made = made.and_then(|()| Spool::new(&path, hides).map_err(|error| error.to_string()));
     made.map_err(|error| member.lose(format!("what it is given cannot be kept: {error}"))).ok()
 }
-

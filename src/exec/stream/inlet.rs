@@ -32,6 +32,8 @@ pub(super) struct Inlet {
 pub(super) struct Exited {
     /// Others that it has left may write so long.
     pub until: Instant,
+    /// It was ended by us: what it wrote is only taken as far as somebody reads it, and also not for longer.
+    pub killed: bool,
     pub reply: Sender<Left>,
 }
 

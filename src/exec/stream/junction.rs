@@ -41,7 +41,7 @@ pub(super) enum Order {
     /// An attempt of a writer begins.
     Writes { writer: usize, pipe: PipeReader, kept: Kept },
     /// It has ended: what it wrote is to be taken, then this is to be told.
-    Exited { writer: usize, reply: Sender<Left> },
+    Exited { writer: usize, killed: bool, reply: Sender<Left> },
     /// As far as it has been taken: it is being ended.
     Hurry { writer: usize },
     /// How it ended. `whole`: what it wrote is all that there is of it.
@@ -153,10 +153,10 @@ impl Junction {
         for order in orders {
             match order {
                 Order::Writes { writer, pipe, kept } => self.writes(writer, pipe, kept),
-                Order::Exited { writer, reply } => {
+                Order::Exited { writer, killed, reply } => {
                     let inlet = &mut self.inlets[writer];
                     inlet.runs = false;
-                    inlet.exited = Some(Exited { until: Instant::now() + self.linger, reply });
+                    inlet.exited = Some(Exited { until: Instant::now() + self.linger, killed, reply });
                 }
                 Order::Hurry { writer } => self.inlets[writer].pipe = None,
                 Order::Wrote { writer, whole } => {
@@ -223,8 +223,7 @@ impl Junction {
 
     /// Does every reader have room, and does one of them read?
     fn may_take(&self) -> bool {
-        self.outlets.is_empty()
-            || self.outlets.iter().all(Outlet::has_room) && self.outlets.iter().any(Outlet::hears)
+        self.outlets.is_empty() || self.outlets.iter().all(Outlet::has_room) && self.outlets.iter().any(Outlet::hears)
     }
 
     /// Takes what writers have written: one piece of each. Was there anything?
@@ -422,7 +421,11 @@ impl Junction {
 
     fn see_to_ends(&mut self) {
         let now = Instant::now();
+        let nobody_reads = !self.outlets.is_empty() && self.outlets.iter().all(|outlet| outlet.pipe.is_none());
         for inlet in &mut self.inlets {
+            if inlet.exited.as_ref().is_some_and(|exited| exited.killed && (nobody_reads || exited.until <= now)) {
+                inlet.pipe = None;
+            }
             inlet.settle(self.limit.is_some());
             if inlet.linger.is_some_and(|linger| linger <= now) {
                 inlet.linger = None;
@@ -452,18 +455,19 @@ impl Junction {
         } else if may_take {
             readers.extend(self.inlets.iter().filter_map(|inlet| inlet.pipe.as_ref()));
         }
-        writers
-            .extend(self.outlets.iter().filter(|outlet| outlet.wants_to_write()).filter_map(|outlet| outlet.pipe.as_ref()));
+        writers.extend(
+            self.outlets.iter().filter(|outlet| outlet.wants_to_write()).filter_map(|outlet| outlet.pipe.as_ref()),
+        );
         let lingers = self.inlets.iter().filter_map(|inlet| inlet.linger);
         let leftovers = self.inlets.iter().filter_map(|inlet| {
             // What is still there has to be taken first, however long that takes.
             let empty = may_take && inlet.pipe.as_ref().is_some_and(|pipe| !is_ready(pipe, PollFlags::IN));
-            inlet.exited.as_ref().filter(|_| empty).map(|exited| exited.until)
+            let exited = inlet.exited.as_ref().filter(|_| inlet.pipe.is_some());
+            exited.filter(|exited| exited.killed || empty).map(|exited| exited.until)
         });
         let until = lingers.chain(leftovers).min();
         let left = until.map(|until| until.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
-        let left =
-            left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
+        let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
         let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
         polled.extend(readers.into_iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         polled.extend(writers.into_iter().map(|pipe| PollFd::new(pipe, PollFlags::OUT)));

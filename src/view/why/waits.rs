@@ -6,7 +6,7 @@ use crate::plan::wording::list;
 use crate::plan::{Condition, Rule, Step, StepId, Task};
 use crate::state::{RunState, Seen, Status};
 use crate::view::look::tone;
-use crate::view::{reason, time, waits};
+use crate::view::{flowed, reason, time, waits};
 
 /// The time that `per_minute` counts, in milliseconds.
 const MINUTE: u64 = 60_000;
@@ -97,7 +97,11 @@ impl Story<'_> {
         };
         let said = match step.status {
             Status::Running if self.cut_off() => "cut off when the run's process ended".to_owned(),
-            Status::Running => format!("running for {}", time::elapsed(clock.now().saturating_sub(step.started_at))),
+            Status::Running => {
+                let figures = flowed::live(state, id);
+                let figures = if figures.is_empty() { String::new() } else { format!(": {}", figures.join(", ")) };
+                format!("running for {}{figures}", time::elapsed(clock.now().saturating_sub(step.started_at)))
+            }
             Status::Waiting => match state.waits_of(id) {
                 Some(waits) if *waits.what != WaitFor::Time => format!("waiting {}", waits::waits_for(&waits, clock)),
                 _ => format!("waiting for another {}", until(step.until)),

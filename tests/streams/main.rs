@@ -1,0 +1,7 @@
+//! Streams: real processes, real pipes, real files.
+
+mod bench;
+mod ends;
+mod flow;
+mod lines;
+mod retry;
