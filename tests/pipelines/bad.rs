@@ -26,8 +26,10 @@ fn refused(script: &str, code: &str, parts: &[&str]) {
 
 /// A run that fails: what is said of it has these parts.
 fn fails(session: &Session, script: &str, parts: &[&str]) {
-    let (code, _, said) = run(session, script);
-    assert_eq!(code, Some(1), "{said}");
+    session.file("w.rhai", script);
+    let output = session.run("timeout 60 flow script w.rhai --quiet");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{script}\n{said}");
     parts.iter().for_each(|part| assert!(said.contains(part), "{part}\n{said}"));
 }
 
@@ -35,11 +37,15 @@ fn fails(session: &Session, script: &str, parts: &[&str]) {
 fn nothing_works_on_zero_items_at_a_time() {
     for (option, value) in [("batch_size", "0"), ("parallelism", "0"), ("buffer_size", "0"), ("parallelism", "-1")] {
         let script = format!("pipeline(\"p\").from(0..3).stage(\"double\", |x| x * 2, #{{ {option}: {value} }});");
-        refused(&script, "flow::lang::option", &[option, "1 or more"]);
+        refused(&script, "flow::lang::option", &[option, "at least 1"]);
     }
-    refused("pipeline(\"p\").from(0..3).batch(0);", "flow::lang::option", &["batch", "1 or more"]);
+    refused("pipeline(\"p\").from(0..3).batch(0);", "flow::lang::option", &["batch", "at least 1"]);
     refused("pipeline(\"p\").from(0..3).options(#{ buffer_size: 0 });", "flow::lang::option", &["buffer_size"]);
-    refused("pipeline(#{ name: \"p\", source: 0..3, stages: [#{ name: \"s\", do: |x| x, parallelism: 0 }] });", "flow::lang::option", &["parallelism"]);
+    refused(
+        "pipeline(#{ name: \"p\", source: 0..3, stages: [#{ name: \"s\", do: |x| x, parallelism: 0 }] });",
+        "flow::lang::option",
+        &["parallelism"],
+    );
 }
 
 #[test]
@@ -66,10 +72,12 @@ fn bytes_that_are_no_json_name_their_line() {
     session.file("in", b"{\"a\": 1}\n\xff\xfe\x00{\n{\"a\": 3}\n");
     let stream = "sh(\"read\", \"cat in\") |> ndjson(\"values\", |value| value.a) |> sh(\"write\", \"cat\");";
     fails(&session, stream, &["values", "line 2"]);
-    fails(&session, "pipeline(\"p\").from(ndjson(\"in\")).stage(\"a\", |value| value.a);", &["`p`", "line 2"]);
+    fails(&session, "pipeline(\"p\").from(ndjson(\"in\")).stage(\"a\", |value| value.a);", &["✗ p ", "line 2"]);
 
-    let (code, result, said) =
-        run(&session, "pipeline(\"p\").from(ndjson(\"in\")).stage(\"a\", |value| value.a).options(#{ on_error: \"dead_letter\" });");
+    let (code, result, said) = run(
+        &session,
+        "pipeline(\"p\").from(ndjson(\"in\")).stage(\"a\", |value| value.a).options(#{ on_error: \"dead_letter\" });",
+    );
     assert_eq!((code, &result["steps"]["p"]["output"]), (Some(0), &serde_json::json!([1, 3])), "{said}");
     let dead = session.run("flow pipeline dead last");
     let dead = String::from_utf8_lossy(&dead.stdout).into_owned();
@@ -80,8 +88,9 @@ fn bytes_that_are_no_json_name_their_line() {
 fn a_row_with_other_fields_than_its_header_names_its_line() {
     let session = Session::new();
     session.file("in.csv", "name,price\nlamp,3\nchair\ntable,4,5\ndesk,6\n");
-    fails(&session, "pipeline(\"p\").from(csv(\"in.csv\"));", &["`p`", "line 3", "2"]);
-    let (code, result, said) = run(&session, "pipeline(\"p\").from(csv(\"in.csv\")).options(#{ on_error: \"dead_letter\" });");
+    fails(&session, "pipeline(\"p\").from(csv(\"in.csv\"));", &["✗ p ", "line 3", "2"]);
+    let (code, result, said) =
+        run(&session, "pipeline(\"p\").from(csv(\"in.csv\")).options(#{ on_error: \"dead_letter\" });");
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(result["steps"]["p"]["output"].as_array().map(Vec::len), Some(2), "{result:#}");
     let dead = session.run("flow pipeline dead last --json");
@@ -92,25 +101,34 @@ fn a_row_with_other_fields_than_its_header_names_its_line() {
 #[test]
 fn a_folder_that_vanishes_ends_what_watches_it() {
     let session = Session::new();
-    let none = "pipeline(\"p\").from(watch(\"inbox\")).options(#{ continuous: true });";
-    fails(&session, none, &["`p`", "inbox"]);
+    let none = "pipeline(\"p\").from(watch(\"inbox\")).discard().options(#{ continuous: true });";
+    fails(&session, none, &["✗ p ", "inbox"]);
 
     session.file("inbox/a.txt", "a\n");
     let watch = "pipeline(\"p\").from(watch(\"inbox\", #{ existing: true, settle: \"10ms\" }))
         .stage(\"gone\", |file| { file.name })
         .sh(\"remove\", \"rm -r inbox; echo removed\")
+        .discard()
         .options(#{ continuous: true });";
-    fails(&session, watch, &["`p`", "inbox"]);
+    fails(&session, watch, &["✗ p ", "inbox"]);
 }
 
 #[test]
 fn an_item_that_fails_is_named_with_its_stage_and_line() {
     let session = Session::new();
     session.file("in.txt", "1\n2\nthree\n4\n");
-    fails(&session, "pipeline(\"p\").from(lines(\"in.txt\")).stage(\"number\", |line| parse_int(line));", &["number", "line 3"]);
+    fails(
+        &session,
+        "pipeline(\"p\").from(lines(\"in.txt\")).stage(\"number\", |line| parse_int(line));",
+        &["number", "line 3"],
+    );
     fails(&session, "sh(\"a\", \"cat in.txt\") |> lines(\"number\", |line| parse_int(line));", &["number", "line 3"]);
-    fails(&session, "pipeline(\"p\").from(lines(\"no.txt\"));", &["`p`", "no.txt"]);
-    fails(&session, "pipeline(\"p\").from(lines(\"in.txt\")).sh(\"check\", \"read n; [ $n != three ]\");", &["check", "line 3"]);
-    fails(&session, "pipeline(\"p\").from(lines(#{ sh: \"seq 3; exit 4\" }));", &["`p`", "exit code 4"]);
-    fails(&session, "let s = sh(\"s\", \"echo 5\").parse(\"json\"); pipeline(\"p\").from(s);", &["`p`"]);
+    fails(&session, "pipeline(\"p\").from(lines(\"no.txt\"));", &["✗ p ", "no.txt"]);
+    fails(
+        &session,
+        "pipeline(\"p\").from(lines(\"in.txt\")).sh(\"check\", \"read n; [ $n != three ]\");",
+        &["check", "line 3"],
+    );
+    fails(&session, "pipeline(\"p\").from(lines(#{ sh: \"seq 3; exit 4\" }));", &["✗ p ", "exit code 4"]);
+    fails(&session, "let s = sh(\"s\", \"echo 5\").parse(\"json\"); pipeline(\"p\").from(s);", &["✗ p "]);
 }
