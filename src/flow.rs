@@ -46,6 +46,7 @@ mod templates;
 mod test;
 mod watch;
 mod who;
+mod workflows;
 
 pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
@@ -132,6 +133,8 @@ pub struct Checked {
 #[derive(Clone)]
 pub struct Flow {
     inner: Arc<Inner>,
+    /// How many runs are around those that are started here.
+    nested: u32,
 }
 
 struct Inner {
@@ -165,7 +168,7 @@ impl Flow {
             config: OnceLock::new(),
             secrets: OnceLock::new(),
         };
-        Ok(Flow { inner: Arc::new(inner) })
+        Ok(Flow { inner: Arc::new(inner), nested: 0 })
     }
 
     /// The folder of the runs; it need not exist.

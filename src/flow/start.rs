@@ -9,6 +9,7 @@ use super::closures::Kept;
 use super::keep::{Keeping, Shared};
 use super::receipts::sign_end;
 use super::running::{Events, Folder, Running};
+use super::workflows::Others;
 use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
 use crate::engine::drive::{Attended, Driving, Lookout, Outside, Setup};
@@ -129,7 +130,7 @@ impl Flow {
             breakers: Some(shared.clone()),
             results,
             secrets: self.secrets()?,
-            workflows: None,
+            workflows: Some(Arc::new(Others::of(self, &state.created.file, &state.created.cwd))),
             full: self.inner.options.durability == Durability::Full,
             adopts: self.inner.options.adopts,
         };

@@ -14,7 +14,7 @@ use crate::exec::process::Room;
 use crate::exec::running::Running;
 use crate::exec::{Job, Keep, Site};
 use crate::lang::{Program, Script};
-use crate::plan::{Json, Pipeline, Policy, Settings, Shell, StepId, Task};
+use crate::plan::{Closure, Json, Pipeline, Policy, Settings, Shell, StepId, Task};
 use crate::state::{Files, Inputs};
 
 /// See the module's page.
@@ -25,6 +25,7 @@ pub struct Attempt {
     running: Arc<Running>,
     room: Room,
     program: Program,
+    closure: Option<Closure>,
 }
 
 struct NoFiles;
@@ -56,8 +57,26 @@ impl Attempt {
             undone: Vec::new(),
         };
         let program = Program::compile(&Script::from_text("test.rhai", "")).expect("nothing is in order");
+        let closure = None;
         let running = Running::new(Duration::from_secs(2), false);
-        Attempt { folder, job, keep: Keep::default(), running, room: Room::default(), program }
+        Attempt { folder, job, keep: Keep::default(), running, room: Room::default(), program, closure }
+    }
+
+    /// With a closure of a script.
+    pub fn calling(mut self, closure: &str) -> Self {
+        let script = Script::from_text("test.rhai", format!("call(\"c\", {closure});"));
+        self.program = Program::compile(&script).expect("it is in order");
+        let steps = self.program.build(&[], None).expect("it is in order").growth.steps;
+        self.closure = steps.iter().find_map(|step| match &*step.task {
+            Task::Call(closure) => Some(closure.clone()),
+            _ => None,
+        });
+        self
+    }
+
+    /// That closure.
+    pub fn closure(&self) -> Closure {
+        self.closure.clone().expect("there is one")
     }
 
     /// With policies of the step.

@@ -12,6 +12,8 @@ mod collect;
 mod command;
 mod file;
 mod form;
+#[cfg(test)]
+mod tests;
 
 /// Takes items. Lives on a thread of its own.
 pub(in crate::exec) trait Sink: Send {

@@ -2,12 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
+use rustix::io::ioctl_fionbio;
 
 use crate::event::{Failure, Log};
 use crate::exec::Job;
@@ -127,12 +129,16 @@ pub(super) fn keep_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Copies what a long-lived process writes into a log, by a thread of its own.
-pub(super) fn pump(stream: Option<impl Read + Send + 'static>, log: &Arc<StepLog>) -> Tail {
+pub(super) fn pump(stream: Option<impl Read + AsFd + Send + 'static>, log: &Arc<StepLog>) -> Tail {
     let (end, ended) = bounded::<()>(0);
     let tail = Tail { kept: Arc::default(), ended };
     let Some(mut stream) = stream else { return tail };
     let (log, kept) = (log.clone(), tail.kept.clone());
     let copy = move || {
+        // It has a thread that may wait.
+        if ioctl_fionbio(&stream, false).is_err() {
+            return;
+        }
         let mut buffer = [0; 8192];
         let mut line = Vec::new();
         while let Ok(n @ 1..) = stream.read(&mut buffer) {

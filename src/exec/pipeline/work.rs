@@ -9,6 +9,8 @@ use crate::plan::{Stage, StageWork};
 
 mod command;
 mod http;
+#[cfg(test)]
+mod tests;
 mod worker;
 mod workflow;
 

@@ -38,6 +38,7 @@ impl<R: Read> Rows<R> {
             ended: 0,
             given: 0,
             since: 0,
+            added: 0,
             new: at.byte == 0,
         };
         let mut builder = ReaderBuilder::new();
@@ -129,7 +130,7 @@ impl<R: Read> Rows<R> {
             csv::ErrorKind::Io(error) => error,
             kind => io::Error::other(format!("{kind:?}")),
         })?;
-        self.byte = self.base.0 + self.reader.position().byte();
+        self.byte = self.base.0 + self.reader.position().byte() - self.reader.get_ref().added;
         let counted = self.reader.get_mut();
         counted.since = 0;
         counted.given += u64::from(read);
@@ -177,6 +178,8 @@ struct Counted<R> {
     given: u64,
     /// Bytes since the last row.
     since: u64,
+    /// Bytes that were put behind the end.
+    added: u64,
     /// Was nothing read so far, from the beginning of all?
     new: bool,
 }
@@ -227,14 +230,18 @@ impl<R: Read> Read for Counted<R> {
         let mut n = self.inner.read(buffer)?;
         let mut text = 0;
         if std::mem::take(&mut self.new) {
-            // The reader of rows knows this mark only if it gets it at once.
-            while n > 0 && n < BOM.len().min(buffer.len()) && BOM.starts_with(&buffer[..n]) {
+            // The reader of rows knows this mark only if it gets it at once, and takes it alone for the end.
+            while n > 0 && n <= BOM.len() && n < buffer.len() && BOM.starts_with(&buffer[..n]) {
                 match self.inner.read(&mut buffer[n..])? {
                     0 => break,
                     more => n += more,
                 }
             }
             text = if buffer[..n].starts_with(BOM) { BOM.len() } else { 0 };
+        }
+        if n == 0 && !self.blank && self.stands != Stands::Quoted && !buffer.is_empty() {
+            // A last row without its end, as if it had one: else one empty field would be a row or none, as it happens.
+            (buffer[0], n, self.added) = (b'\n', 1, 1);
         }
         self.since += n as u64;
         self.count(&buffer[text..n]);
