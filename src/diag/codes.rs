@@ -140,6 +140,11 @@ pub const CODES: &[Code] = &[
         Some("pipeline(\"p\").stage(\"loud\", |text| text.to_upper());"),
     ),
     usage(
+        "flow::plan::quorum",
+        "More steps are to succeed than there are, or none.",
+        Some("quorum(3, [sh(\"a\", \"true\"), sh(\"b\", \"true\")]);"),
+    ),
+    usage(
         "flow::plan::alert",
         "An alert watches what has no such figures, or starts a step that it cannot start.",
         Some("sh(\"build\", \"make\").alert(#{ metric: \"error_rate\", above: 0.1 });"),

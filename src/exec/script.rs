@@ -89,6 +89,15 @@ impl Closures for Program {
         Program::until(self, closure, last, inputs)
     }
 
+    fn mapper<'a>(
+        &'a self,
+        closure: &'a Closure,
+        inputs: &'a Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Box<dyn Mapper + 'a>, Failure> {
+        Program::mapper(self, closure, inputs, stop)
+    }
+
     fn call(
         &self,
         closure: &Closure,

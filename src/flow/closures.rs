@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::diag::Result;
 use crate::event::{Decision, Failure, FailureKind, Saw};
 use crate::exec::Closures;
+use crate::lang::item::Mapper;
 use crate::lang::{Origins, Program};
 use crate::plan::{Closure, Condition, File, Growth, Json, Plan, StepId};
 use crate::state::Inputs;
@@ -57,6 +58,15 @@ impl Closures for Kept {
         stop: &Arc<AtomicBool>,
     ) -> std::result::Result<Json, Failure> {
         Closures::call(&self.program, closure, input, inputs, stop)
+    }
+
+    fn mapper<'a>(
+        &'a self,
+        closure: &'a Closure,
+        inputs: &'a Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> std::result::Result<Box<dyn Mapper + 'a>, Failure> {
+        Closures::mapper(&self.program, closure, inputs, stop)
     }
 
     fn validate(&self, closure: &Closure, step: StepId, inputs: &Inputs) -> std::result::Result<Json, Failure> {

@@ -119,6 +119,12 @@ impl Program {
         context.call_fn_raw(name, false, false, arguments)
     }
 
+    /// The state of an evaluation in which a function can be called.
+    pub(super) fn evaluation(&self, function: &str) -> Option<rhai::GlobalRuntimeState> {
+        let file = self.function(function, |file, _| file.clone())?;
+        self.context(&file).map(|context| context.global_runtime_state().clone())
+    }
+
     /// The context in which functions of a file are called: its functions and its imports.
     fn context<'a>(&'a self, file: &'a File) -> Option<NativeCallContext<'a>> {
         let store = file.context.get_or_init(|| {
@@ -198,7 +204,8 @@ impl Program {
     }
 }
 
-fn as_failure(problem: Diagnostic, span: Span) -> Failure {
+/// What is wrong with a script, as the failure of a step.
+pub(super) fn as_failure(problem: Diagnostic, span: Span) -> Failure {
     Failure {
         help: problem.help_text().map(str::to_owned),
         span: problem.span().or(Some(span)),

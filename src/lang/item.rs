@@ -2,6 +2,8 @@
 //!
 //! An item stays what the script made of it from closure to closure; it becomes JSON, or a line, where it leaves them.
 
+mod json;
+
 use std::fmt;
 
 use rhai::{Array, Dynamic, ImmutableString, Map};
@@ -76,10 +78,7 @@ impl Item {
     /// # Errors
     /// It holds what cannot be handed on: a closure, a step, a number that is none.
     pub fn to_json(&self) -> Result<Json, Failure> {
-        plain(&self.0).ok_or_else(|| {
-            Failure::new(FailureKind::Script, "the closure gave a value that cannot be handed on")
-                .help("it can give texts, numbers, true and false, arrays, maps, or nothing")
-        })
+        plain(&self.0).ok_or_else(unfit)
     }
 
     /// Writes it as it stands on a line, without the newline: a text as it is, anything else as JSON, `()` as nothing.
@@ -102,8 +101,7 @@ impl Item {
     /// # Errors
     /// As [`Item::to_json`].
     pub fn write_json(&self, line: &mut Vec<u8>) -> Result<(), Failure> {
-        serde_json::to_writer(line, &self.to_json()?)
-            .map_err(|error| Failure::new(FailureKind::Script, format!("the item cannot be written: {error}")))
+        json::write(&self.0, line).ok_or_else(unfit)
     }
 
     /// Reads a JSON value.
@@ -111,8 +109,14 @@ impl Item {
     /// # Errors
     /// What is wrong with it, in a few words.
     pub fn read_json(bytes: &[u8]) -> Result<Self, String> {
-        serde_json::from_slice::<Json>(bytes).map(Item::of).map_err(|error| error.to_string())
+        json::read(bytes).map(Item).map_err(|error| error.to_string())
     }
+}
+
+/// A value that is no item.
+fn unfit() -> Failure {
+    Failure::new(FailureKind::Script, "the closure gave a value that cannot be handed on")
+        .help("it can give texts, numbers, true and false, arrays, maps, or nothing")
 }
 
 /// The value as JSON, if it is plain.

@@ -25,6 +25,7 @@ mod host;
 pub mod item;
 pub mod keys;
 mod library;
+mod mapper;
 mod modules;
 mod operators;
 mod options;

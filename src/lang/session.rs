@@ -113,6 +113,14 @@ pub fn interruptible<T>(stop: Arc<AtomicBool>, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// The same for one call among very many: what ends it is handed in and out again.
+pub fn interruptible_by<T>(stop: &mut Option<Arc<AtomicBool>>, work: impl FnOnce() -> T) -> T {
+    INTERRUPT.with_borrow_mut(|slot| std::mem::swap(slot, stop));
+    let result = work();
+    INTERRUPT.with_borrow_mut(|slot| std::mem::swap(slot, stop));
+    result
+}
+
 /// What ends the scripts of this thread, to be handed to another thread that evaluates for it.
 pub fn interrupt() -> Option<Arc<AtomicBool>> {
     INTERRUPT.with_borrow(Clone::clone)

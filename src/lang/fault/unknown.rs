@@ -10,11 +10,8 @@ use crate::diag::{Diagnostic, Sources, Span, nearest};
 use crate::lang::{ItemKind, Topic, library};
 
 /// What the language will have, and what can be used until then.
-const LATER: [(&str, &str); 3] = [
-    ("agent", "run a program such as `claude` or `codex` as a step: `sh(\"plan\", \"claude -p …\")`"),
-    ("race", "`parallel([…])`, and `.rule(\"one_success\")` on the step after it"),
-    ("quorum", "`parallel([…])`, and a closure that counts: `.when(|| …)`"),
-];
+const LATER: [(&str, &str); 1] =
+    [("agent", "run a program such as `claude` or `codex` as a step: `sh(\"plan\", \"claude -p …\")`")];
 
 fn later(name: &str) -> Option<Diagnostic> {
     let (_, until) = LATER.iter().find(|(later, _)| *later == name)?;

@@ -7,9 +7,10 @@ use crate::diag::{Diagnostic, did_you_mean};
 use crate::lang::combine;
 use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::{Step, sequence};
-use crate::lang::options::{self, here};
-use crate::lang::{policies, session};
-use crate::plan::Sequence;
+use crate::lang::options::{self, Options, here};
+use crate::lang::weave::truth;
+use crate::lang::{keys, policies, session};
+use crate::plan::{self, Quorum, Sequence, Task};
 
 /// Steps of a list one after the other.
 pub fn in_order(context: &NativeCallContext, items: &Array) -> Result<Sequence, Fault> {
@@ -38,6 +39,57 @@ fn connect(context: &NativeCallContext, left: &Dynamic, right: &Dynamic) -> Resu
 
 fn branch(context: &NativeCallContext, flow: &Step, when: Option<&Dynamic>, then: &Dynamic) -> Result<Step, Fault> {
     combine::add_branch(context, flow, when, then).map(|()| flow.clone())
+}
+
+/// How many of a group have to succeed.
+enum Need {
+    All,
+    First,
+    Some(Dynamic),
+}
+
+/// `fail_fast` of `parallel`.
+fn fail_fast(context: &NativeCallContext, map: &Map) -> Result<bool, Fault> {
+    let span = here(context);
+    let mut options = Options::of(&keys::PARALLEL, map, span);
+    let given = options.take("fail_fast");
+    options.done()?;
+    given.map_or(Ok(false), |value| truth(&value, "`fail_fast` of parallel", span))
+}
+
+/// Steps of which some have to succeed.
+fn some(context: &NativeCallContext, name: Option<&str>, word: &str, need: Need, steps: &Array) -> Result<Step, Fault> {
+    let span = here(context);
+    let name = name.map(|name| options::name(context, name)).transpose()?;
+    let parts = steps.iter().map(|item| sequence(context, item)).collect::<Result<Vec<_>, _>>()?;
+    let refuse = |message: String, help: String| {
+        Err(raise(Diagnostic::new("flow::plan::quorum", message).label(span, "here").help(help)))
+    };
+    if parts.is_empty() {
+        return refuse(format!("`{word}` has no steps"), format!("give at least one: `{word}(…, [a, b])`"));
+    }
+    let need = match need {
+        Need::All => parts.len(),
+        Need::First => 1,
+        Need::Some(value) => options::count(&value, "the number of `quorum`", 1, span)? as usize,
+    };
+    if need > parts.len() {
+        let steps = if parts.len() == 1 { "step is".into() } else { format!("{} steps are", parts.len()) };
+        return refuse(
+            format!("{need} have to succeed, but only {steps} there"),
+            format!("ask for {} at most, or add steps", parts.len()),
+        );
+    }
+    session::build(context, |builder, _| {
+        let children: Vec<_> = parts.into_iter().map(|part| builder.as_step(part)).collect();
+        let shown = name.map_or_else(|| builder.nameless(word), Into::into);
+        let task = Task::Quorum(Quorum { need: need as u32, race: word == "race", children: children.clone() });
+        let mut step = plan::Step::new(shown, task, span);
+        step.anonymous = name.is_none();
+        let id = builder.add(step);
+        children.into_iter().try_for_each(|child| builder.take(id, child))?;
+        Ok(Step::One(id))
+    })
 }
 
 fn later(context: &NativeCallContext, what: &str, needs: &str) -> Fault {
@@ -141,10 +193,12 @@ pub mod functions {
 
     /// Steps side by side, as one step; its output is the array of their outputs.
     ///
-    /// How many really run at the same time is said by `max_parallel` in `settings`, and by limits.
+    /// How many really run at the same time is said by `max_parallel` in `settings`, and by limits. All of them run to their ends, also when one has
+    /// failed; with `fail_fast` the first failure ends the others.
     ///
     /// - `name`: the group's name
     /// - `steps`: the steps
+    /// - `options` (map): what else is said: see the table below
     ///
     /// ```rhai
     /// let checks = parallel("checks", [sh("lint", "true"), sh("test", "true")]);
@@ -154,7 +208,7 @@ pub mod functions {
     /// In make: prerequisites, with `-j`. In GitHub Actions: jobs without `needs:`. In a shell: `a & b & wait`.
     ///
     /// Errors: `flow::lang::not_a_step`, `flow::lang::option`, `flow::plan::duplicate`
-    /// See: `chain`, `each`, `settings`, `limit`
+    /// See: `chain`, `each`, `race`, `quorum`, `settings`, `limit`
     #[rhai_fn(name = "parallel", return_raw)]
     pub fn parallel_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
         let (span, name) = (here(&context), options::name(&context, name)?);
@@ -175,6 +229,105 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn parallel(context: NativeCallContext, steps: Array) -> Result<Step, Fault> {
         sequence(&context, &steps.into()).map(Step::of)
+    }
+
+    /// Steps side by side, with a name and options.
+    ///
+    /// ```rhai
+    /// parallel("shards", [sh("one", "./test.sh 1"), sh("two", "./test.sh 2")], #{ fail_fast: true });
+    /// ```
+    #[rhai_fn(name = "parallel", return_raw)]
+    pub fn parallel_named_with(
+        context: NativeCallContext,
+        name: &str,
+        steps: Array,
+        options: Map,
+    ) -> Result<Step, Fault> {
+        match fail_fast(&context, &options)? {
+            true => some(&context, Some(name), "parallel", Need::All, &steps),
+            false => parallel_named(context, name, steps),
+        }
+    }
+
+    /// Steps side by side, with options.
+    ///
+    /// ```rhai
+    /// parallel([sh("one", "./test.sh 1"), sh("two", "./test.sh 2")], #{ fail_fast: true });
+    /// ```
+    #[rhai_fn(name = "parallel", return_raw)]
+    pub fn parallel_with(context: NativeCallContext, steps: Array, options: Map) -> Result<Step, Fault> {
+        match fail_fast(&context, &options)? {
+            true => some(&context, None, "parallel", Need::All, &steps),
+            false => parallel(context, steps),
+        }
+    }
+
+    /// Steps side by side, of which the first to succeed decides: the others are ended, and its output is that of the whole.
+    ///
+    /// One that fails is out of the race; the race has failed when all have. Steps that had not begun are skipped. What was ended has not failed
+    /// anything; if it has done something that must not stay, give it `.undo`.
+    ///
+    /// - `name`: the race's name: letters, digits, `-`, `_` and `.`
+    /// - `steps`: the steps
+    ///
+    /// ```rhai
+    /// let page = race("mirror", [
+    ///     http("near", "https://mirror.example.org/index.json"),
+    ///     http("far", "https://example.org/index.json"),
+    /// ]).timeout("30s");
+    /// sh("count", `echo ${page.output}`);
+    /// ```
+    ///
+    /// In a shell: `a & b & wait -n; kill …`. In Airflow: a trigger rule `one_success`, without the end of the others.
+    ///
+    /// Errors: `flow::lang::not_a_step`, `flow::lang::option`, `flow::plan::quorum`, `flow::plan::two_owners`
+    /// See: `quorum`, `parallel`, `.fallback`, `.rule`
+    #[rhai_fn(name = "race", return_raw)]
+    pub fn race_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
+        some(&context, Some(name), "race", Need::First, &steps)
+    }
+
+    /// A race without a name of its own.
+    ///
+    /// ```rhai
+    /// race([sh("quick", "./guess.sh"), sh("sure", "./search.sh")]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn race(context: NativeCallContext, steps: Array) -> Result<Step, Fault> {
+        some(&context, None, "race", Need::First, &steps)
+    }
+
+    /// Steps side by side, of which so many have to succeed. Its output is the array of the outputs of those that did, in the order written.
+    ///
+    /// When enough have succeeded, the others are ended, or skipped where they had not begun. When no longer enough can, it has failed at once, and the others are
+    /// ended.
+    ///
+    /// - `name`: the group's name: letters, digits, `-`, `_` and `.`
+    /// - `need` (number): how many have to succeed
+    /// - `steps`: the steps
+    ///
+    /// ```rhai
+    /// let votes = quorum("votes", 2, [sh("a", "./ask.sh a"), sh("b", "./ask.sh b"), sh("c", "./ask.sh c")]);
+    /// call("count", || votes.output.len());
+    /// ```
+    ///
+    /// In Airflow: a branch that counts. In databases: a write quorum.
+    ///
+    /// Errors: `flow::lang::not_a_step`, `flow::lang::option`, `flow::plan::quorum`, `flow::plan::two_owners`
+    /// See: `race`, `parallel`, `.rule`
+    #[rhai_fn(name = "quorum", return_raw)]
+    pub fn quorum_named(context: NativeCallContext, name: &str, need: Dynamic, steps: Array) -> Result<Step, Fault> {
+        some(&context, Some(name), "quorum", Need::Some(need), &steps)
+    }
+
+    /// Steps side by side, of which so many have to succeed, without a name of their own.
+    ///
+    /// ```rhai
+    /// quorum(2, [sh("a", "./ask.sh a"), sh("b", "./ask.sh b"), sh("c", "./ask.sh c")]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn quorum(context: NativeCallContext, need: Dynamic, steps: Array) -> Result<Step, Fault> {
+        some(&context, None, "quorum", Need::Some(need), &steps)
     }
 
     /// Branches: one of several steps, chosen while the workflow runs.

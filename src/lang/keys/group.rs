@@ -31,7 +31,20 @@ pub static EACH: Keys = Keys {
         "fail_fast",
         Kind::Bool,
         Value("false"),
-        "when the step of one item has failed, the others are ended, or do not begin; the items must be known while the plan is made",
+        "the first failure ends all others, and the group has failed at once; the items must be known while the plan is made",
+    )],
+};
+
+/// `parallel(steps, #{…})`
+pub static PARALLEL: Keys = Keys {
+    name: "parallel",
+    form: "parallel(\"a\", [sh(\"b\", \"true\"), sh(\"c\", \"true\")], …);",
+    of: &["parallel"],
+    keys: &[key(
+        "fail_fast",
+        Kind::Bool,
+        Value("false"),
+        "the first failure ends all others, and the group has failed at once",
     )],
 };
 

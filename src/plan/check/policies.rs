@@ -111,6 +111,19 @@ pub(super) fn out_of_place(plan: &Plan, found: &mut Findings) {
 }
 
 fn zero_repeat(plan: &Plan, id: StepId, found: &mut Findings) {
+    if let Task::Quorum(quorum) = &*plan.step(id).task
+        && (quorum.need == 0 || quorum.need as usize > quorum.children.len())
+    {
+        let (need, there) = (quorum.need, quorum.children.len());
+        found.add(
+            Diagnostic::new(
+                "flow::plan::quorum",
+                format!("in `{}` {need} of {there} steps have to succeed", wording::name(plan, id)),
+            )
+            .label(plan.step(id).span, "declared here")
+            .help("give a number from 1 to that of its steps"),
+        );
+    }
     if let Task::Repeat(repeat) = &*plan.step(id).task
         && repeat.max == 0
     {

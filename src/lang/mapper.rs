@@ -1,0 +1,230 @@
+//! A closure that is called for one item after the other.
+//!
+//! What every call needs is made once: the session, the captured values, the state of the evaluation and the functions
+//! that it has found. So a call costs little more than what the closure itself does.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rhai::{Array, Caches, Dynamic, Engine, EvalContext, FnArgsVec, GlobalRuntimeState, Map, Scope};
+use smol_str::SmolStr;
+
+use super::closures;
+use super::fault;
+use super::item::{Item, Mapper};
+use super::program::Program;
+use super::session::{self, Purpose, Session};
+use crate::diag::Span;
+use crate::event::Failure;
+use crate::plan::Closure;
+use crate::state::Inputs;
+
+/// See the module's page.
+struct Calls {
+    engine: Arc<Engine>,
+    function: SmolStr,
+    span: Span,
+    session: Option<Box<Session>>,
+    /// The state in which each call begins.
+    fresh: GlobalRuntimeState,
+    global: GlobalRuntimeState,
+    caches: Caches,
+    scope: Scope<'static>,
+    captured: Vec<Dynamic>,
+    /// Does it take the item?
+    takes: bool,
+    stop: Option<Arc<AtomicBool>>,
+}
+
+impl Program {
+    /// The closure, ready to be called for many items by one thread. It ends soon after `stop` becomes true.
+    ///
+    /// # Errors
+    /// The closure is not in the script, or a value that it captured cannot be read.
+    pub fn mapper(
+        &self,
+        closure: &Closure,
+        inputs: &Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Box<dyn Mapper>, Failure> {
+        let mut session = Session::new(self, Purpose::Call);
+        let mut captured = closures::arguments(&session, closure, vec![Dynamic::UNIT], inputs)?;
+        let takes = captured.len() > closure.captured.len();
+        captured.truncate(closure.captured.len());
+        // A list or a map is looked at where it is, and not copied for each item.
+        let captured = captured.into_iter().map(|value| match value.is::<Array>() || value.is::<Map>() {
+            true => value.into_shared(),
+            false => value,
+        });
+        session.known = Some(inputs.clone());
+        let fresh = self.evaluation(&closure.function).ok_or_else(|| closures::lost(closure))?;
+        Ok(Box::new(Calls {
+            engine: self.0.engine.clone(),
+            function: closure.function.clone(),
+            span: closure.span,
+            session: Some(session),
+            global: fresh.clone(),
+            fresh,
+            caches: Caches::new(),
+            scope: Scope::new(),
+            captured: captured.collect(),
+            takes,
+            stop: Some(stop.clone()),
+        }))
+    }
+}
+
+impl Mapper for Calls {
+    fn call(&mut self, item: Item) -> Result<Item, Failure> {
+        let Some(session) = self.session.take() else {
+            return Err(Failure::new(crate::event::FailureKind::Script, "a call of the closure came to no end")
+                .help("this is a mistake in flow; please report it"));
+        };
+        let mut values: FnArgsVec<Dynamic> = self.captured.iter().cloned().collect();
+        if self.takes {
+            values.push(item.0);
+        }
+        // Counted for each call: a bound for a single one is not one for millions of them.
+        self.global.num_operations = Default::default();
+        let (engine, global, caches, scope) = (&*self.engine, &mut self.global, &mut self.caches, &mut self.scope);
+        let function = self.function.as_str();
+        let (result, mut session) = session.enter(|| {
+            session::interruptible_by(&mut self.stop, || {
+                let mut arguments: FnArgsVec<&mut Dynamic> = values.iter_mut().collect();
+                EvalContext::new(engine, global, caches, scope, None).call_fn_raw(
+                    function,
+                    false,
+                    false,
+                    &mut arguments,
+                )
+            })
+        });
+        session.saw.clear();
+        let refused = session.refused.take();
+        let result = match (result, refused) {
+            (_, Some(problem)) => Err(super::call::as_failure(problem, self.span)),
+            (Ok(value), None) => Ok(Item(value.flatten())),
+            (Err(problem), None) => {
+                // Whatever it has left open.
+                self.global = self.fresh.clone();
+                self.caches = Caches::new();
+                self.scope.clear();
+                Err(fault::failure(&problem, &session))
+            }
+        };
+        self.session = Some(session);
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::event::Log;
+    use crate::lang::Script;
+    use crate::plan::Task;
+    use crate::state::result::Files;
+
+    struct NoFiles;
+
+    impl Files for NoFiles {
+        fn read(&self, log: &Log) -> std::io::Result<Vec<u8>> {
+            Err(std::io::Error::other(log.file.clone()))
+        }
+    }
+
+    fn nothing() -> Inputs {
+        Inputs { results: Vec::new(), files: Arc::new(NoFiles) }
+    }
+
+    /// The closure of the `call` that a script ends with.
+    fn closure(script: &str) -> (Program, Closure) {
+        let program = Program::compile(&Script::from_text("m.rhai", script)).expect("it is right");
+        let built = program.build(&[], None).expect("it is right");
+        let task = built.growth.steps.last().expect("a step").task.clone();
+        match &*task {
+            Task::Call(closure) => (program, closure.clone()),
+            other => panic!("{} is no call", other.kind()),
+        }
+    }
+
+    fn all(script: &str, items: &[&str]) -> Vec<Result<String, Failure>> {
+        let (program, closure) = closure(script);
+        let inputs = nothing();
+        let mut mapper = program.mapper(&closure, &inputs, &Arc::default()).expect("it is there");
+        let line = |item: Item| {
+            let mut line = Vec::new();
+            item.write_json(&mut line).map(|()| String::from_utf8(line).expect("JSON is text"))
+        };
+        items.iter().map(|item| mapper.call(Item::read_json(item.as_bytes()).expect("JSON")).and_then(line)).collect()
+    }
+
+    fn well(script: &str, items: &[&str]) -> Vec<String> {
+        all(script, items).into_iter().map(|result| result.expect("it goes well")).collect()
+    }
+
+    #[test]
+    fn items_go_through_a_closure() {
+        assert_eq!(well("call(\"a\", |x| x + 1);", &["1", "2"]), ["2", "3"]);
+        assert_eq!(well("call(\"a\", || 7);", &["1"]), ["7"]);
+        assert_eq!(well("let t = #{ a: [1, 2] }; call(\"a\", |x| t.a[x]);", &["0", "1", "0"]), ["1", "2", "1"]);
+        let functions = "fn twice(x) { 2 * x } fn more(x) { twice(x) + 1 } call(\"a\", |x| more(x));";
+        assert_eq!(well(functions, &["1", "5"]), ["3", "11"]);
+        let nested = "call(\"a\", |list| list.map(|x| x * 2).filter(|x| x > 2));";
+        assert_eq!(well(nested, &["[1,2,3]", "[]"]), ["[4,6]", "[]"]);
+    }
+
+    #[test]
+    fn one_that_fails_spoils_none_of_the_others() {
+        let found = all(
+            "call(\"a\",\n    |x| if x == 2 { throw \"two\" } else { let y = x; y * 10 });",
+            &["1", "2", "3", "{}"],
+        );
+        assert_eq!(found[0].as_deref(), Ok("10"));
+        let problem = found[1].as_ref().expect_err("it throws");
+        assert!(problem.message.contains("two"), "{problem:?}");
+        assert_eq!(problem.span.map(|span| span.line), Some(2));
+        assert_eq!(found[2].as_deref(), Ok("30"));
+        assert!(found[3].as_ref().expect_err("no number").help.is_some());
+    }
+
+    #[test]
+    fn what_goes_on_for_ever_is_ended() {
+        let (program, closure) = closure("call(\"a\", |x| { let n = 0; while x { n += 1; } n });");
+        let (inputs, stop) = (nothing(), Arc::new(AtomicBool::new(true)));
+        let mut mapper = program.mapper(&closure, &inputs, &stop).expect("it is there");
+        assert!(mapper.call(Item::of(true.into())).is_err());
+        // Nothing is left for what else the thread does.
+        assert!(session::interrupt().is_none());
+        stop.store(false, Ordering::Relaxed);
+        assert!(mapper.call(Item::of(false.into())).is_ok());
+    }
+
+    #[test]
+    #[ignore = "a measurement: cargo test --release --lib -- --ignored --nocapture a_call_costs"]
+    fn a_call_costs() {
+        for script in
+            ["call(\"a\", |x| x + 1);", "fn f(x) { x.status >= 500 } call(\"a\", |x| if x == 0 { f(x) } else { x });"]
+        {
+            let (program, closure) = closure(script);
+            let inputs = nothing();
+            let mut mapper = program.mapper(&closure, &inputs, &Arc::default()).expect("it is there");
+            let began = Instant::now();
+            const TIMES: u32 = 1_000_000;
+            for n in 1..=i64::from(TIMES) {
+                mapper.call(Item::whole(n)).expect("it goes well");
+            }
+            println!("{script}: {:?} a call", began.elapsed() / TIMES);
+        }
+        let text = br#"{"time":"2026-01-01T00:00:00Z","status":200,"path":"/index.html","ms":12.5,"ok":true}"#;
+        let (mut line, began) = (Vec::new(), Instant::now());
+        for _ in 0..1_000_000 {
+            line.clear();
+            Item::read_json(text).and_then(|item| item.write_json(&mut line).map_err(|e| e.message)).expect("JSON");
+        }
+        println!("read and written: {:?} a line", began.elapsed() / 1_000_000);
+    }
+}
