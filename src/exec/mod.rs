@@ -15,6 +15,7 @@ use crate::plan::{Alert, Closure, Condition, Growth, Json, Plan, Policy, Setting
 use crate::state::result::plain_text;
 use crate::state::{Inputs, resolve};
 
+mod alert;
 mod birth;
 mod blank;
 mod cache;

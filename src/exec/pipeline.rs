@@ -1,26 +1,52 @@
 //! Pipelines: items from a source through stages into a sink.
+//!
+//! A thread reads the source (`feed`), threads work on the items, one or more for each group of stages (`crew`), and a thread
+//! hands them to the sink (`writer`). Between them are bounded queues. The books (`tracker`) say for each item of the source
+//! what is still to come of it; an item of which nothing is to come any more is acknowledged. The thread that runs the pipeline
+//! watches the others (`watch`), and tells from time to time what is acknowledged: from there it goes on after a crash.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::http::Requests;
+use super::mask::Mask;
 use super::process::Room;
-use super::running::Running;
+use super::running::{Key, Running};
 use super::workers::Keep;
 use super::{Closures, Job, Report};
-use crate::event::{Failure, FailureKind, Outcome, Reached};
+use crate::event::{Failure, Outcome, Reached};
 use crate::plan::Pipeline;
 
 #[cfg(test)]
 mod attempt;
+mod backoff;
+mod collected;
+mod crew;
 mod exchange;
+mod feed;
+mod gauge;
+mod group;
+mod halt;
+mod hand;
+mod ledger;
 mod lines;
 mod outside;
+mod parcel;
+mod queue;
+mod reorder;
+mod shared;
 mod sink;
 mod source;
 mod steplog;
 mod stop;
+#[cfg(test)]
+mod tests;
+mod tracker;
+mod watch;
 mod work;
+mod writer;
 
+pub(in crate::exec) use halt::Halt;
 pub(super) use outside::Outside;
 use stop::Stop;
 
@@ -56,20 +82,34 @@ impl Opening<'_> {
     pub fn collected(&self) -> String {
         self.stem() + ".items.ndjson"
     }
+
+    /// The name of the file of dead letters.
+    pub fn dead_letters(&self) -> String {
+        self.stem() + ".dead.ndjson"
+    }
+
+    /// The path of a file of the run.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.job.site.folder.join(name)
+    }
+
+    /// What takes secrets out of what is written, if there are any.
+    pub fn mask(&self) -> Option<Arc<Mask>> {
+        self.job.site.hides().then(|| self.around.keep.secrets.mask())
+    }
 }
 
 /// Runs a pipeline to its end. Blocks.
 pub(super) fn run(pipeline: &Pipeline, job: &Job, around: &Around) -> Result<Outcome, Failure> {
-    let _ = (around.closures, around.running, around.room, around.keep, around.requests, around.report);
+    job.site.prepare()?;
     let reached = job.reached.as_deref().cloned().unwrap_or_default();
-    let outside = Outside::of(job, around.running, around.room)?;
-    let opening = Opening { job, around, reached: &reached, outside: &outside };
-    let _ = opening.stem();
-    let stop = Arc::new(Stop::default());
-    let _ = source::open(&pipeline.source, &opening, &stop)?;
-    let _ = sink::open(&pipeline.sink, &opening, &stop)?;
-    for stage in &pipeline.stages {
-        let _ = work::open(stage, &opening, &stop, 0)?;
-    }
-    Err(Failure::new(FailureKind::Spawn, "pipelines are not there yet"))
+    let key = Key::from((job.step, job.attempt));
+    let halt = around.running.pipeline_begun(key);
+    let outside = Outside::of(job, around.running, around.room);
+    let outcome = outside.and_then(|outside| {
+        let opening = Opening { job, around, reached: &reached, outside: &outside };
+        watch::run(pipeline, &opening, &halt)
+    });
+    around.running.pipeline_ended(key);
+    outcome
 }

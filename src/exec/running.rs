@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::birth::{Began, Spans, ticks};
 use super::children;
+use super::pipeline::Halt;
 use super::tree::{Kin, Mark, Process};
 use crate::plan::StepId;
 
@@ -58,6 +59,8 @@ struct Table {
     finishing: HashMap<Key, Arc<AtomicBool>>,
     /// Requests that are being made, with what tells them to end, once.
     requests: HashMap<Key, Option<oneshot::Sender<()>>>,
+    /// Pipelines that run.
+    pipelines: HashMap<Key, Arc<Halt>>,
     /// To be ended before they have begun.
     doomed: HashSet<Key>,
     /// The way to the thread that ends processes. It begins with the first kill.
@@ -177,11 +180,29 @@ impl Running {
         self.table().requests.remove(&key.into());
     }
 
+    /// A pipeline begins. What is given tells when it should end.
+    pub fn pipeline_begun(&self, key: Key) -> Arc<Halt> {
+        let mut table = self.table();
+        let halt = Arc::new(Halt::default());
+        if table.doomed.remove(&key) {
+            halt.set(true);
+        }
+        table.pipelines.insert(key, halt.clone());
+        halt
+    }
+
+    /// It has its end.
+    pub fn pipeline_ended(&self, key: Key) {
+        self.table().pipelines.remove(&key);
+    }
+
     /// Ends an attempt; one that has not begun will not.
     pub fn kill(self: &Arc<Self>, key: impl Into<Key>, hard: bool) {
         let key = key.into();
         let mut table = self.table();
-        if let Some(stop) = table.calls.get(&key) {
+        if let Some(halt) = table.pipelines.get(&key) {
+            halt.set(hard);
+        } else if let Some(stop) = table.calls.get(&key) {
             stop.store(true, Ordering::Relaxed);
         } else if let Some(request) = table.requests.get_mut(&key) {
             end_request(request);

@@ -23,7 +23,7 @@ use super::{Closures, Done, Executor, Job, Report, Results, Work, cache, judge, 
 const MOST_OUTSIDE: usize = 4096;
 
 /// Stack of a thread that calls closures, in bytes: they may recurse deeply. Only what is used takes memory.
-const SCRIPT_STACK: usize = 64 << 20;
+pub(super) const SCRIPT_STACK: usize = 64 << 20;
 
 /// How long a thread that has called a closure looks for the next one before it sleeps: about what it costs to wake it.
 const LOOK: Duration = Duration::from_micros(20);

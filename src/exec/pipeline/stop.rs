@@ -78,7 +78,9 @@ mod tests {
         let woken = Arc::new(AtomicU32::new(0));
         let count = || {
             let woken = woken.clone();
-            move || drop(woken.fetch_add(1, Ordering::Relaxed))
+            move || {
+                woken.fetch_add(1, Ordering::Relaxed);
+            }
         };
         stop.when_set(count());
         stop.set();

@@ -56,8 +56,6 @@ impl Input {
 pub(in crate::exec) struct Which {
     /// The offset of the item in the source, or of the first of the batch.
     pub offset: u64,
-    /// Which attempt for it, from 1.
-    pub attempt: u32,
 }
 
 /// What goes on.
