@@ -463,7 +463,7 @@ pub struct Streamed {
     /// Lines that it wrote, where lines are told apart.
     #[serde(skip_serializing_if = "is_zero")]
     pub lines: u64,
-    /// Lines for readers that were too slow, dropped.
+    /// Lines that it was not given, since it was too slow.
     #[serde(skip_serializing_if = "is_zero")]
     pub dropped: u64,
     /// Lines that a closure failed for and that were left out.

@@ -195,6 +195,8 @@ pub enum Dealt {
     OnError(StepId, OnError),
     /// Another alternative of this fallback answered in its place.
     Answered(StepId),
+    /// Not all children of this group need to succeed. If too few do, that is a failure of the group.
+    Outvoted(StepId),
     /// A condition, or the script, has looked at the failure of this step, or group.
     LookedAt(StepId),
     /// This one, a hook or what undoes a step, stands beside the graph.
@@ -404,11 +406,12 @@ impl RunState {
                 return Some(Dealt::OnError(top, on_error));
             }
             let group = plan.parent;
-            if let Some(group) = group
-                && matches!(*self.plan.step(group).task, Task::Fallback(_) | Task::Quorum(_))
-                && self.step(group).status == Status::Success
-            {
-                return Some(Dealt::Answered(group));
+            match group.map(|group| (group, &*self.plan.step(group).task)) {
+                Some((group, Task::Fallback(_))) if self.step(group).status == Status::Success => {
+                    return Some(Dealt::Answered(group));
+                }
+                Some((group, Task::Quorum(quorum))) if !quorum.is_all() => return Some(Dealt::Outvoted(group)),
+                _ => {}
             }
             if self.step(top).status == Status::Failed && self.step(top).handled {
                 return Some(Dealt::LookedAt(top));

@@ -3,13 +3,39 @@
 //! A step that cannot have its shares is parked at the limit that is short and blocks nobody else. When shares come
 //! back, the first of the parked ones is promised them, so that no latecomer takes them away.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use smol_str::SmolStr;
 
 use super::order::Place;
-use crate::plan::{Limit, StepId};
+use crate::plan::{Limit, Plan, StepId, Task};
+
+/// What a step asks for of named limits. A stream asks for all its members, who then ask for nothing; what it says itself of
+/// a limit holds for them all.
+pub fn asked(plan: &Plan, id: StepId) -> Cow<'_, [(SmolStr, u32)]> {
+    let step = plan.step(id);
+    let own = step.policy().limits.as_slice();
+    match &*step.task {
+        Task::Stream(stream) => {
+            let of_members = stream.members().flat_map(|member| &plan.step(member).policy().limits);
+            let further = of_members.filter(|(name, _)| !own.iter().any(|(known, _)| known == name));
+            Cow::Owned(own.iter().chain(further).cloned().collect())
+        }
+        _ if plan.stream_of(id).is_some() => Cow::Borrowed(&[]),
+        _ => Cow::Borrowed(own),
+    }
+}
+
+/// Does a step take a slot while it runs? Groups and `wait` take none; a stream takes one, for all its members.
+pub fn takes_slot(plan: &Plan, id: StepId) -> bool {
+    match &*plan.step(id).task {
+        Task::Stream(_) => true,
+        Task::Wait(_) => false,
+        task => !task.is_group() && plan.stream_of(id).is_none(),
+    }
+}
 
 /// Shares of one limit: its index here, and how many.
 pub type Share = (u32, u32);
@@ -195,7 +221,7 @@ impl Limits {
 mod tests {
     use super::super::order::Ready;
     use super::*;
-    use crate::plan::{Graph, Plan, Step, Task};
+    use crate::plan::{Graph, Step};
 
     const A: StepId = StepId(0);
     const B: StepId = StepId(1);

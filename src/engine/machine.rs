@@ -171,7 +171,8 @@ pub enum Effect {
         /// At once, without grace.
         hard: bool,
     },
-    /// A member of a stream failed for good, and its readers are to take what it wrote for the whole all the same.
+    /// A member of a stream failed for good, and its readers are to take what it wrote for the whole all the same; or its good
+    /// end, that had to be judged, is one.
     LetEnd(StepId),
     /// A stream is at its end: nothing of it is needed any more.
     CloseStream {

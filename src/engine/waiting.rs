@@ -3,7 +3,7 @@
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::limits::MINUTE;
+use super::limits::{MINUTE, asked, takes_slot};
 use crate::event::Stop;
 use crate::plan::{EdgeKind, Moment, Step, StepId, Task};
 use crate::state::{RunState, Status};
@@ -45,6 +45,8 @@ pub enum Waiting {
         /// Who holds them now. Empty for a limit `per_minute`.
         holders: Vec<StepId>,
     },
+    /// That an alert of this stream or pipeline is raised.
+    Alert(StepId),
     /// A slot: so many tasks run.
     Slot {
         /// They.
@@ -65,6 +67,8 @@ pub fn waiting_for(state: &RunState, id: StepId) -> Waiting {
         Status::Running => return Waiting::Nothing,
         Status::Waiting => return Waiting::Until(step.until),
         Status::Retrying if step.until > state.latest_at => return Waiting::Until(step.until),
+        // It needs none.
+        Status::Retrying if state.plan.stream_of(id).is_some() => return Waiting::Nothing,
         Status::Retrying => return limits_and_slots(state, id),
         Status::Pending | Status::Ready => {}
     }
@@ -90,6 +94,9 @@ pub fn waiting_for(state: &RunState, id: StepId) -> Waiting {
         if matches!(&*state.plan.step(group).task, Task::Flow(_)) && chosen(state, group) != Some(id) {
             return Waiting::Choice(group);
         }
+    }
+    if let Some(on) = planned.on_alert.filter(|on| !state.was_raised(*on)) {
+        return Waiting::Alert(on.step);
     }
     let edges = |condition: bool| {
         let kind = move |kind| (kind == EdgeKind::Condition) == condition;
@@ -180,12 +187,10 @@ fn group_waits_for(state: &RunState, id: StepId) -> Waiting {
 
 /// Nothing but limits and a slot is in the way.
 fn limits_and_slots(state: &RunState, id: StepId) -> Waiting {
-    let policy = state.plan.step(id).policy();
-    for (name, shares) in &policy.limits {
+    for (name, shares) in asked(&state.plan, id).iter() {
         let Some(limit) = state.plan.header.limits.get(name) else { continue };
         let asks = |other: StepId| -> u32 {
-            let asked = state.plan.step(other).policy().limits.iter().filter(|(asked, _)| asked == name);
-            asked.map(|(_, shares)| *shares).sum()
+            asked(&state.plan, other).iter().filter(|(asked, _)| asked == name).map(|(_, shares)| *shares).sum()
         };
         if groups(state, id).any(|group| asks(group) > 0) {
             continue;
@@ -208,7 +213,7 @@ fn limits_and_slots(state: &RunState, id: StepId) -> Waiting {
             return Waiting::Limit { name: name.clone(), shares: *shares, max, holders: Vec::new() };
         }
     }
-    let runs = |id: &StepId| state.step(*id).status == Status::Running && !state.plan.step(*id).task.is_group();
+    let runs = |id: &StepId| state.step(*id).status == Status::Running && takes_slot(&state.plan, *id);
     let running = state.plan.ids().filter(runs).count() as u32;
     let max = state.created.max_parallel.or(state.plan.header.settings.max_parallel);
     match max {
@@ -290,6 +295,28 @@ mod tests {
         let state = run(steps, Header::default(), &[started(0)]);
         assert_eq!(waiting_for(&state, id(0)), Waiting::Condition(Vec::new()));
         assert_eq!(waiting_for(&state, id(1)), Waiting::Choice(id(0)));
+    }
+
+    #[test]
+    fn streams_and_alerts() {
+        use crate::plan::{OnAlert, Stream};
+        let stream = Task::Stream(Box::new(Stream::of(vec![vec![id(1)], vec![id(2)]])));
+        let mut steps = vec![Step::new("s", stream, Default::default()), task("a"), task("b"), task("c"), task("t")];
+        steps[1].parent = Some(id(0));
+        steps[2].parent = Some(id(0));
+        steps[4].on_alert = Some(OnAlert { step: id(0), alert: 0 });
+        let mut header = Header::default();
+        header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+        [2, 3].iter().for_each(|n| steps[*n].policy_mut().limits = vec![("db".into(), 1)]);
+        let state = run(steps.clone(), header.clone(), &[started(3)]);
+        let waiting = Waiting::Limit { name: "db".into(), shares: 1, max: 1, holders: vec![id(3)] };
+        assert_eq!(waiting_for(&state, id(0)), waiting);
+        assert_eq!(waiting_for(&state, id(2)), Waiting::Group(id(0)));
+        assert_eq!(waiting_for(&state, id(4)), Waiting::Alert(id(0)));
+        let state = run(steps, header, &[started(0), started(1), started(2)]);
+        assert_eq!(waiting_for(&state, id(0)), Waiting::Children(vec![id(1), id(2)]));
+        let holders = vec![id(0)];
+        assert_eq!(waiting_for(&state, id(3)), Waiting::Limit { name: "db".into(), shares: 1, max: 1, holders });
     }
 
     #[test]

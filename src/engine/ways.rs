@@ -6,7 +6,7 @@
 //! a way is walked to its end, every condition that was asked on it being true unless said otherwise; then the last answer
 //! that was true is turned. Two conditions that are written alike, read the same steps and captured the same values have one
 //! answer; otherwise each is taken both ways, whatever the others say. Ways that begin with a failure (fallbacks, hooks of a
-//! failure, what a failed step's dependants do) are not among them.
+//! failure, what a failed step's dependants do) are not among them, nor are those on which an alert is raised.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -48,6 +48,7 @@ const BEGIN: u64 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Ends(StepId, u32),
+    Killed(StepId, u32),
     Fires(Timer),
     Expands(StepId, u32),
 }
@@ -113,6 +114,13 @@ impl<'a> Walk<'a> {
                     let outcome = Arc::new(self.outcome(step));
                     self.give(Input::Finished { step, attempt, outcome });
                 }
+                Some(Next::Killed(step, attempt)) => {
+                    let outcome = Outcome {
+                        error: Some(Failure::new(FailureKind::Cancelled, "it was ended")),
+                        ..Outcome::default()
+                    };
+                    self.give(Input::Finished { step, attempt, outcome: Arc::new(outcome) });
+                }
                 Some(Next::Fires(timer)) => self.give(Input::Fired(timer)),
                 Some(Next::Expands(step, iteration)) => {
                     let result = Ok(Box::new(self.expanded(step, iteration)));
@@ -169,7 +177,7 @@ impl<'a> Walk<'a> {
                         self.later(delay_ms, Next::Fires(timer));
                     }
                 },
-                Effect::Kill { step, attempt, .. } => self.later(0, Next::Ends(step, attempt)),
+                Effect::Kill { step, attempt, .. } => self.later(0, Next::Killed(step, attempt)),
                 Effect::Close => self.closed = true,
                 Effect::Watch(_) | Effect::Ready(_) | Effect::LetEnd(_) | Effect::CloseStream { .. } => {}
             }

@@ -301,8 +301,9 @@ pub trait Executor: Send + Sync {
     /// Ends an attempt, also one that is still to be started. `hard`: without grace.
     fn kill(&self, step: StepId, attempt: u32, hard: bool);
 
-    /// A member of a stream has failed for good; its readers are to take what it wrote for the whole all the same. Without
-    /// this they never see the end of what a failed member wrote: they are ended, or it is tried again.
+    /// A member of a stream has failed for good, and its readers are to take what it wrote for the whole all the same; or it
+    /// has ended well and its result, that had to be judged (`Policy::validate`), is valid. Without this its readers never see
+    /// the end of what it wrote: they are ended, or it is tried again.
     fn let_end(&self, _step: StepId) {}
 
     /// An attempt of a stream (the group) is at its end.

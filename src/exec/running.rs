@@ -202,6 +202,14 @@ impl Running {
         let mut table = self.table();
         if let Some(halt) = table.pipelines.get(&key) {
             halt.set(hard);
+            if hard {
+                // Those of its processes that are being ended need not be waited for.
+                let is_part = |other: &&Key| other.part > 0 && Key { part: 0, ..**other } == key;
+                let parts: Vec<Key> = table.entries.keys().filter(is_part).copied().collect();
+                parts.into_iter().for_each(|part| self.order(&mut table, part, true));
+                let hurried = table.finishing.iter().filter(|(other, _)| is_part(other));
+                hurried.for_each(|(_, hurry)| hurry.store(true, Ordering::Relaxed));
+            }
         } else if let Some(stop) = table.calls.get(&key) {
             stop.store(true, Ordering::Relaxed);
         } else if let Some(request) = table.requests.get_mut(&key) {

@@ -14,7 +14,7 @@ use super::running::Running;
 use super::workers::{Keep, inside};
 use super::{Closures, Done, Executor, Job, Work, output, wait};
 use crate::event::{Failure, FailureKind, Log, Outcome, Output, Reply};
-use crate::plan::{Parse, StepId, Task, Value};
+use crate::plan::{Json, Parse, Sink, StepId, Task, Value};
 use crate::state::{Files, resolve};
 
 /// See the module's page.
@@ -111,8 +111,14 @@ impl Simulated {
     }
 
     fn outcome(&self, job: &Job, reply: &Reply) -> Outcome {
-        let process = job.task.leaves_process();
+        let process = job.task.leaves_process() && !matches!(*job.task, Task::Filter(_) | Task::Pipeline(_));
         let mut outcome = Outcome { error: reply.error.clone(), duration_ms: reply.takes_ms, ..Outcome::default() };
+        if let Task::Pipeline(pipeline) = &*job.task {
+            outcome.fields = counts_of(&reply.value);
+            if reply.value.is_null() && matches!(pipeline.sink, Sink::Collect) {
+                outcome.output = Output::Value(Json::Array(Vec::new()));
+            }
+        }
         let well = if matches!(*job.task, Task::Http(_)) { 200 } else { 0 };
         outcome.code = reply.code.or((process && reply.error.is_none()).then_some(well));
         let stem = super::log_stem(job.step, &job.path, job.attempt);
@@ -130,7 +136,7 @@ impl Simulated {
                     }
                 }
             }
-            None if reply.value.is_null() => Output::None,
+            None if reply.value.is_null() => outcome.output,
             None => Output::Value(reply.value.clone()),
         };
         outcome
@@ -177,6 +183,13 @@ impl Begun {
         let outcome = Arc::new(Outcome { error: Some(error), ..Outcome::default() });
         Done::Finished { step, attempt, outcome }
     }
+}
+
+/// What a pipeline counts that gave this: each element of an array was an item, and all went well.
+pub(super) fn counts_of(output: &Json) -> serde_json::Map<String, Json> {
+    let items = output.as_array().map_or(0, Vec::len);
+    let counts = [("items", items), ("delivered", items), ("skipped", 0), ("dead", 0), ("dropped", 0)];
+    counts.into_iter().map(|(name, n)| (name.to_owned(), n.into())).collect()
 }
 
 fn finished(job: &Job, outcome: Outcome) -> Done {

@@ -207,6 +207,7 @@ fn waits_first_for(state: &RunState, id: StepId) -> String {
         Waiting::Choice(flow) => format!("`{}` has not chosen its branch", state.plan.path(flow)),
         Waiting::Moment(_) => "it is a hook, for the end of the run".to_owned(),
         Waiting::Stopped(_) => "the run is being stopped".to_owned(),
+        Waiting::Alert(watched) => format!("no alert of `{}` has been raised", state.plan.path(watched)),
         Waiting::Limit { name, .. } => format!("it waits for room at the limit `{name}`"),
         _ => "it has not begun".to_owned(),
     }

@@ -323,6 +323,13 @@ impl Plan {
         }
     }
 
+    /// The stream that a step is a member of.
+    pub fn stream_of(&self, id: StepId) -> Option<StepId> {
+        let step = self.step(id);
+        let stream = |group: &StepId| matches!(*self.step(*group).task, Task::Stream(_));
+        step.parent.filter(|group| step.undoes.is_none() && stream(group))
+    }
+
     /// Is it a fan-out whose children come while the run goes on?
     pub fn gets_steps_at_run_time(&self, id: StepId) -> bool {
         match &*self.step(id).task {

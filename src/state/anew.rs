@@ -135,6 +135,13 @@ impl RunState {
         for (id, step) in before.iter().enumerate().filter(|(id, _)| !known[*id]) {
             self.remember_attempts(StepId(id as u32), step.attempt);
         }
+        for (id, old) in &new.again {
+            if self.is_same_pipeline(new, *id, *old) && before[old.index()].status != Status::Success {
+                let reached = before[old.index()].flowed.as_ref().and_then(|flowed| flowed.reached.clone());
+                steps[id.index()].flowed =
+                    reached.map(|reached| Box::new(FlowState { reached: Some(reached), ..FlowState::default() }));
+            }
+        }
         self.steps = steps;
         self.plan = Arc::new((*new.plan).clone());
         self.count_on(0..self.steps.len());
@@ -170,6 +177,16 @@ impl RunState {
             })
             .collect();
         self.judge_handled();
+    }
+
+    /// Is it the pipeline that it was, with all it waits for?
+    fn is_same_pipeline(&self, new: &Replanned, id: StepId, old: StepId) -> bool {
+        let plan = &new.plan;
+        let mut around = std::iter::successors(Some(id), |id| plan.step(*id).parent);
+        let kept = |id: StepId| new.kept.iter().any(|(kept, _)| *kept == id);
+        matches!(*plan.step(id).task, Task::Pipeline(_))
+            && plan.step(id).task == self.plan.step(old).task
+            && around.all(|id| plan.step(id).after.iter().all(|edge| kept(edge.from)))
     }
 
     /// Reasons of skips name steps. `now`: from those of the plan before to those of this one.

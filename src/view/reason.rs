@@ -225,6 +225,7 @@ pub(super) fn handled(state: &RunState, id: StepId) -> Option<String> {
             Some(answer) => format!("`{answer}` answered in its place"),
             None => format!("{} was answered all the same", path(group)),
         }),
+        Dealt::Outvoted(group) => Some(format!("not all of {} need to succeed", path(group))),
         Dealt::LookedAt(seen) => {
             let reads = |decided: &&Decided| decided.saw.iter().any(|saw| saw.step == seen && saw.handles);
             let reader = state.decisions.iter().find(reads);

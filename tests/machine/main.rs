@@ -38,9 +38,10 @@ fn like_the_naive_reading(play: &Play, plan: &Plan, world: World) {
     let expected = interpret(plan, world);
     let found = play.ends();
     for (path, end) in &expected.steps {
-        assert_eq!(found.get(path), Some(end), "`{path}`\n{}", play.story());
+        let found = found.get(path).copied();
+        assert!(expected.allows(path, found), "`{path}`: {found:?}, expected {end:?}\n{}", play.story());
     }
-    assert_eq!(found.len(), expected.steps.len());
+    assert!(found.keys().all(|path| expected.steps.contains_key(path)));
     assert_eq!(play.state().status, expected.run, "{}", play.story());
 }
 
@@ -50,7 +51,7 @@ proptest! {
     /// Whatever the order in which things come in, all ends as the page says.
     #[test]
     fn the_machine_does_what_the_page_says((raw, header, world, dice) in any_case(16)) {
-        let plan = spec::plan(&raw, header, May { reversed: dice % 2 == 0, ..May::default() });
+        let plan = spec::plan(&raw, header, May { reversed: dice % 2 == 0, ..May::all() });
         let mut play = Play::of(&plan, world, dice, false);
         play.give(Input::Start);
         play.finish();
@@ -64,7 +65,7 @@ proptest! {
     /// A run whose process dies, again and again, after any event, ends as if nothing had happened.
     #[test]
     fn a_crash_changes_nothing((raw, header, world, dice) in any_case(12)) {
-        let plan = spec::plan(&raw, header, May::default());
+        let plan = spec::plan(&raw, header, May::all());
         let mut play = Play::of(&plan, world, dice, false);
         let mut lot = Dice(dice ^ 0xabcd);
         play.give(Input::Start);
@@ -99,7 +100,7 @@ proptest! {
     /// A script that gives its plan in pieces and waits for results in between comes to the same as the whole plan at once.
     #[test]
     fn pieces_make_the_same_whole((raw, header, world, dice) in any_case(14)) {
-        let mut script = Script::new(spec::plan(&raw, header, May::default()), dice);
+        let mut script = Script::new(spec::plan(&raw, header, May { alerts: false, ..May::all() }), dice);
         let mut play = Play::new(world, dice, false);
         let mut lot = Dice(dice ^ 0x7777);
         play.give(Input::Start);
@@ -130,7 +131,7 @@ proptest! {
     /// and the invariants hold.
     #[test]
     fn every_run_has_an_end((raw, header, world, dice) in any_case(14)) {
-        let may = May { stop: true, anything: true, reversed: dice % 3 == 0 };
+        let may = May { stop: true, anything: true, reversed: dice % 3 == 0, ..May::all() };
         let plan = spec::plan(&raw, header, may);
         let mut play = Play::of(&plan, world, dice, true);
         let mut lot = Dice(dice ^ 0x1234);
@@ -171,7 +172,7 @@ proptest! {
     /// `on_error: stop`: the run fails, and what has ended by itself has ended as it would have without the stop.
     #[test]
     fn a_stop_only_cuts_short((raw, header, world, dice) in any_case(14)) {
-        let plan = spec::plan(&raw, header, May { stop: true, ..May::default() });
+        let plan = spec::plan(&raw, header, May { stop: true, ..May::all() });
         let mut play = Play::of(&plan, world, dice, false);
         play.give(Input::Start);
         play.finish();
@@ -201,7 +202,8 @@ proptest! {
             let cut = play.state().step(id).status == Status::Cancelled;
             let retried = step.policy().retry.is_some();
             if main && !cut && !retried && !step.task.is_group() {
-                prop_assert_eq!(found.get(&path), expected.steps.get(&path), "`{}`\n{}", path, play.story());
+                let found = found.get(&path).copied();
+                prop_assert!(expected.allows(&path, found), "`{}`: {:?}\n{}", path, found, play.story());
             }
         }
     }

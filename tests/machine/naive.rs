@@ -7,7 +7,7 @@ use flow::event::{Decision, RunStatus};
 use flow::plan::{Condition, EdgeKind, Moment, OnError, Plan, Rule, StepId, Task};
 use flow::state::Status;
 
-use crate::spec::{judged, moment_of};
+use crate::spec::{in_quorum, judged, moment_of};
 use crate::world::{Fate, World};
 
 /// How a step ends. (Nothing is cancelled in a run that nobody stops.)
@@ -33,6 +33,31 @@ enum View {
 pub struct Result {
     pub steps: BTreeMap<String, End>,
     pub run: RunStatus,
+    /// Where it is a matter of time whether a step comes to its end.
+    cut: BTreeMap<String, Cut>,
+}
+
+/// How a step may be cut off.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cut {
+    /// With the stream that it is a member of: cancelled.
+    Stream,
+    /// By a group that does not need it: not taken, or not even made. What a group comes to of which something was cut off is
+    /// left open.
+    Quorum { open: bool },
+}
+
+impl Result {
+    /// May a step have ended so? Nothing: it was cancelled, or is not there.
+    pub fn allows(&self, path: &str, found: Option<End>) -> bool {
+        let expected = self.steps.get(path).copied();
+        expected == found
+            || match self.cut.get(path) {
+                None => false,
+                Some(Cut::Stream) => found.is_none(),
+                Some(Cut::Quorum { open }) => *open || matches!(found, None | Some(End::NotTaken)),
+            }
+    }
 }
 
 struct Naive {
@@ -85,7 +110,9 @@ pub fn interpret(plan: &Plan, world: World) -> Result {
         let path = naive.plan.path(id);
         (path.clone(), naive.end[id.index()].unwrap_or_else(|| panic!("`{path}` never ends")))
     });
-    Result { steps: steps.collect(), run }
+    let steps = steps.collect();
+    let cut = naive.plan.ids().filter_map(|id| Some((naive.plan.path(id), naive.cut(id)?))).collect();
+    Result { steps, run, cut }
 }
 
 impl Naive {
@@ -102,6 +129,15 @@ impl Naive {
                 return;
             }
         }
+    }
+
+    fn cut(&self, id: StepId) -> Option<Cut> {
+        let step = self.plan.step(id);
+        if in_quorum(&self.plan, id) {
+            return Some(Cut::Quorum { open: step.task.is_group() });
+        }
+        let stream = self.plan.stream_of(id)?;
+        (self.end[stream.index()] == Some(End::Failed)).then_some(Cut::Stream)
     }
 
     fn view(&self, id: StepId) -> Option<View> {
@@ -156,6 +192,14 @@ impl Naive {
         if self.open[id.index()] {
             return self.go_on(id);
         }
+        if let Some(on) = self.plan.step(id).on_alert {
+            let raised = self.began[on.step.index()] && self.world.raises(&self.plan.path(on.step));
+            match self.end[on.step.index()] {
+                _ if raised => {}
+                Some(_) => return self.set(id, End::NotTaken),
+                None => return false,
+            }
+        }
         match self.rule(id) {
             None => return false,
             Some(Err(end)) => return self.set(id, end),
@@ -185,6 +229,14 @@ impl Naive {
         }
         self.began[id.index()] = true;
         match &*self.plan.step(id).task {
+            Task::Stream(stream) => {
+                let members: Vec<StepId> = stream.levels.iter().flatten().copied().collect();
+                self.open[id.index()] = true;
+                for member in members {
+                    self.began[member.index()] = true;
+                    self.end[member.index()] = Some(self.attempts(member));
+                }
+            }
             task if task.is_group() => self.open[id.index()] = true,
             Task::Wait(_) => return self.set(id, End::Success),
             _ => {
@@ -235,7 +287,7 @@ impl Naive {
         let read = condition.steps();
         let statuses: Vec<Status> = read.iter().map(|step| self.status(*step)).collect();
         let (decision, looks) = self.world.decide(&self.plan.path(id), which, &statuses);
-        if looks && moment_of(&self.plan, id).is_none() {
+        if looks && moment_of(&self.plan, id).is_none() && !in_quorum(&self.plan, id) {
             self.looked.extend(read.into_iter().map(|step| (id, step)));
         }
         decision
@@ -319,6 +371,16 @@ impl Naive {
                 self.by_child[id.index()] = end.is_none() && !children.is_empty();
                 self.set(id, end.unwrap_or(if children.is_empty() { End::Success } else { End::Failed }))
             }
+            Task::Quorum(quorum) if all_final && (quorum.race || (quorum.need as usize) < children.len()) => {
+                let how_many = |end: End| children.iter().filter(|child| self.end[child.index()] == Some(end)).count();
+                let end = match (how_many(End::Success), how_many(End::Failed)) {
+                    (won, _) if won >= quorum.need as usize => End::Success,
+                    (0, 0) if how_many(End::Upstream) > 0 => End::Upstream,
+                    (0, 0) => End::NotTaken,
+                    _ => End::Failed,
+                };
+                self.set(id, end)
+            }
             _ if all_final => self.end_group(id, &children),
             _ => false,
         }
@@ -392,7 +454,12 @@ impl Naive {
                 let handles =
                     matches!(self.plan.step(group).policy().on_error, Some(OnError::Continue | OnError::Skip));
                 let answered = matches!(*self.plan.step(group).task, Task::Fallback(_));
+                let outvoted = match &*self.plan.step(group).task {
+                    Task::Quorum(quorum) => quorum.race || (quorum.need as usize) < quorum.children.len(),
+                    _ => false,
+                };
                 handles
+                    || outvoted
                     || answered && self.end[group.index()] == Some(End::Success)
                     || self.end[group.index()] == Some(End::Failed) && looked(group)
             });

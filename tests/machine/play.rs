@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flow::engine::machine::{Asked, Effect, Input, Machine, Timer, asked};
-use flow::event::{Created, Event, Record, Stop};
+use flow::event::{Alerted, Created, Event, Record, Stop};
 use flow::plan::{Growth, Plan, StepId, Task};
 use flow::state::{RunState, Seen, Status};
 
 use crate::naive::End;
+use crate::spec::in_quorum;
 use crate::world::{Fate, World};
 
 /// Numbers that look random, from a seed.
@@ -46,6 +47,8 @@ pub struct Play {
     next: Vec<Next>,
     /// Attempts that go on, and which of them do not end by themselves.
     running: BTreeMap<(StepId, u32), bool>,
+    /// Streams that are open, with their attempts.
+    streams: BTreeMap<StepId, u32>,
     /// Final statuses seen.
     finals: BTreeMap<StepId, Status>,
     /// Shares taken from `rate` that have not come back; not known after a resume.
@@ -76,6 +79,7 @@ impl Play {
             at: 1_000_000,
             next: Vec::new(),
             running: BTreeMap::new(),
+            streams: BTreeMap::new(),
             finals: BTreeMap::new(),
             minute: Some(0),
             late,
@@ -117,6 +121,7 @@ impl Play {
         self.machine = Machine::resume(&self.records, 2);
         self.next.clear();
         self.running.clear();
+        self.streams.clear();
         self.ready.clear();
         self.wanted.clear();
         self.minute = None;
@@ -156,6 +161,7 @@ impl Play {
         let interrupted = self.state().stopping == Some(Stop::Interrupted);
         let mut started: Vec<(StepId, u32)> = Vec::new();
         let [mut retries, mut waits] = [0, 0];
+        self.check_streams(&out.events);
         for event in out.events {
             self.check_event(&event);
             match &event {
@@ -205,7 +211,15 @@ impl Play {
                     assert!(self.state().step(step).status.is_final());
                     self.ready.insert(step);
                 }
-                Effect::LetEnd(_) | Effect::CloseStream { .. } => {}
+                Effect::LetEnd(member) => {
+                    let failed = self.state().step(member).status == Status::Failed;
+                    assert!(failed && self.state().plan.stream_of(member).is_some(), "what has not failed is let end");
+                }
+                Effect::CloseStream { step, attempt } => {
+                    assert_eq!(self.streams.remove(&step), Some(attempt), "a stream is closed that is not open");
+                    let mut running = self.running.keys().map(|(id, _)| self.state().plan.stream_of(*id));
+                    assert!(!running.any(|stream| stream == Some(step)), "a stream is closed and goes on");
+                }
                 Effect::Judge { .. } | Effect::Watch(_) => unreachable!("no plan here has what asks for it"),
                 Effect::Close => self.closed = true,
             }
@@ -258,6 +272,14 @@ impl Play {
         let next = self.next.swap_remove(self.dice.below(self.next.len()));
         match next {
             Next::Ends(step, attempt) => {
+                let watched = self.state().plan.step(step);
+                if !watched.policy().alerts.is_empty()
+                    && self.world.raises(&self.path(step))
+                    && self.state().step(step).flowed.is_none()
+                {
+                    let alerted = Alerted { step, alert: 0, stage: "stage".into(), value: 1.0 };
+                    self.give(Input::Alerted(Box::new(alerted)));
+                }
                 let killed = self.running.remove(&(step, attempt)).unwrap_or(false);
                 // What is killed may have ended by itself just then.
                 let fate = match self.fate(step) {
@@ -299,6 +321,7 @@ impl Play {
         assert!(!live || !read.iter().any(open), "a condition is asked before what it reads has ended");
         let statuses: Vec<Status> = read.iter().map(|id| state.step(*id).status).collect();
         let (result, looks) = self.world.decide(&self.path(step), which, &statuses);
+        let looks = looks && !in_quorum(&state.plan, step);
         let saw = read.into_iter().map(|step| flow::event::Saw {
             step,
             what: "passed".into(),

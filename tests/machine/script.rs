@@ -2,7 +2,7 @@
 
 use flow::engine::machine::Input;
 use flow::event::Event;
-use flow::plan::{Edge, EdgeKind, Growth, Moment, Plan, StepId};
+use flow::plan::{Edge, EdgeKind, Growth, Moment, Plan, StepId, Task};
 use flow::state::Status;
 
 use crate::play::{Dice, Play};
@@ -92,7 +92,12 @@ impl Script {
     /// Steps that a script can wait for: not the hooks at the end.
     fn wantable(&self, play: &Play) -> Vec<StepId> {
         let plan = &play.state().plan;
-        let may = |id: &StepId| matches!(moment_of(plan, *id), None | Some(Moment::Start));
+        // Nor what may be cut off: whether somebody looks at its failure would be a matter of time.
+        let cut = |id: StepId| {
+            let mut groups = std::iter::successors(plan.step(id).parent, |id| plan.step(*id).parent);
+            groups.any(|group| matches!(*plan.step(group).task, Task::Stream(_) | Task::Quorum(_)))
+        };
+        let may = |id: &StepId| matches!(moment_of(plan, *id), None | Some(Moment::Start)) && !cut(*id);
         self.ids(play).into_iter().filter(may).collect()
     }
 

@@ -1,8 +1,8 @@
 //! Random plans, decoded from random bytes: fewer and smaller bytes give a simpler plan, so that proptest can shrink.
 
 use flow::plan::{
-    Backoff, Branch, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit, Moment, OnError, Order,
-    Plan, Repeat, Retry, Rule, Step, StepId, Task, Value, Workflow,
+    Alert, Backoff, Branch, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit, Metric, Moment,
+    OnAlert, OnError, Order, Plan, Quorum, Repeat, Retry, Rule, Severity, Step, StepId, Stream, Task, Value, Workflow,
 };
 
 /// One step, raw.
@@ -18,6 +18,17 @@ pub struct May {
     pub anything: bool,
     /// Groups with a greater id than their children.
     pub reversed: bool,
+    /// Streams, races and quorums.
+    pub together: bool,
+    /// Steps that hang on alerts.
+    pub alerts: bool,
+}
+
+impl May {
+    /// Everything whose end does not depend on time.
+    pub fn all() -> Self {
+        May { together: true, alerts: true, ..May::default() }
+    }
 }
 
 const HOOKS: [Moment; 4] = [Moment::Start, Moment::Success, Moment::Failure, Moment::Complete];
@@ -42,8 +53,25 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
         let mut step = task(format!("s{n}"));
         open.truncate(usize::from(bytes[1]) % (open.len() + 1));
         step.parent = open.last().copied();
-        step.task = kind(bytes[0]).into();
+        step.task = kind(bytes[0], may).into();
+        let member = step.parent.is_some_and(|group| matches!(*plan.step(group).task, Task::Stream(_)));
+        if member {
+            step.task = kind(0, may).into();
+        }
         policy(&mut step, bytes, may);
+        // What it cleans up after may be cut off, so that it would depend on time whether it runs.
+        if member || open.iter().any(|group| matches!(*plan.step(*group).task, Task::Quorum(_))) {
+            step.policy_mut().finally = false;
+        }
+        // A failure that is dealt with beside one that is not: which of them comes first would say how the run ends.
+        if open.iter().any(|group| matches!(&*plan.step(*group).task, Task::Quorum(Quorum { need: 26, .. })))
+            && step.policy().on_error != Some(OnError::Stop)
+        {
+            step.policy_mut().on_error = None;
+        }
+        if member {
+            step.policy_mut().rule = Rule::AllSuccess;
+        }
         if may_have_children(&step.task) {
             open.push(id);
         }
@@ -54,12 +82,18 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
     }
     fill_groups(&mut plan, raw);
     fill_header(&mut plan.header, header, may);
-    add_edges(&mut plan, raw, may);
+    let mut arcs = Arcs::of(&plan);
+    add_edges(&mut plan, raw, may, &mut arcs);
+    if may.alerts {
+        add_alerts(&mut plan, raw, &mut arcs);
+    }
     if may.reversed { reversed(plan) } else { plan }
 }
 
-fn kind(byte: u8) -> Task {
-    match byte % 21 {
+fn kind(byte: u8, may: May) -> Task {
+    match byte % if may.together { 27 } else { 21 } {
+        21..=23 => Task::Stream(Box::new(Stream::of(Vec::new()))),
+        n @ 24..=26 => Task::Quorum(Quorum { need: u32::from(n), race: n == 24, children: Vec::new() }),
         0..=8 => Task::Const(Value::Plain(Json::Null)),
         9 => Task::Wait(5),
         10 | 11 => Task::Parallel(Vec::new()),
@@ -86,6 +120,7 @@ fn kind(byte: u8) -> Task {
 fn may_have_children(task: &Task) -> bool {
     match task {
         Task::Parallel(_) | Task::Chain(_) | Task::Flow(_) | Task::Fallback(_) => true,
+        Task::Stream(_) | Task::Quorum(_) => true,
         Task::Each(each) => each.items.is_none(),
         _ => false,
     }
@@ -136,6 +171,25 @@ fn fill_groups(plan: &mut Plan, raw: &[Raw]) {
         match task {
             Task::Chain(into) | Task::Parallel(into) | Task::Fallback(into) => *into = children.clone(),
             Task::Each(each) if each.items.is_none() => each.children = children.clone(),
+            // None of them is ever empty.
+            Task::Stream(_) | Task::Quorum(_) if children.is_empty() => *task = Task::Parallel(Vec::new()),
+            Task::Stream(stream) => {
+                for child in &children {
+                    match stream.levels.last_mut() {
+                        Some(level) if raw[child.index()][9] % 2 == 0 => level.push(*child),
+                        _ => stream.levels.push(vec![*child]),
+                    }
+                }
+            }
+            Task::Quorum(quorum) => {
+                let n = children.len() as u32;
+                quorum.need = match quorum.need {
+                    24 => 1,
+                    25 => 1 + u32::from(raw[group.index()][9]) % n,
+                    _ => n,
+                };
+                quorum.children = children.clone();
+            }
             Task::Flow(branches) => {
                 *branches = children
                     .iter()
@@ -171,14 +225,16 @@ fn fill_header(header: &mut Header, bytes: [u8; 4], may: May) {
     header.limits.insert("rate".into(), Limit { max: None, per_minute: Some(2) });
 }
 
-fn add_edges(plan: &mut Plan, raw: &[Raw], may: May) {
-    let mut arcs = Arcs::of(plan);
+fn add_edges(plan: &mut Plan, raw: &[Raw], may: May, arcs: &mut Arcs) {
     for id in plan.ids() {
         let bytes = &raw[id.index()];
+        if plan.stream_of(id).is_some() {
+            continue;
+        }
         for (target, kind) in [(bytes[2], bytes[4]), (bytes[3], bytes[4] / 4), (bytes[8], 3)] {
             // High bytes: no edge.
             let from = StepId(u32::from(target) % raw.len() as u32);
-            if target == 0 || target > 200 {
+            if target == 0 || target > 200 || !is_settled(plan, from, id) {
                 continue;
             }
             match kind % 4 {
@@ -194,6 +250,48 @@ fn add_edges(plan: &mut Plan, raw: &[Raw], may: May) {
         }
         if plan.step(id).when.is_none() && bytes[9] % 16 == 7 {
             plan.steps[id.index()].when = Some(Box::new(Condition::Closure(closure(&[]))));
+        }
+    }
+}
+
+/// Is it inside a race or a quorum, where a condition may not be asked because something else was faster?
+pub fn in_quorum(plan: &Plan, id: StepId) -> bool {
+    let mut groups = std::iter::successors(plan.step(id).parent, |id| plan.step(*id).parent);
+    groups.any(|group| matches!(*plan.step(group).task, Task::Quorum(_)))
+}
+
+/// Does it not depend on time how a step ends, as far as this other one may know? What is cut off in a stream or a quorum
+/// does, and nobody outside is to wait for that.
+fn is_settled(plan: &Plan, from: StepId, to: StepId) -> bool {
+    let groups = |id: StepId| std::iter::successors(plan.step(id).parent, |id| plan.step(*id).parent);
+    let hides = |group: &StepId| match &*plan.step(*group).task {
+        Task::Stream(_) => true,
+        Task::Quorum(_) => !groups(to).any(|above| above == *group),
+        _ => false,
+    };
+    !groups(from).any(|group| hides(&group))
+}
+
+/// Steps that hang on alerts of others.
+fn add_alerts(plan: &mut Plan, raw: &[Raw], arcs: &mut Arcs) {
+    for id in plan.ids() {
+        let bytes = &raw[id.index()];
+        let watched = StepId(u32::from(bytes[8]) % raw.len() as u32);
+        let task = matches!(*plan.step(watched).task, Task::Const(_));
+        let may = (180..240).contains(&bytes[11]) && task && plan.step(watched).policy().alerts.is_empty();
+        if may && plan.stream_of(id).is_none() && is_settled(plan, watched, id) && arcs.add(plan, watched, id) {
+            let alert = Alert {
+                metric: Metric::ErrorRate,
+                stage: None,
+                above: Some(0.5),
+                below: None,
+                for_ms: 0,
+                severity: Severity::default(),
+                action: Some(id),
+                span: Default::default(),
+            };
+            plan.steps[watched.index()].policy_mut().alerts = vec![alert];
+            plan.steps[id.index()].on_alert = Some(OnAlert { step: watched, alert: 0 });
         }
     }
 }

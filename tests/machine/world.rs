@@ -53,6 +53,11 @@ impl World {
         }
     }
 
+    /// Does a task raise its alert while it runs?
+    pub fn raises(self, path: &str) -> bool {
+        self.draw(path, 300).is_multiple_of(2)
+    }
+
     /// The outcome of a fate that ends by itself.
     pub fn outcome(self, fate: Fate) -> Outcome {
         let error = match fate {

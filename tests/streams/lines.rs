@@ -5,6 +5,7 @@ use std::fs;
 
 use flow::event::FailureKind;
 use flow::plan::{Merge, Parse, Reads, Slow};
+use proptest::prelude::*;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -202,4 +203,40 @@ fn nothing_is_named_twice() {
     ended.all_good();
     let counts: BTreeSet<String> = ended.text("b").lines().map(str::to_owned).collect();
     assert_eq!(counts, BTreeSet::from(["3".to_owned()]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whoever_writes_and_reads_all_lines_arrive_in_order(
+        writers in prop::collection::vec(prop::collection::vec(0usize..40_000, 0..30), 1..4),
+        readers in 1usize..4,
+        with_filter: bool,
+    ) {
+        const NAMES: [&str; 8] = ["a", "b", "c", "r", "s", "t", "f", "g"];
+        let bench = Bench::new();
+        // A line says who wrote it, which it is, and how long it is.
+        for (n, lines) in writers.iter().enumerate() {
+            let text: String = lines.iter().enumerate().map(|(k, length)| format!("{} {k} {}\n", NAMES[n], "é".repeat(*length))).collect();
+            fs::write(bench.path().join(NAMES[n]), text.trim_end_matches('\n')).expect("a file");
+        }
+        let mut levels = vec![(0..writers.len()).map(|n| sh(NAMES[n], format!("dd bs=777 status=none < {}", NAMES[n]))).collect::<Vec<_>>()];
+        if with_filter {
+            levels.push(vec![filter("f", "same", Reads::Lines)]);
+        }
+        levels.push((0..readers).map(|n| sh(NAMES[3 + n], "dd bs=5555 status=none")).collect());
+        let ended = bench.run_as(levels, |stream| stream.merge = Merge::Raw);
+        for name in ended.outcomes.keys() {
+            prop_assert!(ended.of(name).error.is_none(), "{}: {:?}", name, ended.of(name).error);
+        }
+        for reader in &NAMES[3..3 + readers] {
+            let text = ended.text(reader);
+            for (n, _) in writers.iter().enumerate() {
+                let written = fs::read_to_string(bench.path().join(NAMES[n])).expect("a text");
+                let got: Vec<&str> = text.lines().filter(|line| line.starts_with(NAMES[n])).collect();
+                prop_assert_eq!(got, written.lines().collect::<Vec<_>>());
+            }
+        }
+    }
 }

@@ -4,4 +4,5 @@ mod bench;
 mod ends;
 mod flow;
 mod lines;
+mod program;
 mod retry;

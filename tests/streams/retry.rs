@@ -146,3 +146,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_of_several_writers_is_tried_again() {
+    let bench = Bench::new();
+    let ended = bench.run(vec![
+        vec![
+            sh("a", "echo a1; printf a2; [ -e once ] || { touch once; exit 1; }; echo; echo a3").tried(2, Ack::End),
+            sh("b", "while [ ! -e once ]; do :; done; echo b1"),
+        ],
+        vec![sh("c", "sort")],
+    ]);
+    ended.good("c");
+    assert_eq!(ended.text("c"), "a1\na1\na2\na3\nb1\n");
+}
+
+#[test]
+fn the_readers_beside_it_are_not_given_anything_twice() {
+    let bench = Bench::new();
+    let ended = bench.run(vec![
+        vec![sh("a", "seq 100000")],
+        vec![
+            sh("b", "if [ ! -e once ]; then touch once; head -10 > /dev/null; exit 1; fi; wc -l").tried(2, Ack::End),
+            sh("c", "wc -l"),
+        ],
+    ]);
+    ended.good("a");
+    assert_eq!(ended.good("b").output, ended.good("c").output);
+    assert_eq!(ended.output("c"), json!("100000"));
+}

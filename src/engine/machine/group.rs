@@ -353,7 +353,9 @@ impl Machine {
     /// Ends everything inside a group: what runs is killed, what has not begun is cancelled.
     pub(super) fn abort_below(&mut self, id: StepId) {
         self.stop_asking(id);
-        self.end_all(self.below(id), node::ABORTED);
+        let mut inside = self.below(id);
+        inside.retain(|inner| !self.is(*inner, Status::Pending) || !self.is_clean_up(*inner));
+        self.end_all(inside, node::ABORTED);
     }
 
     /// Ends steps. `why`: [`node::ABORTED`] or [`node::UNNEEDED`].
@@ -369,7 +371,6 @@ impl Machine {
                         self.kill(inner, false);
                     }
                 }
-                Status::Pending if self.is_clean_up(inner) => {}
                 status if !status.is_final() => {
                     self.cut_off(inner);
                     self.closed(inner);

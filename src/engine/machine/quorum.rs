@@ -19,7 +19,9 @@ impl Machine {
         let ends = self.nodes[id.index()].has(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::DECIDED);
         if !ends && self.is_decided(id) {
             self.nodes[id.index()].set(node::DECIDED);
-            self.end_all(self.below(id), node::UNNEEDED);
+            let mut inside = self.below(id);
+            inside.retain(|inner| !self.is(*inner, Status::Pending) || !self.cleans_up_in(*inner, id));
+            self.end_all(inside, node::UNNEEDED);
         }
     }
 
@@ -39,16 +41,17 @@ impl Machine {
         if quorum.is_all() {
             return quorum.children.iter().any(|child| self.fails_at_once(*child));
         }
-        let [mut won, mut lost] = [0, 0];
+        let [mut won, mut failed, mut skipped] = [0, 0, 0];
         for child in &quorum.children {
             match self.state.step(*child).status {
                 Status::Success => won += 1,
-                Status::Failed => lost += 1,
-                Status::Skipped if !self.was_cut_off(id, *child) => lost += 1,
+                Status::Failed => failed += 1,
+                Status::Skipped if !self.was_cut_off(id, *child) => skipped += 1,
                 _ => {}
             }
         }
-        won >= quorum.need as usize || quorum.children.len() - lost < quorum.need as usize
+        let (need, left) = (quorum.need as usize, quorum.children.len() - failed - skipped);
+        won >= need || failed > 0 && left < need
     }
 
     /// Of a group that fails with its first child: nobody inside could look at the failure in time.
@@ -67,10 +70,16 @@ impl Machine {
 
     /// The innermost of the groups around a step that knows how it ends without it.
     pub(super) fn not_needed_by(&self, id: StepId) -> Option<StepId> {
-        if self.nodes[id.index()].part == node::Part::Undo || self.is_clean_up(id) {
+        if self.nodes[id.index()].part == node::Part::Undo {
             return None;
         }
-        self.groups_of(id).find(|group| self.is_decided(*group))
+        self.groups_of(id).find(|group| self.is_decided(*group) && !self.cleans_up_in(id, *group))
+    }
+
+    /// Is it a clean-up step of this group, or inside one? That runs although nothing else of the group is needed.
+    fn cleans_up_in(&self, id: StepId, group: StepId) -> bool {
+        let finally = |id: &StepId| self.state.plan.step(*id).policy().finally;
+        finally(&id) || self.groups_of(id).take_while(|above| *above != group).any(|above| finally(&above))
     }
 
     /// What a quorum comes to when all its children are final. Nothing: what any other group would.
@@ -93,12 +102,9 @@ impl Machine {
         let failed: Vec<StepId> = children.iter().copied().filter(|child| self.is(*child, Status::Failed)).collect();
         let seen = |seen: Seen| children.iter().copied().find(|child| self.state.seen(*child) == seen);
         if let Some(last) = failed.iter().copied().max_by_key(|child| self.state.step(*child).ended) {
-            let message = self.too_few(quorum, won, &failed);
-            let failure = self.because_of(last, message);
-            // If their own policies deal with all these failures, this one is the only one that counts.
-            let counted = failed.iter().any(|child| self.fails_group(*child));
-            let kind = if counted { FailureKind::Child } else { FailureKind::Fail };
-            return Some(End::Finished(Some(Failure { kind, ..failure })));
+            let failure = self.because_of(last, self.too_few(quorum, won, &failed));
+            // Those of the children are none of the run.
+            return Some(End::Finished(Some(Failure { kind: FailureKind::Fail, ..failure })));
         }
         if children.iter().any(|child| self.is(*child, Status::Cancelled)) {
             return Some(self.end_cut_off(id));

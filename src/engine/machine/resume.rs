@@ -3,7 +3,7 @@
 use super::node::{self, Node, Part};
 use super::wait::outcome_of;
 use super::{Effect, Machine, Timer};
-use crate::engine::limits::MINUTE;
+use crate::engine::limits::{MINUTE, asked};
 use crate::event::{Event, Stop, WaitFor};
 use crate::plan::{StepId, Task};
 use crate::state::Status;
@@ -143,7 +143,7 @@ impl Machine {
         if since == 0 || ago >= MINUTE || !self.asks_for_limits(id) {
             return;
         }
-        for (limit, n) in self.limits.shares(&self.limits_of(id)) {
+        for (limit, n) in self.limits.shares(&asked(&self.state.plan, id)) {
             if self.limits.count_minute((limit, n)) {
                 self.effect(Effect::Arm { timer: Timer::Minute(limit, n), delay_ms: MINUTE - ago });
             }

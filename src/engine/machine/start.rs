@@ -1,14 +1,10 @@
 //! From pending to running: group open? rule? condition? limits? slot?
 
-use std::borrow::Cow;
-
-use smol_str::SmolStr;
-
 use super::condition::Known;
 use super::node::{self, Part};
 use super::rule::{Verdict, verdict};
 use super::{Effect, Machine, Timer};
-use crate::engine::limits::{MINUTE, Share};
+use crate::engine::limits::{MINUTE, Share, asked, takes_slot};
 use crate::engine::order::Place;
 use crate::event::{Because, Decision, Event, Skip, WaitFor};
 use crate::plan::{EdgeKind, Rule, StepId, Task};
@@ -131,7 +127,7 @@ impl Machine {
     }
 
     fn enter(&mut self, id: StepId, place: Place) {
-        if self.needs_slot(id) {
+        if takes_slot(&self.state.plan, id) {
             self.nodes[id.index()].set(node::QUEUED);
             self.ready.push(place, id);
         } else if self.take_limits(id, place) {
@@ -143,12 +139,6 @@ impl Machine {
                 _ => self.open_group(id),
             }
         }
-    }
-
-    /// Groups and `wait` hold none; a stream holds one for all its members.
-    fn needs_slot(&self, id: StepId) -> bool {
-        let task = &self.state.plan.step(id).task;
-        matches!(**task, Task::Stream(_)) || !task.is_group() && !matches!(**task, Task::Wait(_))
     }
 
     /// Gives slots and shares to those who are ready, in their order.
@@ -186,24 +176,9 @@ impl Machine {
         !self.state.plan.step(id).policy().limits.is_empty() || self.is_stream(id)
     }
 
-    /// What a step asks for: a stream for its members as well, who then ask for nothing. What it says itself of a limit holds
-    /// for them all.
-    pub(super) fn limits_of(&self, id: StepId) -> Cow<'_, [(SmolStr, u32)]> {
-        let own = self.state.plan.step(id).policy().limits.as_slice();
-        match &*self.state.plan.step(id).task {
-            Task::Stream(stream) => {
-                let of_members = stream.members().flat_map(|member| &self.state.plan.step(member).policy().limits);
-                let further = of_members.filter(|(name, _)| !own.iter().any(|(known, _)| known == name));
-                Cow::Owned(own.iter().chain(further).cloned().collect())
-            }
-            _ if self.stream_of(id).is_some() => Cow::Borrowed(&[]),
-            _ => Cow::Borrowed(own),
-        }
-    }
-
     /// The shares a step needs beyond those that a group above holds for it.
     pub(super) fn shares_of(&self, id: StepId) -> Vec<Share> {
-        let mut shares = self.limits.shares(&self.limits_of(id));
+        let mut shares = self.limits.shares(&asked(&self.state.plan, id));
         shares.retain(|(limit, _)| !self.groups_of(id).any(|group| self.limits.holds(group, *limit)));
         shares
     }

@@ -12,17 +12,12 @@ impl Machine {
         matches!(*self.state.plan.step(id).task, Task::Stream(_))
     }
 
-    /// The stream that a step is a member of.
     pub(super) fn stream_of(&self, id: StepId) -> Option<StepId> {
-        let step = self.state.plan.step(id);
-        step.parent.filter(|group| step.undoes.is_none() && self.is_stream(*group))
+        self.state.plan.stream_of(id)
     }
 
     fn members(&self, stream: StepId) -> Vec<StepId> {
-        match &*self.state.plan.step(stream).task {
-            Task::Stream(stream) => stream.members().collect(),
-            _ => Vec::new(),
-        }
+        self.state.plan.members(stream)
     }
 
     /// A stream has its slot and its limits: all members start.
@@ -98,7 +93,13 @@ impl Machine {
     /// A member is final.
     pub(super) fn member_closed(&mut self, stream: StepId, member: StepId) {
         let ends = self.nodes[stream.index()].has(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::DECIDED);
-        if self.is(member, Status::Failed) && self.is_let_end(member) && self.is(stream, Status::Running) && !ends {
+        let may_end = match self.state.step(member).status {
+            Status::Failed => self.is_let_end(member),
+            // Until then its readers have not seen the end of what it wrote.
+            Status::Success => self.state.plan.step(member).policy().validate.is_some(),
+            _ => false,
+        };
+        if may_end && self.is(stream, Status::Running) && !ends {
             self.effect(Effect::LetEnd(member));
         }
         self.wake(stream);

@@ -228,7 +228,7 @@ impl<'s, 'a> Crew<'s, 'a> {
         let stage = &self.group.stages[0];
         let gauge = &self.shared.gauges[self.group.first + 1];
         let many = parcels.len();
-        let of = Of::join(parcels, &mut self.changes.surplus);
+        let of = Of::join(parcels);
         let input = Input::Batch(parcels.drain(..).map(|parcel| parcel.item).collect());
         let begun = Instant::now();
         let given = self.carefully(0, stage, input, of.first());

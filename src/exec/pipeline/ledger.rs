@@ -8,23 +8,27 @@
 //! another in the second and the third. Then, when too much is held, it is written all the same; after a crash some of it
 //! may be there twice.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use super::parcel::Of;
+use super::parcel::{Of, Several};
 use super::tracker::Tracker;
 use crate::event::DeadLetter;
 use crate::lang::item::Item;
 
-/// Most items of the source of which something is held.
-pub(super) const MOST_HELD: usize = 16_384;
+/// Most items of the source which may hang together.
+const MOST_TOGETHER: usize = 32_768;
+
+/// Most records that are held.
+const MOST_HELD: usize = 262_144;
 
 /// What is written down.
 #[derive(Debug)]
 pub(super) enum Record {
     /// An item for the sink.
     Item(Item),
-    /// A dead letter.
-    Dead(Box<DeadLetter>),
+    /// Dead letters.
+    Dead(Vec<DeadLetter>),
 }
 
 /// What is written down, and what it stands for.
@@ -40,15 +44,29 @@ pub(super) struct Ledger {
     /// Does the sink's file have to be whole?
     cuts: bool,
     /// What came of one item each, and waits for the others of the same.
-    ones: BTreeMap<u64, Vec<Record>>,
-    /// What hangs together beyond that, in order.
-    mixed: VecDeque<Entry>,
-    /// How many of these stand for an item.
-    in_mixed: HashMap<u64, u32>,
-    /// Items for which something in `mixed` stands, and of which more is to come.
-    missing: HashSet<u64>,
-    /// How many items `mixed` and `ones` stand for.
-    weight: usize,
+    ones: BTreeMap<u64, Vec<Entry>>,
+    /// What came of one batch each, likewise.
+    batches: HashMap<usize, Vec<Entry>>,
+    /// What hangs together beyond that.
+    mixed: Vec<Entry>,
+    /// The items and batches that hang together by it.
+    items: HashSet<u64>,
+    several: HashMap<usize, Arc<Several>>,
+    /// Those of them of which more is to come.
+    missing: HashSet<Node>,
+    /// Number of records that are held.
+    held: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Node {
+    Item(u64),
+    Batch(usize),
+}
+
+/// A batch is known by its place in memory as long as something of it is held.
+fn id(several: &Arc<Several>) -> usize {
+    Arc::as_ptr(several) as usize
 }
 
 impl Ledger {
@@ -59,113 +77,174 @@ impl Ledger {
 
     /// Something has come. What can be written now comes behind `out`.
     pub fn arrive(&mut self, tracker: &mut Tracker, entry: Entry, out: &mut Vec<Entry>) {
-        let is_held = self.cuts || matches!(entry.record, Record::Dead(_));
-        if !is_held || matches!(entry.of, Of::One(offset) if tracker.owed(offset) == 1) {
+        if !self.cuts && matches!(entry.record, Record::Item(_)) {
             return out.push(entry);
         }
-        entry.of.offsets().iter().for_each(|offset| tracker.hold(*offset));
-        self.weight += entry.of.offsets().len();
-        match entry.of {
-            Of::One(offset) if !self.in_mixed.contains_key(&offset) => {
-                self.ones.entry(offset).or_default().push(entry.record);
+        match entry.of.clone() {
+            Of::One(offset) if self.items.contains(&offset) => self.mix(tracker, entry, out),
+            Of::One(offset) if tracker.owed(offset) == 1 => return out.push(entry),
+            Of::One(offset) => {
+                tracker.hold(offset);
+                self.held += 1;
+                self.ones.entry(offset).or_default().push(entry);
                 self.one_is_whole(tracker, offset, out);
             }
-            _ => {
-                for offset in entry.of.offsets() {
-                    for record in self.ones.remove(offset).unwrap_or_default() {
-                        *self.in_mixed.entry(*offset).or_default() += 1;
-                        self.mixed.push_back(Entry { of: Of::One(*offset), record });
-                    }
-                    *self.in_mixed.entry(*offset).or_default() += 1;
-                    match tracker.is_whole(*offset) {
-                        true => self.missing.remove(offset),
-                        false => self.missing.insert(*offset),
-                    };
+            Of::Many(several) | Of::Likely(several, _) => match self.several.contains_key(&id(&several)) {
+                true => self.mix(tracker, entry, out),
+                false => {
+                    several.hold();
+                    self.held += 1;
+                    self.batches.entry(id(&several)).or_default().push(entry);
+                    self.batch_is_whole(tracker, &several, out);
                 }
-                self.mixed.push_back(entry);
-                // What it completes stands before it: all of it can be written, or as little as before.
-                if self.missing.is_empty() {
-                    self.let_go(tracker, self.mixed.len(), out);
-                }
-            }
+            },
         }
-        if self.weight > MOST_HELD {
+        if self.items.len() > MOST_TOGETHER || self.held > MOST_HELD {
             self.give_up(tracker, out);
         }
     }
 
     /// Others have ended, of what came of the same items.
     pub fn settle(&mut self, tracker: &mut Tracker, out: &mut Vec<Entry>) {
-        let mut mixed = false;
-        for offset in tracker.take_settled() {
-            self.one_is_whole(tracker, offset, out);
-            if self.in_mixed.contains_key(&offset) && tracker.is_whole(offset) {
-                self.missing.remove(&offset);
-                mixed = true;
+        let settled = tracker.take_settled();
+        if settled.is_empty() {
+            return;
+        }
+        for of in settled {
+            match of {
+                Of::One(offset) if self.items.contains(&offset) => {
+                    if tracker.is_whole(offset) {
+                        self.missing.remove(&Node::Item(offset));
+                    }
+                }
+                Of::One(offset) => self.one_is_whole(tracker, offset, out),
+                Of::Many(several) | Of::Likely(several, _) => match self.several.contains_key(&id(&several)) {
+                    true => self.look_at_batch(tracker, &several),
+                    false => self.batch_is_whole(tracker, &several, out),
+                },
             }
         }
-        if mixed {
-            self.mixed_are_whole(tracker, out);
-        }
+        self.mixed_are_whole(tracker, out);
     }
 
     fn one_is_whole(&mut self, tracker: &mut Tracker, offset: u64, out: &mut Vec<Entry>) {
-        if self.in_mixed.contains_key(&offset) || !tracker.is_whole(offset) {
+        if tracker.is_whole(offset)
+            && let Some(entries) = self.ones.remove(&offset)
+        {
+            tracker.let_go(offset);
+            self.write(entries, out);
+        }
+    }
+
+    fn batch_is_whole(&mut self, tracker: &mut Tracker, several: &Arc<Several>, out: &mut Vec<Entry>) {
+        if !several.is_whole() {
             return;
         }
-        let records = self.ones.remove(&offset).unwrap_or_default();
-        self.weight -= records.len();
-        tracker.let_go(offset);
-        // Of what came of it several may have failed: that is one dead letter.
-        let mut buried = false;
-        for record in records {
-            match &record {
-                Record::Dead(_) if std::mem::replace(&mut buried, true) => tracker.release(&[offset]),
-                _ => out.push(Entry { of: Of::One(offset), record }),
-            }
+        let Some(entries) = self.batches.remove(&id(several)) else { return };
+        if is_alone(tracker, several) {
+            several.let_go();
+            return self.write(entries, out);
         }
+        self.mixed.extend(entries);
+        self.several.insert(id(several), several.clone());
+        self.missing.insert(Node::Batch(id(several)));
+        self.look_at_batch(tracker, several);
+        self.mixed_are_whole(tracker, out);
     }
 
-    /// Lets go of the longest beginning of `mixed` which holds all that came of each item in it.
-    fn mixed_are_whole(&mut self, tracker: &mut Tracker, out: &mut Vec<Entry>) {
-        let mut missing: HashMap<u64, u32> = HashMap::new();
-        let mut whole = 0;
-        for (place, entry) in self.mixed.iter().enumerate() {
-            for offset in entry.of.offsets() {
-                let owed = missing.entry(*offset).or_insert_with(|| tracker.owed(*offset));
-                *owed = owed.saturating_sub(1);
-                if *owed == 0 {
-                    missing.remove(offset);
+    fn mix(&mut self, tracker: &mut Tracker, entry: Entry, out: &mut Vec<Entry>) {
+        let of = entry.of.clone();
+        self.held += 1;
+        self.mixed.push(entry);
+        self.tie(tracker, &of);
+        self.mixed_are_whole(tracker, out);
+    }
+
+    /// Something that is mixed stands for this, which hangs together with it from now on.
+    fn tie(&mut self, tracker: &mut Tracker, of: &Of) {
+        match of {
+            Of::One(offset) => {
+                tracker.hold(*offset);
+                self.mixed.extend(self.ones.remove(offset).unwrap_or_default());
+                self.items.insert(*offset);
+                match tracker.is_whole(*offset) {
+                    true => self.missing.remove(&Node::Item(*offset)),
+                    false => self.missing.insert(Node::Item(*offset)),
+                };
+            }
+            Of::Many(several) | Of::Likely(several, _) => {
+                several.hold();
+                self.mixed.extend(self.batches.remove(&id(several)).unwrap_or_default());
+                if self.several.insert(id(several), several.clone()).is_none() {
+                    self.missing.insert(Node::Batch(id(several)));
                 }
-            }
-            if missing.is_empty() {
-                whole = place + 1;
+                self.look_at_batch(tracker, several);
             }
         }
-        self.let_go(tracker, whole, out);
     }
 
-    fn let_go(&mut self, tracker: &mut Tracker, many: usize, out: &mut Vec<Entry>) {
-        for entry in self.mixed.drain(..many) {
-            self.weight -= entry.of.offsets().len();
-            for offset in entry.of.offsets() {
-                tracker.let_go(*offset);
-                self.in_mixed.remove(offset);
-                self.missing.remove(offset);
-            }
-            out.push(entry);
+    /// Is all of a batch there that is mixed? Then it stands for what it was made of.
+    fn look_at_batch(&mut self, tracker: &mut Tracker, several: &Arc<Several>) {
+        if several.is_whole() && self.missing.remove(&Node::Batch(id(several))) {
+            several.parents.iter().for_each(|parent| self.tie(tracker, parent));
         }
+    }
+
+    fn mixed_are_whole(&mut self, tracker: &mut Tracker, out: &mut Vec<Entry>) {
+        if self.missing.is_empty() && !self.mixed.is_empty() {
+            self.let_go_of_mixed(tracker, out);
+        }
+    }
+
+    fn let_go_of_mixed(&mut self, tracker: &mut Tracker, out: &mut Vec<Entry>) {
+        self.items.drain().for_each(|offset| tracker.let_go(offset));
+        self.several.drain().for_each(|(_, several)| several.let_go());
+        self.missing.clear();
+        let entries = std::mem::take(&mut self.mixed);
+        self.write(entries, out);
     }
 
     /// Too much is held.
     fn give_up(&mut self, tracker: &mut Tracker, out: &mut Vec<Entry>) {
-        self.let_go(tracker, self.mixed.len(), out);
-        for (offset, records) in std::mem::take(&mut self.ones) {
-            self.weight -= records.len();
+        self.let_go_of_mixed(tracker, out);
+        for (offset, entries) in std::mem::take(&mut self.ones) {
             tracker.let_go(offset);
-            out.extend(records.into_iter().map(|record| Entry { of: Of::One(offset), record }));
+            self.write(entries, out);
+        }
+        for (_, entries) in std::mem::take(&mut self.batches) {
+            for entry in &entries {
+                if let Of::Many(several) | Of::Likely(several, _) = &entry.of {
+                    several.let_go();
+                }
+            }
+            self.write(entries, out);
         }
     }
+
+    /// Hands out what was held. Of what came of an item several may have failed: that is one dead letter.
+    fn write(&mut self, mut entries: Vec<Entry>, out: &mut Vec<Entry>) {
+        self.held -= entries.len();
+        let mut buried = HashSet::new();
+        for entry in &mut entries {
+            if let Record::Dead(letters) = &mut entry.record {
+                letters.retain(|letter| buried.insert(letter.offset));
+            }
+        }
+        out.append(&mut entries);
+    }
+}
+
+/// Did nothing else come of what a batch was made of?
+fn is_alone(tracker: &Tracker, several: &Several) -> bool {
+    let mut batches: HashMap<usize, (&Arc<Several>, u32)> = HashMap::new();
+    for parent in &several.parents {
+        match parent {
+            Of::One(offset) if tracker.owed(*offset) != 1 => return false,
+            Of::One(_) => {}
+            Of::Many(parent) | Of::Likely(parent, _) => batches.entry(id(parent)).or_insert((parent, 0)).1 += 1,
+        }
+    }
+    batches.values().all(|(parent, many)| parent.left() == *many && is_alone(tracker, parent))
 }
 
 #[cfg(test)]
@@ -203,15 +282,14 @@ mod tests {
         }
 
         fn write(&mut self, out: Vec<Entry>) -> Vec<Vec<u64>> {
-            out.iter().for_each(|entry| self.tracker.release(entry.of.offsets()));
-            out.iter().map(|entry| entry.of.offsets().to_vec()).collect()
+            out.iter().for_each(|entry| self.tracker.release(&entry.of));
+            out.iter().map(|entry| entry.of.blamed().to_vec()).collect()
         }
     }
 
     fn many(offsets: &[u64]) -> Of {
-        let parts: Vec<Parcel> =
-            offsets.iter().map(|offset| Parcel { of: Of::One(*offset), item: Item::whole(0) }).collect();
-        Of::join(&parts, &mut Vec::new())
+        let parcel = |offset: &u64| Parcel { of: Of::One(*offset), item: Item::whole(0) };
+        Of::join(&offsets.iter().map(parcel).collect::<Vec<_>>())
     }
 
     #[test]
@@ -246,12 +324,38 @@ mod tests {
         assert!(desk.arrive(many(&[1, 2])).is_empty());
         assert_eq!(desk.arrive(many(&[2, 3])), [[0, 1], [1, 2], [2, 3]]);
         assert_eq!(desk.tracker.open(), 0);
-        assert_eq!(desk.ledger.weight, 0);
+        assert_eq!(desk.ledger.held, 0);
+    }
+
+    #[test]
+    fn what_came_of_a_batch_is_written_together() {
+        let mut desk = Desk::new(3);
+        let batch = many(&[0, 1, 2]);
+        desk.tracker.add(&batch, 2);
+        let parts: Vec<Of> = batch.parts(3).collect();
+        assert!(desk.arrive(parts[1].clone()).is_empty());
+        assert!(desk.arrive(parts[0].clone()).is_empty());
+        desk.tracker.end(&parts[2], Fate::Filtered);
+        assert_eq!(desk.settle(), [[1], [0]]);
+        assert_eq!((desk.tracker.open(), desk.ledger.held), (0, 0));
+    }
+
+    #[test]
+    fn batches_of_parts_of_a_batch_are_written_together() {
+        let mut desk = Desk::new(3);
+        let batch = many(&[0, 1, 2]);
+        desk.tracker.add(&batch, 2);
+        let parts: Vec<Of> = batch.parts(3).collect();
+        let parcel = |of: &Of| Parcel { of: of.clone(), item: Item::whole(0) };
+        let first = Of::join(&[parcel(&parts[0]), parcel(&parts[1])]);
+        assert!(desk.arrive(first).is_empty());
+        assert_eq!(desk.arrive(parts[2].clone()).len(), 2);
+        assert_eq!((desk.tracker.open(), desk.ledger.held), (0, 0));
     }
 
     #[test]
     fn what_hangs_together_without_an_end_is_written_when_it_is_too_much() {
-        let items = MOST_HELD as u64 + 10;
+        let items = MOST_TOGETHER as u64 + 10;
         let mut desk = Desk::new(items + 1);
         let mut written = 0;
         for item in 0..items {
@@ -259,6 +363,6 @@ mod tests {
             written += desk.arrive(many(&[item, item + 1])).len();
         }
         assert!(written > 0, "it is not held for ever");
-        assert!(desk.ledger.weight <= MOST_HELD);
+        assert!(desk.ledger.items.len() <= MOST_TOGETHER);
     }
 }

@@ -1,6 +1,7 @@
 //! Items on their way, with what they stand for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::source::Places;
 use crate::lang::item::Item;
@@ -23,27 +24,69 @@ pub(super) enum Of {
     Likely(Arc<Several>, u64),
 }
 
-/// The items of the source for which a batch stands.
+/// What a batch was made of. All that came of the batch shares it.
 #[derive(Debug)]
 pub(super) struct Several {
-    /// Each once.
-    offsets: Vec<u64>,
-    /// The item for which each place of the batch stands; empty if that is not known.
+    /// What its places stand for, in order.
+    pub parents: Vec<Of>,
+    /// The item for which each place stands; empty if that is not known.
     places: Vec<u64>,
     /// Those that have failed if the batch fails, each once.
     blamed: Vec<u64>,
+    /// How many came of it and have not ended. Changed by those only who have the books.
+    left: AtomicU32,
+    /// How many of these wait for the others. Likewise.
+    held: AtomicU32,
+}
+
+impl Several {
+    fn of(parents: Vec<Of>) -> Self {
+        let mut blamed: Vec<u64> = parents.iter().flat_map(|of| of.blamed()).copied().collect();
+        let places = if blamed.len() == parents.len() { blamed.clone() } else { Vec::new() };
+        if !blamed.is_sorted() {
+            blamed.sort_unstable();
+        }
+        blamed.dedup();
+        Several { parents, places, blamed, left: AtomicU32::new(1), held: AtomicU32::new(0) }
+    }
+
+    /// How many came of it and have not ended.
+    pub fn left(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// So many more came of it.
+    pub fn add(&self, more: u32) {
+        self.left.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// One of those has ended. Gives how many are left.
+    pub fn end(&self) -> u32 {
+        let left = self.left();
+        debug_assert!(left > 0, "a batch has ended already");
+        self.left.store(left.saturating_sub(1), Ordering::Relaxed);
+        left.saturating_sub(1)
+    }
+
+    /// One more waits for the others.
+    pub fn hold(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// None waits any more.
+    pub fn let_go(&self) {
+        self.held.store(0, Ordering::Relaxed);
+    }
+
+    /// Does anything wait, and is nothing waited for?
+    pub fn is_whole(&self) -> bool {
+        let held = self.held.load(Ordering::Relaxed);
+        held > 0 && held == self.left()
+    }
 }
 
 impl Of {
-    /// Their offsets, each once.
-    pub fn offsets(&self) -> &[u64] {
-        match self {
-            Of::One(offset) => std::slice::from_ref(offset),
-            Of::Many(several) | Of::Likely(several, _) => &several.offsets,
-        }
-    }
-
-    /// Those that have failed if it fails.
+    /// Those that have failed if it fails, each once.
     pub fn blamed(&self) -> &[u64] {
         match self {
             Of::One(offset) | Of::Likely(_, offset) => std::slice::from_ref(offset),
@@ -56,26 +99,12 @@ impl Of {
         self.blamed().first().copied().unwrap_or(0)
     }
 
-    /// What several together stand for. Behind `surplus` comes what they stand for more than once.
-    pub fn join(parts: &[Parcel], surplus: &mut Vec<u64>) -> Of {
-        let mut offsets: Vec<u64> = Vec::with_capacity(parts.len());
-        let mut places: Vec<u64> = Vec::with_capacity(parts.len());
-        for part in parts {
-            offsets.extend_from_slice(part.of.offsets());
-            if let [one] = part.of.blamed() {
-                places.push(*one);
-            }
+    /// What a batch of these stands for.
+    pub fn join(parts: &[Parcel]) -> Of {
+        match parts {
+            [one] => one.of.clone(),
+            parts => Of::Many(Arc::new(Several::of(parts.iter().map(|part| part.of.clone()).collect()))),
         }
-        if places.len() < parts.len() {
-            places.clear();
-        }
-        each_once(&mut offsets, surplus);
-        if let [one] = offsets.as_slice() {
-            return Of::One(*one);
-        }
-        let mut blamed = if places.is_empty() { offsets.clone() } else { places.clone() };
-        each_once(&mut blamed, &mut Vec::new());
-        Of::Many(Arc::new(Several { offsets, places, blamed }))
     }
 
     /// What each stands for of those that came of this, `many` in all.
@@ -100,50 +129,30 @@ impl Of {
     }
 }
 
-/// Sorts, and moves what is there again to `surplus`.
-fn each_once(offsets: &mut Vec<u64>, surplus: &mut Vec<u64>) {
-    if !offsets.is_sorted() {
-        offsets.sort_unstable();
-    }
-    let mut last = None;
-    offsets.retain(|offset| {
-        let is_new = last.replace(*offset) != Some(*offset);
-        if !is_new {
-            surplus.push(*offset);
-        }
-        is_new
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn join(parts: &[&[u64]], surplus: &mut Vec<u64>) -> Of {
-        let of = |offsets: &&[u64]| match **offsets {
-            [one] => Of::One(one),
-            ref several => {
-                Of::Many(Arc::new(Several { offsets: several.to_vec(), places: Vec::new(), blamed: several.to_vec() }))
-            }
-        };
-        let parcel = |offsets| Parcel { of: of(offsets), item: Item::whole(0) };
-        Of::join(&parts.iter().map(parcel).collect::<Vec<_>>(), surplus)
-    }
-
-    #[test]
-    fn a_batch_stands_for_each_item_once() {
-        let mut surplus = Vec::new();
-        assert_eq!(join(&[&[5], &[5], &[3, 6]], &mut surplus).offsets(), [3, 5, 6]);
-        assert_eq!(surplus, [5]);
-        assert!(matches!(join(&[&[1], &[1]], &mut surplus), Of::One(1)));
+    fn join(parts: &[Of]) -> Of {
+        let parcel = |of: &Of| Parcel { of: of.clone(), item: Item::whole(0) };
+        Of::join(&parts.iter().map(parcel).collect::<Vec<_>>())
     }
 
     #[test]
     fn as_many_out_as_in_are_the_same_in_the_same_order() {
-        let batch = join(&[&[7], &[3], &[3]], &mut Vec::new());
+        let batch = join(&[Of::One(7), Of::One(3), Of::One(3)]);
         assert_eq!(batch.parts(3).map(|of| of.first()).collect::<Vec<_>>(), [7, 3, 3]);
         assert_eq!(batch.blamed(), [3, 7]);
         assert!(batch.parts(2).all(|of| of.blamed() == [3, 7]));
+        assert!(matches!(join(&[Of::One(1)]), Of::One(1)));
+    }
+
+    #[test]
+    fn a_batch_of_parts_is_known_again() {
+        let batch = join(&[Of::One(7), Of::One(8)]);
+        let parts: Vec<Of> = batch.parts(2).collect();
+        assert_eq!(join(&[parts[1].clone(), Of::One(9)]).parts(2).map(|of| of.first()).collect::<Vec<_>>(), [8, 9]);
+        assert_eq!(join(&[batch, Of::One(9)]).blamed(), [7, 8, 9]);
     }
 
     #[test]
@@ -151,9 +160,7 @@ mod tests {
         let places = Places { unit: "line", of: "access.log".into() };
         assert_eq!(Of::One(17).words(&places, 18), "item 17 (line 18 of access.log)");
         assert_eq!(Of::One(17).words(&Places::default(), 0), "item 17");
-        assert_eq!(
-            join(&[&[2], &[4]], &mut Vec::new()).words(&places, 3),
-            "the batch of items 2 to 4 (from line 3 of access.log)"
-        );
+        let batch = join(&[Of::One(2), Of::One(4)]);
+        assert_eq!(batch.words(&places, 3), "the batch of items 2 to 4 (from line 3 of access.log)");
     }
 }

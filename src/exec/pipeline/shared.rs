@@ -74,7 +74,6 @@ struct Limit {
 #[derive(Default)]
 pub(super) struct Changes {
     pub adds: Vec<(Of, u32)>,
-    pub surplus: Vec<u64>,
     pub ends: Vec<(Of, Fate)>,
     pub dead: Vec<Lost>,
 }
@@ -193,20 +192,13 @@ impl<'a> Shared<'a> {
 
     /// Writes what a chunk has changed into the books.
     pub fn settle(&self, changes: &mut Changes) {
-        if changes.adds.is_empty() && changes.surplus.is_empty() && changes.ends.is_empty() && changes.dead.is_empty() {
+        if changes.adds.is_empty() && changes.ends.is_empty() && changes.dead.is_empty() {
             return;
         }
         let mut tracker = self.tracker();
         changes.adds.drain(..).for_each(|(of, more)| tracker.add(&of, more));
-        tracker.release(&changes.surplus);
-        changes.surplus.clear();
         changes.ends.drain(..).for_each(|(of, fate)| tracker.end(&of, fate));
-        let mut dead = Vec::new();
-        for lost in changes.dead.drain(..) {
-            dead.extend(letters(&tracker, &self.places, &lost));
-            let others = lost.of.offsets().iter().filter(|offset| !lost.of.blamed().contains(offset));
-            others.for_each(|offset| tracker.release(&[*offset]));
-        }
+        let dead: Vec<Entry> = changes.dead.drain(..).map(|lost| letters(&tracker, &self.places, lost)).collect();
         let any = !dead.is_empty();
         lock(&self.dead).extend(dead);
         self.changed(tracker);
@@ -375,7 +367,7 @@ impl<'a> Shared<'a> {
 }
 
 /// The dead letters that come of what failed: one for each item of the source that failed by it.
-pub(super) fn letters(tracker: &Tracker, places: &Places, lost: &Lost) -> Vec<Entry> {
+pub(super) fn letters(tracker: &Tracker, places: &Places, lost: Lost) -> Entry {
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let letter = |offset: &u64| DeadLetter {
         offset: *offset,
@@ -386,6 +378,6 @@ pub(super) fn letters(tracker: &Tracker, places: &Places, lost: &Lost) -> Vec<En
         attempts: lost.attempts,
         at,
     };
-    let entry = |offset: &u64| Entry { of: Of::One(*offset), record: Record::Dead(Box::new(letter(offset))) };
-    lost.of.blamed().iter().map(entry).collect()
+    let record = Record::Dead(lost.of.blamed().iter().map(letter).collect());
+    Entry { of: lost.of, record }
 }

@@ -35,7 +35,7 @@ pub(super) struct Tracker {
     /// Ends of an item that wait for its others, by offset. See `ledger`.
     held: HashMap<u64, u32>,
     /// Held ones which are waited for no longer.
-    settled: Vec<u64>,
+    settled: Vec<Of>,
     /// What became of items, over all attempts.
     pub counts: Counts,
     /// See [`Reached::written`].
@@ -160,10 +160,13 @@ impl Tracker {
 
     /// So many more came of it than one.
     pub fn add(&mut self, of: &Of, more: u32) {
-        for offset in of.offsets() {
-            if let Some(block) = self.block_mut(*offset) {
-                block.owed[(offset % BLOCK) as usize] += more;
+        match of {
+            Of::One(offset) => {
+                if let Some(block) = self.block_mut(*offset) {
+                    block.owed[(offset % BLOCK) as usize] += more;
+                }
             }
+            Of::Many(several) | Of::Likely(several, _) => several.add(more),
         }
     }
 
@@ -175,23 +178,34 @@ impl Tracker {
             Fate::Skipped => self.counts.skipped += many,
             Fate::Dropped => self.counts.dropped += many,
         }
-        self.release(of.offsets());
+        self.release(of);
     }
 
     /// Something that came of these is at its end, and that is written down.
-    pub fn release(&mut self, offsets: &[u64]) {
+    pub fn release(&mut self, of: &Of) {
         self.changed = true;
-        for offset in offsets {
-            let Some(block) = self.block_mut(*offset) else { continue };
-            let at = (offset % BLOCK) as usize;
-            debug_assert!(block.owed[at] > 0, "item {offset} has ended already");
-            block.owed[at] = block.owed[at].saturating_sub(1);
-            match block.owed[at] {
-                0 => self.acknowledged(*offset),
-                owed => {
-                    if self.held.get(offset) == Some(&owed) {
-                        self.settled.push(*offset);
-                    }
+        match of {
+            Of::One(offset) => self.release_one(*offset),
+            Of::Many(several) | Of::Likely(several, _) => {
+                if several.end() == 0 {
+                    several.parents.iter().for_each(|parent| self.release(parent));
+                } else if several.is_whole() {
+                    self.settled.push(of.clone());
+                }
+            }
+        }
+    }
+
+    fn release_one(&mut self, offset: u64) {
+        let Some(block) = self.block_mut(offset) else { return };
+        let at = (offset % BLOCK) as usize;
+        debug_assert!(block.owed[at] > 0, "item {offset} has ended already");
+        block.owed[at] = block.owed[at].saturating_sub(1);
+        match block.owed[at] {
+            0 => self.acknowledged(offset),
+            owed => {
+                if self.held.get(&offset) == Some(&owed) {
+                    self.settled.push(Of::One(offset));
                 }
             }
         }
@@ -233,7 +247,7 @@ impl Tracker {
     }
 
     /// Those for which nothing more is to be waited for, since it was asked.
-    pub fn take_settled(&mut self) -> Vec<u64> {
+    pub fn take_settled(&mut self) -> Vec<Of> {
         std::mem::take(&mut self.settled)
     }
 
@@ -326,12 +340,12 @@ mod tests {
         read(&mut tracker, 3);
         tracker.add(&Of::One(0), 2);
         tracker.end(&Of::One(0), Fate::Filtered);
-        tracker.release(&[2]);
+        tracker.release(&Of::One(2));
         tracker.end(&Of::One(0), Fate::Skipped);
         let reached = tracker.reached();
         assert_eq!((reached.upto, reached.beyond.as_slice()), (0, &[(2, 3)][..]));
         assert_eq!(reached.place, serde_json::json!([0, 1]));
-        tracker.release(&[0]);
+        tracker.release(&Of::One(0));
         tracker.end(&Of::One(1), Fate::Dropped);
         let reached = tracker.reached();
         assert_eq!((reached.upto, reached.beyond.len()), (3, 0));
@@ -347,7 +361,7 @@ mod tests {
         tracker.hold(0);
         assert!(!tracker.is_whole(0));
         tracker.end(&Of::One(0), Fate::Filtered);
-        assert_eq!(tracker.take_settled(), [0]);
+        assert!(matches!(tracker.take_settled()[..], [Of::One(0)]));
         assert!(tracker.is_whole(0));
     }
 
@@ -367,7 +381,7 @@ mod tests {
                 for index in order {
                     if open.is_empty() { break }
                     let offset = open.swap_remove(index.index(open.len()));
-                    tracker.release(&[offset]);
+                    tracker.release(&Of::One(offset));
                     done.insert(offset);
                 }
                 prop_assert_eq!(tracker.open() as usize, open.len());

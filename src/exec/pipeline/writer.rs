@@ -32,7 +32,7 @@ pub(super) struct Writer<'s, 'a> {
 /// What was put and is not acknowledged.
 #[derive(Default)]
 struct Pending {
-    offsets: Vec<u64>,
+    ends: Vec<Of>,
     delivered: u64,
     dead: u64,
     skipped: u64,
@@ -96,7 +96,7 @@ impl<'s, 'a> Writer<'s, 'a> {
         let mut many = 0;
         for Entry { of, record } in out.drain(..) {
             match record {
-                Record::Dead(letter) => self.bury(&letter)?,
+                Record::Dead(letters) => letters.iter().try_for_each(|letter| self.bury(letter))?,
                 Record::Item(item) => match self.sink.put(&item) {
                     Ok(()) => {
                         many += 1;
@@ -106,7 +106,7 @@ impl<'s, 'a> Writer<'s, 'a> {
                     Err(trouble) => return Err(trouble),
                 },
             }
-            self.pending.offsets.extend_from_slice(of.offsets());
+            self.pending.ends.push(of);
         }
         let gauge = &self.shared.gauges[gauge];
         add(&gauge.went, many);
@@ -129,11 +129,9 @@ impl<'s, 'a> Writer<'s, 'a> {
         // What is left of it is acknowledged with what was put.
         self.pending.skipped += changes.ends.len() as u64 * of.blamed().len() as u64;
         for lost in changes.dead {
-            let letters = letters(&self.shared.tracker(), &self.shared.places, &lost);
-            for entry in letters {
-                if let Record::Dead(letter) = entry.record {
-                    self.bury(&letter)?;
-                }
+            let entry = letters(&self.shared.tracker(), &self.shared.places, lost);
+            if let Record::Dead(letters) = entry.record {
+                letters.iter().try_for_each(|letter| self.bury(letter))?;
             }
         }
         Ok(())
@@ -166,7 +164,7 @@ impl<'s, 'a> Writer<'s, 'a> {
     /// Writes what was put, and acknowledges it.
     fn flush(&mut self) -> Result<(), Failure> {
         self.flushed = Instant::now();
-        if self.pending.offsets.is_empty() {
+        if self.pending.ends.is_empty() {
             return Ok(());
         }
         let written = self.sink.flush(self.sync)?;
@@ -177,8 +175,7 @@ impl<'s, 'a> Writer<'s, 'a> {
         tracker.counts.delivered += self.pending.delivered;
         tracker.counts.dead += self.pending.dead;
         tracker.counts.skipped += self.pending.skipped;
-        tracker.release(&self.pending.offsets);
-        self.pending.offsets.clear();
+        self.pending.ends.drain(..).for_each(|of| tracker.release(&of));
         (self.pending.delivered, self.pending.dead, self.pending.skipped) = (0, 0, 0);
         self.shared.changed(tracker);
         Ok(())

@@ -3,7 +3,7 @@
 use std::io::{self, PipeReader, PipeWriter};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ pub(super) struct Hub {
     /// What such a member left when its attempt failed, to be gone on from.
     answers: Mutex<Vec<Option<PathBuf>>>,
     meters: Meters,
-    /// How many members are being run now.
-    busy: AtomicU32,
+    /// Which members are at their end, as far as is known.
+    ended: Mutex<Vec<bool>>,
 }
 
 impl Hub {
@@ -102,7 +102,8 @@ impl Hub {
         }
         let answers = Mutex::new(vec![None; members.len()]);
         let meters = Meters::begin(place.clone(), members.clone(), around.report.clone());
-        Ok(Hub { place: place.clone(), members, places, between, behind, answers, meters, busy: AtomicU32::new(0) })
+        let ended = Mutex::new(vec![false; members.len()]);
+        Ok(Hub { place: place.clone(), members, places, between, behind, answers, meters, ended })
     }
 
     fn number(&self, step: StepId) -> Option<usize> {
@@ -126,7 +127,7 @@ impl Hub {
         let number = self.number(job.step).ok_or_else(|| stranger(job.step))?;
         let member = &self.members[number];
         member.attempt.store(job.attempt, Ordering::Relaxed);
-        self.busy.fetch_add(1, Ordering::SeqCst);
+        self.is_last(number, false);
         let before = (member.bytes_in.get(), member.bytes_out.get(), member.lines_out.get(), member.dropped.get());
         let skipped = member.skipped.get();
         let (mut partly, mut not_kept, mut unread) = (false, None, None);
@@ -168,11 +169,18 @@ impl Hub {
             partly_kept: partly,
             not_kept: not_kept.unwrap_or_default(),
         }));
-        self.over(number, whole, whole);
-        if self.busy.fetch_sub(1, Ordering::SeqCst) == 1 {
+        self.over(number, whole && !member.judged);
+        if self.is_last(number, true) {
             self.meters.tell();
         }
         Ok(outcome)
+    }
+
+    /// A member has `ended`, or begins. Are all at their end?
+    fn is_last(&self, number: usize, ended: bool) -> bool {
+        let mut all = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        all[number] = ended;
+        all.iter().all(|ended| *ended)
     }
 
     /// Connects a member that is about to begin.
@@ -228,20 +236,20 @@ impl Hub {
         Ok(())
     }
 
-    /// An attempt has ended. `whole`: what it wrote is all that there is of it; `done`: it needs nothing any more.
-    fn over(&self, number: usize, whole: bool, done: bool) {
+    /// An attempt has ended. `well`: what it wrote is all that there is of it, and it needs nothing any more.
+    fn over(&self, number: usize, well: bool) {
         if let Some((handle, writer)) = self.after(number) {
-            handle.tell(Order::Wrote { writer, whole });
+            handle.tell(Order::Wrote { writer, whole: well });
         }
         if let Some((handle, reader)) = self.before(number) {
-            handle.tell(Order::Read { reader, done });
+            handle.tell(Order::Read { reader, done: well });
         }
     }
 
-    /// A member has failed for good, and the stream goes on without it.
+    /// A member's end counts as a good one: it is valid, or has failed for good and the stream goes on without it.
     pub fn let_end(&self, step: StepId) {
         if let Some(number) = self.number(step) {
-            self.over(number, true, true);
+            self.over(number, true);
         }
     }
 

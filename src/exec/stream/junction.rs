@@ -76,6 +76,12 @@ impl Handle {
     }
 }
 
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.tell(Order::Close);
+    }
+}
+
 /// See the module's page.
 pub(super) struct Junction {
     inlets: Vec<Inlet>,

@@ -18,6 +18,8 @@ pub(super) struct Member {
     pub retried: bool,
     /// Each line that it writes answers one that it reads.
     pub by_lines: bool,
+    /// Whether its good end is one is still to be judged, by others.
+    pub judged: bool,
     /// It is a closure, which knows by itself what it has answered.
     pub is_filter: bool,
     /// The attempt that is made.
@@ -68,6 +70,7 @@ impl Member {
             name: member.name.clone(),
             retried,
             by_lines: reads && retried && policy.is_some_and(|policy| policy.ack == Ack::Line),
+            judged: policy.is_some_and(|policy| policy.validate.is_some()),
             is_filter: matches!(&*member.task, Task::Filter(_)),
             attempt: AtomicU32::new(0),
             unread: AtomicBool::new(false),

@@ -1,4 +1,4 @@
-//! The figures of a stream, told at a bounded rate.
+//! The figures of a stream, told at a bounded rate, and watched.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
+use super::super::alert::{Alerts, Raised};
 use super::super::{Done, Report, StreamPlace};
 use super::member::Member;
-use crate::event::{Flowed, Meter};
+use crate::event::{Alerted, Flowed, Meter};
 
 /// How often they are told.
 const OFTEN: Duration = Duration::from_millis(500);
@@ -17,21 +18,14 @@ const OFTEN: Duration = Duration::from_millis(500);
 /// Rates are taken over so long.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// See the module's page.
-pub(super) struct Meters {
-    figures: Arc<Figures>,
-    stop: Mutex<Option<Sender<()>>>,
-}
+/// See the module's page. A thread tells them.
+pub(super) struct Meters(Mutex<Option<Sender<Sender<()>>>>);
 
 struct Figures {
     place: Arc<StreamPlace>,
     members: Vec<Arc<Member>>,
     report: Report,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
+    began: Instant,
     /// What each member had done at some moments, the oldest first.
     moments: VecDeque<(Instant, Vec<Point>)>,
     /// What was told last.
@@ -61,53 +55,65 @@ impl Meters {
     /// Begins to tell of these members.
     pub fn begin(place: Arc<StreamPlace>, members: Vec<Arc<Member>>, report: Report) -> Self {
         let zero = vec![Point::default(); members.len()];
-        let seen = Seen { moments: [(Instant::now(), zero.clone())].into(), told: zero };
-        let figures = Arc::new(Figures { place, members, report, seen: Mutex::new(seen) });
-        let (stop, stopped) = bounded::<()>(0);
-        let own = figures.clone();
+        let began = Instant::now();
+        let moments = [(began, zero.clone())].into();
+        let mut figures = Figures { place: place.clone(), members, report, began, moments, told: zero };
+        let (ask, asked) = bounded::<Sender<()>>(1);
         let tell = move || {
-            while stopped.recv_timeout(OFTEN) == Err(RecvTimeoutError::Timeout) {
-                own.tell(false);
+            let mut alerts = Alerts::new(&place.alerts);
+            loop {
+                match asked.recv_timeout(OFTEN) {
+                    Err(RecvTimeoutError::Timeout) => figures.tell(&mut alerts, false),
+                    Ok(answer) => {
+                        figures.tell(&mut alerts, true);
+                        // Who asked waits for it.
+                        let _ = answer.send(());
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
             }
         };
-        // Without a thread they are told at the end.
-        let _ = thread::Builder::new().name("flow-meters".into()).stack_size(256 * 1024).spawn(tell);
-        Meters { figures, stop: Mutex::new(Some(stop)) }
+        let thread = thread::Builder::new().name("flow-meters".into()).stack_size(256 * 1024).spawn(tell);
+        // Without a thread they are not told: they are for people who look.
+        Meters(Mutex::new(thread.is_ok().then_some(ask)))
     }
 
-    /// Tells them now.
+    /// Tells them now, and returns when they have been told.
     pub fn tell(&self) {
-        self.figures.tell(true);
+        let ask = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (answer, answered) = bounded(1);
+        if ask.is_some_and(|ask| ask.send(answer).is_ok()) {
+            // It ends with the thread, too.
+            let _ = answered.recv();
+        }
     }
 
     /// Tells them no more.
     pub fn close(&self) {
-        self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
 impl Figures {
-    fn tell(&self, last: bool) {
+    fn tell(&mut self, alerts: &mut Alerts, last: bool) {
         let now = Instant::now();
         let points: Vec<Point> = self.members.iter().map(|member| Point::of(member)).collect();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        while seen.moments.len() > 1 && seen.moments.get(1).is_some_and(|(then, _)| now - *then >= WINDOW) {
-            seen.moments.pop_front();
+        while self.moments.get(1).is_some_and(|(then, _)| now - *then >= WINDOW) {
+            self.moments.pop_front();
         }
-        let is_new = last || points != seen.told;
-        let meters = match seen.moments.front() {
-            Some((then, old)) if is_new => {
-                let seconds = (now - *then).as_secs_f64().max(0.001);
-                let pairs = self.members.iter().zip(old.iter().zip(&points));
-                pairs.map(|(member, (old, point))| meter(member, old, point, seconds)).collect()
+        let (then, old) = self.moments.front().map_or((self.began, &points), |(then, old)| (*then, old));
+        let seconds = (now - then).as_secs_f64().max(0.001);
+        let pairs = self.members.iter().zip(old.iter().zip(&points));
+        let meters: Vec<Meter> = pairs.map(|(member, (old, point))| meter(member, old, point, seconds)).collect();
+        self.moments.push_back((now, points.clone()));
+        let (step, attempt) = (self.place.group, self.place.attempt);
+        if !alerts.is_over() {
+            for Raised { alert, stage, value } in alerts.look((now - self.began).as_millis() as u64, &meters, &[]) {
+                (self.report)(Done::Alerted(Box::new(Alerted { step, alert, stage, value })));
             }
-            _ => Vec::new(),
-        };
-        seen.moments.push_back((now, points.clone()));
-        seen.told = points;
-        drop(seen);
-        if !meters.is_empty() {
-            let (step, attempt) = (self.place.group, self.place.attempt);
+        }
+        if last || points != self.told {
+            self.told = points;
             (self.report)(Done::Flowed(Box::new(Flowed { step, attempt, reached: None, meters })));
         }
     }

@@ -46,6 +46,15 @@ impl Comparer<'_> {
                     self.starts(*step, Reason::Chosen(id));
                 }
             }
+            (Task::Quorum(before), Task::Quorum(after)) => {
+                let known = |step: &StepId| self.found.matched[step.index()];
+                let same = (before.need, before.race) == (after.need, after.race)
+                    && after.children.iter().map(known).eq(before.children.iter().map(|step| Some(*step)));
+                if !same {
+                    self.ends(id, Reason::Changed(Part::Steps));
+                    self.needed_after_all(id);
+                }
+            }
             _ => {}
         }
     }
@@ -142,7 +151,7 @@ impl Comparer<'_> {
         let group = self.before.plan.step(old).parent;
         match because {
             Because::Group(by) | Because::Branch(by) | Because::NotNeeded(by) => Some(*by) == group,
-            Because::Moment => group.is_none(),
+            Because::Moment => group.is_none() && self.before.plan.step(old).on_alert.is_none(),
             _ => false,
         }
     }

@@ -4,7 +4,7 @@ use super::Reason;
 use super::compare::Comparer;
 use crate::event::{Because, FailureKind, Skip, Stop};
 use crate::plan::fingerprint::Part;
-use crate::plan::{EdgeKind, OnError, Plan, Rule, StepId};
+use crate::plan::{EdgeKind, OnAlert, OnError, Plan, Rule, StepId};
 use crate::state::{Seen, Status};
 
 impl Comparer<'_> {
@@ -33,6 +33,9 @@ impl Comparer<'_> {
         }
         if let Some(part) = differences.iter().find(|part| matches!(part, Part::Kind | Part::Condition | Part::Rule)) {
             return self.starts(id, Reason::Changed(*part));
+        }
+        if self.hangs_on_another_alert(id, old) {
+            return self.starts(id, Reason::Changed(Part::Condition));
         }
         self.own_choices(id, old);
         let was = self.before.step(old);
@@ -71,6 +74,12 @@ impl Comparer<'_> {
         if has_got && self.side.unfinished.contains(&id) {
             self.ends(id, Reason::Unfinished);
         }
+    }
+
+    fn hangs_on_another_alert(&self, id: StepId, old: StepId) -> bool {
+        let alert = |on: Option<OnAlert>| on.map(|on| (on.step, on.alert));
+        let now = self.side.plan.step(id).on_alert.map(|on| OnAlert { step: self.common(on.step), ..on });
+        alert(self.before.plan.step(old).on_alert) != alert(now)
     }
 
     fn is_to_be_tried_again(&self, old: StepId) -> bool {

@@ -15,6 +15,7 @@ impl Comparer<'_> {
                 continue;
             }
             self.tell_successors(id);
+            self.tell_alerted(id);
             self.tell_inside(id);
             self.tell_group(id);
         }
@@ -36,6 +37,17 @@ impl Comparer<'_> {
                 EdgeKind::Order => self.starts(next, Reason::After(id)),
                 EdgeKind::Condition if own(EdgeKind::Condition) => self.starts(next, Reason::Reads(id)),
                 EdgeKind::Condition => self.branch_reads(next, id),
+            }
+        }
+    }
+
+    /// Those that wait for an alert of it. It is raised once in a run: who has heard of it stays as it is.
+    fn tell_alerted(&mut self, id: StepId) {
+        let actions: Vec<StepId> = self.side.plan.step(id).policy().alerts.iter().filter_map(|a| a.action).collect();
+        for action in actions {
+            let old = self.found.matched[action.index()].map(|old| self.before.step(old));
+            if old.is_some_and(|old| old.skip.as_deref() == Some(&Skip::NotTaken(Because::Moment))) {
+                self.starts(action, Reason::Reads(id));
             }
         }
     }
@@ -78,7 +90,7 @@ impl Comparer<'_> {
     }
 
     /// A group that ended without some of what is in it ends otherwise now: that may be needed after all.
-    fn needed_after_all(&mut self, quorum: StepId) {
+    pub(super) fn needed_after_all(&mut self, quorum: StepId) {
         let mut below: Vec<StepId> = self.graph.children(quorum).to_vec();
         while let Some(id) = below.pop() {
             below.extend_from_slice(self.graph.children(id));

@@ -10,6 +10,25 @@ use super::Play;
 use crate::spec::{judged, moment_of};
 
 impl Play {
+    /// Members of a stream start together; a stream begins only with them.
+    pub(super) fn check_streams(&mut self, events: &[Event]) {
+        // With the steps that come in the same breath.
+        let plan = self.machine.state.plan.clone();
+        let opened = |id: StepId| plan.steps.get(id.index()).is_some_and(|step| matches!(*step.task, Task::Stream(_)));
+        let started = |event: &Event| match event {
+            Event::Started { step, attempt } => Some((*step, *attempt)),
+            _ => None,
+        };
+        let all: Vec<(StepId, u32)> = events.iter().filter_map(started).collect();
+        for (stream, attempt) in all.iter().filter(|(step, _)| opened(*step)) {
+            let mut members = plan.members(*stream).into_iter();
+            assert!(members.all(|member| all.iter().any(|(step, _)| *step == member)), "a stream without all members");
+            assert_eq!(self.streams.insert(*stream, *attempt), None, "a stream begins again before it is closed");
+        }
+        let alone = |id: StepId| plan.stream_of(id).is_some_and(|stream| !self.streams.contains_key(&stream));
+        assert!(!all.iter().any(|(step, _)| alone(*step)), "a member starts without its stream");
+    }
+
     pub(super) fn check_event(&mut self, event: &Event) {
         let state = &self.shadow;
         let id = match event {
@@ -28,6 +47,10 @@ impl Play {
             Event::Planned { of: Some(group), .. } => {
                 let again = !matches!(*state.plan.step(*group).task, Task::Repeat(_));
                 assert!(!again || state.step(*group).expansions == 0, "a fan-out is evaluated again");
+                return;
+            }
+            Event::Reset { steps, .. } => {
+                steps.iter().for_each(|step| drop(self.finals.remove(step)));
                 return;
             }
             _ => return,
@@ -96,15 +119,24 @@ impl Play {
     pub(super) fn check_slots(&self) {
         let state = &self.shadow;
         let max = state.plan.header.settings.max_parallel.unwrap_or(2);
-        assert!(self.running.len() as u32 <= max, "{} attempts go on, {max} may", self.running.len());
+        let alone: Vec<StepId> =
+            self.running.keys().map(|(id, _)| *id).filter(|id| state.plan.stream_of(*id).is_none()).collect();
+        let slots = alone.len() + self.streams.len();
+        assert!(slots as u32 <= max, "{slots} attempts and streams go on, {max} may");
         for (name, max) in [("one", 1), ("two", 2)] {
-            let holds = |id: StepId| {
+            let own = |id: StepId| {
                 let asked = state.plan.step(id).policy().limits.iter().filter(|(limit, _)| limit == name);
-                asked.map(|(_, shares)| *shares).sum::<u32>().min(max)
+                asked.map(|(_, shares)| *shares).sum::<u32>()
+            };
+            // A stream holds what its members need, unless it says otherwise.
+            let holds = |id: StepId| match (&*state.plan.step(id).task, own(id)) {
+                (Task::Stream(stream), 0) => stream.members().map(own).sum::<u32>().min(max),
+                (_, shares) => shares.min(max),
             };
             let groups = |id: StepId| state.plan.ids().filter(move |group| is_inside(&state.plan, id, *group));
             let covered = |id: StepId| groups(id).any(|group| holds(group) > 0);
-            let running = self.running.keys().map(|(id, _)| *id).filter(|id| !covered(*id)).map(holds);
+            let going = alone.iter().chain(self.streams.keys()).copied();
+            let running = going.filter(|id| !covered(*id)).map(holds);
             assert!(running.sum::<u32>() <= max, "more than {max} shares of `{name}` are held");
         }
     }
@@ -118,17 +150,17 @@ impl Play {
             assert_eq!(folded.step(id).attempt, self.state().step(id).attempt);
             let parent = folded.plan.step(id).parent.map(|group| folded.step(group).status);
             if folded.step(id).status == Status::Cancelled && folded.status.is_final() {
-                let spare = folded
-                    .plan
-                    .step(id)
-                    .parent
-                    .is_some_and(|group| matches!(*folded.plan.step(group).task, Task::Fallback(_)));
+                let spare =
+                    folded.plan.step(id).parent.is_some_and(|group| {
+                        matches!(*folded.plan.step(group).task, Task::Fallback(_) | Task::Quorum(_))
+                    });
                 let fits = spare || matches!(parent, None | Some(Status::Cancelled | Status::Failed));
                 assert!(fits, "`{}` is cancelled, its group is not\n{}", self.path(id), self.story());
             }
         }
         assert_eq!(folded.plan.steps.len(), self.state().plan.steps.len());
         assert!(self.running.is_empty(), "attempts go on after the end");
+        assert!(self.streams.is_empty(), "a stream is not closed");
         if self.state().status.is_final() {
             assert!(self.state().steps.iter().all(|step| step.status.is_final()), "{}", self.story());
         }
@@ -152,8 +184,11 @@ fn may_run_early(plan: &Plan, wanted: &[StepId], id: StepId) -> bool {
                 whole.extend(branches.iter().filter_map(|branch| branch.when.as_ref()).flat_map(|when| when.steps()));
             }
             needed.extend(step.parent);
-            // Alternatives wait for each other.
-            whole.extend(step.parent.filter(|group| matches!(*plan.step(*group).task, Task::Fallback(_))));
+            whole.extend(step.on_alert.map(|on| on.step));
+            whole.extend(step.policy().alerts.iter().filter_map(|alert| alert.action));
+            // Alternatives wait for each other, and members of a stream start together.
+            let all = |group: &StepId| matches!(*plan.step(*group).task, Task::Fallback(_) | Task::Stream(_));
+            whole.extend(step.parent.filter(all));
         }
         let inner = |id: &StepId| plan.step(*id).parent.is_some_and(|group| whole.contains(&group));
         let inner: Vec<StepId> = plan.ids().filter(inner).collect();

@@ -6,7 +6,7 @@ use crate::diag::{Diagnostic, Result, did_you_mean};
 use crate::engine::drive::Message;
 use crate::event::{Answer, Double, Event, Reply, WaitFor};
 use crate::exec::{Job, Work};
-use crate::plan::StepId;
+use crate::plan::{StepId, Task};
 use crate::state::form::filled;
 use crate::store::{Addressee, Letter};
 
@@ -58,8 +58,13 @@ impl Play {
                     None => (self.executor.reply(&job, reply), reply.takes_ms),
                 }
             }
-            None if process && scene.strict => {
-                let message = format!("nothing was said of `{}`, which would start a process", job.path);
+            // What a closure gives for lines that nobody writes is nothing.
+            None if process && scene.strict && !matches!(*job.task, Task::Filter(_)) => {
+                let would = match *job.task {
+                    Task::Pipeline(_) => "is a pipeline",
+                    _ => "would start a process",
+                };
+                let message = format!("nothing was said of `{}`, which {would}", job.path);
                 let help = format!("say what it gives: `given(\"{}\").returns(…)`; or leave out `strict()`", job.path);
                 self.problem = Some(Diagnostic::new("flow::test::double", message).help(help));
                 return;

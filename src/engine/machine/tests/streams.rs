@@ -359,7 +359,7 @@ fn a_quorum_fails_as_soon_as_it_must() {
     run.start();
     run.bad(1);
     assert_eq!(run.bad(2), "q/b exit | kill q/c");
-    assert_eq!(run.killed(3), "q/c not taken; q child; x upstream failed; run failed | close");
+    assert_eq!(run.killed(3), "q/c not taken; q fail; x upstream failed; run failed | close");
     let outcome = run.machine.state.step(id(0)).outcome.clone().and_then(|outcome| outcome.error.clone());
     let message = outcome.map(|error| error.message);
     assert_eq!(message.as_deref(), Some("`q/a` and `q/b` failed, and 2 of 3 must succeed"));
@@ -397,6 +397,42 @@ fn a_group_that_loses_is_not_needed_whatever_it_had_done() {
     assert_eq!(run.ok(5), "q/b/m ok; q/b/n starts | do q/b/n");
     assert_eq!(run.ok(1), "q/a ok | kill q/b/n");
     assert_eq!(run.killed(6), "q/b/n not taken; q/b not taken; q ok; x starts | do x");
+}
+
+#[test]
+fn what_cleans_up_is_not_cut_off() {
+    let mut steps = quorum(1, true);
+    steps[2] = inside(group("b", Task::Chain(vec![id(5)])), 0);
+    let clean = with(after(inside(task("clean"), 2), &[5]), |policy| {
+        (policy.rule, policy.finally) = (Rule::AllDone, true);
+    });
+    steps.extend([inside(task("m"), 2), clean]);
+    let mut run = Bench::of(steps);
+    run.start();
+    run.bad(3);
+    assert_eq!(run.ok(1), "q/a ok | kill q/b/m");
+    assert_eq!(run.killed(5), "q/b/m not taken; q/b/clean starts | do q/b/clean");
+    assert_eq!(run.ok(6), "q/b/clean ok; q/b not taken; q ok; x starts | do x");
+    // The race itself may be what cleans up.
+    let mut steps = quorum(1, true);
+    change(&mut steps, 0, |policy| policy.finally = true);
+    let mut run = Bench::of(steps);
+    run.start();
+    assert_eq!(run.ok(1), "q/a ok; q/c not taken | kill q/b");
+}
+
+#[test]
+fn that_a_child_is_not_taken_ends_nothing_early() {
+    let mut steps = quorum(2, false);
+    for n in 2..=3 {
+        steps[n].when = Some(Box::new(Condition::Known(false)));
+    }
+    let mut run = Bench::of(steps);
+    assert_eq!(
+        run.start(),
+        "q starts; q/b decides 0 Is(false); q/b not taken; q/c decides 0 Is(false); q/c not taken; q/a starts | do q/a"
+    );
+    assert_eq!(run.ok(1), "q/a ok; q fail; x upstream failed; run failed | close");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::exec::pipeline::attempt::{Attempt, sh};
 use crate::lang::item::Item;
 use crate::plan::{Json, Policy, Stage, StageWork, Value};
 
-const WHICH: Which = Which { offset: 0, attempt: 1 };
+const WHICH: Which = Which { offset: 0 };
 
 fn stage(work: StageWork) -> Stage {
     Stage::new("s", work, Default::default())
@@ -266,8 +266,7 @@ fn a_request_for_each_item() {
     let url = format!("http://127.0.0.1:{}", server(2));
     with(&attempt, StageWork::Http(closure), &Arc::default(), |worker| {
         let item = json!({ "url": format!("{url}/x") });
-        let Ok(answer) = worker.work(Input::One(Item::of(item.clone())), Which { offset: 7, attempt: 2 }).map(given)
-        else {
+        let Ok(answer) = worker.work(Input::One(Item::of(item.clone())), Which { offset: 7 }).map(given) else {
             panic!("it is answered")
         };
         assert_eq!(answer["one"]["body"], json!(item.to_string()));
