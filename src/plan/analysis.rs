@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::hierarchy::Hierarchy;
-use super::precedence::{Node, Precedence};
+use super::precedence::{Node, Precedence, Why};
 use super::{Plan, StepId, Task, Value};
 
 /// A step of which nothing is known is taken to last this long, in milliseconds.
@@ -143,6 +143,12 @@ impl Analysis {
                 // Its members run together.
                 Task::Stream(_) => self.estimates[id.index()].ms,
                 Task::Flow(branches) => branches.iter().map(|branch| work[branch.step.index()]).max().unwrap_or(0),
+                // Those that are quickest: the others are ended.
+                Task::Quorum(quorum) => {
+                    let mut all: Vec<u64> = children.iter().map(|child| work[child.index()]).collect();
+                    all.sort_unstable();
+                    all.iter().take(quorum.need as usize).fold(0, |sum: u64, ms| sum.saturating_add(*ms))
+                }
                 Task::Fallback(children) => children.first().map_or(0, |first| work[first.index()]),
                 _ => children.iter().fold(0, |sum: u64, child| sum.saturating_add(work[child.index()])),
             };
@@ -184,8 +190,21 @@ impl Analysis {
         let mut level = vec![0u32; graph.len()];
         let mut came: Vec<Option<u32>> = vec![None; graph.len()];
         let mut last: Option<u32> = None;
+        let mut raced = vec![false; plan.steps.len()];
+        for id in plan.ids().filter(|id| enough(plan, Node::End(*id)).is_some()) {
+            tree.descendants(id).iter().for_each(|inner| raced[inner.index()] = true);
+        }
+        // The ends of the children of races and quorums, by the node of the group's end.
+        let mut ends: HashMap<u32, Vec<(u64, u32)>> = HashMap::new();
         for &node in order {
             let at = node as usize;
+            if let (Some(mut ends), Some(need)) = (ends.remove(&node), enough(plan, graph.node(node))) {
+                ends.sort_unstable();
+                if let Some((end, child)) = ends.get(need - 1).or(ends.last()) {
+                    (times.begin[at], came[at]) = (*end, Some(*child));
+                    level[at] = level[*child as usize];
+                }
+            }
             let task = is_work(plan, tree, graph.node(node)).filter(|id| !beside[id.index()]);
             let ms = task.map_or(0, |id| self.estimates[id.index()].ms);
             times.end[at] = times.begin[at].saturating_add(ms);
@@ -196,12 +215,21 @@ impl Analysis {
                 }
                 self.waves[wave].push(id);
                 level[at] += 1;
-                if last.is_none_or(|last| times.end[at] > times.end[last as usize]) {
-                    last = Some(node);
-                }
             }
-            for (to, _) in graph.successors(node) {
+            // What a race does not need counts no further than its end.
+            let counts = match graph.node(node) {
+                Node::End(id) => !raced[id.index()] && enough(plan, graph.node(node)).is_some(),
+                inner => task.is_some() && !raced[inner.step().index()],
+            };
+            if counts && last.is_none_or(|last| times.end[at] > times.end[last as usize]) {
+                last = Some(node);
+            }
+            for (to, why) in graph.successors(node) {
                 let next = to as usize;
+                if why == Why::Leave && enough(plan, graph.node(to)).is_some() {
+                    ends.entry(to).or_default().push((times.end[at], node));
+                    continue;
+                }
                 if times.end[at] > times.begin[next] || came[next].is_none() {
                     (times.begin[next], came[next]) = (times.end[at], Some(node));
                 }
@@ -247,6 +275,15 @@ pub(super) fn is_work(plan: &Plan, tree: &Hierarchy, node: Node) -> Option<StepI
         return (!member).then_some(id);
     }
     (!step.task.is_group() || is_pending(&step.task) && tree.children(id).is_empty()).then_some(id)
+}
+
+/// Of the end of a race or a quorum: how many children have to end before it does, if not all of them.
+pub(super) fn enough(plan: &Plan, node: Node) -> Option<usize> {
+    let Node::End(id) = node else { return None };
+    match &*plan.step(id).task {
+        Task::Quorum(quorum) if (quorum.need as usize) < quorum.children.len() => Some(quorum.need.max(1) as usize),
+        _ => None,
+    }
 }
 
 /// A group whose steps come while it runs.

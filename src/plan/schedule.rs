@@ -5,13 +5,13 @@
 //! respected; of a flow the branch with the most work is taken.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::analysis::{Analysis, beside, is_work};
+use super::analysis::{Analysis, beside, enough, is_work};
 use super::hierarchy::Hierarchy;
-use super::precedence::{Node, Precedence};
+use super::precedence::{Node, Precedence, Why};
 use super::{Order, Plan, StepId, Task};
 use shares::Shares;
 
@@ -78,6 +78,12 @@ struct Rehearsal<'a> {
     shares: Shares,
     /// Nodes without a predecessor left.
     reached: VecDeque<u32>,
+    /// How many children of a race or a quorum have ended, by the node of its end.
+    won: HashMap<u32, usize>,
+    /// Steps that have begun and not ended, and groups that hold shares.
+    open: HashSet<StepId>,
+    /// Steps that are ended, or never begun, since a race or a quorum has enough without them.
+    cut: HashSet<StepId>,
     now: u64,
 }
 
@@ -98,6 +104,9 @@ impl<'a> Rehearsal<'a> {
             free: slots,
             ready: BinaryHeap::new(),
             arrivals: 0,
+            won: HashMap::new(),
+            open: HashSet::new(),
+            cut: HashSet::new(),
             happenings: BinaryHeap::new(),
             shares: Shares::of(plan, tree),
             now: 0,
@@ -119,6 +128,7 @@ impl<'a> Rehearsal<'a> {
             }
             let Some(Reverse((at, happening))) = self.happenings.pop() else { return self.now };
             match happening {
+                Happening::End(id) if self.cut.contains(&id) => {}
                 Happening::End(id) => {
                     self.now = at;
                     self.free += u32::from(!self.is_slotless(id));
@@ -156,10 +166,30 @@ impl<'a> Rehearsal<'a> {
     }
 
     fn pass(&mut self, node: u32) {
-        for (to, _) in self.graph.successors(node) {
+        for (to, why) in self.graph.successors(node) {
             self.missing[to as usize] -= 1;
-            if self.missing[to as usize] == 0 {
-                self.reached.push_back(to);
+            match enough(self.plan, self.graph.node(to)).filter(|_| why == Why::Leave) {
+                None if self.missing[to as usize] == 0 => self.reached.push_back(to),
+                None => {}
+                Some(need) => {
+                    let won = self.won.entry(to).or_default();
+                    *won += 1;
+                    if *won == need {
+                        self.cut(self.graph.node(to).step());
+                        self.reached.push_back(to);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A race or a quorum has enough: what is left of it is ended.
+    fn cut(&mut self, group: StepId) {
+        for id in self.tree.descendants(group) {
+            self.cut.insert(*id);
+            if self.open.contains(id) {
+                self.free += u32::from(!self.is_slotless(*id));
+                self.give_back(*id);
             }
         }
     }
@@ -201,12 +231,16 @@ impl<'a> Rehearsal<'a> {
 
     /// Begins a step, or parks it at the limit that it lacks. Returns whether it began.
     fn begin(&mut self, rank: Rank, id: StepId) -> bool {
+        if self.cut.contains(&id) {
+            return false;
+        }
         if let Err(back) = self.shares.take(self.now, rank, id) {
             if let Some((at, limit)) = back {
                 self.happenings.push(Reverse((at, Happening::Minute(limit))));
             }
             return false;
         }
+        self.open.insert(id);
         match is_work(self.plan, self.tree, Node::Start(id)) {
             Some(_) => {
                 let end = self.now.saturating_add(self.analysis.estimates[id.index()].ms);
@@ -218,6 +252,9 @@ impl<'a> Rehearsal<'a> {
     }
 
     fn give_back(&mut self, id: StepId) {
+        if !self.open.remove(&id) {
+            return;
+        }
         for limit in self.shares.give_back(id) {
             self.wake(limit);
         }

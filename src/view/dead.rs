@@ -80,7 +80,7 @@ fn one(pipeline: &DeadLetters, clock: &Clock, look: Look, all: bool, text: &mut 
     }
     if letters.iter().any(|(_, by)| by.is_none()) {
         let command = format!("flow pipeline replay {} {}", pipeline.run, shell_word(&pipeline.step));
-        text.push_str(&format!("again: {command}\n"));
+        text.push_str(&format!("replay: {command}\n"));
     }
 }
 
@@ -137,7 +137,7 @@ logs 2 dead letters, 1 replayed since  of 100 items
   place    stage  tries  at        error                             item
   line 17  parse  3      00:00:00  `x` is no number                  no number
   line 21  parse  3      00:00:00  gone; for good (replayed by 01k9)  {\"n\":1}
-again: flow pipeline replay 01k8 logs
+replay: flow pipeline replay 01k8 logs
 "
             .replace("error                             item", "error                              item")
             .replace("`x` is no number                  no number", "`x` is no number                   no number")

@@ -109,8 +109,9 @@ pub(super) fn live(state: &RunState, id: StepId) -> Vec<String> {
     let Some(flowed) = of(state, id) else { return Vec::new() };
     let counts = flowed.reached.as_deref().map(|reached| reached.counts).unwrap_or_default();
     let mut pieces = vec![plural(counts.items as usize, "item")];
-    if let Some(last) = flowed.meters.last() {
-        pieces.push(rate(last.per_second));
+    // Of the source: what comes out may be less, or more, than what came.
+    if let Some(first) = flowed.meters.first() {
+        pieces.push(rate(first.per_second));
     }
     let stages = flowed.meters.iter().filter(|meter| meter.name != "source");
     if let Some(slowest) = stages.clone().map(|meter| meter.p95_us).max().filter(|us| *us > 0) {

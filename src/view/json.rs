@@ -53,6 +53,9 @@ fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {
     if let Some(flowed) = flowed::json(state, id) {
         object["flow"] = flowed;
     }
+    if let Some(meter) = flowed::of_member(state, id) {
+        object["meter"] = json!(meter);
+    }
     if let Some(streamed) = outcome.and_then(|outcome| outcome.streamed.as_deref()) {
         object["streamed"] = json!(streamed);
     }

@@ -125,6 +125,13 @@ pub(super) fn quorum(state: &RunState, group: StepId) -> String {
     let Task::Quorum(quorum) = &*state.plan.step(group).task else { return String::new() };
     let won = || quorum.children.iter().copied().filter(|id| state.step(*id).status == Status::Success);
     let first = won().min_by_key(|id| state.step(*id).ended);
+    if quorum.is_all() {
+        let failed = quorum.children.iter().copied().filter(|id| state.step(*id).status == Status::Failed);
+        return match failed.min_by_key(|id| state.step(*id).ended) {
+            Some(failed) => format!("`{}` failed, and all must succeed", state.plan.step(failed).name),
+            None => "all succeeded".to_owned(),
+        };
+    }
     match first {
         Some(first) if quorum.race => format!("`{}` was the first to succeed", state.plan.step(first).name),
         _ => {

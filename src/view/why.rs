@@ -93,7 +93,8 @@ impl Why<'_> {
             }
             Status::Pending | Status::Ready => {
                 story.attempts(id);
-                if story.alerted(id) {
+                let on_alert = self.state.plan.step(id).on_alert;
+                if story.alerted(id) && !on_alert.is_some_and(|on| self.state.was_raised(on)) {
                     return story.text;
                 }
                 story.pending(id);

@@ -212,6 +212,23 @@ fn a_stream_runs_at_once_and_counts_as_one() {
 }
 
 #[test]
+fn of_a_race_the_quickest_counts() {
+    let mut s = Sample::new("race");
+    let (slow, quick) = (timed(&mut s, "slow", 60), timed(&mut s, "quick", 10));
+    let race = s.quorum("race", 1, &[slow, quick]);
+    let votes = [5, 40, 20].map(|ms| timed(&mut s, &format!("vote-{ms}"), ms));
+    let quorum = s.quorum("votes", 2, &votes);
+    s.order(race, quorum);
+    let analysis = analyse(&s);
+    assert_eq!((analysis.critical_ms, analysis.total_ms), (30, 35));
+    assert_eq!(analysis.critical_path, [quick, votes[2]]);
+    assert_eq!((analysis.estimates[race.index()].ms, analysis.estimates[quorum.index()].ms), (10, 20));
+    assert_eq!(schedule(&s.plan, &analysis, 8).makespan_ms, 30);
+    // One at a time, in the order declared: the first ends the race.
+    assert_eq!(schedule(&s.plan, &analysis, 1).makespan_ms, 105);
+}
+
+#[test]
 fn large_plans_are_rehearsed_quickly() {
     let begin = Instant::now();
     let mut s = Sample::new("large");

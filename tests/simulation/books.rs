@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 
 use flow::event::{Because, Event, FailureKind, Outcome, Record, Skip, Stop, WaitFor};
 use flow::exec::Job;
-use flow::plan::{Rule, StepId, Task};
+use flow::plan::{OnError, Plan, Rule, StepId, Task};
 use flow::state::{RunState, Status};
 
 use super::fits;
@@ -29,6 +29,11 @@ pub struct Books {
     turns: VecDeque<(u64, u64)>,
     /// When shares of `rate` were taken by this process.
     minute: Vec<u64>,
+    /// Streams that this process has begun, with their attempts, and which of them are closed.
+    open: HashSet<(StepId, u32)>,
+    closed: HashSet<(StepId, u32)>,
+    /// Members of the stream whose `Started` was the latest event: they start right after it.
+    together: VecDeque<StepId>,
     /// Steps that take shares of limits, as far as the plan goes.
     limited: (usize, Vec<StepId>),
     /// The run was disturbed in a way that may change how it ends.
@@ -50,6 +55,26 @@ impl Books {
         self.clock.clear();
         self.turns.clear();
         self.minute.clear();
+        self.open.clear();
+        self.closed.clear();
+    }
+
+    /// A stream is told to be at its end.
+    pub fn closes(&mut self, state: &RunState, stream: StepId, attempt: u32) -> Result<(), Broken> {
+        let path = state.plan.path(stream);
+        hold!(self.closed.insert((stream, attempt)), Once, "attempt {attempt} of the stream `{path}` is closed again");
+        let left = self.going.iter().find(|going| state.plan.stream_of(going.step) == Some(stream));
+        hold!(left.is_none(), NoOrphans, "the stream `{path}` is closed, and {left:?} goes on");
+        Ok(())
+    }
+
+    /// Readers take what a member wrote for the whole, though it failed.
+    pub fn is_let_end(&mut self, state: &RunState, member: StepId) -> Result<(), Broken> {
+        let dealt = matches!(state.plan.step(member).policy().on_error, Some(OnError::Continue | OnError::Skip));
+        // Its group may begin again in the same breath.
+        let failed = matches!(state.step(member).status, Status::Failed | Status::Pending);
+        hold!(failed && dealt, Fits, "what `{}` wrote is taken for the whole", state.plan.path(member));
+        Ok(())
     }
 
     /// A record is committed.
@@ -62,8 +87,24 @@ impl Books {
             record.seq
         );
         fits::check(&self.committed, &record.event)?;
-        if let Event::Finished { step, .. } | Event::Cancelled { step } | Event::Interrupted { step, .. } =
-            &*record.event
+        if let Some(member) = self.together.pop_front() {
+            let starts = matches!(&*record.event, Event::Started { step, .. } if *step == member);
+            hold!(starts, Fits, "{:?}, before all members of a stream have started", record.event);
+        }
+        if let Event::Started { step, attempt } = &*record.event {
+            let plan = &self.committed.plan;
+            let alone =
+                plan.stream_of(*step).is_some_and(|stream| self.committed.step(stream).status != Status::Running);
+            hold!(!alone, Fits, "`{}` starts without its stream", plan.path(*step));
+            if let Task::Stream(stream) = &*plan.step(*step).task {
+                self.together = stream.members().collect();
+                self.open.insert((*step, *attempt));
+            }
+        }
+        if let Event::Finished { step, .. }
+        | Event::Cancelled { step }
+        | Event::Interrupted { step, .. }
+        | Event::Skipped { step, .. } = &*record.event
         {
             let orphan = self.going.iter().any(|going| going.step == *step && going.outside);
             hold!(!orphan, NoOrphans, "{:?}, while a process goes on", record.event);
@@ -71,6 +112,8 @@ impl Books {
         if let Event::Ended { .. } | Event::Paused = &*record.event {
             let left = self.going.iter().find(|going| going.outside);
             hold!(left.is_none(), NoOrphans, "{:?}, while {left:?} goes on", record.event);
+            let left = self.open.difference(&self.closed).next();
+            hold!(left.is_none(), NoOrphans, "{:?}, and the stream {left:?} is not closed", record.event);
         }
         self.compare(world, &record.event);
         self.committed.apply(record.at, &record.event);
@@ -90,7 +133,10 @@ impl Books {
             // What waits outside for a child of a group that is tried again sees the one end or the other.
             Event::Reset { steps, .. } => {
                 let again = |id: &StepId| steps.contains(id);
-                let waits = |id: StepId| state.plan.step(id).after.iter().any(|edge| again(&edge.from));
+                let waits = |id: StepId| {
+                    let step = state.plan.step(id);
+                    step.after.iter().any(|edge| again(&edge.from)) || step.on_alert.is_some_and(|on| again(&on.step))
+                };
                 self.incomparable |= state.plan.ids().any(|id| !again(&id) && waits(id));
                 return;
             }
@@ -104,6 +150,16 @@ impl Books {
             }
             _ => return,
         };
+        // Whose failure came first decides of which class that of the group is, and whether it is tried again.
+        let task = &state.plan.step(step).task;
+        if error.is_some() && matches!(**task, Task::Stream(_) | Task::Quorum(_)) {
+            let mut around = std::iter::successors(Some(step), |id| state.plan.step(*id).parent);
+            let tries = |id: StepId| {
+                let policy = state.plan.step(id).policy();
+                policy.retry.is_some() || policy.retry_if.is_some()
+            };
+            self.incomparable |= around.any(tries);
+        }
         // A timeout that came although the attempt does not hang; a deadlock that was broken.
         self.incomparable |= match error {
             Some((FailureKind::Timeout, _)) => {
@@ -111,7 +167,11 @@ impl Books {
                 let asks = state.step(step).waits_for.clone().unwrap_or_default();
                 match task.waits() {
                     true => *asks == WaitFor::Time || world.answer(state, step, &asks).is_some(),
-                    false => task.is_group() || world.attempt(state, step) != Fate::Hangs,
+                    // One that hangs may be found in the cache in time.
+                    false => {
+                        let cached = state.plan.step(step).policy().cache.is_some();
+                        task.is_group() || cached || world.attempt(state, step) != Fate::Hangs
+                    }
                 }
             }
             Some((_, stuck)) => stuck,
@@ -186,10 +246,11 @@ impl Books {
     }
 
     fn takes(&mut self, now: u64, state: &RunState, step: StepId) -> Result<(), Broken> {
-        if state.plan.step(step).policy().limits.iter().any(|(name, _)| name == "rate") {
+        let shares = asks(&state.plan, step, "rate") as usize;
+        if shares > 0 {
             let most = state.plan.header.limits["rate"].per_minute.unwrap_or(u32::MAX) as usize;
             self.minute.retain(|at| at + MINUTE > now);
-            self.minute.push(now);
+            self.minute.extend(std::iter::repeat_n(now, shares.min(most)));
             hold!(self.minute.len() <= most, Limits, "more than {most} shares of `rate` within a minute");
         }
         Ok(())
@@ -252,15 +313,18 @@ impl Books {
             let same = step.status == Status::Running && step.attempt == going.attempt;
             hold!(same, NoOrphans, "`{}` has ended, but its process goes on", plan.path(going.step));
         }
-        let slots = self.going.iter().filter(|going| counts(going)).count();
-        hold!(slots <= most, Limits, "{slots} attempts go on, {most} may");
+        let going = || self.going.iter().filter(|going| counts(going)).map(|going| going.step);
+        let streams: HashSet<StepId> = going().filter_map(|step| plan.stream_of(step)).collect();
+        let slots = going().filter(|step| plan.stream_of(*step).is_none()).count() + streams.len();
+        hold!(slots <= most, Limits, "{slots} attempts and streams go on, {most} may");
         self.limits(state, &counts)
     }
 
     fn limits(&mut self, state: &RunState, counts: &dyn Fn(&Going) -> bool) -> Result<(), Broken> {
         let plan = &state.plan;
         if self.limited.0 != plan.steps.len() {
-            let limited = plan.ids().filter(|id| !plan.step(*id).policy().limits.is_empty()).collect();
+            let names = || plan.header.limits.keys();
+            let limited = plan.ids().filter(|id| names().any(|name| asks(plan, *id, name) > 0)).collect();
             self.limited = (plan.steps.len(), limited);
         }
         if self.limited.1.is_empty() {
@@ -268,13 +332,14 @@ impl Books {
         }
         for (name, limit) in &plan.header.limits {
             let Some(max) = limit.max else { continue };
-            let asks = |id: StepId| {
-                let asked = plan.step(id).policy().limits.iter().find(|(limit, _)| limit == name);
-                asked.map_or(0, |(_, shares)| (*shares).min(max))
-            };
+            let asks = |id: StepId| asks(plan, id, name).min(max);
             let holds = |id: StepId| match state.step(id).status {
                 Status::Running if !plan.step(id).task.is_group() => {
                     self.going.iter().any(|going| going.step == id && counts(going))
+                }
+                // It gives them back before its end is judged.
+                Status::Running if matches!(*plan.step(id).task, Task::Stream(_)) => {
+                    plan.members(id).iter().any(|member| !state.step(*member).status.is_final())
                 }
                 Status::Running => true,
                 // It gives them back before its end is judged.
@@ -321,6 +386,25 @@ impl Books {
         }
         Ok(())
     }
+}
+
+/// How many shares of a limit a step asks for. A stream asks for its members, who ask for nothing.
+fn asks(plan: &Plan, id: StepId, name: &str) -> u32 {
+    let own = |id: StepId| {
+        let asked = plan.step(id).policy().limits.iter().find(|(limit, _)| limit == name);
+        asked.map_or(0, |(_, shares)| *shares)
+    };
+    match (&*plan.step(id).task, own(id)) {
+        (Task::Stream(stream), 0) => stream.members().map(own).sum(),
+        _ if plan.stream_of(id).is_some() => 0,
+        (_, shares) => shares,
+    }
+}
+
+/// Is a step inside a race or a quorum?
+pub fn in_quorum(state: &RunState, id: StepId) -> bool {
+    let mut above = std::iter::successors(state.plan.step(id).parent, |id| state.plan.step(*id).parent);
+    above.any(|id| matches!(*state.plan.step(id).task, Task::Quorum(_)))
 }
 
 /// Does a rule let it start before all that it reads has ended? It may read what a group above it reads.

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use flow::diag::Span;
 use flow::plan::builder::{Builder, Sequence};
 use flow::plan::{
-    Approve, Backoff, Branch, Breaker, Class, Closure, Condition, Each, EdgeKind, FileWait, Growth, Json, Limit,
-    Moment, OnError, OnTimeout, Order, Plan, Policy, Reference, Repeat, Retry, Rule, Settings, SignalWait, Step,
-    StepId, Strategy, Task, UndoScope, Validate, Value, Workflow,
+    Alert, Approve, Backoff, Branch, Breaker, Class, Closure, Condition, Each, EdgeKind, FileWait, Growth, Json, Limit,
+    Metric, Moment, OnAlert, OnError, OnTimeout, Order, Plan, Policy, Quorum, Reference, Repeat, Retry, Rule, Settings,
+    Severity, SignalWait, Step, StepId, Strategy, Stream, Task, UndoScope, Validate, Value, Workflow,
 };
 
 use super::dice::Dice;
@@ -21,7 +21,8 @@ const LIMITS: [(&str, Option<u32>, Option<u32>); 4] =
 
 /// A plan of about so many steps, in the pieces in which the script gives it, and what the script waits for in between.
 pub fn plan(dice: &mut Dice, steps: usize) -> Script {
-    let mut draft = Draft { builder: Builder::default(), dice, left: steps as u64, named: 0, fan_outs: 2 };
+    let mut draft =
+        Draft { builder: Builder::default(), dice, left: steps as u64, named: 0, fan_outs: 2, at_once: false };
     header(&mut draft);
     let pauses = draft.dice.one_in(5).then(|| draft.dice.below(steps as u64));
     let (mut pieces, mut wanted, mut seen) = (Vec::new(), None, Vec::new());
@@ -53,7 +54,8 @@ pub struct Script {
 /// The children of a fan-out.
 pub fn expand(dice: &mut Dice, plan: &Arc<Plan>, group: StepId, iteration: u32) -> Growth {
     let fan_outs = 1u32.saturating_sub(plan.path(group).matches('[').count() as u32);
-    let mut draft = Draft { builder: Builder::on(plan.clone()), dice, left: 0, named: 0, fan_outs };
+    let mut draft =
+        Draft { builder: Builder::on(plan.clone()), dice, left: 0, named: 0, fan_outs, at_once: in_all(plan, group) };
     draft.builder.header = plan.header.clone();
     let before = draft.builder.len();
     let task = plan.step(group).task.clone();
@@ -128,6 +130,15 @@ struct Draft<'a> {
     named: u32,
     /// How many fan-outs may still come.
     fan_outs: u32,
+    /// Is it about what fails with its first child? A failure that is dealt with and one that is not would be a matter of
+    /// time there.
+    at_once: bool,
+}
+
+/// Is a step in, or itself, a group that fails with its first child?
+fn in_all(plan: &Plan, id: StepId) -> bool {
+    let mut above = std::iter::successors(Some(id), |id| plan.step(*id).parent);
+    above.any(|id| matches!(&*plan.step(id).task, Task::Quorum(quorum) if quorum.is_all()))
 }
 
 impl Draft<'_> {
@@ -157,17 +168,24 @@ impl Draft<'_> {
             4..=5 => self.flow(seen, depth),
             6 => self.known_items(seen, depth),
             7..=9 if self.fan_outs > 0 => self.fan_out(&seen[..before]),
+            10..=11 => self.stream(&seen[..before]),
+            12..=13 => self.quorum(&seen[..before], depth),
             _ => self.task(&seen[..before]),
         };
         self.edges(id, &seen[..before]);
         self.policies(id);
+        if matches!(*self.builder.step(id).task, Task::Exec(_)) && self.dice.one_in(8) {
+            let action = self.alert(id);
+            seen.push(action);
+        }
         if self.dice.one_in(10) {
             self.fallbacks(id, &seen[..before]);
         }
         // What is inside a group that decides is of interest to others, too.
         let inner = (first..self.builder.len()).map(|n| StepId(n as u32));
-        let known: Vec<StepId> =
-            inner.filter(|inner| *inner != id && !seen.contains(inner) && !self.undoes(*inner)).collect();
+        let known: Vec<StepId> = inner
+            .filter(|inner| *inner != id && !seen.contains(inner) && !self.undoes(*inner) && !self.is_hidden(*inner))
+            .collect();
         seen.extend(known);
         seen.push(id);
         if self.dice.one_in(7) {
@@ -177,6 +195,99 @@ impl Draft<'_> {
             self.clean_up(id, seen);
         }
         id
+    }
+
+    /// Is it a member of a stream, or inside a race or a quorum? Whether it comes to its end may be a matter of time there.
+    fn is_hidden(&self, mut id: StepId) -> bool {
+        while let Some(parent) = self.builder.step(id).parent {
+            id = parent;
+            if matches!(*self.builder.step(id).task, Task::Stream(_) | Task::Quorum(_)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Members that run together.
+    fn stream(&mut self, seen: &[StepId]) -> StepId {
+        let (mut levels, mut needed): (Vec<Vec<StepId>>, Vec<StepId>) = (Vec::new(), Vec::new());
+        for _ in 0..1 + self.children() {
+            let read = self.reads(seen, 4);
+            let mut words = vec![Value::Plain("flows".into())];
+            words.extend(read.iter().map(|step| output(*step)));
+            needed.extend(read);
+            let member = self.add(Task::Exec(words));
+            let mut policy = Policy::default();
+            self.place(&mut policy);
+            self.attempts(&mut policy, false);
+            (policy.rule, policy.checkpoint, policy.cache, policy.breaker) = (Rule::AllSuccess, None, None, None);
+            policy.retry_if = None;
+            if self.dice.one_in(4) {
+                let limit = self.dice.pick(&[("lock", 1), ("pair", 1), ("pair", 2), ("rate", 1)]);
+                policy.limits.push((limit.0.into(), limit.1));
+            }
+            *self.builder.step_mut(member).policy_mut() = policy;
+            match levels.last_mut() {
+                Some(level) if self.dice.one_in(3) => level.push(member),
+                _ => levels.push(vec![member]),
+            }
+        }
+        let members: Vec<StepId> = levels.iter().flatten().copied().collect();
+        let id = self.add(Task::Stream(Box::new(Stream::of(levels))));
+        members.iter().for_each(|member| self.builder.step_mut(*member).parent = Some(id));
+        // What a member waits for, all wait for.
+        self.builder.step_mut(id).add_edges(needed, EdgeKind::Data);
+        id
+    }
+
+    /// Children of which not all need to succeed.
+    fn quorum(&mut self, seen: &[StepId], depth: u32) -> StepId {
+        let kind = self.dice.below(3);
+        let before = self.at_once;
+        self.at_once |= kind == 0;
+        let children: Vec<StepId> = (0..self.children()).map(|_| self.whole(seen, depth + 1)).collect();
+        self.at_once = before;
+        let n = children.len() as u32;
+        let (need, race) = match kind {
+            0 => (n, false),
+            1 => (1, true),
+            _ => (1 + self.dice.below(u64::from(n)) as u32, false),
+        };
+        let id = self.add(Task::Quorum(Quorum { need, race, children: children.clone() }));
+        children.iter().for_each(|child| self.builder.step_mut(*child).parent = Some(id));
+        id
+    }
+
+    /// A step that runs when an alert of this one is raised.
+    fn alert(&mut self, watched: StepId) -> StepId {
+        let action = self.add(Task::Exec(vec![Value::Plain("tell".into())]));
+        self.builder.step_mut(action).on_alert = Some(OnAlert { step: watched, alert: 0 });
+        self.builder.step_mut(watched).policy_mut().alerts.push(Alert {
+            metric: Metric::Throughput,
+            stage: None,
+            above: None,
+            below: Some(1.0),
+            for_ms: 0,
+            severity: Severity::default(),
+            action: Some(action),
+            span: Span::default(),
+        });
+        action
+    }
+
+    /// A step with all that came with it, as one.
+    fn whole(&mut self, seen: &[StepId], depth: u32) -> StepId {
+        let start = self.builder.len();
+        let made = self.block(&mut seen.to_vec(), depth);
+        let orphans = self.builder.orphans(start);
+        match orphans == [made] {
+            true => made,
+            false => {
+                let all = Sequence { exits: vec![made], ..self.sequence(&orphans) };
+                let name = self.name().into();
+                self.builder.chain(name, all, Span::default())
+            }
+        }
     }
 
     /// Does it undo something, or belong to what does? Nobody waits for that.
@@ -313,17 +424,7 @@ impl Draft<'_> {
     /// One child of a fan-out.
     fn child(&mut self, group: StepId, key: String, seen: &[StepId]) -> StepId {
         self.left = 1 + self.dice.below(3);
-        let start = self.builder.len();
-        let made = self.block(&mut seen.to_vec(), 1);
-        let orphans = self.builder.orphans(start);
-        let child = match orphans == [made] {
-            true => made,
-            false => {
-                let all = Sequence { exits: vec![made], ..self.sequence(&orphans) };
-                let name = self.name().into();
-                self.builder.chain(name, all, Span::default())
-            }
-        };
+        let child = self.whole(seen, 1);
         let step = self.builder.step_mut(child);
         step.parent = Some(group);
         step.key = Some(key.into());
@@ -385,6 +486,9 @@ impl Draft<'_> {
             4 if self.dice.one_in(3) => Some(OnError::Stop),
             _ => None,
         };
+        if self.at_once && policy.on_error != Some(OnError::Stop) {
+            policy.on_error = None;
+        }
         if self.dice.one_in(4) {
             policy.priority = self.dice.below(3) as i32;
             policy.estimate_ms = self.dice.one_in(2).then(|| self.dice.below(1_000));

@@ -46,16 +46,22 @@ pub fn check(state: &RunState, event: &Event) -> Result<(), Broken> {
         Event::Finished { step, attempt, outcome } => ends(state, *step, *attempt, outcome)?,
         Event::Interrupted { step, attempt } => {
             let runs = status(*step) == Status::Running && state.step(*step).attempt == *attempt;
+            let task = &state.plan.step(*step).task;
             hold!(
-                runs && !state.plan.step(*step).task.is_group(),
+                runs && (!task.is_group() || matches!(**task, Task::Stream(_))),
                 Fits,
                 "`{}` is interrupted and does not run",
                 path(*step)
             );
         }
         Event::Skipped { step, reason } => {
+            let not_needed = match reason {
+                Skip::NotTaken(Because::NotNeeded(group)) => is_decided(state, *group),
+                _ => false,
+            };
             let may = match status(*step) {
                 Status::Pending => true,
+                Status::Running | Status::Waiting | Status::Retrying if not_needed => true,
                 Status::Waiting => matches!(reason, Skip::NotTaken(Because::Unanswered)),
                 Status::Running => state.plan.step(*step).task.is_group(),
                 _ => false,
@@ -85,8 +91,16 @@ pub fn check(state: &RunState, event: &Event) -> Result<(), Broken> {
             if let ResetWhy::Retry(group) = why {
                 hold!(status(*group) == Status::Retrying, Fits, "`{}` is not tried again", path(*group));
             }
-            let runs =
-                steps.iter().find(|id| matches!(status(**id), Status::Running | Status::Waiting | Status::Retrying));
+            if let ResetWhy::Stream(stream) = why {
+                let begins = matches!(status(*stream), Status::Pending | Status::Retrying);
+                let all = steps.iter().all(|step| state.plan.stream_of(*step) == Some(*stream));
+                hold!(begins && all, Fits, "members of `{}` begin again without it", path(*stream));
+            }
+            let with_stream = matches!(why, ResetWhy::Stream(_));
+            let runs = steps.iter().find(|id| match status(**id) {
+                Status::Retrying => !with_stream,
+                its => matches!(its, Status::Running | Status::Waiting),
+            });
             hold!(runs.is_none(), Once, "`{}` goes on and is made again ({why:?})", path(*runs.unwrap_or(&StepId(0))));
         }
         Event::Stopping { .. } | Event::RollingBack(_) | Event::Replanned(_) | Event::Printed { .. } => {}
@@ -150,6 +164,8 @@ fn may_start(state: &RunState, id: StepId) -> Result<(), Broken> {
         _ => false,
     };
     let early = judged().find(|edge| state.seen(edge.from) == Seen::Open);
+    // A member of a stream starts with it, whatever rule that has.
+    let at_once = at_once || plan.stream_of(id).is_some() && starts_early(state, id);
     hold!(at_once || early.is_none(), Fits, "`{path}` starts before {early:?} has ended");
     let read = planned.after.iter().filter(|edge| edge.kind == EdgeKind::Condition);
     let early = read.into_iter().find(|edge| state.seen(edge.from) == Seen::Open);
@@ -158,6 +174,9 @@ fn may_start(state: &RunState, id: StepId) -> Result<(), Broken> {
         let answer = state.decisions.iter().find(|decided| decided.step == id);
         let met = answer.is_some_and(|decided| decided.result == Decision::Is(true));
         hold!(met, Fits, "`{path}` starts, but its condition is {:?}", answer.map(|decided| &decided.result));
+    }
+    if let Some(on) = planned.on_alert {
+        hold!(state.was_raised(on), Fits, "`{path}` starts, but its alert was not raised");
     }
     if planned.policy().finally {
         let begun = judged().any(|edge| state.step(edge.from).started_at > 0);
@@ -202,6 +221,14 @@ fn may_in_part(state: &RunState, id: StepId, path: &str) -> Result<(), Broken> {
         "`{path}` starts before {early:?} has ended, which belongs to an earlier part of the run"
     );
     Ok(())
+}
+
+/// Does a race or quorum need nothing more? (Of a group of alternatives: it has its answer.)
+fn is_decided(state: &RunState, group: StepId) -> bool {
+    let Task::Quorum(quorum) = &*state.plan.step(group).task else { return true };
+    let how_many = |status: Status| quorum.children.iter().filter(|child| state.step(**child).status == status).count();
+    let enough = !quorum.is_all() && how_many(Status::Success) >= quorum.need as usize;
+    enough || how_many(Status::Failed) > 0
 }
 
 /// Is its group open, and is it the one that the group has chosen?

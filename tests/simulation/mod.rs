@@ -24,6 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 use flow::event::RunStatus;
+use flow::plan::StepId;
 use flow::state::{RunState, Seen, Status};
 
 use self::dice::{Dice, mix};
@@ -125,7 +126,10 @@ fn compare(disturbed: &RunState, calm: &RunState) -> Result<(), Broken> {
 type Ends = (RunStatus, BTreeMap<String, (Status, Seen, u32)>);
 
 fn ends(state: &RunState) -> Ends {
-    let steps = state.plan.ids().filter(|id| !state.plan.step(*id).retired && !books::is_in_undo(state, *id));
+    // Who is cut off by others is a matter of time.
+    let hidden = |id: StepId| state.plan.stream_of(id).is_some() || books::in_quorum(state, id);
+    let plan = &state.plan;
+    let steps = plan.ids().filter(|id| !plan.step(*id).retired && !books::is_in_undo(state, *id) && !hidden(*id));
     let end = |id| (state.step(id).status, state.seen(id), state.step(id).failures);
     (state.status, steps.map(|id| (state.plan.path(id), end(id))).collect())
 }

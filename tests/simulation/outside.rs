@@ -16,6 +16,10 @@ pub struct Asked {
     pub begun: Vec<Work>,
     /// Attempts that are to end: without grace?
     pub kills: Vec<(StepId, u32, bool)>,
+    /// Members of streams whose readers are to see the end of what they wrote.
+    pub let_end: Vec<StepId>,
+    /// Streams that are at their end.
+    pub closed: Vec<(StepId, u32)>,
     /// The process dies when it has begun so much more.
     pub dies_after: Option<usize>,
 }
@@ -39,6 +43,14 @@ impl Executor for Outside {
             }
             asked.begun.push(work);
         }
+    }
+
+    fn let_end(&self, step: StepId) {
+        self.asked().let_end.push(step);
+    }
+
+    fn close_stream(&self, group: StepId, attempt: u32) {
+        self.asked().closed.push((group, attempt));
     }
 
     fn kill(&self, step: StepId, attempt: u32, hard: bool) {

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use flow::diag::Diagnostic;
 use flow::engine::drive::Attended;
-use flow::event::{Created, Event, Outcome, Record, RunStatus, Saw, Stop, WaitFor};
+use flow::event::{Alerted, Created, Event, Flowed, Outcome, Reached, Record, RunStatus, Saw, Stop, WaitFor};
 use flow::exec::{Done, Job, Question, Work, waits_for_commit};
 use flow::plan::{Json, StepId, Task};
 use flow::state::{RunState, Status};
 use flow::store::Addressee;
 
-use super::books::{Books, is_in_undo, made_again, starts_early};
+use super::books::{Books, in_quorum, is_in_undo, made_again, starts_early};
 use super::dice::Dice;
 use super::draft::Script;
 use super::invariants::{Broken, Invariant, hold};
@@ -349,10 +349,18 @@ impl<'a> Run<'a> {
     fn see_to_work(&mut self) -> Result<(), Broken> {
         loop {
             let Some(process) = &mut self.process else { return Ok(()) };
-            let (begun, kills) = {
+            let (begun, kills, let_end, closed) = {
                 let mut asked = process.outside.asked();
-                (mem::take(&mut asked.begun), mem::take(&mut asked.kills))
+                let (let_end, closed) = (mem::take(&mut asked.let_end), mem::take(&mut asked.closed));
+                (mem::take(&mut asked.begun), mem::take(&mut asked.kills), let_end, closed)
             };
+            for member in let_end {
+                self.books.is_let_end(process.driver.state(), member)?;
+            }
+            for (stream, attempt) in closed {
+                self.trace.tell(self.now, || format!("close {}#{attempt}", stream.0));
+                self.books.closes(process.driver.state(), stream, attempt)?;
+            }
             if begun.is_empty() && kills.is_empty() {
                 return Ok(());
             }
@@ -420,7 +428,8 @@ impl<'a> Run<'a> {
                     saw.push(Saw { step: *id, what: "passed".into(), value: Json::Null, handles: false });
                 }
                 let (result, looks) = self.world.decide(state, step, which, &read);
-                let looks = looks && matches!(question, Question::When(_));
+                // What is not asked because something else was faster looks at nothing.
+                let looks = looks && matches!(question, Question::When(_)) && !in_quorum(state, step);
                 saw.iter_mut().for_each(|saw| saw.handles = looks);
                 Done::Decided { step, branch, asked, result, saw }
             }
@@ -453,12 +462,15 @@ impl<'a> Run<'a> {
             true => self.books.begins_outside(&job)?,
             false => self.books.begins_inside(&job, state)?,
         }
+        self.flows(&job);
         let early = self.ended_early.iter().position(|ended| *ended == (step, attempt));
         if let Some(place) = early {
             self.ended_early.swap_remove(place);
             self.end_killed(step, attempt, true);
             return Ok(());
         }
+        let Some(process) = &self.process else { return Ok(()) };
+        let state = process.driver.state();
         let fate = self.world.attempt(state, step);
         let outcome = Arc::new(self.world.outcome(state, step, attempt, &fate));
         let mut takes = self.dice.time(if leaves { self.temper.work } else { 200 });
@@ -469,6 +481,26 @@ impl<'a> Run<'a> {
             self.report(takes, step, attempt, outcome, leaves);
         }
         Ok(())
+    }
+
+    /// What a stream, or a pipeline, tells of itself.
+    fn flows(&mut self, job: &Job) {
+        let Some(process) = &self.process else { return };
+        let raises = self.world.raises(process.driver.state(), job.step);
+        let (step, attempt) = match &job.stream {
+            Some(place) => (place.group, place.attempt),
+            None if job.policy.as_ref().is_some_and(|policy| !policy.alerts.is_empty()) => (job.step, job.attempt),
+            None => return,
+        };
+        let reached =
+            job.stream.is_none().then(|| Box::new(Reached { upto: u64::from(attempt), ..Reached::default() }));
+        let flowed = Flowed { step, attempt, reached, meters: Vec::new() };
+        let delay = self.dice.time(1_000_000);
+        self.later(delay, Due::Done(Done::Flowed(Box::new(flowed)), false));
+        if raises {
+            let alerted = Alerted { step: job.step, alert: 0, stage: "stage".into(), value: 0.5 };
+            self.later(0, Due::Done(Done::Alerted(Box::new(alerted)), false));
+        }
     }
 
     /// An attempt will end by itself; perhaps that is reported twice.

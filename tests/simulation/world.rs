@@ -66,6 +66,12 @@ impl World {
         }
     }
 
+    /// Is an alert of the step raised while it runs? Whether a group is tried again makes no difference: that is once in a run.
+    pub fn raises(self, state: &RunState, step: StepId) -> bool {
+        !state.plan.step(step).policy().alerts.is_empty()
+            && Dice(hash(&state.plan.path(step), self.seed ^ 0xa1e7)).one_in(2)
+    }
+
     /// Is the result of the attempt in the cache?
     pub fn is_cached(self, state: &RunState, step: StepId) -> bool {
         self.about(state, step, 8).one_in(3)

@@ -163,6 +163,11 @@ impl Machine {
                 continue;
             }
             node.clear(node::QUEUED);
+            let part = node.part;
+            if self.is(id, Status::Pending) && !self.part_runs(part) {
+                // Hooks that come before it have come to the plan since.
+                continue;
+            }
             if self.take_limits(id, place) {
                 match self.is_stream(id) {
                     true => self.open_stream(id),

@@ -139,6 +139,10 @@ fn estimate(page: &mut Page, plan: &Plan, analysis: &Analysis) {
     if plan.steps.iter().any(|step| step.task.waits() && !step.retired) {
         page.row(&[(Ink::Dim, "  waiting for people, signals, moments and files is not counted")], "");
     }
+    let races = plan.steps.iter().any(|step| matches!(&*step.task, Task::Quorum(quorum) if !quorum.is_all()));
+    if races {
+        page.row(&[(Ink::Dim, "  of races and quorums those steps are counted that are quickest")], "");
+    }
     let flows = plan.steps.iter().any(|step| matches!(&*step.task, Task::Flow(_)));
     if flows {
         page.row(&[(Ink::Dim, "  of each flow the branch with the most work is counted")], "");

@@ -112,8 +112,10 @@ pub(super) fn figures(state: &RunState, id: StepId, look: Look) -> Vec<String> {
     };
     match &*state.plan.step(id).task {
         crate::plan::Task::Stream(stream) => {
-            // What comes out of it tells enough of how it gets on.
-            stream.exits().iter().filter_map(|member| line(*member)).collect()
+            // The fastest of its members tells enough of how it gets on.
+            let speed = |member: &StepId| flowed::of_member(state, *member).map_or(0.0, |meter| meter.per_second);
+            let fastest = stream.members().max_by(|a, b| speed(a).total_cmp(&speed(b)));
+            fastest.and_then(line).into_iter().collect()
         }
         _ => line(id).into_iter().collect(),
     }

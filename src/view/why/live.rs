@@ -159,7 +159,6 @@ impl Story<'_> {
         let state = self.why.state;
         let step = state.step(id);
         if let Some(streamed) = step.outcome.as_deref().and_then(|outcome| outcome.streamed.as_deref()) {
-            self.line(&format!("Through it went: {}.", flowed::streamed(streamed)));
             if streamed.cut_short {
                 let readers = self.readers(id);
                 self.line(&format!(
@@ -167,6 +166,8 @@ impl Story<'_> {
                     if readers.is_empty() { "its reader".to_owned() } else { self.quoted(&readers) }
                 ));
             }
+            let whole = crate::event::Streamed { cut_short: false, ..streamed.clone() };
+            self.line(&format!("Through it went: {}.", flowed::streamed(&whole)));
             let kept = step.outcome.as_deref().and_then(|o| o.stdout.as_ref()).map_or(0, |log| log.bytes);
             if let Some(said) = flowed::partly_kept(streamed, kept) {
                 self.line(&format!("Not all of that can be looked at: {said}."));
@@ -218,7 +219,7 @@ impl Story<'_> {
         if counts.dead > 0 {
             self.line(&format!("see: flow pipeline dead {run} {path}"));
             if state.status.is_final() {
-                self.line(&format!("again: flow pipeline replay {run} {path}"));
+                self.line(&format!("replay: flow pipeline replay {run} {path}"));
             }
         }
         match step.status {

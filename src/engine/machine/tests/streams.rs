@@ -424,9 +424,7 @@ fn what_cleans_up_is_not_cut_off() {
 #[test]
 fn that_a_child_is_not_taken_ends_nothing_early() {
     let mut steps = quorum(2, false);
-    for n in 2..=3 {
-        steps[n].when = Some(Box::new(Condition::Known(false)));
-    }
+    steps[2..=3].iter_mut().for_each(|step| step.when = Some(Box::new(Condition::Known(false))));
     let mut run = Bench::of(steps);
     assert_eq!(
         run.start(),
