@@ -364,8 +364,7 @@ pub mod functions {
         let span = here(&context);
         let mut map = Options::of(&keys::EACH, &options, span);
         let fail_fast = map.take("fail_fast").unwrap_or(Dynamic::FALSE);
-        let fail_fast =
-            fail_fast.as_bool().map_err(|_| wrong("`fail_fast` of each", "true or false", &fail_fast, span))?;
+        let fail_fast = weave::truth(&fail_fast, "`fail_fast` of each", span)?;
         map.done()?;
         let later = items.is::<Pending>() || items.is::<Step>();
         let step = fan_out(&context, name, items, &closure)?;
