@@ -315,7 +315,9 @@ impl Books {
         }
         let going = || self.going.iter().filter(|going| counts(going)).map(|going| going.step);
         let streams: HashSet<StepId> = going().filter_map(|step| plan.stream_of(step)).collect();
-        let slots = going().filter(|step| plan.stream_of(*step).is_none()).count() + streams.len();
+        // Who tells of an alert takes none.
+        let alone = |step: &StepId| plan.stream_of(*step).is_none() && plan.step(*step).on_alert.is_none();
+        let slots = going().filter(alone).count() + streams.len();
         hold!(slots <= most, Limits, "{slots} attempts and streams go on, {most} may");
         self.limits(state, &counts)
     }
