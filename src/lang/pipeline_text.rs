@@ -157,7 +157,11 @@ fn unknown(context: &NativeCallContext, name: &str, what: &str, span: Span) -> F
             format!("`{name}` is no function of this script, so it cannot be {what}"),
         ),
     };
-    let help = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_else(|| match what {
+    let near = did_you_mean(name, known.iter().map(String::as_str)).filter(|_| !is_step);
+    let help = near.unwrap_or_else(|| match what {
+        "a stage" if is_step => {
+            format!("a stage is called for each item: `fn {name}(item) {{ … }}`; a process for each item is `.sh(\"{name}\", \"…\")`")
+        }
         "a source" => format!("declare it: `fn {name}() {{ lines(\"in.txt\") }}`"),
         "a sink" => format!("declare it, `fn {name}(item) {{ … }}`; or end with `collect` or `discard`"),
         _ => format!("declare it: `fn {name}(item) {{ … }}`"),

@@ -11,7 +11,7 @@ use super::options::{self, Options, here, wrong};
 use super::weave::{item_closure, truth};
 use super::{keys, policies, session};
 use crate::diag::{Diagnostic, Span};
-use crate::plan::{self, Command, ItemError, Json, Overflow, Pipeline, Source, Stage, StageWork, StepId, Task, Value};
+use crate::plan::{self, Command, ItemError, Overflow, Pipeline, Source, Stage, StageWork, StepId, Task};
 
 const PIPELINE: &str = "flow::lang::pipeline";
 
@@ -20,14 +20,10 @@ pub fn new(context: &NativeCallContext, name: Option<&str>) -> Result<Step, Faul
     let name = name.map(|name| options::name(context, name)).transpose()?;
     session::build(context, |builder, span| {
         let shown = name.map_or_else(|| builder.nameless("pipeline"), SmolStr::from);
-        let mut step = plan::Step::new(shown, Task::Pipeline(Box::new(Pipeline::of(NO_SOURCE))), span);
-        step.anonymous = name.is_none();
-        Ok(Step::One(builder.add(step)))
+        let task = Task::Pipeline(Box::new(Pipeline::of(Source::NONE)));
+        Ok(Step::One(builder.add(plan::Step::new(shown, task, span))))
     })
 }
-
-/// Stands for the source that a pipeline is still to get.
-pub const NO_SOURCE: Source = Source::Items(Value::Plain(Json::Null));
 
 /// Changes a pipeline. `method`: what the script calls, for messages.
 pub fn change(
@@ -86,7 +82,7 @@ pub fn from(context: &NativeCallContext, step: &Step, given: &Dynamic) -> Result
     of(context, step, "from")?;
     let source = ends::source(context, given)?;
     change(context, step, "from", |pipeline, span| {
-        if pipeline.source != NO_SOURCE {
+        if pipeline.source != Source::NONE {
             return Err(Diagnostic::new(PIPELINE, "the pipeline has a source already")
                 .label(span, "a second one")
                 .help("one source is enough: put what comes of several into one list, or one file; or make a pipeline for each"));

@@ -160,9 +160,7 @@ pub fn filter(
     session::build(context, |builder, span| {
         let task = Task::Filter(Box::new(Filter { closure, reads, on_error }));
         let shown = name.map_or_else(|| builder.nameless(word), Into::into);
-        let mut step = plan::Step::new(shown, task, span);
-        step.anonymous = name.is_none();
-        Ok(Step::One(builder.add(step)))
+        Ok(Step::One(builder.add(plan::Step::new(shown, task, span))))
     })
 }
 

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{Condition, Edge, EdgeKind, Expression, Growth, Header, Plan, Step, StepId, Task, Value};
+use super::{
+    Condition, Edge, EdgeKind, Expression, Growth, Header, Plan, Reference, Source, Step, StepId, Task, Value,
+};
 use crate::diag::{Diagnostic, Result, Span, did_you_mean};
 
 pub use woven::{Piece, Side};
@@ -323,6 +325,7 @@ impl Builder {
         self.hoist_waits();
         self.place_clean_ups();
         self.hand_down_input();
+        self.feed_pipelines();
         self.free_alternatives();
         self.free_undos();
         Ok(())
@@ -431,6 +434,26 @@ impl Builder {
             }
             if !given.is_empty() {
                 self.step_mut(id).input = given;
+            }
+        }
+    }
+
+    /// What an arrow gives to a pipeline without a source is its source.
+    fn feed_pipelines(&mut self) {
+        for id in (self.base.steps.len() + self.sent..self.len()).map(|id| StepId(id as u32)) {
+            let step = self.step(id);
+            let waits = matches!(&*step.task, Task::Pipeline(pipeline) if pipeline.source == Source::NONE);
+            if !waits || step.input.is_empty() {
+                continue;
+            }
+            let output =
+                |step: &StepId| Value::Ref(Reference { step: *step, property: "output".into(), path: Vec::new() });
+            let source = match &step.input[..] {
+                [one] => output(one),
+                several => Value::List(several.iter().map(output).collect()),
+            };
+            if let Task::Pipeline(pipeline) = Arc::make_mut(&mut self.step_mut(id).task) {
+                pipeline.source = Source::Items(source);
             }
         }
     }

@@ -130,6 +130,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// Stands for the source that a pipeline is still to get.
+    pub const NONE: Source = Source::Items(Value::Plain(serde_json::Value::Null));
+
     /// The word for it.
     pub fn kind(&self) -> &'static str {
         match self {

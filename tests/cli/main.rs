@@ -13,6 +13,7 @@ mod guide;
 mod interrupt;
 mod live;
 mod people;
+mod pipeline;
 mod proof;
 mod readme;
 mod sample;

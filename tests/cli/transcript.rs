@@ -82,7 +82,7 @@ impl Session {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push_str("(no newline)\n");
         }
-        let masked = recent(mask(&text));
+        let masked = recent(mask(&rates(&text)));
         // Columns are as wide as the times in them.
         if masked.contains("TIME") { masked.lines().map(|line| narrow(line) + "\n").collect() } else { masked }
     }

@@ -1,9 +1,11 @@
 //! The language as scripts see it: what plans they give, what they are refused for, what their closures compute.
 
 mod calls;
+mod pipelines;
 mod plans;
 mod recovery;
 mod refused;
+mod streams;
 
 use flow::diag::Diagnostic;
 use flow::lang::{Program, Script};

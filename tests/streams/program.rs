@@ -38,6 +38,18 @@ impl Place {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 
+    /// As [`Place::json`], where no file may be longer than so many blocks of 512 bytes: as if the disk were full.
+    fn limited(&self, blocks: u32) -> Value {
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let output = Command::new("sh")
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_flow"), "script", "test.rhai", "--json"])
+            .current_dir(self.0.path())
+            .env_remove("FLOW_HOME")
+            .output()
+            .expect("a shell");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     fn begin(&self) -> Child {
         self.flow(&["script", "test.rhai", "--quiet"])
             .stdout(Stdio::null())
@@ -144,14 +156,7 @@ fn logs_are_masked_and_what_flows_is_not() {
 fn a_file_that_may_not_grow_ends_the_log_and_not_the_stream() {
     let place =
         Place::with(r#"stream("s", [sh("a", "head -c 30000000 /dev/zero"), sh("b", "wc -c")], #{ tee: "20 MiB" });"#);
-    let limited = "trap '' XFSZ; ulimit -f 16000; exec \"$0\" \"$@\"";
-    let output = Command::new("sh")
-        .args(["-c", limited, env!("CARGO_BIN_EXE_flow"), "script", "test.rhai", "--json"])
-        .current_dir(place.0.path())
-        .env_remove("FLOW_HOME")
-        .output()
-        .expect("a shell");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let told = place.limited(16_000);
     assert_eq!(told["status"], "success", "{told}");
     assert_eq!(told["steps"]["s"]["output"], json!("30000000"), "{told}");
 }
@@ -196,6 +201,53 @@ fn a_member_that_is_killed_fails_the_stream_and_the_others_go() {
     assert_eq!(flow.wait_with_output().expect("it ends").status.code(), Some(1));
     assert!(pids.iter().all(|pid| !is_alive(pid)));
     assert!(!place.path("ended").exists());
+}
+
+#[test]
+fn a_stream_is_tried_again_as_a_whole() {
+    let place = Place::with(
+        r#"
+        stream("s", [
+            sh("a", "seq 3; [ -e once ] || { touch once; exit 1; }"),
+            lines("f", |line| line),
+            sh("b", "cat > part; mv part whole; cat whole"),
+        ]).retry(#{ max_attempts: 2, delay: "1ms" });
+        "#,
+    );
+    let told = place.json();
+    assert_eq!(told["status"], "success", "{told}");
+    assert_eq!(told["steps"]["s"]["output"], "1\n2\n3");
+}
+
+#[test]
+fn the_first_member_reads_what_any_step_would() {
+    let place = Place::with(
+        r#"
+        sh("x", "echo x; echo y") -> (lines("f", |line| line.to_upper()) |> sh("b", "cat"));
+        sh("c", "seq 3") -> (sh("d", "cat") |> sh("e", "wc -l"));
+        "#,
+    );
+    let told = place.json();
+    assert_eq!(told["status"], "success", "{told}");
+    assert_eq!(place.log("b.1.out"), "X\nY\n");
+    assert_eq!(place.log("e.1.out").trim(), "3");
+}
+
+#[test]
+fn without_room_for_more_input_a_stream_goes_on_but_a_member_is_not_tried_again() {
+    for (end, status) in [("wc -c", "success"), ("wc -c; exit 4", "failed")] {
+        let place = Place::with(&format!(
+            r#"sh("a", "head -c 20000000 /dev/zero") |> sh("b", "echo x >> tries; {end}").retry(#{{ max_attempts: 3, delay: "1ms" }});"#
+        ));
+        let told = place.limited(16_000);
+        assert_eq!(told["status"], status, "{told}");
+        let tries = fs::read_to_string(place.path("tries")).expect("a file");
+        // What has no input any more is not begun.
+        assert_eq!(tries, "x\n", "{told}");
+        if status == "failed" {
+            assert!(told.to_string().contains("cannot be tried again"), "{told}");
+        }
+    }
 }
 
 /// `cargo test --release --test streams -- --ignored` measures the release build.

@@ -33,6 +33,7 @@ const STACK: usize = 64 << 20;
 
 /// How much is read, and written, at once.
 const CHUNK: usize = 128 * 1024;
+
 /// What it has written does not wait longer than this, while there is more to be read.
 const SOON: Duration = Duration::from_millis(20);
 
@@ -62,7 +63,8 @@ pub(super) fn run(filter: &Filter, job: &Job, around: &Around, seat: &mut Seat) 
         interruptible(stop.clone(), || {
             let mapper = around.closures.mapper(&filter.closure, &job.inputs, &stop)?;
             let output = Output { pipe: out, lines: Vec::new(), answers: 0, patience: around.running.grace() };
-            Reading { filter, mapper, member, stop: &stop, output, number: 0, max_line, quiet }.run(input)
+            Reading { filter, mapper, member, stop: &stop, output, number: 0, flushed: Instant::now(), max_line, quiet }
+                .run(input)
         })
     };
     let result = thread::scope(|scope| {
@@ -165,6 +167,8 @@ struct Reading<'a> {
     output: Output,
     /// Lines so far, in this attempt.
     number: u64,
+    /// When it was last written.
+    flushed: Instant,
     max_line: u64,
     /// Messages do not quote what is read.
     quiet: bool,
@@ -185,6 +189,7 @@ impl Reading<'_> {
 
     /// Gives false if nobody reads any more.
     fn flush(&mut self) -> Result<bool, Failure> {
+        self.flushed = Instant::now();
         match self.output.flush(self.member, self.stop) {
             Ok(()) => Ok(true),
             Err(Refused::Unread) => Ok(false),
@@ -196,7 +201,6 @@ impl Reading<'_> {
     fn lines(&mut self, input: Option<File>) -> Result<(), Failure> {
         let Some(mut input) = input else { return Ok(()) };
         let (mut buffer, mut part) = (vec![0; CHUNK], Vec::new());
-        let mut flushed = Instant::now();
         loop {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Failure::new(FailureKind::Cancelled, "it was ended before it was done"));
@@ -206,13 +210,6 @@ impl Reading<'_> {
                 Ok(n) => {
                     if !self.take(&buffer[..n], &mut part)? {
                         return Ok(());
-                    }
-                    // Of much that is read perhaps little goes on: whoever waits for it is to have it.
-                    if flushed.elapsed() >= SOON {
-                        flushed = Instant::now();
-                        if !self.flush()? {
-                            return Ok(());
-                        }
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -249,7 +246,8 @@ impl Reading<'_> {
                 }
             }
             rest = &rest[length..];
-            if self.output.lines.len() >= CHUNK && !self.flush()? {
+            // Of much that is read perhaps little goes on, or the closure takes long: whoever waits for it is to have it.
+            if (self.output.lines.len() >= CHUNK || self.flushed.elapsed() >= SOON) && !self.flush()? {
                 return Ok(false);
             }
         }
@@ -321,7 +319,12 @@ impl Reading<'_> {
         let error = error.replace(" at line 1 column ", " at column ");
         let found = match self.quiet {
             true => String::new(),
-            false => format!(", found `{}`", shorten(&String::from_utf8_lossy(line), 60)),
+            false => {
+                let text = String::from_utf8_lossy(&line[..line.len().min(256)]);
+                // Nothing that a terminal would obey.
+                let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+                format!(", found `{}`", shorten(&text, 60))
+            }
         };
         Failure::new(FailureKind::Input, format!("it is not JSON: {error}{found}"))
             .help("`ndjson` reads one JSON value on each line; `lines` reads any text, and `on_error: \"skip\"` leaves such lines out")

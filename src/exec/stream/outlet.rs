@@ -164,12 +164,35 @@ impl Outlet {
         if self.gone {
             return;
         }
-        if let Some(queue) = &mut self.queue {
-            queue.push(bytes, &self.member);
-            return;
+        if self.queue.is_some() {
+            return self.queue_up(bytes);
         }
         self.count(count);
         self.pass(bytes);
+    }
+
+    /// Whole lines, of which the oldest are dropped where they do not fit. A reader that has room gets them before.
+    fn queue_up(&mut self, mut bytes: &[u8]) {
+        if self.deaf && self.spool.is_none() {
+            return;
+        }
+        let mut is_slow = false;
+        while !bytes.is_empty() {
+            let (line, rest) = bytes.split_at(lines::first(bytes).unwrap_or(bytes.len()));
+            if !is_slow && self.queue.as_ref().is_some_and(Queue::is_full) {
+                self.feed();
+                is_slow = self.queue.as_ref().is_some_and(Queue::is_full);
+            }
+            if let Some(queue) = &mut self.queue {
+                if queue.is_full() {
+                    queue.lines.pop_front();
+                    self.member.dropped.add(1);
+                }
+                queue.lines.push_back(line.to_vec());
+            }
+            bytes = rest;
+        }
+        self.member.waiting.set(self.queue.as_ref().map_or(0, |queue| queue.lines.len() as u64));
     }
 
     /// A closure counts by itself what it is given.
@@ -292,16 +315,7 @@ impl Outlet {
 }
 
 impl Queue {
-    fn push(&mut self, mut bytes: &[u8], member: &Member) {
-        while !bytes.is_empty() {
-            let (line, rest) = bytes.split_at(lines::first(bytes).unwrap_or(bytes.len()));
-            if self.lines.len() == self.most {
-                self.lines.pop_front();
-                member.dropped.add(1);
-            }
-            self.lines.push_back(line.to_vec());
-            bytes = rest;
-        }
-        member.waiting.set(self.lines.len() as u64);
+    fn is_full(&self) -> bool {
+        self.lines.len() >= self.most
     }
 }

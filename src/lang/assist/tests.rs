@@ -48,6 +48,13 @@ fn steps_have_methods_and_properties() {
         }
         assert!(!found.iter().any(|name| name == "sh" || name == "prefix"), "{script}: {found:?}");
     }
+    let found = names("let p = pipeline(\"p\").from([1]); p.^");
+    for wanted in ["stage", "filter", "to", "alert", "retry", "delivered", "dead", "output"] {
+        assert!(found.iter().any(|name| name == wanted), "{wanted} in {found:?}");
+    }
+    assert_eq!(names("pipeline(\"p\").from([1]).stage(\"s\", |n| n, #{ on_error: \"d^\" })"), ["dead_letter"]);
+    assert_eq!(names("pipeline(#{ source: [1], stages: [#{ paral^ }] })"), ["parallelism"]);
+    assert_eq!(names("stream(\"s\", [a, b], #{ merge: \"r^\" })"), ["raw"]);
     assert_eq!(names("sh(\"a\", \"b\").on_f^"), ["on_failure", "on_failure_retry"]);
     assert_eq!(names("let s = secret(\"T\"); s.^"), ["prefix", "suffix"]);
     assert!(names("[1, 2].^").contains(&"len".to_owned()));

@@ -82,6 +82,8 @@ struct Breaks {
     before: Vec<usize>,
     /// Within these brackets.
     within: Vec<usize>,
+    /// Were its streams looked at?
+    streams: bool,
     /// Were its methods looked at?
     chain: bool,
     /// Were its operators?
@@ -201,6 +203,15 @@ impl Writer {
     /// One more break than those tried, for the first line that is too long.
     fn further(&self, nodes: &[Node], tried: &Breaks, places: &[usize], mark: usize) -> Option<Breaks> {
         let mut next = tried.clone();
+        if !tried.streams {
+            // What stands in a stream has a line of its own.
+            next.streams = true;
+            let signs: Vec<usize> = (1..nodes.len()).filter(|at| nodes[*at].is("|>")).collect();
+            if !signs.is_empty() && signs.iter().all(|at| nodes[*at].first().newlines == 0) {
+                next.before.extend(signs);
+                return Some(next);
+            }
+        }
         if !tried.chain {
             next.chain = true;
             let calls = method_calls(nodes);

@@ -118,6 +118,13 @@ fn long_lines_are_broken() {
         &format!("let list = [\"{long}\", \"{long}\"];"),
         &format!("let list = [\n    \"{long}\",\n    \"{long}\",\n];\n"),
     );
+    becomes(
+        &format!("let s=sh(\"a\",\"{long}\")|>lines(\"b\",|line| line)|>[sh(\"c\",\"wc\"),sh(\"d\",\"cat\")];"),
+        &format!(
+            "let s = sh(\"a\", \"{long}\")\n    |> lines(\"b\", |line| line)\n    |> [sh(\"c\", \"wc\"), sh(\"d\", \"cat\")];\n"
+        ),
+    );
+    becomes("x->a|>b->c;", "x -> a |> b -> c;\n");
     // Nothing helps.
     becomes(&format!("print(\"{long}{long}\");"), &format!("print(\"{long}{long}\");\n"));
     becomes(

@@ -86,7 +86,7 @@ pub mod functions {
     ///     source: files("*.toml"),
     ///     stages: [
     ///         #{ name: "size", sh: "wc -c < \"$ITEM\"", parallelism: 2 },
-    ///         #{ name: "big", filter: |size| size.trim().parse_int() > 1000 },
+    ///         #{ name: "big", filter: |size| size.parse_int() > 1000 },
     ///     ],
     ///     sink: lines("sizes.txt"),
     ///     buffer_size: 100,
@@ -596,7 +596,7 @@ pub mod functions {
     /// - `options` (map): see the table below
     ///
     /// ```rhai
-    /// pipeline("first").from(lines("big.txt")).stage("trim", |line| line.trim()).options(#{ take: 1000, buffer_size: 100, on_error: "skip" });
+    /// pipeline("first").from(lines("big.txt")).stage("upper", |line| line.to_upper()).options(#{ take: 1000, buffer_size: 100, on_error: "skip" });
     /// ```
     ///
     /// In a shell: `head -n 1000`, `stdbuf`.

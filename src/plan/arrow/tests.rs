@@ -37,6 +37,21 @@ fn chains_are_read() {
 }
 
 #[test]
+fn levels_of_streams_are_read() {
+    let levels = |text: &str| {
+        let names = |level: Vec<Name>| level.iter().map(|name| name.text.to_string()).collect::<Vec<_>>().join(" ");
+        parse_stream(text).map(|levels| levels.into_iter().map(names).collect::<Vec<_>>().join(" | "))
+    };
+    for (text, wanted) in [("a |> b", "a | b"), ("a|>[b,c,]|> d", "a | b c | d"), ("[a, b] |> c", "a b | c"), ("a", "a")] {
+        assert_eq!(levels(text).as_deref(), Ok(wanted), "{text}");
+    }
+    for text in ["", "a |>", "|> a", "a -> b", "a |> []", "a |> [b", "a b", "a |> [b |> c]", "a | b", "'a' |> b"] {
+        let error = levels(text).expect_err(text);
+        assert!(error.help.is_some(), "{text}: {error:?}");
+    }
+}
+
+#[test]
 fn names_know_where_they_stand() {
     let stages = parse_chain("é → [b, x: /c d]").expect("a chain");
     let Node::Name(first) = &stages[0].node else { panic!("{stages:?}") };

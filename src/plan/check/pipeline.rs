@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Findings;
 use super::names::is_name_character;
 use crate::diag::{Diagnostic, did_you_mean};
-use crate::plan::{Alert, Metric, Pipeline, Plan, Sink, Source, Stage, StepId, Task, Value, wording};
+use crate::plan::{Alert, Metric, Pipeline, Plan, Sink, Source, Stage, StepId, Task, wording};
 
 const PIPELINE: &str = "flow::plan::pipeline";
 const ALERT: &str = "flow::plan::alert";
@@ -37,12 +37,12 @@ fn is_finite(source: &Source) -> bool {
 
 fn ends(plan: &Plan, id: StepId, pipeline: &Pipeline, found: &mut Findings) {
     let (name, span) = (wording::name(plan, id), plan.step(id).span);
-    if pipeline.source == Source::Items(Value::Plain(serde_json::Value::Null)) {
+    if pipeline.source == Source::NONE {
         found.add(
             Diagnostic::new(PIPELINE, format!("the pipeline `{name}` has no source"))
                 .label(span, "nothing comes into it")
                 .help(
-                    "say where its items come from: `.from(lines(\"access.log\"))`, `.from([1, 2, 3])`, `.from(step)`",
+                    "say where its items come from: `.from(lines(\"access.log\"))`, `.from([1, 2, 3])`, `.from(step)`, or `step -> pipeline(…)`",
                 ),
         );
         return;

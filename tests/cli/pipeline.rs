@@ -1,0 +1,96 @@
+//! `flow pipeline`: dead letters, and runs that take them up again.
+
+use crate::transcript::Session;
+
+/// Fails for `bert` and `dora` until there is a file of their name. What it uses of other steps is as it was then.
+const POST: &str = r#"let office = task("office", #{ name: "the office" });
+let who = sh("who", "echo boss; echo asked >> asked.txt");
+let stamp = sh("stamp", "date +%s%N");
+pipeline("post")
+    .from(["ann", "bert", "carl", "dora"])
+    .stage("greet", |name| `${name}: from ${who.output} of ${office.output.name}`)
+    .sh("send", `case "$ITEM" in bert*) [ -e bert ] ;; dora*) [ -e dora ] ;; esac; printf '%s\n' "$ITEM"`, #{ on_error: "dead_letter", retry: #{ max_attempts: 2, delay: "1ms" } })
+    .to(lines("sent.txt"));
+sh("after", `true ${stamp.output}`);
+"#;
+
+/// The id of the n-th newest run.
+fn run(n: u32) -> String {
+    format!("$(flow runs | sed -n {}p | cut -d' ' -f1)", n + 1)
+}
+
+#[test]
+fn dead_letters_are_listed_and_replayed() {
+    let mut session = Session::new();
+    session.file("post.rhai", POST);
+    session.type_in("flow script post.rhai --quiet; cat sent.txt").type_in("flow pipeline dead");
+    session.type_in("touch dora; flow pipeline replay last --quiet; cat sent.txt");
+    session.type_in("flow show last").type_in("flow pipeline dead last post");
+    session.type_in(&format!("flow pipeline dead {}", run(2)));
+    session.type_in(&format!("touch bert; flow pipeline replay {} post --quiet; cat sent.txt", run(2)));
+    session.type_in(&format!("flow pipeline replay {}", run(3)));
+    session.type_in(&format!("flow pipeline replay {} --all --quiet; cat sent.txt", run(3)));
+    session.type_in("wc -l < asked.txt; flow runs; flow script post.rhai --resume last --quiet; flow runs | wc -l");
+    session.check("pipeline");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_said() {
+    let mut session = Session::new();
+    let failing = r#"|n| if n == 2 { throw "no" } else { n }, #{ on_error: "dead_letter" }"#;
+    session.file("none.rhai", "sh(\"a\", \"true\");\n").file(
+        "two.rhai",
+        format!(
+            "let x = pipeline(\"x\").from(1..=3).stage(\"s\", {failing});\n\
+             let y = pipeline(\"y\").from(1..=3).stage(\"s\", {failing});\n\
+             let z = pipeline(\"z\").from(1..=3);\nchain(\"all\", [x, y, z]);\n"
+        ),
+    );
+    session.type_in("flow pipeline replay last").type_in("flow script none.rhai --quiet");
+    session.type_in("flow pipeline dead last").type_in("flow pipeline replay last a");
+    session.type_in("flow script two.rhai --quiet").type_in("flow pipeline dead last");
+    session.type_in("flow pipeline replay last").type_in("flow pipeline replay last z");
+    session.type_in("flow pipeline replay last xy").type_in("flow pipeline dead last all --json | wc -l");
+    session.type_in("flow logs last y");
+    session.check("pipeline-wrong");
+}
+
+/// Killed in the middle, a replay is taken up as any other run is, and nothing of it is lost.
+#[test]
+fn a_replay_that_was_killed_goes_on() {
+    let session = Session::new();
+    session.file(
+        "many.rhai",
+        r#"pipeline("many").from(0..40)
+    .sh("send", "[ -e up ] || exit 1; if [ $ITEM = 25 ] && [ ! -e killed ]; then touch killed; kill -9 $PPID; sleep 1; fi; echo $ITEM", #{ on_error: "dead_letter" })
+    .to(lines("sent.txt"));
+"#,
+    );
+    session.run("flow script many.rhai --quiet; touch up; flow pipeline replay last --quiet");
+    let refused = session.run(&format!("flow pipeline replay {}", run(2)));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("flow::pipeline::going_on"));
+    let resumed = session.run("flow resume last --quiet");
+    assert_eq!(resumed.status.code(), Some(0), "{}", String::from_utf8_lossy(&resumed.stderr));
+    let sent = std::fs::read_to_string(session.folder().join("sent.txt")).expect("it was written");
+    let mut sent: Vec<u32> = sent.lines().map(|line| line.parse().expect("a number")).collect();
+    sent.sort_unstable();
+    assert_eq!(sent, (0..40).collect::<Vec<_>>());
+    let left = session.run(&format!("flow pipeline replay {}", run(2)));
+    assert!(String::from_utf8_lossy(&left.stderr).contains("flow::pipeline::no_letters"));
+}
+
+#[test]
+fn a_secret_item_is_not_shown() {
+    let session = Session::new();
+    session.file(
+        "secret.rhai",
+        r#"pipeline("p").from(lines("in.txt")).stage("s", |x| { throw "no" }, #{ on_error: "dead_letter" }).secret();
+"#,
+    );
+    session.file("in.txt", "hunter2\n");
+    session.run("flow script secret.rhai --quiet");
+    let shown = session.run("flow pipeline dead last; flow pipeline dead last --json; flow show last; flow why last p");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("***") && !shown.contains("hunter2"), "{shown}");
+}
