@@ -108,7 +108,7 @@ pub(super) trait Ends {
     fn stdin(&mut self) -> Option<Stdio>;
 
     /// Its standard output. Nothing: it is kept as that of any step.
-    fn stdout(&mut self) -> Option<Stdio>;
+    fn writes_to(&mut self) -> Option<Stdio>;
 
     /// It has ended this moment, `killed` by us or by itself. Did nobody read it any more? Then whatever its end is, it is a
     /// good one.
@@ -154,7 +154,7 @@ pub(super) fn connected(
         return Err(exit::by_us(&program));
     }
     let limit = job.policy.as_ref().and_then(|policy| policy.output_limit).or(job.site.settings.output_limit);
-    let flows = ends.as_mut().and_then(|ends| ends.stdout());
+    let flows = ends.as_mut().and_then(|ends| ends.writes_to());
     let is_connected = flows.is_some();
     let mut streams = Streams::open(&mut command, &room.blanks, &logs, masked, limit, flows)?;
     room.begin(&job.site.run, running);

@@ -324,7 +324,7 @@ impl Ends for Seat<'_> {
         self.stdin.take().map(Stdio::from)
     }
 
-    fn stdout(&mut self) -> Option<Stdio> {
+    fn writes_to(&mut self) -> Option<Stdio> {
         self.stdout.take().map(Stdio::from)
     }
 
