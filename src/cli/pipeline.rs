@@ -1,6 +1,8 @@
 //! `flow pipeline`: dead letters, and what becomes of them.
 
-use super::options::{Options, Safety, look, now};
+use std::path::Path;
+
+use super::options::{Options, Safety, look, now, short_path};
 use super::{Done, follow, out};
 use crate::flow::ReplayOptions;
 use crate::view::time::Clock;
@@ -89,7 +91,10 @@ impl Args {
 
 impl Dead {
     fn run(self) -> Done {
-        let found = look()?.dead_letters(&self.run, self.step.as_deref())?;
+        let mut found = look()?.dead_letters(&self.run, self.step.as_deref())?;
+        if !self.json {
+            found.iter_mut().for_each(|dead| dead.file = short_path(Path::new(&dead.file)));
+        }
         out::print(&match self.json {
             true => format!("{}\n", dead_letters_json(&found)),
             false => dead_letters(&found, &Clock::local(now()), out::results_look(), self.all),

@@ -186,6 +186,7 @@ impl Flow {
             run: state.created.run.clone(),
             counts: reached.map(|reached| reached.counts).unwrap_or_default(),
             letters: letters.into_iter().enumerate().map(|(n, letter)| (letter, by(n))).collect(),
+            file: self.run_folder(&state.created.run)?.join(letters_file(state, id)).display().to_string(),
             secret: state.plan.is_secret(id),
             step,
         })

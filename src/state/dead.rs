@@ -15,6 +15,8 @@ pub struct DeadLetters {
     pub counts: Counts,
     /// The letters, in the order in which they were written: each with the run that has replayed it well since.
     pub letters: Vec<(DeadLetter, Option<String>)>,
+    /// The file that they stand in.
+    pub file: String,
     /// Its output is not to be shown.
     pub secret: bool,
 }

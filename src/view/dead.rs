@@ -78,6 +78,9 @@ fn one(pipeline: &DeadLetters, clock: &Clock, look: Look, all: bool, text: &mut 
         let more = format!("{} {} more (--all shows them)", look.ellipsis(), count(letters.len() - most));
         text.push_str(&format!("  {}\n", look.paint(Tone::Faint, &more)));
     }
+    if !pipeline.file.is_empty() {
+        text.push_str(&format!("file: {}\n", pipeline.file));
+    }
     if letters.iter().any(|(_, by)| by.is_none()) {
         let command = format!("flow pipeline replay {} {}", pipeline.run, shell_word(&pipeline.step));
         text.push_str(&format!("replay: {command}\n"));
@@ -99,6 +102,7 @@ pub fn dead_letters_json(pipelines: &[DeadLetters]) -> Json {
             "run": pipeline.run,
             "step": pipeline.step,
             "counts": pipeline.counts,
+            "file": pipeline.file,
             "letters": pipeline.letters.iter().map(letter).collect::<Vec<_>>(),
         })
     };
@@ -128,7 +132,7 @@ mod tests {
             (letter(20, json!({"n": 1}), "gone\nfor good"), Some("01k9".to_owned())),
         ];
         let counts = Counts { items: 100, dead: 2, ..Counts::default() };
-        let all = [DeadLetters { run: "01k8".into(), step: "logs".into(), counts, letters, secret: false }];
+        let all = [DeadLetters { run: "01k8".into(), step: "logs".into(), counts, letters, ..DeadLetters::default() }];
         let text = dead_letters(&all, &Clock::utc(1_000), Look::PLAIN, false);
         assert_eq!(
             text,

@@ -40,6 +40,9 @@ fn header(state: &RunState, status: RunStatus, clock: &Clock, look: Look) -> Str
     row("run", created.run.clone());
     row("script", if created.file == "-" { "standard input".to_owned() } else { created.file.clone() });
     row("args", created.args.iter().map(|(k, v)| format!("{k}={}", one_line(v))).collect::<Vec<_>>().join(" "));
+    if let Some(replays) = &created.replays {
+        row("replays", format!("the dead letters of `{}` in run {}", one_line(&replays.step), replays.run));
+    }
     row("began", format!("{} ({})", clock.time(state.started_at), clock.ago(state.started_at)));
     let end = if status == RunStatus::Running { clock.now().max(state.latest_at) } else { state.latest_at };
     row("took", time::duration(end.saturating_sub(state.started_at)));
