@@ -34,9 +34,9 @@ pub(super) fn feed(shared: &Shared, mut source: Box<dyn Source + '_>) {
             Err(_) if shared.source_stop.is_set() => return,
             Err(failure) => {
                 let message = format!("the source of the pipeline failed: {}", failure.message);
-                // Not in one expression: the books would stay open.
-                let next = shared.tracker().next();
-                return shared.fail(None, next, Failure { message, ..failure });
+                // Before the call: it looks into the books itself.
+                let at = shared.tracker().next();
+                return shared.fail(None, at, Failure { message, ..failure });
             }
         }
     }
