@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::records::{At, BUFFER, QUOTED};
+use super::records::{At, BUFFER, QUOTED, Record};
 use super::{Bad, Mark};
 use crate::lang::item::Item;
 use crate::plan::{Stream, unit};
@@ -47,7 +47,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next one. Nothing: that was the last.
-    pub fn next(&mut self) -> io::Result<Option<(Mark, Result<Item, Bad>)>> {
+    pub fn next(&mut self) -> io::Result<Option<Record>> {
         loop {
             self.line.clear();
             let mark = self.mark();

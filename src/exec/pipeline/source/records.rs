@@ -21,6 +21,9 @@ pub(super) enum Records<R> {
     Rows(Box<Rows<R>>),
 }
 
+/// An item, or what stands there instead, with where it begins.
+pub(super) type Record = (Mark, Result<Item, Bad>);
+
 /// Where a reader stands.
 #[derive(Clone, Debug, Default)]
 pub(super) struct At {
@@ -65,7 +68,7 @@ impl<R: Read> Records<R> {
     ///
     /// # Errors
     /// It cannot be read; the inner one: what is read is not of this format at all.
-    pub fn next(&mut self) -> io::Result<Result<Option<(Mark, Result<Item, Bad>)>, Failure>> {
+    pub fn next(&mut self) -> io::Result<Result<Option<Record>, Failure>> {
         match self {
             Records::Lines(lines) => lines.next().map(Ok),
             Records::Rows(rows) => rows.next(),

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::lines::BOM;
-use super::records::{At, BUFFER, Columns, QUOTED};
+use super::records::{At, BUFFER, Columns, QUOTED, Record};
 use super::{Bad, Mark};
 use crate::event::{Failure, FailureKind};
 use crate::lang::item::Item;
@@ -117,7 +117,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// The next one. Nothing: that was the last.
-    pub fn next(&mut self) -> io::Result<Result<Option<(Mark, Result<Item, Bad>)>, Failure>> {
+    pub fn next(&mut self) -> io::Result<Result<Option<Record>, Failure>> {
         if let Err(failure) = self.names()? {
             return Ok(Err(failure));
         }
