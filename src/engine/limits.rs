@@ -28,12 +28,14 @@ pub fn asked(plan: &Plan, id: StepId) -> Cow<'_, [(SmolStr, u32)]> {
     }
 }
 
-/// Does a step take a slot while it runs? Groups and `wait` take none; a stream takes one, for all its members.
+/// Does a step take a slot while it runs? Groups and `wait` take none; a stream takes one, for all its members. Nor does a
+/// task that hangs on an alert: what is watched holds a slot, perhaps the last one, and is to be told of while it goes on.
 pub fn takes_slot(plan: &Plan, id: StepId) -> bool {
-    match &*plan.step(id).task {
+    let step = plan.step(id);
+    match &*step.task {
         Task::Stream(_) => true,
         Task::Wait(_) => false,
-        task => !task.is_group() && plan.stream_of(id).is_none(),
+        task => !task.is_group() && step.on_alert.is_none() && plan.stream_of(id).is_none(),
     }
 }
 

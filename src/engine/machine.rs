@@ -216,8 +216,10 @@ pub struct Machine {
     /// Results of conditions that are known, by step and branch ([`node::OWN`] for a step's own).
     decided: HashMap<(StepId, u32), Decision>,
     default_parallel: u32,
-    /// Tasks that have a slot.
+    /// Tasks and streams that go on.
     running: u32,
+    /// Those of them that have no slot.
+    slotless: u32,
     /// Answers and timers that are to come.
     pending: u32,
     /// Steps that are not final, by [`node::Part`].
@@ -267,6 +269,7 @@ impl Machine {
             decided: HashMap::new(),
             default_parallel,
             running: 0,
+            slotless: 0,
             pending: 0,
             open: [0; 6],
             undo: None,

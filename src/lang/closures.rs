@@ -112,6 +112,11 @@ fn source_of(lines: &[&str], line: usize, column: usize) -> String {
     text.trim().to_owned()
 }
 
+/// The name of a function, as its file knows it.
+pub fn name_of(pointer: &FnPtr) -> String {
+    pointer.fn_name().replace(ELSEWHERE, "$")
+}
+
 /// A closure as data, with its captured variables as they are now.
 pub fn freeze(session: &mut Session, pointer: &FnPtr, span: Span) -> Result<Closure, Fault> {
     let mut captured = Vec::with_capacity(pointer.curry().len());
@@ -119,7 +124,7 @@ pub fn freeze(session: &mut Session, pointer: &FnPtr, span: Span) -> Result<Clos
         let value = value.clone().flatten();
         captured.push(convert::to_value(session, &value, Steps::AsThemselves, span)?);
     }
-    let name = pointer.fn_name().replace(ELSEWHERE, "$");
+    let name = name_of(pointer);
     let Some(text) = session.program.function(&name, |_, function| function.text.clone()) else {
         return Err(raise(
             Diagnostic::new("flow::lang::unknown_function", format!("there is no function `{name}` in this script"))

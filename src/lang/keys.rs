@@ -11,7 +11,7 @@ mod stream;
 mod task;
 mod testing;
 
-pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, FLOW, PARALLEL, REPEAT, STEP, TASKS};
+pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, EACH, FLOW, PARALLEL, REPEAT, STEP, TASKS};
 pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
@@ -169,7 +169,7 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 32] = [
+pub static ALL: [&Keys; 33] = [
     &RETRY,
     &BREAKER,
     &BREAKER_OF_STEP,
@@ -184,6 +184,7 @@ pub static ALL: [&Keys; 32] = [
     &SETTINGS,
     &STRATEGIES,
     &STRATEGY,
+    &EACH,
     &REPEAT,
     &PARALLEL,
     &CHAIN,

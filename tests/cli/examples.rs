@@ -120,6 +120,36 @@ fn a_person_and_a_program_decide() {
 }
 
 #[test]
+fn endings_of_files_are_counted_in_a_stream() {
+    let session = session();
+    for name in ["one/a.txt", "one/b.TXT", "one/c", "one/.hidden", "two/d.md", "two/e.txt"] {
+        session.file(name, "");
+    }
+    let steps = succeeds(&session, "11-streams.rhai --arg folder=one --arg beside=two");
+    assert_eq!(steps["most"]["output"], "most of all: 3 txt");
+    assert_eq!(steps["ending"]["output"].as_str().map(|text| text.lines().count()), Some(6));
+    assert_eq!(steps["first-lines"]["output"], "again\nagain\nagain");
+    assert_eq!(steps["first-lines/endless"]["status"], "success");
+}
+
+#[test]
+fn a_log_is_analysed_in_a_pipeline() {
+    let session = session();
+    let steps = succeeds(&session, "12-logs.rhai --arg lines=20000");
+    let report = steps["print"]["output"].as_str().expect("a text");
+    let lines: Vec<&str> = report.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (6, "20000 lines, 9 of them broken"), "{report}");
+    assert!(lines[1..5].iter().all(|line| line.contains(" at 14:2") && line.ends_with(" /checkout")), "{report}");
+    assert_eq!((&steps["page"]["status"], &steps["clear-up"]["status"]), (&"skipped".into(), &"success".into()));
+
+    let steps = succeeds(&session, "12-logs.rhai --arg lines=6000 --arg broken=3000");
+    assert_eq!(steps["page"]["status"], "success", "{steps:#}");
+    let dead = session.run("flow pipeline dead last");
+    let text = String::from_utf8_lossy(&dead.stdout);
+    assert!(text.contains("line ") && text.contains("there is no request in it"), "{text}");
+}
+
+#[test]
 fn a_deployment_is_made_repeated_and_taken_back() {
     let session = session();
     if !session.run("command -v cc && command -v make && command -v tar").status.success() {

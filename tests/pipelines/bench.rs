@@ -73,6 +73,12 @@ impl Bench {
         state.step(step).flowed.as_ref()?.reached.as_deref().cloned()
     }
 
+    /// The status of the latest run; nothing if there is none.
+    pub fn status(&self) -> Option<String> {
+        let runs: Json = serde_json::from_str(&self.flow(&["runs", "--json"]).out).unwrap();
+        runs[0]["status"].as_str().map(str::to_owned)
+    }
+
     /// The dead letters of the only run here.
     pub fn dead_letters(&self) -> Vec<Json> {
         let runs = std::fs::read_dir(self.path(".flow/runs")).unwrap().flatten();

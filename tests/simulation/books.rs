@@ -68,12 +68,14 @@ impl Books {
         Ok(())
     }
 
-    /// Readers take what a member wrote for the whole, though it failed.
+    /// Readers take what a member wrote for the whole: it failed, or was judged first.
     pub fn is_let_end(&mut self, state: &RunState, member: StepId) -> Result<(), Broken> {
         let dealt = matches!(state.plan.step(member).policy().on_error, Some(OnError::Continue | OnError::Skip));
         // Its group may begin again in the same breath.
         let failed = matches!(state.step(member).status, Status::Failed | Status::Pending);
-        hold!(failed && dealt, Fits, "what `{}` wrote is taken for the whole", state.plan.path(member));
+        let judged = state.plan.step(member).policy().validate.is_some();
+        let well = judged && matches!(state.step(member).status, Status::Success | Status::Pending);
+        hold!(well || failed && dealt, Fits, "what `{}` wrote is taken for the whole", state.plan.path(member));
         Ok(())
     }
 
@@ -315,7 +317,9 @@ impl Books {
         }
         let going = || self.going.iter().filter(|going| counts(going)).map(|going| going.step);
         let streams: HashSet<StepId> = going().filter_map(|step| plan.stream_of(step)).collect();
-        let slots = going().filter(|step| plan.stream_of(*step).is_none()).count() + streams.len();
+        // Who tells of an alert takes none.
+        let alone = |step: &StepId| plan.stream_of(*step).is_none() && plan.step(*step).on_alert.is_none();
+        let slots = going().filter(alone).count() + streams.len();
         hold!(slots <= most, Limits, "{slots} attempts and streams go on, {most} may");
         self.limits(state, &counts)
     }

@@ -17,7 +17,7 @@ impl Machine {
         }
         match self.stream_of(id) {
             Some(stream) => self.note_end_of_member(stream, id, &outcome),
-            None => self.running -= 1,
+            None => self.attempt_over(id),
         }
         let node = &mut self.nodes[id.index()];
         let ended = node.take(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::KILLED);

@@ -136,7 +136,8 @@ impl Machine {
                     let delay_ms = *ms;
                     self.wait(id, delay_ms);
                 }
-                _ => self.open_group(id),
+                task if task.is_group() => self.open_group(id),
+                _ => self.attempt(id),
             }
         }
     }
@@ -154,7 +155,7 @@ impl Machine {
                 self.enter(id, place);
                 continue;
             }
-            if self.running >= self.parallel() {
+            if self.running - self.slotless >= self.parallel() {
                 return;
             }
             let Some((place, id)) = self.ready.pop() else { return };
@@ -204,9 +205,16 @@ impl Machine {
         true
     }
 
+    /// A task no longer goes on.
+    pub(super) fn attempt_over(&mut self, id: StepId) {
+        self.running -= 1;
+        self.slotless -= u32::from(!takes_slot(&self.state.plan, id));
+    }
+
     fn attempt(&mut self, id: StepId) {
         let attempt = self.state.step(id).attempt + 1;
         self.running += 1;
+        self.slotless += u32::from(!takes_slot(&self.state.plan, id));
         self.emit(Event::Started { step: id, attempt });
         self.effect(Effect::Attempt { step: id, attempt });
         self.arm_timeout(id, attempt);

@@ -17,7 +17,7 @@ impl Machine {
         if state.status != Status::Running || state.attempt != attempt || self.is_group(id) || !self.started {
             return;
         }
-        self.running -= 1;
+        self.attempt_over(id);
         let ended = self.nodes[id.index()].take(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::KILLED);
         if ended & (node::ABORTED | node::UNNEEDED) != 0 {
             self.cut_off(id);

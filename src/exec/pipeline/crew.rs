@@ -23,6 +23,9 @@ use crate::plan::Stage;
 /// Most items of a chunk.
 pub(super) const CHUNK: usize = 256;
 
+/// The same where items leave this process: one that takes long would keep the others of its chunk from another thread.
+const SMALL_CHUNK: usize = 16;
+
 /// A chunk should not take longer than this: what is done in it waits for the rest.
 const SLOW: Duration = Duration::from_millis(4);
 
@@ -104,7 +107,8 @@ impl<'s, 'a> Crew<'s, 'a> {
             if time > SLOW {
                 self.most = (many / 2).max(1);
             } else if many >= self.most && time < SLOW / 4 {
-                self.most = (self.most * 2).min(CHUNK);
+                let is_light = self.group.stages[0].work.is_closure();
+                self.most = (self.most * 2).min(if is_light { CHUNK } else { SMALL_CHUNK });
             }
             if !self.pass_on(number, std::mem::take(&mut parcels), through) || through == Through::Stopped {
                 return Ok(());
@@ -155,8 +159,10 @@ impl<'s, 'a> Crew<'s, 'a> {
         let mut done = 0;
         let begun = Instant::now();
         let mut last = begun;
-        for parcel in parcels.drain(..) {
-            let Parcel { of, item } = parcel;
+        for Parcel { of, item } in parcels.drain(..) {
+            if self.shared.is_ending_now() {
+                return Through::GivenUp;
+            }
             let which = Which { offset: of.first() };
             let given = match is_plain {
                 true => self.hands[place].call(Input::One(item), which).map_err(|failure| (failure, 1)),

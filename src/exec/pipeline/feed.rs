@@ -34,7 +34,9 @@ pub(super) fn feed(shared: &Shared, mut source: Box<dyn Source + '_>) {
             Err(_) if shared.source_stop.is_set() => return,
             Err(failure) => {
                 let message = format!("the source of the pipeline failed: {}", failure.message);
-                return shared.fail(None, shared.tracker().next(), Failure { message, ..failure });
+                // Before the call: it looks into the books itself.
+                let at = shared.tracker().next();
+                return shared.fail(None, at, Failure { message, ..failure });
             }
         }
     }

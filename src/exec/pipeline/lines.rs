@@ -97,7 +97,12 @@ mod tests {
         let path = folder.path().join("lines");
         std::fs::write(&path, "one\ntwo\nthr").expect("it is there");
         let mut lines = LineFile::open(&path, 8).expect("it is there");
-        let add = |text: &'static str| move |line: &mut Vec<u8>| Ok(line.extend_from_slice(text.as_bytes()));
+        let add = |text: &'static str| {
+            move |line: &mut Vec<u8>| {
+                line.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+        };
         lines.add(add("three")).expect("it is made");
         let wrong = Failure::new(crate::event::FailureKind::Script, "no");
         lines

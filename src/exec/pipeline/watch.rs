@@ -168,6 +168,7 @@ fn watch(shared: &Shared, alive: &AtomicUsize) -> Reached {
     let mut level = Level::Go;
     let (mut told, mut measured) = (begun, begun);
     let mut deadline: Option<Instant> = None;
+    let mut shown = Vec::new();
     while alive.load(Ordering::SeqCst) > 0 {
         let now = Instant::now();
         let time = deadline.map_or(tick, |deadline| tick.min(deadline.saturating_duration_since(now)));
@@ -197,7 +198,14 @@ fn watch(shared: &Shared, alive: &AtomicUsize) -> Reached {
             measured = now;
             let meters = measure(shared, &mut panel, now, false);
             raise(shared, &mut alerts, begun, now, &meters, &panel);
-            meters
+            // Where nothing happens there is nothing to tell.
+            match shown == meters {
+                true => Vec::new(),
+                false => {
+                    shown.clone_from(&meters);
+                    meters
+                }
+            }
         } else {
             Vec::new()
         };

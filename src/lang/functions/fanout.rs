@@ -12,8 +12,8 @@ use crate::lang::handle::{Pending, Step, not_a_step, sequence};
 use crate::lang::options::{Options, here, wrong};
 use crate::lang::program::{File, LoadProblem};
 use crate::lang::session::{self, Frame};
-use crate::lang::{closures, keys, untrusted};
-use crate::plan::{self, Builder, Each, Json, Repeat, Sequence, StepId, Task, Value};
+use crate::lang::{closures, keys, untrusted, weave};
+use crate::plan::{self, Builder, Each, Json, Quorum, Repeat, Sequence, StepId, Task, Value};
 use crate::state::{Inputs, resolve};
 
 /// Most sub-workflows within each other.
@@ -292,6 +292,32 @@ fn sub_workflow(
     })
 }
 
+/// `each`: the steps of items that are known, or what makes them later.
+fn fan_out(context: &NativeCallContext, name: &str, items: Dynamic, closure: &FnPtr) -> Result<Step, Fault> {
+    let pending = items.is::<Pending>() || items.is::<Step>();
+    let span = here(context);
+    let wrong_items = || wrong("what `each` goes through", "an array, a range or a result", &items, span);
+    let known = if pending { None } else { Some(items_of(items.clone()).map_err(|_| wrong_items())?) };
+    let step = declare(context, name, |session, span| {
+        let body = closures::freeze(session, closure, span)?;
+        let items = if pending { Some(to_value(session, &items, Steps::AsOutput, span)?) } else { None };
+        Ok(Task::Each(Each { items, body, children: Vec::new() }))
+    })?;
+    if let Some(items) = known {
+        let Some(id) = step.single() else { return Ok(step) };
+        let takes = session::with(|s| s.program.function(&closures::name_of(closure), |_, f| f.parameters))
+            .unwrap_or(1)
+            .saturating_sub(closure.curry().len());
+        let ids = children(context, id, items, |item, index| match takes {
+            0 => closure.call_within_context(context, ()),
+            1 => closure.call_within_context(context, (item,)),
+            _ => closure.call_within_context(context, (item, index as i64)),
+        })?;
+        set_children(context, id, ids)?;
+    }
+    Ok(step)
+}
+
 #[export_module]
 pub mod functions {
     /// One step for each item: the closure gets the item (and its number) and returns the step.
@@ -315,30 +341,56 @@ pub mod functions {
     ///
     /// Errors: `flow::lang::items`, `flow::lang::not_a_step`, `flow::lang::outside_step`, `flow::plan::shell`, `flow::plan::duplicate`
     /// See: `repeat`, `parallel`, `quote`, `.limit`
-    #[rhai_fn(return_raw)]
+    #[rhai_fn(name = "each", return_raw)]
     pub fn each(context: NativeCallContext, name: &str, items: Dynamic, closure: FnPtr) -> Result<Step, Fault> {
-        let pending = items.is::<Pending>() || items.is::<Step>();
+        fan_out(&context, name, items, &closure)
+    }
+
+    /// One step for each item, with more to say about all of them.
+    ///
+    /// - `options` (map): see the table below
+    ///
+    /// ```rhai
+    /// each("test", ["unit", "browser"], |suite| sh("test", `echo testing ${suite}`), #{ fail_fast: true });
+    /// ```
+    #[rhai_fn(name = "each", return_raw)]
+    pub fn each_with(
+        context: NativeCallContext,
+        name: &str,
+        items: Dynamic,
+        closure: FnPtr,
+        options: Map,
+    ) -> Result<Step, Fault> {
         let span = here(&context);
-        let wrong_items = || wrong("what `each` goes through", "an array, a range or a result", &items, span);
-        let known = if pending { None } else { Some(items_of(items.clone()).map_err(|_| wrong_items())?) };
-        let step = declare(&context, name, |session, span| {
-            let body = closures::freeze(session, &closure, span)?;
-            let items = if pending { Some(to_value(session, &items, Steps::AsOutput, span)?) } else { None };
-            Ok(Task::Each(Each { items, body, children: Vec::new() }))
-        })?;
-        if let Some(items) = known {
-            let Some(id) = step.single() else { return Ok(step) };
-            let takes = session::with(|s| s.program.function(closure.fn_name(), |_, f| f.parameters))
-                .unwrap_or(1)
-                .saturating_sub(closure.curry().len());
-            let ids = children(&context, id, items, |item, index| match takes {
-                0 => closure.call_within_context(&context, ()),
-                1 => closure.call_within_context(&context, (item,)),
-                _ => closure.call_within_context(&context, (item, index as i64)),
-            })?;
-            set_children(&context, id, ids)?;
+        let mut map = Options::of(&keys::EACH, &options, span);
+        let fail_fast = map.take("fail_fast").unwrap_or(Dynamic::FALSE);
+        let fail_fast = weave::truth(&fail_fast, "`fail_fast` of each", span)?;
+        map.done()?;
+        let later = items.is::<Pending>() || items.is::<Step>();
+        let step = fan_out(&context, name, items, &closure)?;
+        if !fail_fast {
+            return Ok(step);
         }
-        Ok(step)
+        if later {
+            return Err(raise(
+                Diagnostic::new(
+                    "flow::lang::option",
+                    "`fail_fast` of each needs items that are known while the plan is made",
+                )
+                .label(span, "these come while the workflow runs")
+                .help("leave it out; or know the items before: `let items = run(step).lines;`"),
+            ));
+        }
+        session::build(&context, |builder, _| {
+            let Some(id) = step.single() else { return Ok(step) };
+            let task = std::sync::Arc::make_mut(&mut builder.step_mut(id).task);
+            let children = if let Task::Each(each) = task { std::mem::take(&mut each.children) } else { Vec::new() };
+            // Of no items there is nothing that could fail.
+            if !children.is_empty() {
+                *task = Task::Quorum(Quorum { need: children.len() as u32, race: false, children });
+            }
+            Ok(step)
+        })
     }
 
     /// Steps again and again, until a condition holds.

@@ -22,6 +22,19 @@ pub static REPEAT: Keys = Keys {
     ],
 };
 
+/// `each(name, items, closure, #{…})`
+pub static EACH: Keys = Keys {
+    name: "each",
+    form: "each(\"a\", [1], |item| sh(\"b\", \"true\"), …);",
+    of: &["each"],
+    keys: &[key(
+        "fail_fast",
+        Kind::Bool,
+        Value("false"),
+        "the first failure ends all others, and the group has failed at once; the items must be known while the plan is made",
+    )],
+};
+
 /// `parallel(steps, #{…})`
 pub static PARALLEL: Keys = Keys {
     name: "parallel",

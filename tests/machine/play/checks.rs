@@ -121,7 +121,9 @@ impl Play {
         let max = state.plan.header.settings.max_parallel.unwrap_or(2);
         let alone: Vec<StepId> =
             self.running.keys().map(|(id, _)| *id).filter(|id| state.plan.stream_of(*id).is_none()).collect();
-        let slots = alone.len() + self.streams.len();
+        // Who tells of an alert takes none.
+        let with_slot = alone.iter().filter(|id| state.plan.step(**id).on_alert.is_none()).count();
+        let slots = with_slot + self.streams.len();
         assert!(slots as u32 <= max, "{slots} attempts and streams go on, {max} may");
         for (name, max) in [("one", 1), ("two", 2)] {
             let own = |id: StepId| {

@@ -304,6 +304,22 @@ fn an_alert_starts_a_step_beside_what_is_watched() {
 }
 
 #[test]
+fn who_tells_of_an_alert_needs_no_slot() {
+    let mut steps = watched();
+    steps[1] = again(steps[1].clone(), 2);
+    steps.push(task("x"));
+    let mut run = narrow(steps, one_slot());
+    assert_eq!(run.start(), "p starts | do p");
+    assert_eq!(run.give(raised(0)), "p alerts; t starts | do t");
+    assert_eq!(run.bad(1), "t retries in 7 | arm 7");
+    assert_eq!(run.fired(Timer::Retry(id(1), 1)), "t starts 2 | do t");
+    assert_eq!(run.ok(0), "p ok; x starts | do x");
+    assert_eq!(run.give(Input::Stop(Stop::Interrupted)), "stopping: Interrupted | kill t; kill x");
+    assert_eq!(run.killed(2), "x interrupted");
+    assert_eq!(run.killed(1), "t interrupted; paused | close");
+}
+
+#[test]
 fn without_an_alert_its_step_is_not_taken() {
     let mut run = Bench::of(watched());
     run.start();
@@ -408,6 +424,7 @@ fn what_cleans_up_is_not_cut_off() {
     });
     steps.extend([inside(task("m"), 2), clean]);
     let mut run = Bench::of(steps);
+    run.at = 7;
     run.start();
     run.bad(3);
     assert_eq!(run.ok(1), "q/a ok | kill q/b/m");
