@@ -125,12 +125,11 @@ impl Machine {
         }
     }
 
-    /// An attempt of a member has ended by itself. If it did so well, and is not to be judged, its readers have seen the end
-    /// of what it wrote, and another attempt would come too late for them, should it turn out that it was too slow.
+    /// An attempt of a member has ended by itself. If it did so well, its readers have seen the end of what it wrote, and
+    /// another attempt would come too late for them, should it turn out that it failed: that it is not valid, or was too slow.
     pub(super) fn note_end_of_member(&mut self, stream: StepId, id: StepId, outcome: &Outcome) {
         if let Task::Stream(stream) = &*self.state.plan.step(stream).task
             && outcome.error.is_none()
-            && self.state.plan.step(id).policy().validate.is_none()
             && !stream.readers(id).is_empty()
         {
             self.nodes[id.index()].set(node::READ);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::{Alerted, Flowed, Reached};
-use crate::plan::{Alert, Metric, OnAlert, Quorum, Severity, Stream, Validate};
+use crate::plan::{Alert, Metric, OnAlert, Quorum, Severity, Stream};
 
 /// A stream `s` of `a |> b`, and a step `x` after it.
 fn stream() -> Vec<Step> {
@@ -131,19 +131,6 @@ fn what_was_read_to_its_end_is_not_tried_again() {
     run.start();
     run.fired(Timer::Timeout(id(1), 1));
     assert_eq!(run.killed(1), "s/a retries in 7 | arm 7");
-    // What is to be judged is not read to its end before.
-    let mut steps = stream();
-    change(&mut steps, 1, |policy| policy.validate = Some(Box::new(Validate::Closure(closure()))));
-    steps[1] = again(steps[1].clone(), 3);
-    let mut run = Bench::of(steps);
-    run.start();
-    assert_eq!(run.ok(1), "judge s/a");
-    let judged =
-        |attempt, outcome: Outcome| Input::Judged { step: id(1), attempt, outcome: outcome.into(), again: None };
-    assert_eq!(run.give(judged(1, failure(FailureKind::Validation))), "s/a retries in 7 | arm 7");
-    run.fired(Timer::Retry(id(1), 1));
-    assert_eq!(run.ok(1), "judge s/a");
-    assert_eq!(run.give(judged(2, Outcome::default())), "s/a ok | let end s/a");
 }
 
 #[test]
