@@ -105,10 +105,10 @@ impl Room {
 /// What a process is connected with, that stands in a stream.
 pub(super) trait Ends {
     /// Its standard input. Nothing: that of any step.
-    fn stdin(&mut self) -> Option<Stdio>;
+    fn input(&mut self) -> Option<Stdio>;
 
     /// Its standard output. Nothing: it is kept as that of any step.
-    fn stdout(&mut self) -> Option<Stdio>;
+    fn output(&mut self) -> Option<Stdio>;
 
     /// It has ended this moment, `killed` by us or by itself. Did nobody read it any more? Then whatever its end is, it is a
     /// good one.
@@ -145,7 +145,7 @@ pub(super) fn connected(
     let logs = Logs::of(job)?;
     let fields = Place::of(&logs, job.site.hides())?;
     let mut command = program.command(job, &fields, &room.secrets)?;
-    match ends.as_mut().and_then(|ends| ends.stdin()) {
+    match ends.as_mut().and_then(|ends| ends.input()) {
         Some(stdin) => command.stdin(stdin),
         None => command.stdin(stdin::open(job, &logs, &room.secrets)?.map_or_else(Stdio::null, Stdio::from)),
     };
@@ -154,7 +154,7 @@ pub(super) fn connected(
         return Err(exit::by_us(&program));
     }
     let limit = job.policy.as_ref().and_then(|policy| policy.output_limit).or(job.site.settings.output_limit);
-    let flows = ends.as_mut().and_then(|ends| ends.stdout());
+    let flows = ends.as_mut().and_then(|ends| ends.output());
     let is_connected = flows.is_some();
     let mut streams = Streams::open(&mut command, &room.blanks, &logs, masked, limit, flows)?;
     room.begin(&job.site.run, running);

@@ -235,6 +235,8 @@ pub fn source(context: &NativeCallContext, given: &Dynamic) -> Result<Source, Fa
         )
     } else if given.is_array() || given.is_string() || given.is::<Pending>() || given.is::<Step>() {
         return session::with(|session| to_value(session, given, Steps::AsOutput, span)).map(Source::Items);
+    } else if given.type_name().contains("StepRange") {
+        "a range by ones, and a filter: `.from(0..100).filter(|n| n % 2 == 0)`".into()
     } else if given.is_map() {
         "a program is read by `lines(#{ sh: \"…\" })` or `ndjson(#{ sh: \"…\" })`; one item alone stands in a list: `[#{ … }]`".into()
     } else if given.is_fnptr() {

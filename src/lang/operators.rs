@@ -26,12 +26,19 @@ fn pending_fault(context: &NativeCallContext, value: &Pending) -> Fault {
 }
 
 pub fn step_fault(context: &NativeCallContext) -> Fault {
+    let help = match context.fn_name() {
+        "|" | "||" => {
+            "steps that read what others write while they run are joined by `a |> b`; one after the other: `a -> b`"
+        }
+        ">>" | ">" => {
+            "one step after the other is `a -> b`; both at the same time, the one reading what the other writes, `a |> b`"
+        }
+        _ => "read a property of it, such as `.passed` or `.output`, inside a closure: `.when(|| test.passed, …)`",
+    };
     raise(
         Diagnostic::new("flow::lang::step_value", "a step is not a value that could be compared or computed with")
             .label(here(context), "here")
-            .help(
-                "read a property of it, such as `.passed` or `.output`, inside a closure: `.when(|| test.passed, …)`",
-            ),
+            .help(help),
     )
 }
 

@@ -204,6 +204,8 @@ fn side(context: &NativeCallContext, value: &Dynamic) -> Result<Side, Fault> {
     if let Some(step) = value.read_lock::<Step>()
         && let Some(piece) = piece(context, &step)?
     {
+        let group = session::build(context, |builder, _| Ok(builder.group_of(&piece)))?;
+        not_yet(context, group)?;
         return Ok(Side::Piece(piece));
     }
     let mut ids = Vec::new();
@@ -240,18 +242,7 @@ fn members(context: &NativeCallContext, value: &Dynamic, ids: &mut Vec<StepId>) 
     }
     match &*step {
         Step::One(id) => {
-            let known = session::with(|session| session.known(*id).is_some_and(|result| result.status.is_final()));
-            if known {
-                let name = session::build(context, |builder, _| Ok(builder.step(*id).name.clone()))?;
-                return Err(raise(
-                    Diagnostic::new(
-                        "flow::lang::already_ran",
-                        format!("`{name}` has run already, so it cannot stand in a stream"),
-                    )
-                    .label(span, "here")
-                    .help("hand over what it gave: `run(a) -> (b |> c)`; or put the stream before `run`"),
-                ));
-            }
+            not_yet(context, *id)?;
             ids.push(*id);
             Ok(())
         }
@@ -259,6 +250,20 @@ fn members(context: &NativeCallContext, value: &Dynamic, ids: &mut Vec<StepId>) 
             .map_or_else(|fault| fault, raise)),
         Step::Woven(_) => Ok(()),
     }
+}
+
+/// Refuses a step that has run already.
+fn not_yet(context: &NativeCallContext, id: StepId) -> Result<(), Fault> {
+    if !session::with(|session| session.known(id).is_some_and(|result| result.status.is_final())) {
+        return Ok(());
+    }
+    let name = session::build(context, |builder, _| Ok(builder.step(id).name.clone()))?;
+    let message = format!("`{name}` has run already, so nothing can be joined to it by `|>`");
+    Err(raise(
+        Diagnostic::new("flow::lang::already_ran", message)
+            .label(here(context), "here")
+            .help("hand over what it gave: `run(a) -> (b |> c)`; or put the stream before `run`"),
+    ))
 }
 
 /// Steps in order, where steps that run together are needed.

@@ -36,7 +36,7 @@ pub fn complete(line: &str, at: usize, known: &Known) -> (usize, Vec<String>) {
         Argument::File => files(word),
         Argument::Expression => return code(line, start, at, known),
         Argument::Step => {
-            let variables = known.names.iter().filter(|(_, shape)| shape.sort == crate::flow::assist::Sort::Step);
+            let variables = known.names.iter().filter(|(_, shape)| shape.sort.is_step());
             fitting(&mut known.steps.iter().chain(variables.map(|(name, _)| name)).cloned())
         }
         Argument::Run => fitting(&mut ["last".to_owned()].into_iter().chain(known.runs())),

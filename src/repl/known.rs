@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::session::Session;
 use crate::flow::assist::{self, Shape, Sort};
 use crate::flow::{Flow, Results, RunFilter};
-use crate::plan::{Json, Key, Plan, StepId, Value};
+use crate::plan::{Json, Key, Plan, StepId, Task, Value};
 use crate::state::result::{PROPERTIES, walk};
 
 /// Longest JSON of an output that is looked into, in bytes.
@@ -42,7 +42,7 @@ impl Known {
                 if let Some((value, kind)) = sight.variables.get(name) {
                     // Its keys are read when somebody asks for them.
                     let shape = match value {
-                        Value::Step(_) => Shape::of(Sort::Step),
+                        Value::Step(id) => Shape::of(known.sort_of(id)),
                         _ => known.shape(&value, &kind),
                     };
                     known.names.push((name.to_owned(), shape));
@@ -100,9 +100,16 @@ impl Known {
         walk(value, rest, property).ok()
     }
 
+    fn sort_of(&self, id: StepId) -> Sort {
+        match self.plan.steps.get(id.index()).map(|step| &*step.task) {
+            Some(Task::Pipeline(_)) => Sort::Pipeline,
+            _ => Sort::Step,
+        }
+    }
+
     fn shape(&self, value: &Value, kind: &str) -> Shape {
         match value {
-            Value::Step(id) => Shape { sort: Sort::Step, keys: self.keys_of(*id) },
+            Value::Step(id) => Shape { sort: self.sort_of(*id), keys: self.keys_of(*id) },
             Value::Plain(json) => shape_of(json, kind),
             Value::Ref(_) => Shape::of(Sort::Result),
             Value::Text(_) | Value::Expr(_) => Shape::of(Sort::Text),

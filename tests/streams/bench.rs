@@ -238,7 +238,7 @@ impl Bench {
         let run = Run { bench: self, place: Arc::new(place), site: self.site() };
         run.start_all();
         meanwhile(self);
-        run.to_its_end()
+        run.until_all_end()
     }
 
     fn site(&self) -> Arc<Site> {
@@ -276,7 +276,7 @@ impl Run<'_> {
         self.bench.executors.start(self.place.members.iter().map(|member| self.job(member, 1)).collect());
     }
 
-    fn to_its_end(self) -> Ended {
+    fn until_all_end(self) -> Ended {
         let executors = &self.bench.executors;
         let mut outcomes: BTreeMap<String, Vec<Outcome>> = BTreeMap::new();
         let mut open: BTreeMap<StepId, u32> = self.place.members.iter().map(|member| (member.step, 1)).collect();

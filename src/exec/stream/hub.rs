@@ -320,11 +320,11 @@ impl Seat<'_> {
 }
 
 impl Ends for Seat<'_> {
-    fn stdin(&mut self) -> Option<Stdio> {
+    fn input(&mut self) -> Option<Stdio> {
         self.stdin.take().map(Stdio::from)
     }
 
-    fn stdout(&mut self) -> Option<Stdio> {
+    fn output(&mut self) -> Option<Stdio> {
         self.stdout.take().map(Stdio::from)
     }
 

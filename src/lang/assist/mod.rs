@@ -114,7 +114,7 @@ impl Sort {
     }
 
     /// Is it a step, of whatever kind?
-    fn is_step(self) -> bool {
+    pub fn is_step(self) -> bool {
         matches!(self, Sort::Step | Sort::Pipeline)
     }
 

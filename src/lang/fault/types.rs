@@ -15,6 +15,7 @@ pub fn short_type(name: &str) -> String {
         "char" => "letter".into(),
         other => match other.rsplit("::").next().unwrap_or(other) {
             "Range<i64>" | "RangeInclusive<i64>" | "range" | "range=" => "range".into(),
+            "StepRange<i64>" => "range with steps".into(),
             "Step" => "step".into(),
             "End" => "source or sink".into(),
             "Secret" | "SecretRef" => "secret".into(),

@@ -82,6 +82,14 @@ fn some(context: &NativeCallContext, name: Option<&str>, word: &str, need: Need,
     }
     session::build(context, |builder, _| {
         let children: Vec<_> = parts.into_iter().map(|part| builder.as_step(part)).collect();
+        let mut seen = std::collections::HashSet::new();
+        if let Some(twice) = children.iter().find(|child| !seen.insert(**child)) {
+            let step = builder.step(*twice);
+            return Err(Diagnostic::new("flow::plan::quorum", format!("`{}` stands twice in `{word}`", step.name))
+                .label(span, "here")
+                .label(step.span, "declared here")
+                .help("a step runs once: declare another one"));
+        }
         let shown = name.map_or_else(|| builder.nameless(word), Into::into);
         let task = Task::Quorum(Quorum { need: need as u32, race: word == "race", children: children.clone() });
         let mut step = plan::Step::new(shown, task, span);

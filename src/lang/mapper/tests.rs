@@ -81,6 +81,7 @@ fn what_goes_on_for_ever_is_ended() {
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // it is a measurement
 #[ignore = "a measurement: cargo test --release --lib -- --ignored --nocapture a_call_costs"]
 fn a_call_costs() {
     for script in

@@ -42,7 +42,9 @@ fn levels_of_streams_are_read() {
         let names = |level: Vec<Name>| level.iter().map(|name| name.text.to_string()).collect::<Vec<_>>().join(" ");
         parse_stream(text).map(|levels| levels.into_iter().map(names).collect::<Vec<_>>().join(" | "))
     };
-    for (text, wanted) in [("a |> b", "a | b"), ("a|>[b,c,]|> d", "a | b c | d"), ("[a, b] |> c", "a b | c"), ("a", "a")] {
+    for (text, wanted) in
+        [("a |> b", "a | b"), ("a|>[b,c,]|> d", "a | b c | d"), ("[a, b] |> c", "a b | c"), ("a", "a")]
+    {
         assert_eq!(levels(text).as_deref(), Ok(wanted), "{text}");
     }
     for text in ["", "a |>", "|> a", "a -> b", "a |> []", "a |> [b", "a b", "a |> [b |> c]", "a | b", "'a' |> b"] {

@@ -36,7 +36,7 @@ pub fn source(plan: &Plan, source: &Source) -> String {
         Source::Items(Value::Plain(Json::Array(items))) => plural(items.len(), "item"),
         Source::Items(Value::List(items)) => plural(items.len(), "item"),
         Source::Items(of) => format!("items of {}", shorten(&bare(value(plan, of)), SHOWN)),
-        Source::Range { from, to, step: 1 } => format!("numbers from {from} up to but without {to}"),
+        Source::Range { from, to, step: 1 } if from < to => format!("numbers from {from} to {}", to - 1),
         Source::Range { from, to, step } => format!("numbers from {from} up to but without {to}, by {step}"),
         Source::File { path, format } => format!("{} of {}", rows(format), file(plan, path)),
         Source::Glob(pattern) => format!("files {}", shorten(&value(plan, pattern), SHOWN)),
