@@ -10,7 +10,7 @@ use crate::diag::{Diagnostic, did_you_mean};
 use crate::engine::drive::Attended;
 use crate::event::{Failure, FailureKind, RunStatus, Stop};
 use crate::exec::Workflows;
-use crate::plan::{Hierarchy, Json, Value};
+use crate::plan::{Hierarchy, Json, StepId, Value};
 use crate::state::RunState;
 
 /// Most runs within each other.
@@ -128,7 +128,7 @@ impl Others {
         let top = Hierarchy::of(&state.plan);
         let steps = top.top().iter().filter(|id| state.is_listed(**id));
         let files = self.flow.files(run)?;
-        let output = |id: &crate::plan::StepId| {
+        let output = |id: &StepId| {
             let value = state.result(*id).property("output", &*files).unwrap_or_default();
             (state.plan.step(*id).name.to_string(), value)
         };
@@ -146,24 +146,27 @@ fn end(running: Running) -> Result<RunState, Diagnostic> {
 }
 
 fn failure(file: &str, problem: &Diagnostic) -> Failure {
-    let failure = Failure::new(FailureKind::Child, format!("the workflow `{file}`: {}", problem.message()));
+    let failure = Failure::new(FailureKind::Script, format!("the workflow `{file}`: {}", problem.message()));
     match problem.help_text() {
         Some(help) => failure.help(help),
         None => failure,
     }
 }
 
-/// Why a run did not end well.
+/// Why a run did not end well: as the first of its steps that failed it says.
 fn failed(file: &str, run: &str, state: &RunState) -> Failure {
     let plan = &state.plan;
-    let cause = |id: &crate::plan::StepId| {
-        let error = state.step(*id).outcome.as_ref()?.error.as_ref()?;
+    let cause = |id: StepId| {
+        let error = state.step(id).outcome.as_ref()?.error.as_ref()?;
         // A group fails because of what is in it.
-        (state.fails_run(*id) && error.kind != FailureKind::Child).then(|| (plan.path(*id), error.message.clone()))
+        let is_cause = state.fails_run(id) && !matches!(error.kind, FailureKind::Child | FailureKind::Cancelled);
+        is_cause.then(|| {
+            let message = format!("run `{run}` of `{file}` failed: `{}`: {}", plan.path(id), error.message);
+            Failure { class: error.class, ..Failure::new(error.kind, message) }
+        })
     };
-    let message = match plan.ids().find_map(|id| cause(&id)) {
-        Some((path, error)) => format!("run `{run}` of `{file}` failed: `{path}`: {error}"),
-        None => format!("run `{run}` of `{file}` did not come to a good end"),
-    };
-    Failure::new(FailureKind::Child, message).help(format!("`flow show {run}` shows what it did"))
+    let failure = plan.ids().find_map(cause).unwrap_or_else(|| {
+        Failure::new(FailureKind::Fail, format!("run `{run}` of `{file}` did not come to a good end"))
+    });
+    failure.help(format!("`flow show {run}` shows what it did"))
 }

@@ -5,6 +5,10 @@
 
 mod bad;
 mod bench;
+mod ends_bench;
+mod ends_files;
+mod ends_outside;
+mod ends_stdin;
 #[path = "../cli/golden.rs"]
 #[allow(dead_code)] // not all of it is needed here
 mod golden;

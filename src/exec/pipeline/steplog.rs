@@ -113,9 +113,14 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// It, after the process has ended. Whoever else holds its standard error is waited for only a moment.
-    pub fn bytes(&self) -> Vec<u8> {
+    /// After the process has ended: waits until all is in the log. Whoever else holds the stream is waited for only a moment.
+    pub fn settle(&self) {
         let _ = self.ended.recv_timeout(Duration::from_millis(100));
+    }
+
+    /// It, after the process has ended.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.settle();
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

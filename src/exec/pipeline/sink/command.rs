@@ -27,6 +27,8 @@ pub(super) struct Command<'a> {
     /// Nothing: it has ended.
     process: Option<Process<'a>>,
     talk: Talk,
+    /// What it writes to its standard output.
+    said: Tail,
     tail: Tail,
     form: Form,
     buffer: Vec<u8>,
@@ -39,11 +41,11 @@ impl<'a> Command<'a> {
         let mut process = Process::start(&template, outside, None)?;
         let mut talk = Talk::with(&mut process).map_err(|error| exit::not_started(&template.program, &error))?;
         // Both are for people. They may come at any time, also while nothing is written.
-        pump(talk.stdout.take(), &outside.output);
+        let said = pump(talk.stdout.take(), &outside.output);
         let tail = pump(talk.stderr.take(), &outside.errors);
         let form = Form::new(format, None);
         let (process, stop) = (Some(process), stop.clone());
-        Ok(Command { template, outside, stop, process, talk, tail, form, buffer: Vec::new() })
+        Ok(Command { template, outside, stop, process, talk, said, tail, form, buffer: Vec::new() })
     }
 
     fn write(&mut self) -> Result<(), Failure> {
@@ -107,6 +109,8 @@ impl Sink for Command<'_> {
             }
         }
         let ended = process.wait()?;
+        self.said.settle();
+        self.tail.settle();
         match ended.is_well() {
             true => Ok(()),
             false => Err(ended.failure(&self.template.program, &self.tail.bytes(), self.outside)),

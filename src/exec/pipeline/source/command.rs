@@ -74,6 +74,7 @@ impl<'a> Command<'a> {
             }
         }
         let ended = process.wait()?;
+        self.tail.settle();
         match ended.is_well() {
             true => Ok(Next::End),
             false => Err(ended.failure(&self.template.program, &self.tail.bytes(), self.outside)),

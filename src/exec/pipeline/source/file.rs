@@ -75,15 +75,16 @@ fn stand(mut file: fs::File, format: &Format, mark: Mark) -> io::Result<Result<(
             Err(failure) => return Ok(Err(failure)),
         };
         file.rewind()?;
-        at = At { line: newlines(&mut file, mark.from)?, row: number, columns, byte: mark.from };
+        let (line, before) = newlines(&mut file, mark.from)?;
+        at = At { byte: mark.from, line, row: number, before, columns };
     }
     file.seek(SeekFrom::Start(mark.from))?;
     Ok(Ok((file, at)))
 }
 
-/// How many there are among so many bytes.
-fn newlines(file: &mut fs::File, bytes: u64) -> io::Result<u64> {
-    let (mut left, mut count) = (bytes, 0);
+/// How many there are among so many bytes, and the last of these.
+fn newlines(file: &mut fs::File, bytes: u64) -> io::Result<(u64, u8)> {
+    let (mut left, mut count, mut last) = (bytes, 0, 0);
     let mut buffer = vec![0; 256 * 1024];
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
@@ -91,11 +92,11 @@ fn newlines(file: &mut fs::File, bytes: u64) -> io::Result<u64> {
             0 => break,
             n => {
                 count += buffer[..n].iter().filter(|byte| **byte == b'\n').count() as u64;
-                left -= n as u64;
+                (left, last) = (left - n as u64, buffer[n - 1]);
             }
         }
     }
-    Ok(count)
+    Ok((count, last))
 }
 
 impl Source for File {

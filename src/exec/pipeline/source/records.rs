@@ -30,6 +30,8 @@ pub(super) struct At {
     pub line: u64,
     /// So many rows, without that of the names.
     pub row: u64,
+    /// The byte before it, of rows.
+    pub before: u8,
     /// What is known of the rows.
     pub columns: Columns,
 }

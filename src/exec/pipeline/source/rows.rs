@@ -38,6 +38,8 @@ impl<R: Read> Rows<R> {
             ended: 0,
             given: 0,
             since: 0,
+            crlf: false,
+            before: at.before,
             added: 0,
             new: at.byte == 0,
         };
@@ -63,7 +65,13 @@ impl<R: Read> Rows<R> {
     /// Where it stands.
     pub fn at(&self) -> At {
         let line = self.base.1 + self.reader.position().line() - 1;
-        At { byte: self.byte, line, row: self.number, columns: self.columns.clone() }
+        At {
+            byte: self.byte,
+            line,
+            row: self.number,
+            before: self.reader.get_ref().before,
+            columns: self.columns.clone(),
+        }
     }
 
     /// Where the next one begins.
@@ -139,7 +147,10 @@ impl<R: Read> Rows<R> {
 
     fn item(&mut self) -> Result<Item, String> {
         let row = self.number;
-        let line = self.base.1 + self.row.position().map_or(1, csv::Position::line);
+        let (byte, line) = self.row.position().map_or((0, 1), |position| (position.byte(), position.line()));
+        // A row that follows a line ended by `\r\n` begins, for the reader of rows, with the second of the two.
+        let late = u64::from(self.reader.get_ref().crlf && self.base.0 + byte > 0);
+        let line = self.base.1 + line + late;
         let expected = *self.columns.count.get_or_insert(self.row.len());
         if self.row.len() != expected {
             let fields = |n: usize| if n == 1 { "1 field".to_owned() } else { format!("{n} fields") };
@@ -178,6 +189,10 @@ struct Counted<R> {
     given: u64,
     /// Bytes since the last row.
     since: u64,
+    /// Do lines end with `\r\n`?
+    crlf: bool,
+    /// The byte before.
+    before: u8,
     /// Bytes that were put behind the end.
     added: u64,
     /// Was nothing read so far, from the beginning of all?
@@ -208,6 +223,7 @@ impl<R> Counted<R> {
                 (Stands::Quoted, b'"') => Stands::Quote,
                 (Stands::Quoted, _) => Stands::Quoted,
                 (_, b'\n' | b'\r') => {
+                    self.crlf |= *byte == b'\n' && self.before == b'\r';
                     self.ended += u64::from(!self.blank);
                     self.blank = true;
                     Stands::Start
@@ -217,6 +233,7 @@ impl<R> Counted<R> {
                     if byte == self.delimiter { Stands::Start } else { Stands::Plain }
                 }
             };
+            self.before = *byte;
         }
     }
 }

@@ -165,6 +165,7 @@ impl<'a> Worker for Spoken<'a> {
             return Ok(());
         }
         let ended = living.process.wait()?;
+        living.tail.settle();
         match ended.is_well() {
             true => Ok(()),
             false => Err(ended.failure(&self.template.program, &living.tail.bytes(), self.outside)),
