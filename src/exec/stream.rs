@@ -13,8 +13,10 @@ mod kept;
 mod lines;
 mod member;
 mod meters;
+mod orders;
 mod outlet;
 mod pipes;
+mod seat;
 mod spool;
 
 use std::collections::HashMap;

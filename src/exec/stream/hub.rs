@@ -1,33 +1,27 @@
 //! One attempt of a stream: its members, and what stands between them.
 
-use std::io::{self, PipeReader, PipeWriter};
+use std::io;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::super::capture::{Logs, log_stem, store_failure};
-use super::super::process::{self, Ends, Wrote};
-use super::super::running::Running;
+use super::super::process;
 use super::super::{Job, StreamPlace};
 use super::Around;
 use super::filter;
-use super::inlet::{Inlet, Left};
-use super::junction::{Handle, Junction, Order};
+use super::inlet::Inlet;
+use super::junction::Junction;
 use super::kept::Kept;
 use super::member::Member;
 use super::meters::Meters;
+use super::orders::{Handle, Order};
 use super::outlet::Outlet;
 use super::pipes::{never_wait, pipe};
+use super::seat::Seat;
 use super::spool::Spool;
 use crate::event::{Failure, FailureKind, Outcome, Streamed};
 use crate::plan::{Slow, StepId, Task};
-
-/// How often a member that waits until all that it wrote has gone on looks whether it is to be ended.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// See the module's page.
 pub(super) struct Hub {
@@ -110,8 +104,22 @@ impl Hub {
         self.members.iter().position(|member| member.step == step)
     }
 
+    pub fn member(&self, number: usize) -> &Member {
+        &self.members[number]
+    }
+
+    /// Most bytes of a line.
+    pub fn max_line(&self) -> u64 {
+        self.place.stream.max_line
+    }
+
+    /// Is all that a member writes its output, taken from a pipe?
+    pub fn keeps_whole(&self, number: usize) -> bool {
+        self.behind[number].is_some()
+    }
+
     /// What comes after a member: the way to it, and which of the writers it is there.
-    fn after(&self, number: usize) -> Option<(&Handle, usize)> {
+    pub fn after(&self, number: usize) -> Option<(&Handle, usize)> {
         let (level, n) = self.places[number];
         self.between.get(level).map(|handle| (handle, n)).or(self.behind[number].as_ref().map(|handle| (handle, 0)))
     }
@@ -266,102 +274,6 @@ impl Drop for Hub {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// An attempt of a member, with its ends.
-pub(super) struct Seat<'a> {
-    hub: &'a Hub,
-    number: usize,
-    running: &'a Arc<Running>,
-    key: (StepId, u32),
-    pub stdin: Option<PipeReader>,
-    pub stdout: Option<PipeWriter>,
-    left: Option<Receiver<Left>>,
-    /// Did anybody read it when it ended?
-    unread: Option<bool>,
-    partly: bool,
-    not_kept: Option<String>,
-}
-
-impl Seat<'_> {
-    /// The member.
-    pub fn member(&self) -> &Member {
-        &self.hub.members[self.number]
-    }
-
-    /// Most bytes of a line.
-    pub fn max_line(&self) -> u64 {
-        self.hub.place.stream.max_line
-    }
-
-    /// What is left when all that it wrote has gone on. Nothing: it did not get that far.
-    fn left(&mut self) -> Option<Left> {
-        let left = self.left.take()?;
-        let (handle, writer) = self.hub.after(self.number)?;
-        let stop = self.running.call_begun(self.key);
-        let left = loop {
-            match left.recv_timeout(LOOK) {
-                Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
-                    // It is being ended, and what it wrote is of no use any more.
-                    handle.tell(Order::Hurry { writer });
-                    stop.store(false, Ordering::Relaxed);
-                    if !self.member().unread.load(Ordering::SeqCst) {
-                        self.member().blame(ended());
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break None,
-                Ok(left) => break Some(left),
-            }
-        };
-        self.running.call_ended(self.key);
-        left
-    }
-}
-
-impl Ends for Seat<'_> {
-    fn input(&mut self) -> Option<Stdio> {
-        self.stdin.take().map(Stdio::from)
-    }
-
-    fn output(&mut self) -> Option<Stdio> {
-        self.stdout.take().map(Stdio::from)
-    }
-
-    fn ended(&mut self, killed: bool) -> bool {
-        let unread = self.member().unread.load(Ordering::SeqCst);
-        if let Some((handle, writer)) = self.hub.after(self.number) {
-            let (reply, left) = bounded(1);
-            handle.tell(Order::Exited { writer, killed, reply });
-            self.left = Some(left);
-        }
-        self.unread = Some(unread);
-        unread
-    }
-
-    fn wrote(&mut self, well: bool) -> Wrote {
-        let Some(Left { kept: Some(mut kept), part }) = self.left() else {
-            return Wrote { stdout: Ok(None), partly: true };
-        };
-        if well {
-            kept.take(&part);
-        }
-        let log = kept.finish();
-        self.partly = log.partly;
-        let is_behind = self.hub.behind[self.number].is_some();
-        match log.not_kept {
-            // Its log is its output.
-            Some(failure) if is_behind => return Wrote { stdout: Err(failure), partly: true },
-            Some(failure) => self.not_kept = Some(failure.message),
-            None => {}
-        }
-        Wrote { stdout: log.captured, partly: log.partly }
-    }
-}
-
-fn ended() -> Failure {
-    Failure::new(FailureKind::Cancelled, "it was ended before all that it wrote was read")
-        .help("it was cancelled, or the run or its stream was")
 }
 
 fn stranger(step: StepId) -> Failure {

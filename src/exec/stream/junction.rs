@@ -12,75 +12,28 @@
 //! all (splice(2)). Where lines count, because several write, or the oldest are dropped, or a writer may be tried again,
 //! whole lines are taken.
 
-use std::collections::VecDeque;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{self, PipeReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::copy::drain;
 use super::super::process::too_much;
 use super::super::running::Running;
-use super::inlet::{Exited, Inlet, Left};
+use super::inlet::{Exited, Inlet};
 use super::kept::Kept;
 use super::lines;
+use super::orders::{Handle, Order, Orders};
 use super::outlet::Outlet;
-use super::pipes::{Moved, is_ready, never_wait, pass};
+use super::pipes::{Moved, is_ready, pass};
 use crate::event::{Failure, FailureKind};
 use crate::plan::{Merge, Stream, unit};
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 256 * 1024;
-
-/// What a junction is told.
-pub(super) enum Order {
-    /// An attempt of a writer begins.
-    Writes { writer: usize, pipe: PipeReader, kept: Kept },
-    /// It has ended: what it wrote is to be taken, then this is to be told.
-    Exited { writer: usize, killed: bool, reply: Sender<Left> },
-    /// As far as it has been taken: it is being ended.
-    Hurry { writer: usize },
-    /// How it ended. `whole`: what it wrote is all that there is of it.
-    Wrote { writer: usize, whole: bool },
-    /// An attempt of a reader begins.
-    Reads { reader: usize, pipe: PipeWriter },
-    /// It ended. `done`: it needs nothing any more, otherwise it may begin again.
-    Read { reader: usize, done: bool },
-    /// The stream is over.
-    Close,
-}
-
-/// The way to a junction.
-pub(super) struct Handle {
-    orders: Arc<Orders>,
-}
-
-struct Orders {
-    queue: Mutex<VecDeque<Order>>,
-    /// Something is in the queue.
-    any: AtomicBool,
-    wake: PipeWriter,
-}
-
-impl Handle {
-    pub fn tell(&self, order: Order) {
-        self.orders.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(order);
-        if !self.orders.any.swap(true, Ordering::AcqRel) {
-            // It never waits; if it is full, somebody has been woken.
-            let _ = (&self.orders.wake).write(&[0]);
-        }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.tell(Order::Close);
-    }
-}
 
 /// See the module's page.
 pub(super) struct Junction {
@@ -113,10 +66,7 @@ impl Junction {
         limit: Option<u64>,
         running: Arc<Running>,
     ) -> io::Result<Handle> {
-        let (reader, writer) = io::pipe()?;
-        never_wait(&reader)?;
-        never_wait(&writer)?;
-        let orders = Arc::new(Orders { queue: Mutex::default(), any: AtomicBool::new(false), wake: writer });
+        let (orders, wake) = Orders::new()?;
         let junction = Junction {
             inlets,
             outlets,
@@ -127,14 +77,14 @@ impl Junction {
             limit,
             running,
             orders: orders.clone(),
-            wake: reader,
+            wake,
             buffer: Vec::new(),
             batch: Vec::new(),
             merged: Vec::new(),
             next: 0,
         };
         thread::Builder::new().name("flow-stream".into()).stack_size(256 * 1024).spawn(move || junction.run())?;
-        Ok(Handle { orders })
+        Ok(Handle::to(orders))
     }
 
     fn run(mut self) {
@@ -152,11 +102,7 @@ impl Junction {
 
     /// Gives false if the stream is over.
     fn take_orders(&mut self) -> bool {
-        if !self.orders.any.swap(false, Ordering::AcqRel) {
-            return true;
-        }
-        let orders = std::mem::take(&mut *self.orders.queue.lock().unwrap_or_else(PoisonError::into_inner));
-        for order in orders {
+        for order in self.orders.take() {
             match order {
                 Order::Writes { writer, pipe, kept } => self.writes(writer, pipe, kept),
                 Order::Exited { writer, killed, reply } => {
