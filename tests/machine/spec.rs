@@ -176,7 +176,7 @@ fn fill_groups(plan: &mut Plan, raw: &[Raw]) {
             Task::Stream(stream) => {
                 for child in &children {
                     match stream.levels.last_mut() {
-                        Some(level) if raw[child.index()][9] % 2 == 0 => level.push(*child),
+                        Some(level) if raw[child.index()][9].is_multiple_of(2) => level.push(*child),
                         _ => stream.levels.push(vec![*child]),
                     }
                 }

@@ -50,7 +50,9 @@ impl Play {
                 return;
             }
             Event::Reset { steps, .. } => {
-                steps.iter().for_each(|step| drop(self.finals.remove(step)));
+                for step in steps {
+                    self.finals.remove(step);
+                }
                 return;
             }
             _ => return,
