@@ -47,7 +47,7 @@ impl Gatherer {
         let job = Job {
             step,
             attempt,
-            path: if leaves { state.plan.path(step) } else { String::new() },
+            path: if leaves || matches!(*plan.task, Task::Call(_)) { state.plan.path(step) } else { String::new() },
             task: plan.task.clone(),
             policy: plan.policy.clone(),
             input: plan.input.clone(),

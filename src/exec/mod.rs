@@ -64,7 +64,7 @@ pub struct Job {
     pub step: StepId,
     /// The attempt's number, from 1.
     pub attempt: u32,
-    /// The step's path. Needed for tasks that leave the process only; may be empty for others.
+    /// The step's path. Needed for tasks that leave the process, and for calls, which may print; may be empty for others.
     pub path: String,
     /// What to do.
     pub task: Arc<Task>,

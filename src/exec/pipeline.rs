@@ -15,7 +15,8 @@ use super::running::{Key, Running};
 use super::workers::Keep;
 use super::{Closures, Job, Report};
 use crate::event::{Failure, Outcome, Reached};
-use crate::plan::Pipeline;
+use crate::lang::item::Mapper;
+use crate::plan::{Closure, Pipeline};
 
 #[cfg(test)]
 mod attempt;
@@ -48,6 +49,7 @@ mod writer;
 
 pub(in crate::exec) use halt::Halt;
 pub(super) use outside::Outside;
+pub(super) use steplog::{Heard, StepLog};
 use stop::Stop;
 
 /// What an attempt of a pipeline needs.
@@ -72,7 +74,13 @@ pub(super) struct Opening<'a> {
     pub outside: &'a Outside<'a>,
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    /// A closure, to be called until `stop` is set. What it prints goes into the log of the step's errors.
+    pub fn mapper(&self, closure: &'a Closure, stop: &Stop) -> Result<Box<dyn Mapper + 'a>, Failure> {
+        let mapper = self.around.closures.mapper(closure, &self.job.inputs, stop.flag())?;
+        Ok(Heard::by(&self.outside.errors, mapper))
+    }
+
     /// The beginning of the names of the pipeline's files in the run's folder: the same for all attempts.
     pub fn stem(&self) -> String {
         format!("logs/{}", super::log_stem(self.job.step, &self.job.path, 1))

@@ -1,15 +1,17 @@
 //! Closures, conditions and fan-outs: what the script itself has to say while the plan runs.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::event::{Decision, Failure, Outcome, Saw};
+use crate::event::{Decision, Failure, FailureKind, Log, Outcome, Output, Saw};
 use crate::lang::item::{Item, Mapper};
 use crate::lang::{Program, interruptible};
 use crate::plan::{Closure, Condition, Growth, Json, Plan, StepId, Task};
 use crate::state::Inputs;
 
 use super::capture::value_output;
+use super::pipeline::StepLog;
+use super::secrets::Secrets;
 use super::{Job, Question, constant};
 
 /// The compiled script, as far as a running plan needs it. Every method may be called on any thread.
@@ -28,6 +30,17 @@ pub trait Closures: Send + Sync {
         inputs: &Inputs,
         stop: &Arc<AtomicBool>,
     ) -> Result<Json, Failure>;
+
+    /// The same; gives also what the closure has printed, in lines.
+    fn call_and_hear(
+        &self,
+        closure: &Closure,
+        input: Option<Json>,
+        inputs: &Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> (Result<Json, Failure>, String) {
+        (self.call(closure, input, inputs, stop), String::new())
+    }
 
     /// A closure that will be called for one item after the other, by the thread that holds what is given.
     ///
@@ -105,6 +118,16 @@ impl Closures for Program {
         inputs: &Inputs,
         stop: &Arc<AtomicBool>,
     ) -> Result<Json, Failure> {
+        self.call_and_hear(closure, input, inputs, stop).0
+    }
+
+    fn call_and_hear(
+        &self,
+        closure: &Closure,
+        input: Option<Json>,
+        inputs: &Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> (Result<Json, Failure>, String) {
         interruptible(stop.clone(), || Program::call(self, closure, input, inputs))
     }
 
@@ -125,20 +148,44 @@ impl Closures for Program {
 }
 
 /// An attempt of a task that stays inside the process.
-pub(super) fn attempt(closures: &dyn Closures, job: &Job, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
+pub(super) fn attempt(
+    closures: &dyn Closures,
+    job: &Job,
+    secrets: &Arc<Secrets>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Outcome, Failure> {
     match &*job.task {
         Task::Call(closure) => {
-            let value = closures.call(closure, job.input()?, &job.inputs, stop)?;
-            Ok(Outcome { output: value_output(value, job)?, ..Outcome::default() })
+            let (value, printed) = closures.call_and_hear(closure, job.input()?, &job.inputs, stop);
+            let stderr = said(&printed, job, secrets)?;
+            let (output, error) = match value.and_then(|value| value_output(value, job)) {
+                Ok(output) => (output, None),
+                Err(_) if stop.load(Ordering::Relaxed) => (Output::None, Some(ended())),
+                Err(failure) => (Output::None, Some(failure)),
+            };
+            Ok(Outcome { output, stderr, error, ..Outcome::default() })
         }
         Task::Const(value) => constant::constant(value, job),
         Task::Fail(message) => constant::fail(message, job),
         task => {
             let message = format!("`{}` is not a task that can be executed", task.kind());
-            Err(Failure::new(crate::event::FailureKind::Script, message)
-                .help("this is a mistake in flow; please report it"))
+            Err(Failure::new(FailureKind::Script, message).help("this is a mistake in flow; please report it"))
         }
     }
+}
+
+/// Keeps what a closure has printed. A run that is only tried has no folder for it.
+fn said(printed: &str, job: &Job, secrets: &Arc<Secrets>) -> Result<Option<Log>, Failure> {
+    if printed.is_empty() || job.site.folder.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let log = StepLog::of(job, "err", secrets)?;
+    log.add(printed.as_bytes());
+    Ok(log.log())
+}
+
+fn ended() -> Failure {
+    Failure::new(FailureKind::Cancelled, "it was ended before it was done")
 }
 
 /// Evaluates a question.

@@ -179,12 +179,7 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, keep: &Keep, wo
         Work::Attempt(job) if matches!(*job.task, Task::Call(_)) => {
             let key = (job.step, job.attempt);
             let stop = running.call_begun(key);
-            let done = finished(keep, &job, |job| {
-                script::attempt(closures, job, &stop).map_err(|failure| match stop.load(Ordering::Relaxed) {
-                    true => Failure::new(FailureKind::Cancelled, "it was ended before it was done"),
-                    false => failure,
-                })
-            });
+            let done = finished(keep, &job, |job| script::attempt(closures, job, &keep.secrets, &stop));
             running.call_ended(key);
             done
         }
@@ -192,7 +187,9 @@ pub(super) fn inside(closures: &dyn Closures, running: &Running, keep: &Keep, wo
             Ok(done) => done,
             Err(failure) => finished(keep, &job, |_| Err(failure)),
         },
-        Work::Attempt(job) => finished(keep, &job, |job| script::attempt(closures, job, &Arc::default())),
+        Work::Attempt(job) => {
+            finished(keep, &job, |job| script::attempt(closures, job, &keep.secrets, &Arc::default()))
+        }
         Work::Judge { step, attempt, policy, outcome, inputs } => {
             let judged = caught(|| Ok(judge::judge(closures, (step, attempt), &policy, outcome.clone(), &inputs)));
             let (outcome, again) = judged

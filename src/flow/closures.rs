@@ -60,6 +60,16 @@ impl Closures for Kept {
         Closures::call(&self.program, closure, input, inputs, stop)
     }
 
+    fn call_and_hear(
+        &self,
+        closure: &Closure,
+        input: Option<Json>,
+        inputs: &Inputs,
+        stop: &Arc<AtomicBool>,
+    ) -> (std::result::Result<Json, Failure>, String) {
+        self.program.call_and_hear(closure, input, inputs, stop)
+    }
+
     fn mapper<'a>(
         &'a self,
         closure: &'a Closure,

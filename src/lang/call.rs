@@ -51,12 +51,20 @@ impl Program {
         (decision, dotted(session.saw, &closure.text))
     }
 
-    /// Calls the closure of a `call`. `input`: what the chain gives it, if anything.
-    pub fn call(&self, closure: &Closure, input: Option<Json>, inputs: &Inputs) -> std::result::Result<Json, Failure> {
+    /// Calls the closure of a `call`. `input`: what the chain gives it, if anything. Gives also what it has printed.
+    pub fn call(
+        &self,
+        closure: &Closure,
+        input: Option<Json>,
+        inputs: &Inputs,
+    ) -> (std::result::Result<Json, Failure>, String) {
         let given = vec![convert::to_dynamic(input.unwrap_or(Json::Null))];
         let (result, mut session) = self.invoke(closure, given, inputs);
-        let value = result?;
-        convert::to_json(&mut session, &value, closure.span).map_err(|error| fault::failure(&error, &session))
+        let printed = session.take_printed();
+        let result = result.and_then(|value| {
+            convert::to_json(&mut session, &value, closure.span).map_err(|error| fault::failure(&error, &session))
+        });
+        (result, printed)
     }
 
     /// Calls the closure of a `validate` with the step whose result it is about.

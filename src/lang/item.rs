@@ -23,6 +23,11 @@ pub trait Mapper: Send {
     /// # Errors
     /// What went wrong in it.
     fn call(&mut self, item: Item) -> Result<Item, Failure>;
+
+    /// What it has printed since this was asked: lines, most often none.
+    fn take_printed(&mut self) -> String {
+        String::new()
+    }
 }
 
 impl fmt::Debug for Item {

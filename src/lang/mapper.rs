@@ -115,6 +115,10 @@ impl Mapper for Calls {
         self.session = Some(session);
         result
     }
+
+    fn take_printed(&mut self) -> String {
+        self.session.as_mut().map(|session| session.take_printed()).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -190,6 +190,15 @@ impl Session {
         (result, session)
     }
 
+    /// What was printed since this was asked. Then as much may be printed again.
+    pub fn take_printed(&mut self) -> String {
+        if self.printed.is_empty() {
+            return String::new();
+        }
+        self.printed_bytes = 0;
+        std::mem::take(&mut self.printed)
+    }
+
     /// The result of a step, if it is known in this session.
     pub fn known(&self, step: StepId) -> Option<&Arc<StepResult>> {
         self.known.as_ref().and_then(|known| known.get(step))

@@ -105,14 +105,14 @@ fn a_call_gets_its_input_and_what_it_captured() {
     .expect("a plan");
     let Task::Call(closure) = &*plan.step(StepId(1)).task else { panic!("a call") };
     let output = program.call(closure, Some(json!(3)), &inputs(vec![result("a", Status::Success, json!("20"))]));
-    assert_eq!(output, Ok(json!(49)));
+    assert_eq!(output, (Ok(json!(49)), String::new()));
 }
 
 #[test]
 fn a_closure_cannot_declare_steps_while_the_plan_runs() {
     let (program, plan) = plan_of(r#"call("c", || { sh("x", "y"); 1 });"#).expect("a plan");
     let Task::Call(closure) = &*plan.step(StepId(0)).task else { panic!("a call") };
-    let failure = program.call(closure, None, &inputs(vec![])).expect_err("refused");
+    let failure = program.call(closure, None, &inputs(vec![])).0.expect_err("refused");
     assert!(failure.message.contains("the plan is made already"), "{}", failure.message);
 }
 
@@ -131,7 +131,7 @@ fn a_fan_out_grows_the_plan_and_its_closures_can_be_called() {
     let Task::Call(closure) = &*plan.step(StepId(3)).task else { panic!("a call") };
     let mut given = inputs(vec![]);
     given.results.push((StepId(2), result("a", Status::Success, json!("text"))));
-    assert_eq!(program.call(closure, None, &given), Ok(json!("x: text")));
+    assert_eq!(program.call(closure, None, &given).0, Ok(json!("x: text")));
 }
 
 #[test]
@@ -155,9 +155,9 @@ fn methods_can_be_called_on_results() {
     .expect("a plan");
     let given = || inputs(vec![result("a", Status::Success, json!([1, 2, 3]))]);
     let Task::Call(closure) = &*plan.step(StepId(1)).task else { panic!("a call") };
-    assert_eq!(program.call(closure, None, &given()), Ok(json!(6)));
+    assert_eq!(program.call(closure, None, &given()).0, Ok(json!(6)));
     let Task::Call(closure) = &*plan.step(StepId(2)).task else { panic!("a call") };
-    let failure = program.call(closure, None, &given()).expect_err("results cannot be changed");
+    let failure = program.call(closure, None, &given()).0.expect_err("results cannot be changed");
     assert!(failure.message.contains("can be read, but not set"), "{}", failure.message);
 }
 

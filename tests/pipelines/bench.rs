@@ -53,6 +53,11 @@ impl Bench {
         ended(self.command(args).output().unwrap())
     }
 
+    /// What a step wrote to its standard error, or its closures have printed, says `flow logs`.
+    pub fn said(&self, step: &str) -> String {
+        self.flow(&["logs", "last", step, "--stderr"]).out
+    }
+
     /// Runs the script to its end.
     pub fn run(&self) -> Ended {
         self.flow(&["script", "test.rhai", "--json", "--quiet"])

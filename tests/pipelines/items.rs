@@ -97,3 +97,36 @@ fn a_bad_line_is_the_affair_of_on_error() {
     assert_eq!(p["output"], json!([{"a": 1}, {"a": 2}]));
     assert_eq!(bench.dead_letters()[0]["item"], "{oops");
 }
+
+#[test]
+fn what_closures_print_is_in_the_logs_of_their_steps() {
+    let bench = Bench::with(
+        r#"
+        pipeline("p").from(0..2).stage("s", |n| { print(`stage ${n}`); n }).to(|n| print(`sink ${n}`));
+        sh("seq", "seq 2") |> lines("f", |line| { print(`line ${line}`); line });
+        call("c", || { print("called"); 1 });
+        call("d", || { print("before it fails"); throw "no" }).on_error("continue");
+        "#,
+    );
+    bench.run();
+    for (step, expected) in [
+        ("p", "stage 0\nstage 1\nsink 0\nsink 1\n"),
+        ("f", "line 1\nline 2\n"),
+        ("c", "called\n"),
+        ("d", "before it fails\n"),
+    ] {
+        assert_eq!(bench.said(step), expected, "{step}");
+    }
+}
+
+#[test]
+fn a_timeout_ends_it_soon_and_begins_nothing_new() {
+    let bench = Bench::with(
+        r#"pipeline("p").from(0..1000).sh("slow", "echo x >> begun; sleep 0.05").discard().timeout("300ms");"#,
+    );
+    let begun = std::time::Instant::now();
+    let p = bench.run().code(1);
+    assert!(p["error"].to_string().contains("took longer than its timeout of 300ms"), "{p}");
+    assert!(begun.elapsed() < std::time::Duration::from_millis(1_900), "{:?}", begun.elapsed());
+    assert!(bench.lines("begun").len() < 20, "{:?}", bench.lines("begun"));
+}

@@ -23,7 +23,7 @@ impl<'a> Hand<'a> {
     /// For the `nth` thread of a stage, which is ended by `stop`.
     pub fn open(shared: &Shared<'a>, stage: &'a Stage, stop: &Arc<Stop>, nth: u32) -> Result<Self, Failure> {
         let opening = shared.opening;
-        let mapper = |closure: &'a Closure| opening.around.closures.mapper(closure, &opening.job.inputs, stop.flag());
+        let mapper = |closure: &'a Closure| opening.mapper(closure, stop);
         Ok(match &stage.work {
             StageWork::Map(closure) => Hand::Map(mapper(closure)?),
             StageWork::Filter(closure) => Hand::Filter(mapper(closure)?),

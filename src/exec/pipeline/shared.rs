@@ -317,6 +317,12 @@ impl<'a> Shared<'a> {
         self.room.notify_all();
     }
 
+    /// Nothing more is begun; what is being worked on may come to its end.
+    pub fn begin_nothing(&self) {
+        self.stop_reading();
+        self.queues[..self.groups.len()].iter().for_each(Queue::halt);
+    }
+
     /// Everything ends at once.
     pub fn end_now(&self) {
         self.hard.store(true, Ordering::SeqCst);

@@ -15,6 +15,7 @@ use crate::event::{Failure, Log};
 use crate::exec::Job;
 use crate::exec::capture::{Captured, Logs};
 use crate::exec::secrets::Secrets;
+use crate::lang::item::{Item, Mapper};
 
 /// Most bytes of the log. When there are more, its older half goes.
 const MOST: u64 = 1 << 20;
@@ -23,7 +24,7 @@ const MOST: u64 = 1 << 20;
 pub(super) const TAIL: usize = 2048;
 
 /// See the module's page.
-pub(super) struct StepLog {
+pub(in crate::exec) struct StepLog {
     logs: Logs,
     /// `err` or `out`.
     ending: &'static str,
@@ -102,6 +103,27 @@ impl State {
         file.write_all(bytes)?;
         self.written += bytes.len() as u64;
         Ok(())
+    }
+}
+
+/// A closure, with the log into which goes what it prints.
+pub(in crate::exec) struct Heard<'a> {
+    mapper: Box<dyn Mapper + 'a>,
+    log: Arc<StepLog>,
+}
+
+impl<'a> Heard<'a> {
+    /// What `mapper` prints goes into `log`.
+    pub fn by(log: &Arc<StepLog>, mapper: Box<dyn Mapper + 'a>) -> Box<dyn Mapper + 'a> {
+        Box::new(Heard { mapper, log: log.clone() })
+    }
+}
+
+impl Mapper for Heard<'_> {
+    fn call(&mut self, item: Item) -> Result<Item, Failure> {
+        let result = self.mapper.call(item);
+        self.log.add(self.mapper.take_printed().as_bytes());
+        result
     }
 }
 

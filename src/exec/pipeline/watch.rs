@@ -31,6 +31,12 @@ const FIGURES: Duration = Duration::from_millis(250);
 /// What is on its way has so long to come to its end, when the pipeline is to end.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// The same when it took longer than its `timeout`: then nothing new begins either.
+const LATE: Duration = Duration::from_millis(200);
+
+/// Who is told to end so shortly before its `timeout` is told by it: the machine's clock began a little earlier.
+const NEARLY: Duration = Duration::from_millis(100);
+
 /// Runs a pipeline to its end.
 pub(super) fn run(pipeline: &Pipeline, opening: &Opening, halt: &Arc<Halt>) -> Result<Outcome, Failure> {
     let (source_stop, sink_stop) = (Arc::new(Stop::default()), Arc::new(Stop::default()));
@@ -162,6 +168,7 @@ fn watch(shared: &Shared, alive: &AtomicUsize) -> Reached {
     let job = shared.opening.job;
     let alerts = job.policy.as_ref().map_or(&[][..], |policy| policy.alerts.as_slice());
     let mut alerts = Alerts::new(alerts);
+    let timeout = job.policy.as_ref().and_then(|policy| policy.timeout_ms).map(Duration::from_millis);
     let mut panel = Panel::new(&shared.gauges, begun);
     let has_limits = shared.pipeline.stages.iter().any(|stage| stage.timeout_ms.is_some());
     let tick = if has_limits { SHORT_TICK.min(shared.tick) } else { shared.tick };
@@ -176,6 +183,10 @@ fn watch(shared: &Shared, alive: &AtomicUsize) -> Reached {
         if urgency > level {
             level = urgency;
             shared.stop_reading();
+            if timeout.is_some_and(|timeout| begun.elapsed() + NEARLY >= timeout) {
+                shared.begin_nothing();
+                deadline = Some(Instant::now() + LATE);
+            }
         }
         if level == Level::Hard {
             shared.end_now();

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::capture::Logs;
+use super::super::pipeline::{Heard, StepLog};
 use super::super::process::{Ends, output_of};
 use super::super::{Job, output, stdin};
 use super::Around;
@@ -59,9 +60,13 @@ pub(super) fn run(filter: &Filter, job: &Job, around: &Around, seat: &mut Seat) 
     let stop = around.running.call_begun(key);
     let (max_line, quiet) = (seat.max_line(), job.policy.as_ref().is_some_and(|policy| policy.secret));
     let member = seat.member();
+    // The secrets of the run are known before anything of it is written.
+    around.room.secrets.of_run(&job.site.hidden);
+    let errors = Arc::new(StepLog::of(job, "err", &around.room.secrets)?);
     let on_thread = || {
         interruptible(stop.clone(), || {
             let mapper = around.closures.mapper(&filter.closure, &job.inputs, &stop)?;
+            let mapper = Heard::by(&errors, mapper);
             let output = Output { pipe: out, lines: Vec::new(), answers: 0, patience: around.running.grace() };
             Reading { filter, mapper, member, stop: &stop, output, number: 0, flushed: Instant::now(), max_line, quiet }
                 .run(input)
@@ -85,7 +90,7 @@ pub(super) fn run(filter: &Filter, job: &Job, around: &Around, seat: &mut Seat) 
         ),
         result => result.err(),
     };
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { stderr: errors.log(), ..Outcome::default() };
     let parse = job.policy.as_ref().map_or(Parse::Auto, |policy| policy.parse);
     let parse = if wrote.partly { Parse::Text } else { parse };
     let mut keep = |failure| {

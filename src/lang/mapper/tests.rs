@@ -105,3 +105,19 @@ fn a_call_costs() {
     }
     println!("read and written: {:?} a line", began.elapsed() / 1_000_000);
 }
+
+#[test]
+fn what_is_printed_is_taken_and_then_as_much_may_be_printed_again() {
+    let (program, closure) = closure("call(\"a\", |x| print(x));");
+    let inputs = nothing();
+    let mut mapper = program.mapper(&closure, &inputs, &Arc::default()).expect("it is there");
+    assert_eq!(mapper.take_printed(), "");
+    let long = "x".repeat(100_000);
+    for _ in 0..3 {
+        assert!(mapper.call(Item::text(&long)).is_ok() && mapper.call(Item::text("y")).is_ok());
+        let printed = mapper.take_printed();
+        assert!(printed.starts_with(&long) && printed.contains("was not kept"), "{}", printed.len());
+    }
+    assert!(mapper.call(Item::text("z")).is_ok());
+    assert_eq!(mapper.take_printed(), "z\n");
+}

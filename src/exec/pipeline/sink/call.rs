@@ -11,7 +11,7 @@ pub(super) struct Call<'a>(Box<dyn Mapper + 'a>);
 
 impl<'a> Call<'a> {
     pub fn open(closure: &'a Closure, at: &Opening<'a>, stop: &Arc<Stop>) -> Result<Self, Failure> {
-        at.around.closures.mapper(closure, &at.job.inputs, stop.flag()).map(Call)
+        at.mapper(closure, stop).map(Call)
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Http<'a> {
 impl<'a> Http<'a> {
     pub fn open(closure: &'a Closure, stage: &'a str, at: &Opening<'a>, stop: &Arc<Stop>) -> Result<Self, Failure> {
         Ok(Http {
-            closure: at.around.closures.mapper(closure, &at.job.inputs, stop.flag())?,
+            closure: at.mapper(closure, stop)?,
             requests: at.around.requests,
             job: at.job,
             outside: at.outside,

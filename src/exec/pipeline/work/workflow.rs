@@ -30,7 +30,7 @@ impl<'a> Workflow<'a> {
             Failure::new(FailureKind::Spawn, format!("the workflow `{file}` cannot be run from here"))
                 .help("an embedding program that runs plans by itself has to say how workflows are run")
         })?;
-        let args = args.map(|args| at.around.closures.mapper(args, &at.job.inputs, stop.flag())).transpose()?;
+        let args = args.map(|args| at.mapper(args, stop)).transpose()?;
         let for_step = format!("{} of {}, run {}", stage, at.job.path, at.job.site.run);
         Ok(Workflow { workflows, file, args, for_step, stop: stop.clone() })
     }
