@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::options::look;
 use super::{Done, End, out};
 use crate::event::{Event, Record};
 use crate::flow::{log_stem, output_file};
-use crate::plan::StepId;
+use crate::plan::{Ack, Plan, StepId, Task};
 use crate::state::RunState;
 use crate::view::logs::{Logs, Piece};
 use crate::view::{is_secret, partly_kept};
@@ -102,8 +102,39 @@ struct Begun {
     stem: String,
     /// The file of what it gave: of a pipeline that of the collected items, the same for all attempts.
     output: String,
+    /// The file that this one may begin with: what the attempt before has answered.
+    after: Option<String>,
     /// Not to be shown.
     hidden: bool,
+}
+
+/// Is the output of a further attempt that of the one before, and more? So it is at the end of a stream, where each line is
+/// answered once.
+fn goes_on(plan: &Plan, step: StepId) -> bool {
+    let at = plan.step(step);
+    let is_last = at.parent.is_some_and(|group| match &*plan.step(group).task {
+        Task::Stream(stream) => stream.levels.last().is_some_and(|level| level.contains(&step)),
+        _ => false,
+    });
+    is_last && at.policy.as_ref().is_some_and(|policy| policy.ack == Ack::Line)
+}
+
+/// Does a file begin with all of another? One that is not there has nothing in it.
+fn begins_with(file: &mut File, other: &Path) -> io::Result<bool> {
+    let Ok(other) = File::open(other) else { return Ok(false) };
+    let (mut other, mut file) = (BufReader::new(other), BufReader::new(file));
+    loop {
+        let (theirs, ours) = (other.fill_buf()?, file.fill_buf()?);
+        let n = theirs.len().min(ours.len());
+        if theirs[..n] != ours[..n] || (n == 0 && !theirs.is_empty()) {
+            return Ok(false);
+        }
+        if n == 0 {
+            return Ok(true);
+        }
+        other.consume(n);
+        file.consume(n);
+    }
 }
 
 impl Reader<'_> {
@@ -118,7 +149,10 @@ impl Reader<'_> {
                     let stem = log_stem(*step, &path, *attempt);
                     let output = output_file(&state.plan.step(*step).task, *step, &path, *attempt);
                     let hidden = is_secret(&state.plan, *step);
-                    self.attempts.push(Begun { step: Some(*step), path, attempt: *attempt, stem, output, hidden });
+                    let after = (*attempt > 1 && goes_on(&state.plan, *step))
+                        .then(|| output_file(&state.plan.step(*step).task, *step, &path, *attempt - 1));
+                    let step = Some(*step);
+                    self.attempts.push(Begun { step, path, attempt: *attempt, stem, output, after, hidden });
                 }
                 Event::Replanned(new) => {
                     let now: HashMap<StepId, StepId> =
@@ -191,6 +225,12 @@ impl Reader<'_> {
                 let path = self.folder.join(if stderr { format!("{}.err", begun.stem) } else { begun.output.clone() });
                 // A file that is not there has nothing to say.
                 let Ok(mut file) = File::open(&path) else { continue };
+                if let (false, Some(before), false) = (stderr, &begun.after, self.read.contains_key(&path)) {
+                    // What it has taken over was printed with that one.
+                    let before = self.folder.join(before);
+                    let taken = if begins_with(&mut file, &before)? { before.metadata()?.len() } else { 0 };
+                    self.read.insert(path.clone(), taken);
+                }
                 let read = self.read.entry(path).or_default();
                 file.seek(SeekFrom::Start(*read))?;
                 let piece = Piece { path: begun.path.clone(), attempt: begun.attempt, stderr };

@@ -89,11 +89,11 @@ fn worst(alert: &Alert, now: u64, meters: &[Meter], dead: &[u64]) -> Option<(Smo
     figures.max_by(|a, b| a.2.total_cmp(&b.2)).map(|(name, value, _)| (name, value))
 }
 
-/// A figure of a stage; nothing if there is none yet.
+/// A figure of a stage; nothing if there is none (yet): a rate that is no number, a latency of nothing.
 fn figure(metric: Metric, now: u64, meter: &Meter, dead: u64) -> Option<f64> {
-    let latency = |us: u64| (meter.came > 0).then_some(us as f64 / 1_000.0);
+    let latency = |us: u64| (meter.came > 0 && us > 0).then_some(us as f64 / 1_000.0);
     match metric {
-        Metric::Throughput => (now >= WARM).then_some(meter.per_second),
+        Metric::Throughput => (now >= WARM && !meter.per_second.is_nan()).then_some(meter.per_second),
         Metric::ErrorRate => (meter.came > 0).then_some(meter.error_rate),
         Metric::P50 => latency(meter.p50_us),
         Metric::P95 => latency(meter.p95_us),
@@ -140,6 +140,14 @@ mod tests {
         assert_eq!(alerts.look(2_000, &bad, &[]), [Raised { alert: 0, stage: "b".into(), value: 0.2 }]);
         assert!(alerts.is_over());
         assert_eq!(alerts.look(9_000, &bad, &[]), []);
+    }
+
+    #[test]
+    fn what_is_not_known_raises_nothing() {
+        let watched = [Metric::Throughput, Metric::P50, Metric::P95, Metric::P99]
+            .map(|metric| Alert { below: Some(1_000.0), ..alert(metric) });
+        let unknown = Meter { name: "a".into(), came: 10, per_second: f64::NAN, ..Meter::default() };
+        assert_eq!(Alerts::new(&watched).look(5_000, &[unknown], &[]), []);
     }
 
     #[test]

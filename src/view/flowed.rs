@@ -108,7 +108,12 @@ pub(super) fn live(state: &RunState, id: StepId) -> Vec<String> {
     }
     let Some(flowed) = of(state, id) else { return Vec::new() };
     let counts = flowed.reached.as_deref().map(|reached| reached.counts).unwrap_or_default();
-    let mut pieces = vec![plural(counts.items as usize, "item")];
+    // Counts are told more often than the figures that stand below in the table: as long as both count the same, no more than those.
+    let items = match flowed.meters.first() {
+        Some(source) if state.step(id).attempt == 1 => counts.items.min(source.came),
+        _ => counts.items,
+    };
+    let mut pieces = vec![plural(items as usize, "item")];
     // Of the source: what comes out may be less, or more, than what came.
     if let Some(first) = flowed.meters.first() {
         pieces.push(rate(first.per_second));

@@ -134,6 +134,7 @@ impl Gauge {
 /// Reads gauges from time to time, so that rates can be told.
 pub(super) struct Panel<'a> {
     gauges: &'a [Gauge],
+    begun: Instant,
     /// What was read, and when: the first is from about the beginning of the window.
     readings: VecDeque<(Instant, Vec<Reading>)>,
 }
@@ -149,10 +150,10 @@ impl<'a> Panel<'a> {
     /// Of these, now.
     pub fn new(gauges: &'a [Gauge], now: Instant) -> Self {
         let readings = VecDeque::from([(now, vec![Reading::default(); gauges.len()])]);
-        Panel { gauges, readings }
+        Panel { gauges, begun: now, readings }
     }
 
-    /// The figures of all stages. `waiting`: how many items wait before each; `whole`: at the end, latencies of the whole time.
+    /// The figures of all stages. `waiting`: how many items wait before each; `whole`: at the end, rates and latencies of the whole time.
     pub fn read(&mut self, now: Instant, waiting: &[usize], whole: bool) -> Vec<Meter> {
         let mut meters: Vec<Meter> = self
             .gauges
@@ -166,7 +167,9 @@ impl<'a> Panel<'a> {
         if let Some((at, before)) = self.readings.front() {
             let seconds = now.duration_since(*at).as_secs_f64();
             for (meter, before) in meters.iter_mut().zip(before) {
-                if seconds > 0.0 {
+                if whole {
+                    meter.per_second = meter.went as f64 / now.duration_since(self.begun).as_secs_f64().max(0.001);
+                } else if seconds > 0.0 {
                     meter.per_second = (meter.went - before.went) as f64 / seconds;
                 }
                 // What had come before may fail now.
@@ -204,6 +207,8 @@ mod tests {
         let meter = read(&mut panel, 10);
         assert_eq!((meter.per_second, meter.error_rate), (0.0, 0.0));
         assert_eq!((meter.came, meter.failed), (100, 10));
+        let meter = panel.read(begun + Duration::from_secs(30), &[0], true).remove(0);
+        assert_eq!(meter.per_second, 3.0);
     }
 
     #[test]

@@ -226,8 +226,9 @@ fn watch(shared: &Shared, alive: &AtomicUsize) -> Reached {
         tell(shared, reached, meters);
     }
     let now = Instant::now();
-    let meters = measure(shared, &mut panel, now, true);
+    let meters = measure(shared, &mut panel, now, false);
     raise(shared, &mut alerts, begun, now, &meters, &panel);
+    let meters = measure(shared, &mut panel, now, true);
     let reached = shared.tracker().reached();
     tell(shared, Some(reached.clone()), meters);
     reached

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::super::capture::{Logs, log_stem, store_failure};
 use super::super::process;
@@ -36,6 +37,8 @@ pub(super) struct Hub {
     /// What such a member left when its attempt failed, to be gone on from.
     answers: Mutex<Vec<Option<PathBuf>>>,
     meters: Meters,
+    /// When it was.
+    opened: Instant,
     /// Which members are at their end, as far as is known.
     ended: Mutex<Vec<bool>>,
 }
@@ -97,7 +100,17 @@ impl Hub {
         let answers = Mutex::new(vec![None; members.len()]);
         let meters = Meters::begin(place.clone(), members.clone(), around.report.clone());
         let ended = Mutex::new(vec![false; members.len()]);
-        Ok(Hub { place: place.clone(), members, places, between, behind, answers, meters, ended })
+        Ok(Hub {
+            place: place.clone(),
+            members,
+            places,
+            between,
+            behind,
+            answers,
+            meters,
+            opened: Instant::now(),
+            ended,
+        })
     }
 
     fn number(&self, step: StepId) -> Option<usize> {
@@ -138,6 +151,7 @@ impl Hub {
         self.is_last(number, false);
         let before = (member.bytes_in.get(), member.bytes_out.get(), member.lines_out.get(), member.dropped.get());
         let skipped = member.skipped.get();
+        member.lasted.set(0);
         let (mut partly, mut not_kept, mut unread) = (false, None, None);
         let result = self.begin(number, job, around).and_then(|mut seat| {
             let result = match &*job.task {
@@ -160,12 +174,13 @@ impl Hub {
         }
         if self.after(number).is_none() {
             // It wrote into a file by itself.
-            member.bytes_out.add(outcome.stdout.as_ref().map_or(0, |log| log.bytes));
+            member.has_written(outcome.stdout.as_ref().map_or(0, |log| log.bytes));
         }
         if let (Some(failure), Some(why)) = (&mut outcome.error, member.lost()) {
             let help = format!("it cannot be tried again within its stream: {why}");
             failure.help = Some(failure.help.take().map_or_else(|| help.clone(), |other| format!("{other}; {help}")));
         }
+        member.lasted.set((self.opened.elapsed().as_micros() as u64).max(1));
         let whole = outcome.error.is_none();
         outcome.streamed = Some(Box::new(Streamed {
             bytes_in: member.bytes_in.get() - before.0,
@@ -230,6 +245,8 @@ impl Hub {
             }
             handle.tell(Order::Writes { writer, pipe: taken, kept });
             seat.stdout = Some(stdout);
+        } else {
+            member.writes_into(logs.path("out"));
         }
         Ok(seat)
     }

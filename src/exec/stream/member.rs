@@ -1,5 +1,6 @@
 //! A member of a stream, as all that deal with it see it: what went through it so far, and what is wrong with it.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -38,6 +39,10 @@ pub(super) struct Member {
     pub waiting: Count,
     /// Lines that it failed for and that were left out.
     pub skipped: Count,
+    /// The file that it writes itself, while it does.
+    file: Mutex<Option<PathBuf>>,
+    /// How long it lasted, in microseconds; 0 while it goes on.
+    pub lasted: Count,
     fault: Mutex<Option<Failure>>,
     lost: OnceLock<String>,
 }
@@ -82,6 +87,8 @@ impl Member {
             dropped: Count::default(),
             waiting: Count::default(),
             skipped: Count::default(),
+            file: Mutex::new(None),
+            lasted: Count::default(),
             fault: Mutex::new(None),
             lost: OnceLock::new(),
         }
@@ -90,6 +97,26 @@ impl Member {
     /// Its attempt, as those know it who end processes.
     pub fn key(&self) -> (StepId, u32) {
         (self.step, self.attempt.load(Relaxed))
+    }
+
+    /// It writes into this file itself from now on.
+    pub fn writes_into(&self, file: PathBuf) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    }
+
+    /// It has ended, and so many bytes are in that file.
+    pub fn has_written(&self, bytes: u64) {
+        // Under the lock, so that they are counted once at every moment.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        *file = None;
+        self.bytes_out.add(bytes);
+    }
+
+    /// All that it has written so far, also what stands in a file of its own.
+    pub fn written(&self) -> u64 {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |data| data.len());
+        self.bytes_out.get() + own
     }
 
     /// Something is wrong with what it writes. The first that is told counts.

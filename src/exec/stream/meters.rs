@@ -44,7 +44,7 @@ impl Point {
     fn of(member: &Member) -> Self {
         Point {
             bytes_in: member.bytes_in.get(),
-            bytes_out: member.bytes_out.get(),
+            bytes_out: member.written(),
             lines_in: member.lines_in.get(),
             skipped: member.skipped.get(),
         }
@@ -104,12 +104,24 @@ impl Figures {
         let (then, old) = self.moments.front().map_or((self.began, &points), |(then, old)| (*then, old));
         let seconds = (now - then).as_secs_f64().max(0.001);
         let pairs = self.members.iter().zip(old.iter().zip(&points));
-        let meters: Vec<Meter> = pairs.map(|(member, (old, point))| meter(member, old, point, seconds)).collect();
+        let mut meters: Vec<Meter> = pairs.map(|(member, (old, point))| meter(member, old, point, seconds)).collect();
         self.moments.push_back((now, points.clone()));
         let (step, attempt) = (self.place.group, self.place.attempt);
         if !alerts.is_over() {
-            for Raised { alert, stage, value } in alerts.look((now - self.began).as_millis() as u64, &meters, &[]) {
+            let mut watched = meters.clone();
+            for (meter, member) in watched.iter_mut().zip(&self.members) {
+                if member.lasted.get() > 0 {
+                    // Who is at the end is not slow.
+                    meter.per_second = f64::NAN;
+                }
+            }
+            for Raised { alert, stage, value } in alerts.look((now - self.began).as_millis() as u64, &watched, &[]) {
                 (self.report)(Done::Alerted(Box::new(Alerted { step, alert, stage, value })));
+            }
+        }
+        if last {
+            for (meter, member) in meters.iter_mut().zip(&self.members) {
+                meter.per_second = mean(meter.bytes, member.lasted.get(), now - self.began);
             }
         }
         if last || points != self.told {
@@ -117,6 +129,12 @@ impl Figures {
             (self.report)(Done::Flowed(Box::new(Flowed { step, attempt, reached: None, meters })));
         }
     }
+}
+
+/// The rate over the life of a member that lasted so many microseconds, or goes on for `so_far`.
+fn mean(bytes: u64, lasted: u64, so_far: Duration) -> f64 {
+    let life = if lasted > 0 { Duration::from_micros(lasted) } else { so_far };
+    bytes as f64 / life.as_secs_f64().max(0.001)
 }
 
 fn meter(member: &Member, old: &Point, point: &Point, seconds: f64) -> Meter {
@@ -129,8 +147,21 @@ fn meter(member: &Member, old: &Point, point: &Point, seconds: f64) -> Meter {
         failed: point.skipped,
         dropped: member.dropped.get(),
         waiting: member.waiting.get(),
-        per_second: (point.bytes_out - old.bytes_out) as f64 / seconds,
+        per_second: point.bytes_out.saturating_sub(old.bytes_out) as f64 / seconds,
         error_rate: (point.skipped - old.skipped) as f64 / came.max(1) as f64,
         ..Meter::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_the_end_the_rate_is_that_of_the_members_life() {
+        let so_far = Duration::from_secs(60);
+        assert_eq!(mean(1_000, 2_000_000, so_far), 500.0);
+        assert_eq!(mean(6_000, 0, so_far), 100.0);
+        assert_eq!(mean(0, 1, so_far), 0.0);
     }
 }

@@ -117,6 +117,8 @@ pub(super) fn figures(state: &RunState, id: StepId, look: Look) -> Vec<String> {
             let fastest = stream.members().max_by(|a, b| speed(a).total_cmp(&speed(b)));
             fastest.and_then(line).into_iter().collect()
         }
+        // Before it has begun there is only what an earlier run has told.
+        _ if state.step(id).status != Status::Running => Vec::new(),
         _ => line(id).into_iter().collect(),
     }
 }
