@@ -176,12 +176,16 @@ fn bounds(alert: &Alert) -> String {
     said.split_once(" is ").map_or(said.clone(), |(_, bounds)| bounds.to_owned())
 }
 
-/// The streams and pipelines of a run with what is known of each stage: one table each.
-pub(super) fn tables(state: &RunState, clock: &Clock, look: Look) -> String {
-    let mut text = String::new();
+/// The streams and pipelines of a run with what is known of each stage: one table each, for those that are `shown`.
+pub(super) fn tables(state: &RunState, shown: &[StepId], clock: &Clock, look: Look) -> String {
+    let (mut text, mut more) = (String::new(), 0);
     for id in state.plan.ids().filter(|id| state.is_listed(*id)) {
         let Some(flowed) = of(state, id) else { continue };
         if flowed.meters.is_empty() && flowed.alerts.is_empty() {
+            continue;
+        }
+        if !shown.contains(&id) {
+            more += 1;
             continue;
         }
         let stream = matches!(&*state.plan.step(id).task, Task::Stream(_));
@@ -201,6 +205,10 @@ pub(super) fn tables(state: &RunState, clock: &Clock, look: Look) -> String {
             let line = format!("! {} {}", clock.time(*at), raised(state, alerted));
             text.push_str(&format!("  {}\n", look.paint(Tone::Warn, &line)));
         }
+    }
+    if more > 0 {
+        let said = format!("figures of {}: flow show {} --all", plural(more, "further step"), state.created.run);
+        text.push_str(&format!("\n{}\n", look.paint(Tone::Faint, &said)));
     }
     text
 }
