@@ -55,14 +55,13 @@ pub(super) fn of(state: &RunState, id: StepId) -> Option<&FlowState> {
 
 /// The meter of a member of a stream.
 pub(super) fn of_member(state: &RunState, id: StepId) -> Option<&Meter> {
-    let step = state.plan.step(id);
-    let group = step.parent.filter(|group| matches!(&*state.plan.step(*group).task, Task::Stream(_)))?;
-    of(state, group)?.meters.iter().find(|meter| meter.name == step.name)
+    let group = state.plan.stream_of(id)?;
+    of(state, group)?.meters.iter().find(|meter| meter.name == state.plan.step(id).name)
 }
 
 /// Is it a member of a stream?
 pub(super) fn stream_of(state: &RunState, id: StepId) -> Option<StepId> {
-    state.plan.step(id).parent.filter(|group| matches!(&*state.plan.step(*group).task, Task::Stream(_)))
+    state.plan.stream_of(id)
 }
 
 /// What became of items, in words: `1,000,000 items, 12 dead letters`.
