@@ -337,6 +337,20 @@ pub struct Created {
     /// It takes up the dead letters of a pipeline of another run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replays: Option<Box<Replays>>,
+    /// A step of another run has started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<Box<PartOf>>,
+}
+
+/// The run to which another one belongs, and what it is for there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartOf {
+    /// The run.
+    pub run: String,
+    /// The path of the pipeline in that run.
+    pub step: String,
+    /// The stage of the pipeline.
+    pub stage: String,
 }
 
 /// What a run replays.

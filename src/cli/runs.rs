@@ -59,6 +59,7 @@ impl Args {
             .map(|run| RunLine {
                 waits_for: waits_for(&run),
                 run: run.run,
+                part_of: run.part_of,
                 workflow: run.workflow,
                 status: run.status,
                 started_at: run.created_at,

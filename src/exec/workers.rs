@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use crate::event::{Decision, Failure, FailureKind, Outcome};
+use crate::event::{Decision, Failure, FailureKind, Outcome, PartOf};
 use crate::plan::{Json, StepId, Task};
 
 use super::gate::{Breakers, passed};
@@ -48,7 +48,7 @@ pub struct Keep {
 /// Runs of other workflows, for those who need the results at once.
 pub trait Workflows: Send + Sync {
     /// Runs a workflow to its end, as a run of its own, and gives what its script returned, or a map of its steps' outputs.
-    /// `for_step`: who wants it, for those who look at the list of runs. It should end soon after `stop` becomes true.
+    /// `part_of`: who wants it, for those who look at the list of runs. It should end soon after `stop` becomes true.
     ///
     /// # Errors
     /// That it could not be started, or failed.
@@ -56,7 +56,7 @@ pub trait Workflows: Send + Sync {
         &self,
         file: &str,
         args: &[(String, String)],
-        for_step: &str,
+        part_of: &PartOf,
         stop: &Arc<AtomicBool>,
     ) -> Result<Json, Failure>;
 }

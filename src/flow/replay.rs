@@ -92,6 +92,7 @@ impl Flow {
             max_parallel: options.max_parallel.or(state.created.max_parallel),
             version: EVENTS,
             replays: Some(Box::new(Replays { run, step: dead.step.clone() })),
+            part_of: None,
         })?;
         let mut numbering = Numbering::default();
         let mut opening = vec![opened()];

@@ -140,11 +140,12 @@ impl Flow {
             Some(store) => {
                 let file = file.display().to_string();
                 let newest = store.newest_unfinished(&file)?;
-                // One that replays dead letters of it is no run of the file.
+                // One that replays dead letters of it, or that a pipeline started, is no run that a person goes on with.
+                let is_own = |run: &RunSummary| !is_replay(run) && run.part_of.is_none();
                 match &newest {
-                    Some(run) if is_replay(&store.summary(run)?) => {
+                    Some(run) if !is_own(&store.summary(run)?) => {
                         let all = store.runs(&RunFilter { workflow: Some(file.clone()), ..RunFilter::default() })?;
-                        let is_of_it = |run: &RunSummary| run.file == file && !run.status.is_final() && !is_replay(run);
+                        let is_of_it = |run: &RunSummary| run.file == file && !run.status.is_final() && is_own(run);
                         Ok(all.into_iter().find(is_of_it).map(|run| run.run))
                     }
                     _ => Ok(newest),

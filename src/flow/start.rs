@@ -14,7 +14,7 @@ use super::{Flow, Script, cancel, script};
 use crate::diag::Result;
 use crate::engine::drive::{Attended, Driving, Lookout, Outside, Setup};
 use crate::engine::numbering::Numbering;
-use crate::event::{Created, Event, Record, Stop};
+use crate::event::{Created, Event, PartOf, Record, Stop};
 use crate::exec::{Executors, Keep, Results};
 use crate::lang::Program;
 use crate::plan::{Growth, Task};
@@ -43,6 +43,8 @@ pub struct RunOptions {
     pub open: bool,
     /// Stop gently when the process gets SIGINT, SIGTERM or SIGHUP, and at once when it gets one again.
     pub signals: bool,
+    /// A step of another run wants it: `last` is that one then.
+    pub part_of: Option<PartOf>,
 }
 
 impl Flow {
@@ -99,6 +101,7 @@ impl Flow {
             max_parallel: options.max_parallel,
             version: EVENTS,
             replays: None,
+            part_of: options.part_of.clone().map(Box::new),
         })?;
         let mut opening = vec![opened()];
         if !printed.is_empty() {

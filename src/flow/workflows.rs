@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Flow, RunOptions, Running, Script};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::engine::drive::Attended;
-use crate::event::{Failure, FailureKind, RunStatus, Stop};
+use crate::event::{Failure, FailureKind, PartOf, RunStatus, Stop};
 use crate::exec::Workflows;
 use crate::plan::{Hierarchy, Json, StepId, Value};
 use crate::state::RunState;
@@ -73,7 +73,7 @@ impl Workflows for Others {
         &self,
         file: &str,
         args: &[(String, String)],
-        for_step: &str,
+        part_of: &PartOf,
         stop: &Arc<AtomicBool>,
     ) -> Result<Json, Failure> {
         if self.flow.nested > NESTED {
@@ -85,12 +85,13 @@ impl Workflows for Others {
             args: args.to_vec(),
             cwd: Some(self.cwd.clone()),
             attended: Attended::Always,
+            part_of: Some(part_of.clone()),
             ..RunOptions::default()
         };
         let (running, mut events) =
             self.flow.run_watched(&script, options).map_err(|problem| failure(file, &problem))?;
         let run = running.id().to_owned();
-        tracing::debug!(run, file, for_step, "another workflow");
+        tracing::debug!(run, file, of = part_of.run, step = part_of.step, "another workflow");
         let mut told = false;
         while events.next_within(LOOK).is_ok() {
             if stop.load(Ordering::Relaxed) && !told {

@@ -366,6 +366,7 @@ fn runs(session: &Session, look: Look) -> Result<Answer> {
     let lines: Vec<_> = runs
         .into_iter()
         .map(|run| view::RunLine {
+            part_of: run.part_of,
             waits_for: Vec::new(),
             run: run.run,
             workflow: run.workflow,

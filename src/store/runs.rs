@@ -30,6 +30,9 @@ pub struct RunSummary {
     pub events: u64,
     /// Its steps.
     pub steps: Counts,
+    /// The run of which a step has started it; nothing: a person did, or another program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<String>,
 }
 
 /// Which runs are asked for. The default: all.
@@ -51,7 +54,8 @@ pub(super) struct RunRow {
 }
 
 const COLUMNS: &str = "number, id, workflow, file, created_at, status, updated_at, ended_at, events, head,
-    total, success, failed, skipped, cancelled";
+    total, success, failed, skipped, cancelled,
+    (SELECT event ->> '$.part_of.run' FROM events WHERE key = number << 32)";
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let count = |column| row.get::<_, i64>(column).map(|n| n as u64);
@@ -78,6 +82,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
                 skipped: count(13)?,
                 cancelled: count(14)?,
             },
+            part_of: row.get(15)?,
         },
     })
 }
@@ -122,7 +127,8 @@ impl Store {
         Ok(self.inner.as_seen(self.inner.run(run)?.summary))
     }
 
-    /// The id of the run that a person means: a full id, a unique beginning of one, or `last`.
+    /// The id of the run that a person means: a full id, a unique beginning of one, or `last`: the
+    /// newest that is not a part of another run.
     ///
     /// # Errors
     /// `flow::run::unknown` if there is none or several.
@@ -135,7 +141,12 @@ impl Store {
             })
         };
         if reference == "last" {
-            let newest = ids("SELECT id FROM runs WHERE ?1 IS NOT NULL ORDER BY number DESC LIMIT 1", "")?;
+            // What a step of another run has started is a part of that run.
+            let newest = ids(
+                "SELECT id FROM runs LEFT JOIN events ON key = number << 32
+                 WHERE ?1 IS NOT NULL AND event ->> '$.part_of' IS NULL ORDER BY number DESC LIMIT 1",
+                "",
+            )?;
             return newest.into_iter().next().ok_or_else(|| {
                 Diagnostic::new("flow::run::unknown", "there are no runs yet")
                     .help("start one with `flow script FILE`; `flow runs` lists those of this folder")

@@ -1,5 +1,6 @@
 //! How many steps ended how.
 
+use super::reason;
 use crate::state::{RunState, Status};
 
 /// How many steps ended how; groups do not count.
@@ -11,6 +12,8 @@ pub(super) struct Counts {
     pub cached: usize,
     pub failed: usize,
     pub skipped: usize,
+    /// Of those that are skipped: ended after they had begun, since they were not needed any more.
+    pub begun: usize,
     pub cancelled: usize,
 }
 
@@ -22,6 +25,7 @@ impl Counts {
             let step = state.step(id);
             counts.add(step.status);
             let note = step.outcome.as_ref().and_then(|outcome| outcome.cache.as_ref());
+            counts.begun += usize::from(reason::ended(state, id).is_some());
             counts.cached += usize::from(step.status == Status::Success && note.is_some_and(|note| note.hit));
         }
         counts
@@ -46,10 +50,14 @@ impl Counts {
     pub fn text(&self) -> String {
         let open = self.total - self.ended();
         let done = if self.cached > 0 { format!("done ({} cached)", self.cached) } else { "done".to_owned() };
+        let skipped = match self.begun {
+            0 => "skipped".to_owned(),
+            n => format!("skipped ({n} of them ended early)"),
+        };
         let parts = [
             (self.done, &*done),
             (self.failed, "failed"),
-            (self.skipped, "skipped"),
+            (self.skipped, &*skipped),
             (self.cancelled, "cancelled"),
             (open, "not finished"),
         ];

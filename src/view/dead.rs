@@ -14,8 +14,10 @@ use crate::state::dead::DeadLetters;
 
 /// Letters of one pipeline that are shown, unless all are asked for.
 const SHOWN: usize = 50;
-/// Columns of an item, and of an error, where lines may be of any length.
+/// Columns of an item, where lines may be of any length, and at least of an error in a terminal.
 const ITEM: usize = 60;
+/// Columns of an item that an error leaves it in a terminal, at least.
+const LEFT: usize = 20;
 
 /// The page of `flow pipeline dead`. `all`: leave nothing out.
 pub fn dead_letters(pipelines: &[DeadLetters], clock: &Clock, look: Look, all: bool) -> String {
@@ -43,8 +45,8 @@ fn one(pipeline: &DeadLetters, clock: &Clock, look: Look, all: bool, text: &mut 
         return;
     }
     let most = if all { usize::MAX } else { SHOWN };
-    let room = if all { usize::MAX } else { ITEM };
-    let cut = |words: &str| look.cut(&one_line(words), room);
+    // Where lines may be of any length, the reason is told whole: it is what one looks for.
+    let cut = |words: &str, room: usize| look.cut(&one_line(words), if all { usize::MAX } else { room });
     let mut rows = vec![["place", "stage", "tries", "at", "error", "item"].map(str::to_owned).to_vec()];
     for (letter, by) in letters.iter().take(most) {
         let item = match (&letter.item, pipeline.secret) {
@@ -58,7 +60,22 @@ fn one(pipeline: &DeadLetters, clock: &Clock, look: Look, all: bool, text: &mut 
         };
         let place = if letter.place.is_empty() { format!("item {}", letter.offset) } else { letter.place.clone() };
         let (place, stage) = (one_line(&place), one_line(&letter.stage));
-        rows.push(vec![place, stage, letter.attempts.to_string(), clock.time(letter.at), cut(&error), cut(&item)]);
+        rows.push(vec![place, stage, letter.attempts.to_string(), clock.time(letter.at), error, item]);
+    }
+    // The terminal is shared out: what the other columns leave goes to the error first.
+    let widest = |rows: &[Vec<String>], column: usize| rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0);
+    let others: usize = (0..4).map(|column| widest(&rows, column) + 2).sum::<usize>() + 4;
+    let (errors, items) = match look.width.checked_sub(others) {
+        None | Some(0) => (usize::MAX, ITEM),
+        Some(room) => {
+            let items = widest(&rows, 5).min(LEFT.max(room / 3));
+            let errors = widest(&rows, 4).min(room.saturating_sub(items).max(LEFT));
+            (errors, room.saturating_sub(errors).max(LEFT))
+        }
+    };
+    for row in &mut rows {
+        row[4] = cut(&row[4], errors);
+        row[5] = cut(&row[5], items);
     }
     let replayed = |row: usize| letters.get(row).is_some_and(|(_, by)| by.is_some());
     let tone = |row: usize, column: usize| match column {

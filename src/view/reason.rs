@@ -120,6 +120,47 @@ pub(super) fn skipped(state: &RunState, id: StepId) -> String {
     }
 }
 
+/// Why a step was ended after it had begun, because nothing came of it any more: ``not needed, `eu` succeeded first``.
+/// Nothing if it did not begin, or was skipped for another reason.
+pub(super) fn ended(state: &RunState, id: StepId) -> Option<String> {
+    let (step, plan) = (state.step(id), &state.plan);
+    let Some(Skip::NotTaken(mut because)) = step.skip.as_deref().cloned() else { return None };
+    // A group may be open while all in it still wait for a place.
+    let had_begun = |id: StepId| state.step(id).started_at > 0;
+    let members = plan.members(id);
+    if step.status != Status::Skipped || !had_begun(id) || !(members.is_empty() || members.into_iter().any(had_begun)) {
+        return None;
+    }
+    // What ended the group ended what was in it.
+    while let Because::Group(group) | Because::Child(group) = because {
+        match state.step(group).skip.as_deref() {
+            Some(Skip::NotTaken(above)) if group != id => because = above.clone(),
+            _ => return None,
+        }
+    }
+    let Because::NotNeeded(group) = because else { return None };
+    let Task::Quorum(quorum) = &*plan.step(group).task else { return None };
+    let first = |status: Status| {
+        let all = quorum.children.iter().copied().filter(|child| state.step(*child).status == status);
+        all.min_by_key(|child| state.step(*child).ended).map(|child| plan.path(child))
+    };
+    let enough = quorum.children.iter().filter(|child| state.step(**child).status == Status::Success).count();
+    let why = match (first(Status::Success), first(Status::Failed)) {
+        (Some(won), _) if quorum.race => format!("`{won}` succeeded first"),
+        (_, Some(failed)) if quorum.is_all() => format!("`{failed}` failed, and all must succeed"),
+        (_, Some(_)) if enough < quorum.need as usize => self::quorum(state, group),
+        _ => format!("{enough} of {} have succeeded", quorum.children.len()),
+    };
+    Some(format!("not needed, {why}"))
+}
+
+/// The same with how long it had been at work: ``ended after 510ms: not needed, `eu` succeeded first``.
+pub(super) fn ended_after(state: &RunState, id: StepId) -> Option<String> {
+    let step = state.step(id);
+    let took = super::time::duration(step.finished_at.saturating_sub(step.started_at));
+    Some(format!("ended after {took}: {}", ended(state, id)?))
+}
+
 /// How a race or a quorum stands: `` `eu` was the first to succeed ``, `2 of 3 succeeded, 2 were needed`.
 pub(super) fn quorum(state: &RunState, group: StepId) -> String {
     let Task::Quorum(quorum) = &*state.plan.step(group).task else { return String::new() };

@@ -31,6 +31,8 @@ pub struct RunLine {
     pub failed: usize,
     /// The steps that it waits for, if nobody works on it until they are answered.
     pub waits_for: Vec<String>,
+    /// The run of which a step has started it.
+    pub part_of: Option<String>,
 }
 
 /// A table, one line a run; a text says so if there is none. Rows stay whole at any width: they can be cut by the terminal.
@@ -50,7 +52,10 @@ pub fn runs(lines: &[RunLine], clock: &Clock, look: Look) -> String {
         };
         rows.push(vec![
             line.run.clone(),
-            line.workflow.clone(),
+            match &line.part_of {
+                Some(run) => format!("{} (part of {run})", line.workflow),
+                None => line.workflow.clone(),
+            },
             format!("{}{waits}", line.status.name()),
             steps,
             duration(line.duration_ms),
@@ -77,6 +82,7 @@ mod tests {
             ended: 5,
             failed,
             waits_for: Vec::new(),
+            part_of: None,
         };
         let lines =
             [line("r1", "deploy", RunStatus::Failed, 2, 61_000), line("r10", "配置", RunStatus::Running, 0, 1_000)];

@@ -43,6 +43,10 @@ fn header(state: &RunState, status: RunStatus, clock: &Clock, look: Look) -> Str
     if let Some(replays) = &created.replays {
         row("replays", format!("the dead letters of `{}` in run {}", one_line(&replays.step), replays.run));
     }
+    if let Some(of) = &created.part_of {
+        let stage = one_line(&of.stage);
+        row("part of", format!("run {}, for the stage `{stage}` of `{}`", of.run, one_line(&of.step)));
+    }
     row("began", format!("{} ({})", clock.time(state.started_at), clock.ago(state.started_at)));
     let end = if status == RunStatus::Running { clock.now().max(state.latest_at) } else { state.latest_at };
     row("took", time::duration(end.saturating_sub(state.started_at)));
@@ -121,7 +125,9 @@ impl Tree<'_> {
             None => plan.name.to_string(),
         };
         let step = self.state.step(id);
-        let began = matches!(step.status, Status::Success | Status::Failed | Status::Cancelled) && step.started_at > 0;
+        let ended = reason::ended(self.state, id).is_some();
+        let began = step.started_at > 0
+            && (ended || matches!(step.status, Status::Success | Status::Failed | Status::Cancelled));
         let took = match step.status {
             _ if began => time::duration(step.finished_at.saturating_sub(step.started_at)),
             Status::Running if self.status == RunStatus::Running => {
@@ -195,6 +201,9 @@ impl Tree<'_> {
                 if let Some(how) = reason::handled(state, id) {
                     notes.push(format!("dealt with: {how}"));
                 }
+            }
+            Status::Skipped if reason::ended(state, id).is_some() => {
+                notes.extend(reason::ended(state, id).map(|why| format!("ended: {why}")));
             }
             Status::Skipped => {
                 let steps = match children.len() {

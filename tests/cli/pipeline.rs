@@ -35,6 +35,21 @@ fn dead_letters_are_listed_and_replayed() {
 }
 
 #[test]
+fn the_last_run_is_the_one_that_a_person_started() {
+    let mut session = Session::new();
+    session.file("greet.rhai", "let who = param(\"who\"); sh(\"say\", `[ ${who} != bert ] && echo hello ${who}`);\n");
+    session.file(
+        "all.rhai",
+        "pipeline(\"all\").from([#{ who: \"ann\" }, #{ who: \"bert\" }])\n    \
+         .workflow(\"greet\", \"greet.rhai\", #{ on_error: \"dead_letter\" });\n",
+    );
+    session.type_in("flow script all.rhai --quiet").type_in("flow pipeline dead").type_in("flow runs | cat");
+    session.type_in(&format!("flow show {}", run(1)));
+    session.type_in(&format!("[ $(flow show last | sed -n 's/^ *run *//p') = {} ] && echo it is", run(3)));
+    session.check("pipeline-workflow");
+}
+
+#[test]
 fn what_cannot_be_replayed_is_said() {
     let mut session = Session::new();
     let failing = r#"|n| if n == 2 { throw "no" } else { n }, #{ on_error: "dead_letter" }"#;

@@ -75,6 +75,11 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
             one(*step, Status::Retrying, &format!("attempt {attempt} failed: {said}; {next}"), true)
         }
         Event::Alerted(alerted) => one(alerted.step, Status::Waiting, &flowed::raised(state, alerted), true),
+        // What had begun is at its end now, and why.
+        Event::Skipped { step, .. } if reason::ended(state, *step).is_some() => match is_group(*step) {
+            true => Vec::new(),
+            false => one(*step, Status::Skipped, &reason::ended_after(state, *step).unwrap_or_default(), true),
+        },
         // The skip of a group says it all.
         Event::Skipped {
             reason: Skip::NotTaken(Because::Group(_)) | Skip::UpstreamFailed(Because::Group(_)), ..

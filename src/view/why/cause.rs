@@ -62,6 +62,14 @@ impl Story<'_> {
 
     fn skipped(&mut self, id: StepId, name: &str, depth: usize) {
         let (why, state) = (self.why, self.why.state);
+        if let Some(said) = reason::ended_after(state, id) {
+            self.line(&format!("{name} was {said}."));
+            if !state.plan.step(id).task.is_group() {
+                let word = shell_word(&why.path(id));
+                self.line(&format!("what it had written: flow logs {} {word}", state.created.run));
+            }
+            return;
+        }
         let because = match state.step(id).skip.as_deref() {
             Some(Skip::NotTaken(because) | Skip::UpstreamFailed(because)) => because.clone(),
             None => return self.line(&format!("{name} was not taken.")),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Given, Input, Opening, Stop, Which, Worker};
-use crate::event::{Failure, FailureKind};
+use crate::event::{Failure, FailureKind, PartOf};
 use crate::exec::Workflows;
 use crate::lang::item::{Item, Mapper};
 use crate::plan::{Closure, Json};
@@ -14,7 +14,7 @@ pub(super) struct Workflow<'a> {
     workflows: &'a dyn Workflows,
     file: &'a str,
     args: Option<Box<dyn Mapper + 'a>>,
-    for_step: String,
+    part_of: PartOf,
     stop: Arc<Stop>,
 }
 
@@ -31,8 +31,9 @@ impl<'a> Workflow<'a> {
                 .help("an embedding program that runs plans by itself has to say how workflows are run")
         })?;
         let args = args.map(|args| at.around.closures.mapper(args, &at.job.inputs, stop.flag())).transpose()?;
-        let for_step = format!("{} of {}, run {}", stage, at.job.path, at.job.site.run);
-        Ok(Workflow { workflows, file, args, for_step, stop: stop.clone() })
+        let part_of =
+            PartOf { run: at.job.site.run.to_string(), step: at.job.path.to_string(), stage: stage.to_owned() };
+        Ok(Workflow { workflows, file, args, part_of, stop: stop.clone() })
     }
 }
 
@@ -45,7 +46,7 @@ impl Worker for Workflow<'_> {
             None => item,
         };
         let args = parameters(self.file, args.to_json()?, self.args.is_some())?;
-        let value = self.workflows.run(self.file, &args, &self.for_step, self.stop.flag())?;
+        let value = self.workflows.run(self.file, &args, &self.part_of, self.stop.flag())?;
         Ok(Given::of(Item::of(value), batch))
     }
 }
