@@ -8,7 +8,13 @@ use crate::lang::{Program, Script};
 /// The plan of the form, with these keys in the map.
 fn plan(keys: &Keys, given: &[(&str, &str)]) -> Result<String, Diagnostic> {
     let entries: Vec<String> = given.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
-    let text = keys.form.replace('…', &format!("#{{ {} }}", entries.join(", ")));
+    // Those of `lines` are of a file, or of a closure in a stream.
+    let form = if keys.name == "file" && given.iter().any(|(key, _)| *key == "on_error") {
+        super::FILTER.form
+    } else {
+        keys.form
+    };
+    let text = form.replace('…', &format!("#{{ {} }}", entries.join(", ")));
     let number = given.iter().any(|(key, _)| ["min", "max"].contains(key));
     let value = if number { "1" } else { "staging" };
     let args = if keys.name == "param" { vec![("p".to_owned(), value.to_owned())] } else { Vec::new() };
