@@ -174,7 +174,12 @@ fn group_waits_for(state: &RunState, id: StepId) -> Waiting {
         let reads = branches[at].when.iter().flat_map(|condition| condition.steps());
         return Waiting::Condition(not_final(state, reads));
     }
-    let children = state.plan.ids().filter(|child| state.plan.step(*child).parent == Some(id));
+    let is_child = |child: &StepId| {
+        let step = state.plan.step(*child);
+        // What undoes the group is none of its children.
+        step.parent == Some(id) && step.undoes.is_none()
+    };
+    let children = state.plan.ids().filter(is_child);
     let open = not_final(state, children);
     match &*planned.task {
         _ if !open.is_empty() => Waiting::Children(open),
@@ -313,6 +318,12 @@ mod tests {
         assert_eq!(waiting_for(&state, id(0)), waiting);
         assert_eq!(waiting_for(&state, id(2)), Waiting::Group(id(0)));
         assert_eq!(waiting_for(&state, id(4)), Waiting::Alert(id(0)));
+        // What undoes the stream is none of its members.
+        steps[3].parent = Some(id(0));
+        steps[3].undoes = Some(id(0));
+        let state = run(steps.clone(), header.clone(), &[started(0), started(1), started(2)]);
+        assert_eq!(waiting_for(&state, id(0)), Waiting::Children(vec![id(1), id(2)]));
+        (steps[3].parent, steps[3].undoes) = (None, None);
         let state = run(steps, header, &[started(0), started(1), started(2)]);
         assert_eq!(waiting_for(&state, id(0)), Waiting::Children(vec![id(1), id(2)]));
         let holders = vec![id(0)];

@@ -140,7 +140,7 @@ impl Gatherer {
 
 /// Where a member of a stream stands in it.
 fn stream_place(state: &RunState, step: StepId) -> Option<Arc<StreamPlace>> {
-    let group = state.plan.step(step).parent?;
+    let group = state.plan.stream_of(step)?;
     let Task::Stream(stream) = &*state.plan.step(group).task else { return None };
     let member = |id: StepId| {
         let step = state.plan.step(id);

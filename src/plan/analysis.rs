@@ -270,7 +270,7 @@ struct Times {
 pub(super) fn is_work(plan: &Plan, tree: &Hierarchy, node: Node) -> Option<StepId> {
     let Node::Start(id) = node else { return None };
     let step = plan.step(id);
-    let member = step.parent.is_some_and(|group| matches!(&*plan.step(group).task, Task::Stream(_)));
+    let member = plan.stream_of(id).is_some();
     if member || matches!(&*step.task, Task::Stream(_)) {
         return (!member).then_some(id);
     }

@@ -75,11 +75,7 @@ impl RunState {
             step.status.is_final() && step.ended <= limit && !undone
         };
         // Of a stream all members hold, or none.
-        let holds = |id: StepId| {
-            let group = self.plan.step(id).parent;
-            let stream = group.filter(|group| matches!(*self.plan.step(*group).task, Task::Stream(_)));
-            holds(id) && stream.is_none_or(holds)
-        };
+        let holds = |id: StepId| holds(id) && self.plan.stream_of(id).is_none_or(holds);
         let mut gone = vec![false; self.plan.steps.len()];
         for group in self.plan.ids().filter(|id| !self.plan.step(*id).retired && !holds(*id)) {
             let children: Vec<StepId> = match &*self.plan.step(group).task {

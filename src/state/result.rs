@@ -200,6 +200,7 @@ impl StepResult {
                 // The files are the same for all steps of a run.
                 resolve_with(value, &|step| results.iter().find(|(id, _)| *id == step).map(|(_, r)| r.clone()), files)
             }
+            Body::Task if !self.is_whole() => Err(self.not_whole()),
             Body::Task => match self.outcome.as_ref().map(|o| &o.output) {
                 None | Some(Output::None) => Ok(Json::Null),
                 Some(Output::Value(value)) => Ok(value.clone()),
@@ -210,7 +211,26 @@ impl StepResult {
         }
     }
 
+    /// Is all of its output there? Of a member of a stream that others read, only the first part may have been kept.
+    fn is_whole(&self) -> bool {
+        let streamed = self.outcome.as_ref().and_then(|outcome| outcome.streamed.as_deref());
+        streamed.is_none_or(|streamed| !streamed.partly_kept && streamed.not_kept.is_empty())
+    }
+
+    fn not_whole(&self) -> Problem {
+        self.problem(format!(
+            "only the first part of the output of `{}` was kept, for it went into a stream",
+            self.name
+        ))
+        .help(
+            "`stream(\"name\", [a, b], #{ tee: \"100 MiB\" })` says how much is kept of what goes from one to the next",
+        )
+    }
+
     fn text(&self, files: &dyn Files) -> Result<Option<String>, Problem> {
+        if matches!(self.body, Body::Task) && !self.is_whole() {
+            return Err(self.not_whole());
+        }
         if let (Body::Task, Some(log)) = (&self.body, self.outcome.as_ref().and_then(|o| o.stdout.as_ref())) {
             return self.read_text(log, files).map(|text| Some(trim_newline(text)));
         }

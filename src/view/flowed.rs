@@ -55,14 +55,13 @@ pub(super) fn of(state: &RunState, id: StepId) -> Option<&FlowState> {
 
 /// The meter of a member of a stream.
 pub(super) fn of_member(state: &RunState, id: StepId) -> Option<&Meter> {
-    let step = state.plan.step(id);
-    let group = step.parent.filter(|group| matches!(&*state.plan.step(*group).task, Task::Stream(_)))?;
-    of(state, group)?.meters.iter().find(|meter| meter.name == step.name)
+    let group = state.plan.stream_of(id)?;
+    of(state, group)?.meters.iter().find(|meter| meter.name == state.plan.step(id).name)
 }
 
 /// Is it a member of a stream?
 pub(super) fn stream_of(state: &RunState, id: StepId) -> Option<StepId> {
-    state.plan.step(id).parent.filter(|group| matches!(&*state.plan.step(*group).task, Task::Stream(_)))
+    state.plan.stream_of(id)
 }
 
 /// What became of items, in words: `1,000,000 items, 12 dead letters`.
@@ -176,12 +175,16 @@ fn bounds(alert: &Alert) -> String {
     said.split_once(" is ").map_or(said.clone(), |(_, bounds)| bounds.to_owned())
 }
 
-/// The streams and pipelines of a run with what is known of each stage: one table each.
-pub(super) fn tables(state: &RunState, clock: &Clock, look: Look) -> String {
-    let mut text = String::new();
+/// The streams and pipelines of a run with what is known of each stage: one table each, for those that are `shown`.
+pub(super) fn tables(state: &RunState, shown: &[StepId], clock: &Clock, look: Look) -> String {
+    let (mut text, mut more) = (String::new(), 0);
     for id in state.plan.ids().filter(|id| state.is_listed(*id)) {
         let Some(flowed) = of(state, id) else { continue };
         if flowed.meters.is_empty() && flowed.alerts.is_empty() {
+            continue;
+        }
+        if !shown.contains(&id) {
+            more += 1;
             continue;
         }
         let stream = matches!(&*state.plan.step(id).task, Task::Stream(_));
@@ -201,6 +204,10 @@ pub(super) fn tables(state: &RunState, clock: &Clock, look: Look) -> String {
             let line = format!("! {} {}", clock.time(*at), raised(state, alerted));
             text.push_str(&format!("  {}\n", look.paint(Tone::Warn, &line)));
         }
+    }
+    if more > 0 {
+        let said = format!("figures of {}: flow show {} --all", plural(more, "further step"), state.created.run);
+        text.push_str(&format!("\n{}\n", look.paint(Tone::Faint, &said)));
     }
     text
 }

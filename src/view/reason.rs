@@ -4,7 +4,7 @@ use super::look::one_line;
 use super::time::Clock;
 use super::{MASK, is_secret};
 use crate::event::{Because, Decision, Event, FailureKind, Outcome, Saw, Skip, Stop, WaitFor};
-use crate::plan::{Branch, Condition, Moment, Plan, Rule, StepId, Task};
+use crate::plan::{Branch, Condition, Moment, Plan, Rule, StepId, Strategy, Task};
 use crate::state::result::shorten;
 use crate::state::{Dealt, Decided, RunState, Seen, Status};
 
@@ -166,15 +166,20 @@ pub(super) fn quorum(state: &RunState, group: StepId) -> String {
     let Task::Quorum(quorum) = &*state.plan.step(group).task else { return String::new() };
     let won = || quorum.children.iter().copied().filter(|id| state.step(*id).status == Status::Success);
     let first = won().min_by_key(|id| state.step(*id).ended);
+    // Those made for items all have the same name.
+    let name = |id: StepId| match &state.plan.step(id).key {
+        Some(_) => state.plan.path(id),
+        None => state.plan.step(id).name.to_string(),
+    };
     if quorum.is_all() {
         let failed = quorum.children.iter().copied().filter(|id| state.step(*id).status == Status::Failed);
         return match failed.min_by_key(|id| state.step(*id).ended) {
-            Some(failed) => format!("`{}` failed, and all must succeed", state.plan.step(failed).name),
+            Some(failed) => format!("`{}` failed, and all must succeed", name(failed)),
             None => "all succeeded".to_owned(),
         };
     }
     match first {
-        Some(first) if quorum.race => format!("`{}` was the first to succeed", state.plan.step(first).name),
+        Some(first) if quorum.race => format!("`{}` was the first to succeed", name(first)),
         _ => {
             let needed =
                 if quorum.need == 1 { "1 was needed".to_owned() } else { format!("{} were needed", quorum.need) };
@@ -244,6 +249,19 @@ pub(super) fn help<'a>(plan: &Plan, id: StepId, outcome: &'a Outcome) -> Option<
     let help = outcome.error.as_ref()?.help.as_deref()?;
     let points_to_log = [&outcome.stdout, &outcome.stderr].into_iter().flatten().any(|log| help.contains(&log.file));
     (!points_to_log && !is_secret(plan, id)).then_some(help)
+}
+
+/// Why a step that has attempts left is not tried again after this, as a sentence without its end; nothing where it is
+/// tried again, or never should be.
+pub(super) fn not_again(state: &RunState, id: StepId) -> Option<String> {
+    let (policy, step) = (state.plan.step(id).policy(), state.step(id));
+    let error = step.outcome.as_ref()?.error.as_ref()?;
+    let left = policy.retry.as_ref().is_some_and(|retry| step.failures + 1 < retry.max_attempts);
+    let asked = policy.retry_if.is_some() || error.kind == FailureKind::Cancelled;
+    let settings = &state.plan.header.settings;
+    (left && !asked && step.status == Status::Failed && settings.strategy(error.class) == Strategy::Fail).then(|| {
+        format!("not tried again: failures of the class `{}` are not, whatever `.retry` says", error.class.name())
+    })
 }
 
 /// Did it fail only because a step inside it did?

@@ -20,12 +20,12 @@ const NAMES: usize = 44;
 /// The page of a run. `status`: with what is known beyond the log (`interrupted`). `all`: leave nothing out.
 pub fn show(state: &RunState, status: RunStatus, clock: &Clock, look: Look, all: bool) -> String {
     let graph = Graph::of(&state.plan);
-    let mut tree = Tree { state, status, clock, look, all, graph, rows: Vec::new() };
+    let mut tree = Tree { state, status, clock, look, all, graph, rows: Vec::new(), shown: Vec::new() };
     let top: Vec<_> = state.plan.ids().filter(|id| state.plan.step(*id).parent.is_none()).collect();
     tree.siblings(&top, 0);
     let mut text = header(state, status, clock, look);
     tree.write(&mut text);
-    text.push_str(&flowed::tables(state, clock, look));
+    text.push_str(&flowed::tables(state, &tree.shown, clock, look));
     text
 }
 
@@ -76,6 +76,8 @@ struct Tree<'a> {
     all: bool,
     graph: Graph,
     rows: Vec<Row>,
+    /// The steps that have a line.
+    shown: Vec<StepId>,
 }
 
 impl Tree<'_> {
@@ -136,6 +138,7 @@ impl Tree<'_> {
             _ => String::new(),
         };
         let note = self.note(id, &children);
+        self.shown.push(id);
         self.rows.push(Row { indent, status: step.status, name, took, note });
         let whole = step.status == Status::Skipped && children.iter().all(|child| self.went_with(*child, id));
         if self.all || !whole {

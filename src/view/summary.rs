@@ -169,6 +169,9 @@ impl Summary<'_> {
             _ => String::new(),
         };
         let _ = writeln!(text, "  {}{attempts}", reason::failed(outcome));
+        if let Some(why) = reason::not_again(state, id) {
+            let _ = writeln!(text, "  {why}");
+        }
         if let Some(help) = outcome.and_then(|outcome| reason::help(&state.plan, id, outcome)) {
             let _ = writeln!(text, "  help: {}", one_line(help));
         }

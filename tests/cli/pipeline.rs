@@ -1,4 +1,4 @@
-//! `flow pipeline`: dead letters, and runs that take them up again.
+//! `flow pipeline`: dead letters, and runs that take them up again; and what is shown of streams and races.
 
 use crate::transcript::Session;
 
@@ -47,6 +47,40 @@ fn the_last_run_is_the_one_that_a_person_started() {
     session.type_in(&format!("flow show {}", run(1)));
     session.type_in(&format!("[ $(flow show last | sed -n 's/^ *run *//p') = {} ] && echo it is", run(3)));
     session.check("pipeline-workflow");
+}
+
+/// An output of which only a part was kept is none; of many streams the figures are told when they are asked for.
+#[test]
+fn what_streams_keep_is_whole_or_not_given() {
+    let mut session = Session::new();
+    session.file(
+        "tee.rhai",
+        "let a = sh(\"a\", \"seq 1 99999\");\nstream(\"s\", [a, sh(\"b\", \"wc -l\")], #{ tee: \"1 KiB\" });\n\
+         sh(\"c\", `echo ${a.output}`);\n",
+    );
+    session.file("many.rhai", "each(\"e\", 1..=30, |n| sh(\"a\", `echo ${n}`) |> sh(\"b\", \"cat\"));\n");
+    session.type_in("flow script tee.rhai --quiet");
+    session.type_in("flow script tee.rhai --quiet --json | sed 's/^.*\"steps\"://; s/,\"code.*//'");
+    session.type_in("flow script many.rhai --quiet; flow show").type_in("flow show --all | grep -c member");
+    session.check("streams");
+}
+
+#[test]
+fn what_was_ended_as_not_needed_had_begun() {
+    let mut session = Session::new();
+    session.file(
+        "race.rhai",
+        "settings(#{ max_parallel: 8 });\n\
+         race(\"r\", [\n    \
+             sh(\"a\", \"until [ -e b ] && [ -e s ]; do sleep 0.01; done\"),\n    \
+             sh(\"b\", \"touch b; echo begun; sleep 20\"),\n    \
+             sh(\"s1\", \"touch s; sleep 20\") |> sh(\"s2\", \"sleep 20\"),\n]);\n",
+    );
+    session
+        .type_in("flow script race.rhai --quiet; flow show")
+        .type_in("flow why last r/b")
+        .type_in("flow why last r/s1");
+    session.check("race");
 }
 
 #[test]

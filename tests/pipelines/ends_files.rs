@@ -118,7 +118,7 @@ fn paths_that_match_and_a_folder_that_is_watched() {
         r#"pipeline("p").from(watch("data", #{ pattern: "*.csv", existing: true, settle: "0s" }))
                .stage("s", |file| file.path + " " + file.event).options(#{ take: 2 });"#,
     );
-    assert_eq!(bench.step()["output"], json!(["data/a.csv created", "data/b.csv created"]));
+    assert_eq!(bench.step()["output"], json!(["data/a.csv existing", "data/b.csv existing"]));
     bench.write("test.rhai", r#"pipeline("p").from(watch("nowhere")).options(#{ take: 1 });"#);
     bench.flow(&["script", "test.rhai"]).code(1).says("the folder `nowhere`, which is to be watched, is not there");
 }

@@ -265,3 +265,54 @@ fn a_gigabyte_through_three_members_takes_little_memory() {
         assert!(used.rusage.maxrss < 64 << 20, "{middle}: {} KiB", used.rusage.maxrss / 1024);
     }
 }
+
+#[test]
+fn what_undoes_a_stream_is_none_of_its_members() {
+    let place = Place::with(
+        r#"
+        settings(#{ max_parallel: 1 });
+        (sh("a", "echo 1") |> sh("b", "cat")).undo(sh("u", "echo plain >> undone"))
+            -> stream("s", [sh("c", "echo 1"), sh("d", "cat")]).undo(sh("v", "echo made") |> sh("w", "cat >> undone"))
+            -> each("e", [1, 2], |i| (sh("f", "echo 1") |> sh("g", "cat")).undo(sh("x", `echo item ${i} >> undone`)))
+            -> fail("no", "no");
+        "#,
+    );
+    let told = place.json();
+    assert_eq!(told["status"], "failed", "{told}");
+    assert_eq!(fs::read_to_string(place.path("undone")).expect("undone"), "item 2\nitem 1\nmade\nplain\n");
+}
+
+#[test]
+fn a_stream_is_undone_when_the_run_is_rolled_back() {
+    let place = Place::with(
+        r#"
+        sh("first", "true").checkpoint("safe")
+            -> (sh("a", "echo 1") |> sh("b", "cat")).undo(sh("u", "echo undone >> undone"));
+        "#,
+    );
+    assert_eq!(place.json()["status"], "success");
+    let rolled = place.run(&["rollback", "last", "--to", "safe"]);
+    let told = String::from_utf8_lossy(&rolled.stderr).into_owned();
+    assert_eq!(fs::read_to_string(place.path("undone")).ok().as_deref(), Some("undone\n"), "{told}");
+    let resumed = place.run(&["resume", "last"]);
+    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+}
+
+#[test]
+fn which_of_many_failed_and_why_it_is_not_tried_again_is_said() {
+    let place = Place::with(
+        r#"
+        settings(#{ max_parallel: 1 });
+        each("e", 1..=3, |i| sh("x", if i == 2 { "exit 127" } else { "true" }).retry(3), #{ fail_fast: true });
+        pipeline("p").from(1..=3).stage("bad", |x| throw "broken").retry(3);
+        "#,
+    );
+    assert_eq!(place.json()["status"], "failed");
+    let why = |step: &str| String::from_utf8_lossy(&place.run(&["why", "last", step]).stdout).into_owned();
+    let skipped = why("e[3]");
+    assert!(skipped.contains("`e` was settled without it: `e[2]` failed, and all must succeed"), "{skipped}");
+    for step in ["e[2]", "p"] {
+        let failed = why(step);
+        assert!(failed.contains("It was not tried again: failures of the class `configuration`"), "{failed}");
+    }
+}

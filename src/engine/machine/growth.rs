@@ -139,7 +139,7 @@ impl Machine {
             found.extend(step.policy().alerts.iter().filter_map(|alert| alert.action).map(|action| (action, true)));
             // Alternatives wait for each other, and members of a stream start together.
             let all = |group: StepId| matches!(*self.state.plan.step(group).task, Task::Fallback(_) | Task::Stream(_));
-            found.extend(step.parent.map(|group| (group, all(group))));
+            found.extend(step.parent.map(|group| (group, step.undoes.is_none() && all(group))));
             if whole {
                 // The first one is to be taken first.
                 found.extend(self.graph.children(id).iter().rev().map(|child| (*child, true)));

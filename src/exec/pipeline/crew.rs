@@ -222,7 +222,10 @@ impl<'s, 'a> Crew<'s, 'a> {
         }
         let gauge = self.group.first + place + 1;
         let stage = self.group.stages[place].name.to_string();
-        let lost = Lost { of, stage, error: failure.message.clone(), attempts };
+        // A program's exit code says little without its last words.
+        let words = failure.help.as_ref().filter(|_| failure.kind == FailureKind::Exit);
+        let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
+        let lost = Lost { of, stage, error: format!("{}{words}", failure.message), attempts };
         match self.shared.failed(Some(self.place), gauge, &mut self.changes, lost, failure) {
             true => Through::Whole,
             false => Through::Stopped,

@@ -126,12 +126,16 @@ impl Talk {
         !self.out.is_empty()
     }
 
-    /// Waits so long for the end of a process, and throws away what it writes.
+    /// Waits so long for the end of a process. Of what it writes the beginning is kept.
     pub fn drain(&mut self, process: &Process, time: Duration, stop: &Stop) {
         let until = Instant::now() + time;
-        while Instant::now() < until && !stop.is_set() && !process.ends_within(LOOK / 5) {
+        loop {
+            let is_over = process.ends_within(LOOK / 5);
             while self.read_out(u64::MAX) {
-                self.out.clear();
+                self.out.truncate(CHUNK);
+            }
+            if is_over || stop.is_set() || Instant::now() >= until {
+                return;
             }
         }
     }

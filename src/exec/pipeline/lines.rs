@@ -20,6 +20,8 @@ pub(in crate::exec) struct LineFile {
     written: u64,
     /// Has anything been written since it was synchronised?
     unsynced: bool,
+    /// Do others add to it, too? It was opened so that what is written comes behind what they wrote.
+    common: bool,
 }
 
 impl LineFile {
@@ -37,12 +39,22 @@ impl LineFile {
             Ok(file)
         };
         let file = open().map_err(|error| store_failure("go on with", path, &error))?;
-        Ok(LineFile { path: path.to_owned(), file, buffer: Vec::new(), written, unsynced: false })
+        Ok(LineFile { path: path.to_owned(), file, buffer: Vec::new(), written, unsynced: false, common: false })
     }
 
     /// A file that is open and stands behind so many bytes.
     pub fn of(path: &Path, file: File, written: u64) -> Self {
-        LineFile { path: path.to_owned(), file, buffer: Vec::new(), written, unsynced: false }
+        LineFile { path: path.to_owned(), file, buffer: Vec::new(), written, unsynced: false, common: false }
+    }
+
+    /// The same for a file that was opened to add to it, as others may do at the same time.
+    pub fn common(path: &Path, file: File, written: u64) -> Self {
+        LineFile { common: true, ..LineFile::of(path, file, written) }
+    }
+
+    /// Where what is written ends.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Adds a line, to which the newline is added. If it cannot be made, nothing is added.
@@ -67,10 +79,16 @@ impl LineFile {
         }
         if let Err(error) = self.file.write_all(&self.buffer) {
             // Half a line stays nowhere, if that can be helped. What is no file cannot be cut off.
-            let _ = self.file.set_len(self.written);
+            match self.common {
+                true => self.written = self.file.stream_position().unwrap_or(self.written),
+                false => drop(self.file.set_len(self.written)),
+            }
             return Err(store_failure("write", &self.path, &error));
         }
-        self.written += self.buffer.len() as u64;
+        self.written = match self.common {
+            true => self.file.stream_position().map_err(|error| store_failure("write", &self.path, &error))?,
+            false => self.written + self.buffer.len() as u64,
+        };
         self.buffer.clear();
         self.unsynced = true;
         Ok(())

@@ -9,7 +9,7 @@ use super::group::Group;
 use super::ledger::{Entry, Record};
 use super::parcel::{Of, Parcel};
 use super::queue::{Put, Queue};
-use super::source::Places;
+use super::source::{Places, Print};
 use super::stop::Stop;
 use super::tracker::{Fate, Tracker};
 use super::{Halt, Opening};
@@ -32,6 +32,8 @@ pub(super) struct Shared<'a> {
     /// Of the source, each stage, the sink.
     pub gauges: Vec<Gauge>,
     pub places: Places,
+    /// By what the source's file is known again.
+    pub print: Option<Print>,
     /// Are items kept as they came from the source?
     pub keeps: bool,
     pub halt: Arc<Halt>,
@@ -139,6 +141,7 @@ impl<'a> Shared<'a> {
             queues,
             gauges,
             places,
+            print: None,
             keeps,
             halt,
             source_stop: Arc::default(),

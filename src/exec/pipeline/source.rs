@@ -16,6 +16,7 @@ mod letters;
 mod lines;
 mod paths;
 mod patient;
+mod print;
 mod pull;
 mod records;
 mod rows;
@@ -24,6 +25,8 @@ mod stdin;
 #[cfg(test)]
 mod tests;
 mod watch;
+
+pub(in crate::exec) use print::Print;
 
 /// Gives items, with offsets that count up from where the pipeline goes on (`Reached::upto`). Lives on a thread of its own.
 pub(in crate::exec) trait Source: Send {
@@ -40,6 +43,11 @@ pub(in crate::exec) trait Source: Send {
     /// The words for the places of items.
     fn places(&self) -> Places {
         Places::default()
+    }
+
+    /// By what its file is known again when the pipeline goes on: stands as a third number in `Reached::place`.
+    fn print(&self) -> Option<Print> {
+        None
     }
 }
 

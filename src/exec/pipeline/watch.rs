@@ -39,6 +39,7 @@ pub(super) fn run(pipeline: &Pipeline, opening: &Opening, halt: &Arc<Halt>) -> R
     let sink = sink::open(&pipeline.sink, opening, &sink_stop)?;
     let mut shared = Shared::new(pipeline, opening, halt.clone(), source.places());
     (shared.source_stop, shared.sink_stop) = (source_stop, sink_stop);
+    shared.print = source.print();
     let (failure, reached) = flow(&shared, source, sink);
     let fields = fields(reached.counts);
     let output = match (&failure, &pipeline.sink) {
@@ -212,13 +213,25 @@ fn watch(shared: &Shared, alive: &AtomicUsize) -> Reached {
         let mut tracker = shared.tracker();
         let reached = tracker.take_changed().then(|| tracker.reached());
         drop(tracker);
-        tell(shared, reached, meters);
+        tell(shared, reached.map(|reached| signed(shared, reached)), meters);
     }
     let now = Instant::now();
     let meters = measure(shared, &mut panel, now, true);
     raise(shared, &mut alerts, begun, now, &meters, &panel);
     let reached = shared.tracker().reached();
+    let reached = signed(shared, reached);
     tell(shared, Some(reached.clone()), meters);
+    reached
+}
+
+/// With that by which the source's file is known again.
+fn signed(shared: &Shared, mut reached: Reached) -> Reached {
+    let from = reached.place.get(0).and_then(Json::as_u64).unwrap_or(0);
+    // A file that cannot be read any more is told of by who reads it.
+    let print = shared.print.as_ref().and_then(|print| print.before(from).ok().flatten());
+    if let (Some(print), Some(place)) = (print, reached.place.as_array_mut()) {
+        place.push(print.into());
+    }
     reached
 }
 

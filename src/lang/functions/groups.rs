@@ -272,8 +272,9 @@ pub mod functions {
 
     /// Steps side by side, of which the first to succeed decides: the others are ended, and its output is that of the whole.
     ///
-    /// One that fails is out of the race; the race has failed when all have. Steps that had not begun are skipped. What was ended has not failed
-    /// anything; if it has done something that must not stay, give it `.undo`.
+    /// One that fails is out of the race; the race has failed when all have. Steps that had not begun are skipped. What was ended is skipped, too, and
+    /// has not failed anything. If it may have left something half done, give it `.finally`: a clean-up step runs as soon as its step has ended, however that
+    /// was, if it had begun. `.undo` is for what succeeded, and so never runs for what was ended.
     ///
     /// - `name`: the race's name: letters, digits, `-`, `_` and `.`
     /// - `steps`: the steps
@@ -289,7 +290,7 @@ pub mod functions {
     /// In a shell: `a & b & wait -n; kill …`. In Airflow: a trigger rule `one_success`, without the end of the others.
     ///
     /// Errors: `flow::lang::not_a_step`, `flow::lang::option`, `flow::plan::quorum`, `flow::plan::two_owners`
-    /// See: `quorum`, `parallel`, `.fallback`, `.rule`
+    /// See: `quorum`, `parallel`, `.fallback`, `.rule`, `.finally`
     #[rhai_fn(name = "race", return_raw)]
     pub fn race_named(context: NativeCallContext, name: &str, steps: Array) -> Result<Step, Fault> {
         some(&context, Some(name), "race", Need::First, &steps)
@@ -308,7 +309,7 @@ pub mod functions {
     /// Steps side by side, of which so many have to succeed. Its output is the array of the outputs of those that did, in the order written.
     ///
     /// When enough have succeeded, the others are ended, or skipped where they had not begun. When no longer enough can, it has failed at once, and the others are
-    /// ended.
+    /// ended. What was ended may clean up after itself, with `.finally`; `.undo` is for what succeeded.
     ///
     /// - `name`: the group's name: letters, digits, `-`, `_` and `.`
     /// - `need` (number): how many have to succeed
@@ -322,7 +323,7 @@ pub mod functions {
     /// In Airflow: a branch that counts. In databases: a write quorum.
     ///
     /// Errors: `flow::lang::not_a_step`, `flow::lang::option`, `flow::plan::quorum`, `flow::plan::two_owners`
-    /// See: `race`, `parallel`, `.rule`
+    /// See: `race`, `parallel`, `.rule`, `.finally`
     #[rhai_fn(name = "quorum", return_raw)]
     pub fn quorum_named(context: NativeCallContext, name: &str, need: Dynamic, steps: Array) -> Result<Step, Fault> {
         some(&context, Some(name), "quorum", Need::Some(need), &steps)

@@ -321,6 +321,8 @@ pub mod functions {
     /// A stage of a pipeline that runs a shell script for each item, or each batch. What it prints goes on.
     ///
     /// The item is on its standard input and in `$ITEM`: a text as it is, anything else as JSON. With `batch_size` the input has a line for each item. An exit code other than 0 is a failure of the item.
+    /// What it prints is read as that of a step: what looks like JSON is JSON, anything else a text without its last newline; `.parse("text")` on the pipeline says otherwise. It is one item;
+    /// with `batch_size` a printed array goes on element by element.
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `script` (text): the script; results of steps may stand in it
@@ -362,7 +364,7 @@ pub mod functions {
 
     /// A stage of a pipeline that runs a program for each item, or each batch, without a shell. What it prints goes on.
     ///
-    /// The item is on its standard input and in the environment variable `ITEM`, as for `.sh`.
+    /// The item is on its standard input and in the environment variable `ITEM`, as for `.sh`, and what it prints is read as there.
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `command` (list): the program and its arguments
@@ -402,7 +404,7 @@ pub mod functions {
     /// A stage of a pipeline that is a program which runs as long as the pipeline: each item is written to it as a line of JSON, and the line of JSON that it writes goes on.
     ///
     /// Much faster than a process for each item, and it can hold something: a model, a connection. It must write one line for each line that it reads, in order, and write it out at once.
-    /// A line `{"error": "…"}` says that the item failed. With `parallelism` there are several of it. One that ends, or takes longer than `timeout`, is started again.
+    /// A line `{"error": "…"}`, a map with this text and nothing else, says that the item failed. With `parallelism` there are several of it. One that ends, or takes longer than `timeout`, is started again.
     ///
     /// - `name`: the stage's name: letters, digits, `-`, `_` and `.`; each once in a pipeline
     /// - `command` (text, or list): a shell script, or the program and its arguments

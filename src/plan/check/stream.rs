@@ -234,7 +234,7 @@ pub(super) fn alone(plan: &Plan, found: &mut Findings) {
             return;
         }
         let step = plan.step(id);
-        let in_stream = step.parent.is_some_and(|parent| matches!(&*plan.step(parent).task, Task::Stream(_)));
+        let in_stream = plan.stream_of(id).is_some();
         if step.policy.is_none() && !matches!(&*step.task, Task::Filter(_)) || in_stream || step.retired {
             continue;
         }

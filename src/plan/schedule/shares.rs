@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 
 use super::{Rank, Waits};
 use crate::plan::hierarchy::Hierarchy;
-use crate::plan::{Limit, Plan, StepId, Task};
+use crate::plan::{Limit, Plan, StepId};
 
 const MINUTE: u64 = 60_000;
 
@@ -64,8 +64,7 @@ impl Shares {
                 continue;
             }
             // A stream takes all that its members ask for, or nothing.
-            let group = plan.step(*id).parent.filter(|group| matches!(&*plan.step(*group).task, Task::Stream(_)));
-            if let Some(group) = group {
+            if let Some(group) = plan.stream_of(*id) {
                 let of_group = wanted.entry(group).or_default();
                 for (limit, shares) in asked {
                     match of_group.iter_mut().find(|(known, _)| *known == limit) {

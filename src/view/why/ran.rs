@@ -261,6 +261,9 @@ impl Story<'_> {
     pub(super) fn afterwards(&mut self, id: StepId) {
         let why = self.why;
         if why.state.step(id).status == Status::Failed {
+            if let Some(said) = reason::not_again(why.state, id) {
+                self.line(&format!("It was {said}."));
+            }
             if reason::is_child_failure(why.state, id) {
                 self.failed_children(id, 0);
             }

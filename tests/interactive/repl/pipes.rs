@@ -63,6 +63,18 @@ each("n", [1], |n| sh("say", `echo ${n}`))
 }
 
 #[test]
+fn a_stream_is_drawn_as_it_was_written() {
+    let entries = r#"
+sh("a", "echo 1") |> sh("b", "cat");
+:graph
+let z = sh("z", "true");
+stream("w", [sh("c", "cat"), [sh("d", "cat"), sh("e", "cat")]]).after(z);
+:graph
+"#;
+    transcript("streams", &[("first", entries)]);
+}
+
+#[test]
 fn an_entry_that_is_wrong_changes_nothing() {
     let wrong = r#"
 let a = sh("a", "echo 1")

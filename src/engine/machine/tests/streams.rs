@@ -357,6 +357,8 @@ fn the_first_to_succeed_ends_a_race() {
     assert_eq!(run.bad(1), "q/a exit; q/c starts | do q/c");
     assert_eq!(run.ok(3), "q/c ok | kill q/b");
     assert_eq!(run.killed(2), "q/b not taken; q ok; x starts | do x");
+    // It had begun, and that can be seen.
+    assert_eq!(run.machine.state.step(id(2)).attempt, 1);
     assert_eq!(run.ok(4), "x ok; run success | close");
 }
 

@@ -4,6 +4,8 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::form::Form;
 use super::{Failure, Item, Opening, Sink, Trouble};
@@ -19,8 +21,8 @@ pub(super) struct File {
     form: Form,
     /// Is it a file, or a pipe, a device?
     regular: bool,
-    /// Where it is noted how long the file was at first.
-    note: Option<PathBuf>,
+    /// What is noted of it. Nothing: it ended well, or is no file.
+    note: Option<Note>,
 }
 
 impl File {
@@ -34,37 +36,51 @@ impl File {
         let path = at.job.cwd()?.join(&name);
         let known = fs::metadata(&path).ok();
         check(&name, &path, known.as_ref())?;
+        let refused = |error: io::Error| unwritable(&name, &error);
         if known.as_ref().is_some_and(|known| !known.is_file()) {
-            let file = OpenOptions::new().write(true).open(&path).map_err(|error| unwritable(&name, &error))?;
-            return Ok(File {
-                lines: LineFile::of(&path, file, 0),
-                form: Form::new(format, None),
-                regular: false,
-                note: None,
-            });
+            let file = OpenOptions::new().write(true).open(&path).map_err(refused)?;
+            let lines = LineFile::of(&path, file, 0);
+            return Ok(File { lines, form: Form::new(format, None), regular: false, note: None });
         }
-        let length = known.map_or(0, |known| known.len());
+        let length = known.as_ref().map_or(0, fs::Metadata::len);
+        if length < at.reached.written {
+            return Err(shrank(&name, known.is_some(), at.reached.written));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).create(true).truncate(false);
+        let file = if append { options.append(true) } else { options.write(true) }.open(&path).map_err(refused)?;
+        lock(&file, &name)?;
+        // Who had it before may have written something.
+        let length = file.metadata().map_err(refused)?.len();
         // What a replay passes over was written by another run.
         let begins = Reached { beyond: Vec::new(), ..at.reached.clone() } == Reached::default();
-        let (keep, note) = match (begins, append) {
-            (true, false) => (0, None),
-            (true, true) => {
-                let note = note_of(at)?;
-                (first_length(&note, length).map_err(|error| unwritable(&name, &error))?, Some(note))
+        let note = Note::of(at)?;
+        let noted = note.read().filter(|noted| noted.begin <= length);
+        let keep = match (begins, append) {
+            (true, false) => 0,
+            _ => {
+                let written = if begins { noted.map_or(length, |noted| noted.begin) } else { at.reached.written };
+                match stand(written, noted, length, append) {
+                    Some(keep) => keep,
+                    None => return Err(added(&name, length - written)),
+                }
             }
-            (false, _) => (at.reached.written, append.then(|| note_of(at)).transpose()?),
         };
-        if length < keep {
-            let what = if length == 0 && !path.exists() { "is gone" } else { "is shorter than it was" };
-            let message = format!("the file `{name}` {what}, and {keep} bytes of it were written by this pipeline");
-            return Err(Failure::new(FailureKind::Input, message)
-                .help("put it back as it was and resume, or start a new run, which writes it from the beginning"));
+        if append && keep < length && noted.is_none_or(|noted| noted.end.is_none()) {
+            note.save(&file, keep).map_err(refused)?;
         }
-        Self::begin(&path, format, keep, note).map_err(|error| unwritable(&name, &error))
+        Self::begin(file, &path, format, keep, append, note).map_err(refused)
     }
 
-    fn begin(path: &Path, format: &Format, keep: u64, note: Option<PathBuf>) -> io::Result<Self> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    fn begin(
+        mut file: fs::File,
+        path: &Path,
+        format: &Format,
+        keep: u64,
+        append: bool,
+        note: Note,
+    ) -> io::Result<Self> {
+        note.write(Noted { begin: keep, end: None })?;
         file.set_len(keep)?;
         let columns = match format {
             Format::Csv { header: true, delimiter } if keep > 0 => first_row(&file, *delimiter)?,
@@ -81,7 +97,21 @@ impl File {
                 written += 1;
             }
         }
-        Ok(File { lines: LineFile::of(path, file, written), form: Form::new(format, columns), regular: true, note })
+        let lines = if append { LineFile::common(path, file, written) } else { LineFile::of(path, file, written) };
+        Ok(File { lines, form: Form::new(format, columns), regular: true, note: Some(note) })
+    }
+}
+
+/// Where a file is cut off, in which `written` bytes are acknowledged. Nothing: others have written behind what is not
+/// acknowledged, or into a file that is only ours.
+fn stand(written: u64, noted: Option<Noted>, length: u64, append: bool) -> Option<u64> {
+    let keep = written.max(noted.map_or(0, |noted| noted.begin)).min(length);
+    match noted.and_then(|noted| noted.end) {
+        // The process has died: what is behind is its own, as far as anybody knows.
+        None => Some(keep),
+        Some(end) if length <= end => Some(keep),
+        Some(end) if end <= keep && append => Some(length),
+        Some(_) => None,
     }
 }
 
@@ -96,10 +126,10 @@ impl Sink for File {
         self.lines.flush(sync && self.regular)
     }
 
-    fn finish(self: Box<Self>) -> Result<(), Failure> {
-        if let Some(note) = &self.note {
+    fn finish(mut self: Box<Self>) -> Result<(), Failure> {
+        if let Some(note) = self.note.take() {
             // The next time the file is as long as it is then.
-            let _ = fs::remove_file(note);
+            let _ = fs::remove_file(&note.path);
         }
         Ok(())
     }
@@ -107,6 +137,31 @@ impl Sink for File {
     fn cuts(&self) -> bool {
         self.regular
     }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if let Some(note) = &self.note
+            && let Some(noted) = note.read()
+        {
+            // Without this it is taken for the end of a process that has died.
+            let _ = note.write(Noted { end: Some(self.lines.written()), ..noted });
+        }
+    }
+}
+
+/// Two pipelines that write the same file would spoil it.
+fn lock(file: &fs::File, name: &str) -> Result<(), Failure> {
+    for _ in 0..20 {
+        match file.try_lock() {
+            // A process that is just being started may have it for a moment.
+            Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            // A file system that knows no locks is used without.
+            Ok(()) | Err(fs::TryLockError::Error(_)) => return Ok(()),
+        }
+    }
+    Err(Failure::new(FailureKind::Input, format!("`{name}` is being written by another pipeline"))
+        .help("wait for its end, with `.after(…)` within a workflow, or write into another file"))
 }
 
 /// Can it be written at all?
@@ -130,23 +185,59 @@ fn unwritable(name: &str, error: &io::Error) -> Failure {
         .help("check who may write it, and the space on its disk")
 }
 
-/// Where it is noted how long a file was before anything was added.
-fn note_of(at: &Opening) -> Result<PathBuf, Failure> {
-    at.job.site.prepare()?;
-    Ok(at.job.site.folder.join(at.stem() + ".sink"))
+fn shrank(name: &str, is_there: bool, written: u64) -> Failure {
+    let what = if is_there { "is shorter than it was" } else { "is gone" };
+    let message = format!("the file `{name}` {what}, and {written} bytes of it were written by this pipeline");
+    Failure::new(FailureKind::Input, message)
+        .help("put it back as it was and resume, or start a new run, which writes it from the beginning")
 }
 
-/// How long the file was before anything was added: now, or as it was noted by a process that was gone before anything
-/// was acknowledged.
-fn first_length(note: &Path, length: u64) -> io::Result<u64> {
-    let noted = fs::read_to_string(note).ok().and_then(|text| text.trim_end().parse::<u64>().ok());
-    if let Some(noted) = noted.filter(|noted| *noted <= length) {
-        return Ok(noted);
+fn added(name: &str, bytes: u64) -> Failure {
+    let message =
+        format!("others have written into `{name}` since: it is {bytes} bytes longer than this pipeline left it");
+    Failure::new(FailureKind::Input, message)
+        .help("take out what they wrote and resume, or start a new run; `append: true` keeps what others add")
+}
+
+/// A file in the run's folder that holds what is known of the one that is written.
+struct Note {
+    path: PathBuf,
+}
+
+/// What stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Noted {
+    /// How long the file was before anything was added.
+    begin: u64,
+    /// How long it was when it was closed. Nothing: it is open, or the process has died.
+    end: Option<u64>,
+}
+
+impl Note {
+    fn of(at: &Opening) -> Result<Self, Failure> {
+        at.job.site.prepare()?;
+        Ok(Note { path: at.job.site.folder.join(at.stem() + ".sink") })
     }
-    let new = note.with_extension("new");
-    fs::write(&new, format!("{length}\n"))?;
-    fs::rename(&new, note)?;
-    Ok(length)
+
+    fn read(&self) -> Option<Noted> {
+        let text = fs::read_to_string(&self.path).ok()?;
+        let mut numbers = text.split_whitespace().map(str::parse::<u64>);
+        Some(Noted { begin: numbers.next()?.ok()?, end: numbers.next().and_then(Result::ok) })
+    }
+
+    fn write(&self, noted: Noted) -> io::Result<()> {
+        let new = self.path.with_extension("new");
+        let end = noted.end.map(|end| format!(" {end}")).unwrap_or_default();
+        fs::write(&new, format!("{}{end}\n", noted.begin))?;
+        fs::rename(&new, &self.path)
+    }
+
+    /// Keeps what is cut off: others may have written it.
+    fn save(&self, mut file: &fs::File, keep: u64) -> io::Result<()> {
+        file.seek(SeekFrom::Start(keep))?;
+        let mut cut = OpenOptions::new().create(true).append(true).open(self.path.with_extension("cut"))?;
+        io::copy(&mut file, &mut cut).map(drop)
+    }
 }
 
 /// The names of the columns that a file has.

@@ -23,7 +23,18 @@ impl Form {
     /// Writes an item as it stands there, without the last newline.
     pub fn write(&mut self, item: &Item, text: &mut Vec<u8>) -> Result<(), Failure> {
         match self.format {
-            Format::Lines => item.write_line(text),
+            Format::Lines => {
+                let begin = text.len();
+                item.write_line(text)?;
+                match text[begin..].contains(&b'\n') {
+                    false => Ok(()),
+                    true => Err(Failure::new(
+                        FailureKind::Input,
+                        "the item has several lines, and each would be one by itself",
+                    )
+                    .help("`ndjson(…)` writes any item as one line; or split it with a `flat_map`")),
+                }
+            }
             Format::Ndjson => item.write_json(text),
             Format::Csv { header, delimiter } => self.row(item.to_json()?, header, delimiter, text),
         }
@@ -120,6 +131,14 @@ mod tests {
             rows(false, ';', &[json!(["a;b", "c,d"]), json!("x"), json!("")]).expect("rows"),
             "\"a;b\";c,d\nx\n\"\"\n"
         );
+    }
+
+    #[test]
+    fn an_item_is_one_line() {
+        let mut form = Form::new(&Format::Lines, None);
+        let failure = form.write(&Item::text("a\nb"), &mut Vec::new()).expect_err("two lines");
+        assert!(failure.help.is_some_and(|help| help.contains("`ndjson(…)`")));
+        assert!(form.write(&Item::of(json!(["a\nb"])), &mut Vec::new()).is_ok(), "JSON has it on one");
     }
 
     #[test]

@@ -86,6 +86,52 @@ fn what_was_there_stays_when_a_process_dies_before_anything_is_acknowledged() {
 }
 
 #[test]
+fn what_others_add_stays() {
+    let attempt = Attempt::new();
+    let write = |append: bool, at: &Reached| {
+        attempt.at(at, |opening| {
+            let plan = file(Format::Lines, append);
+            let mut sink = open(&plan, opening, &Arc::default()).map_err(|failure| failure.message)?;
+            Ok::<_, String>(put(&mut *sink, &[json!("mine")]))
+        })
+    };
+    for append in [true, false] {
+        attempt.write("out", "");
+        let written = write(append, &Reached::default()).expect("it is written");
+        attempt.write("out", attempt.read("out") + "theirs\n");
+        let at = Reached { upto: 1, written, ..Reached::default() };
+        match append {
+            true => {
+                assert_eq!(write(append, &at), Ok(17));
+                assert_eq!(attempt.read("out"), "mine\ntheirs\nmine\n");
+                // The last one was not acknowledged.
+                write(append, &at).expect("it is written");
+                assert_eq!(attempt.read("out"), "mine\ntheirs\nmine\n");
+            }
+            false => {
+                let failure = write(append, &at).expect_err("it is not only ours");
+                assert!(failure.starts_with("others have written into `out` since: it is 7 bytes longer"), "{failure}");
+                assert_eq!(attempt.read("out"), "mine\ntheirs\n");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_has_one_writer() {
+    let attempt = Attempt::new();
+    let plan = file(Format::Lines, true);
+    attempt.at(&Reached::default(), |opening| {
+        let mut first = open(&plan, opening, &Arc::default()).expect("it is opened");
+        put(&mut *first, &[json!("a")]);
+        let second = open(&plan, opening, &Arc::default()).err().expect("it is refused");
+        assert_eq!(second.message, "`out` is being written by another pipeline");
+        drop(first);
+        open(&plan, opening, &Arc::default()).expect("it is free");
+    });
+}
+
+#[test]
 fn what_cannot_be_written_is_told_before_anything_is_done() {
     let attempt = Attempt::new();
     let sink =

@@ -9,7 +9,7 @@ use super::patient::Patient;
 use super::pull::{Pull, mark_of};
 use super::records::{At, Records, places};
 use super::rows::Rows;
-use super::{Mark, Next, Opening, Places, Source, Sourced, Stop};
+use super::{Mark, Next, Opening, Places, Print, Source, Sourced, Stop};
 use crate::diag::nearest;
 use crate::event::{Failure, FailureKind};
 use crate::plan::{Format, Value};
@@ -53,6 +53,11 @@ impl File {
         let mark = mark_of(at.reached);
         if known.len() < mark.from {
             return Err(shrank(&name, known.len(), mark.from));
+        }
+        let told = at.reached.place.get(2).and_then(serde_json::Value::as_u64);
+        let print = || Print::of(&file)?.before(mark.from);
+        if told.is_some() && print().map_err(|error| unreadable(&name, &error))? != told {
+            return Err(changed(&name, mark.from));
         }
         let (regular, begin) =
             stand(file, format, mark).map_err(|error| unreadable(&name, &error))?.map_err(|it| named(it, &name))?;
@@ -120,6 +125,10 @@ impl Source for File {
     fn places(&self) -> Places {
         places(&self.format, &self.name)
     }
+
+    fn print(&self) -> Option<Print> {
+        self.regular.as_ref().and_then(|file| Print::of(file).ok())
+    }
 }
 
 /// Which file it is that is not as it should be.
@@ -166,4 +175,10 @@ fn shrank(name: &str, length: u64, read: u64) -> Failure {
     let message = format!("the file `{name}` shrank: it has {length} bytes, and {read} of it have been read");
     Failure::new(FailureKind::Input, message)
         .help("it is another one now, or was emptied: start a new run with it, or put the old one back and resume")
+}
+
+fn changed(name: &str, read: u64) -> Failure {
+    let message = format!("`{name}` has changed since: other bytes stand there now where {read} were read");
+    Failure::new(FailureKind::Input, message)
+        .help("put it back as it was and resume, or start a new run with what there is now; only what is added at its end does no harm")
 }

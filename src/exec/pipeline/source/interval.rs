@@ -43,7 +43,7 @@ impl Source for Interval {
             }
             self.due = Some(following(due, self.every, now));
             let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
-            let item = Item::of(json!({ "tick": self.offset + 1, "at": ms }));
+            let item = Item::of(json!({ "tick": self.offset, "at": ms }));
             into.push(Sourced { offset: self.offset, mark: self.mark(), item: Ok(item) });
             self.offset += 1;
             return Ok(Next::More);

@@ -1,5 +1,7 @@
 //! The paths that match a pattern. The list is made once: where the pipeline goes on it is the same.
 
+use std::path::Path;
+
 use super::pull::mark_of;
 use super::spool::{Entry, Spool};
 use super::{Mark, Next, Opening, Source, Sourced};
@@ -27,9 +29,23 @@ impl Paths {
             Failure::new(FailureKind::Input, why)
                 .help("`*` stands for anything in a name, `**/` for folders at any depth, `?` for one character")
         })?;
+        if let (true, Some(folder)) = (found.is_empty(), missing(&cwd, &pattern)) {
+            let message = format!("there is no folder `{folder}` for the files `{pattern}`");
+            return Err(Failure::new(FailureKind::Input, message).help(format!(
+                "it was looked for in `{}`; `.cwd(…)` names another folder, `mkdir -p {folder}` makes an empty one",
+                cwd.display()
+            )));
+        }
         let entries = found.into_iter().map(|path| Entry { item: vec![Json::from(path)], ..Entry::default() });
         Ok(Paths { list: Spool::of(at, entries)?, offset })
     }
+}
+
+/// The folder in which all that a pattern means would be, if it is not there.
+fn missing<'p>(cwd: &Path, pattern: &'p str) -> Option<&'p str> {
+    let wild = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
+    let folder = &pattern[..pattern[..wild].rfind('/')?];
+    (!folder.is_empty() && !cwd.join(folder).is_dir()).then_some(folder)
 }
 
 impl Source for Paths {

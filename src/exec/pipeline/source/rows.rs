@@ -42,6 +42,7 @@ impl<R: Read> Rows<R> {
             before: at.before,
             added: 0,
             new: at.byte == 0,
+            unclosed: false,
         };
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(BUFFER);
@@ -97,6 +98,12 @@ impl<R: Read> Rows<R> {
         }
         let mut names = Vec::with_capacity(self.row.len());
         let mut seen = HashSet::new();
+        if self.reader.get_ref().unclosed {
+            let message = "the first row has a quote that is not closed, so there is no other";
+            return Ok(Err(
+                Failure::new(FailureKind::Input, message).help("close the quote; `\"\"` within a field is one quote")
+            ));
+        }
         for (n, name) in self.row.iter().enumerate() {
             let name = String::from_utf8_lossy(name).into_owned();
             let wrong = if name.trim().is_empty() {
@@ -151,6 +158,9 @@ impl<R: Read> Rows<R> {
         // A row that follows a line ended by `\r\n` begins, for the reader of rows, with the second of the two.
         let late = u64::from(self.reader.get_ref().crlf && self.base.0 + byte > 0);
         let line = self.base.1 + line + late;
+        if self.reader.get_ref().unclosed {
+            return Err(format!("row {row} (line {line}) has a quote that is not closed, up to the end of all"));
+        }
         let expected = *self.columns.count.get_or_insert(self.row.len());
         if self.row.len() != expected {
             let fields = |n: usize| if n == 1 { "1 field".to_owned() } else { format!("{n} fields") };
@@ -197,6 +207,8 @@ struct Counted<R> {
     added: u64,
     /// Was nothing read so far, from the beginning of all?
     new: bool,
+    /// The end came between quotes.
+    unclosed: bool,
 }
 
 /// Where in a row a byte stands.
@@ -256,6 +268,7 @@ impl<R: Read> Read for Counted<R> {
             }
             text = if buffer[..n].starts_with(BOM) { BOM.len() } else { 0 };
         }
+        self.unclosed |= n == 0 && self.stands == Stands::Quoted && !buffer.is_empty();
         if n == 0 && !self.blank && self.stands != Stands::Quoted && !buffer.is_empty() {
             // A last row without its end, as if it had one: else one empty field would be a row or none, as it happens.
             (buffer[0], n, self.added) = (b'\n', 1, 1);

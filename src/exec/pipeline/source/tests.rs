@@ -187,6 +187,26 @@ fn what_is_no_item_says_where_and_why() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed_is_named() {
+    let attempt = Attempt::new();
+    attempt.write("in", "a,b\n1,2\n3,\"4\n5,6\n");
+    let items = resumable(&attempt, &file("in", CSV));
+    let bad = "row 2 (line 3) has a quote that is not closed, up to the end of all";
+    assert_eq!(values(&items), [json!({"a": "1", "b": "2"}), json!({ "bad": bad })]);
+    attempt.write("in", "a,\"b\n1,2\n");
+    assert!(from(&attempt, &file("in", CSV), &Reached::default()).is_err());
+}
+
+#[test]
+fn a_folder_of_files_that_is_not_there_is_named() {
+    let attempt = Attempt::new();
+    let files = |pattern: &str| plan::Source::Glob(plan::Value::Plain(pattern.into()));
+    let failure = from(&attempt, &files("nodir/*.x"), &Reached::default()).expect_err("no folder");
+    assert_eq!(failure, "there is no folder `nodir` for the files `nodir/*.x`");
+    assert_eq!(from(&attempt, &files("*.x"), &Reached::default()), Ok(Vec::new()));
+}
+
+#[test]
 fn names_of_columns_are_there_and_differ() {
     let attempt = Attempt::new();
     for (text, message) in [
@@ -221,6 +241,17 @@ fn a_file_that_is_not_what_it_was_is_named() {
     attempt.write("access.log", "one\n");
     let failure = from(&attempt, &source, &at).expect_err("it shrank");
     assert_eq!(failure, "the file `access.log` shrank: it has 4 bytes, and 8 of it have been read");
+    attempt.write("access.log", "one\ntwo\nthree\n");
+    let print = attempt.at(&Reached::default(), |opening| {
+        let source = open(&source, opening, &Arc::default()).expect("it is there");
+        source.print().and_then(|print| print.before(8).expect("it can be read"))
+    });
+    let signed = Reached { place: json!([8, 3, print]), ..at.clone() };
+    attempt.write("access.log", "one\ntwo\nthree, and more\n");
+    assert_eq!(values(&from(&attempt, &source, &signed).expect("it grew")), [json!("three, and more")]);
+    attempt.write("access.log", "100\n200\n300\n");
+    let failure = from(&attempt, &source, &signed).expect_err("it is another one");
+    assert_eq!(failure, "`access.log` has changed since: other bytes stand there now where 8 were read");
     std::fs::remove_file(attempt.path().join("access.log")).expect("it was there");
     let failure = from(&attempt, &source, &at).expect_err("it is gone");
     assert_eq!(failure, "the file `access.log` is gone, and 2 of its items are done with");
@@ -363,7 +394,7 @@ mod folders {
             std::fs::rename(attempt.path().join("inbox/a.txt"), attempt.path().join("inbox/b.csv"))
                 .expect("it is there");
             let (mark, name, event) = told(&mut *source);
-            assert_eq!((&*name, &*event), ("b.csv", "created"));
+            assert_eq!((&*name, &*event), ("b.csv", "new"));
             stop.set();
             assert_eq!(source.next(1, &mut Vec::new()).expect("its end"), Next::End);
             mark
@@ -386,7 +417,8 @@ mod folders {
         attempt.at(&Reached::default(), |opening| {
             let plan = watch(true);
             let mut source = open(&plan, opening, &Arc::default()).expect("it can be watched");
-            assert_eq!(told(&mut *source).1, "a.csv");
+            let (_, name, event) = told(&mut *source);
+            assert_eq!((&*name, &*event), ("a.csv", "existing"));
             assert_eq!(told(&mut *source).1, "b.csv");
             std::fs::remove_dir_all(attempt.path().join("inbox")).expect("it was there");
             let failure = source.next(1, &mut Vec::new()).expect_err("it is gone");

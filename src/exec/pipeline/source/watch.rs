@@ -70,6 +70,9 @@ struct Look {
 }
 
 impl Look {
+    /// That of a file which was there at the beginning and is to be told: no file has it.
+    const UNTOLD: Look = Look { modified_ns: 0, size: 0, inode: 0 };
+
     fn of(metadata: &Metadata) -> Self {
         let ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
         Look { modified_ns: ns, size: metadata.size(), inode: metadata.ino() }
@@ -143,7 +146,10 @@ impl Watch {
         };
         if is_new {
             // From now on it is known what was there before.
-            watch.known = if wish.existing { HashMap::new() } else { watch.files()? };
+            watch.known = watch.files()?;
+            if wish.existing {
+                watch.known.values_mut().for_each(|look| *look = Look::UNTOLD);
+            }
             let seen: Vec<_> = watch.known.iter().collect();
             watch.spool.add(&Entry { seen: json!(seen), ..Entry::default() })?;
             watch.spool.flush()?;
@@ -226,7 +232,11 @@ impl Watch {
                 continue;
             };
             self.open.remove(&name);
-            let event = if self.known.insert(name.clone(), look).is_some() { "changed" } else { "created" };
+            let event = match self.known.insert(name.clone(), look) {
+                None => "new",
+                Some(Look::UNTOLD) => "existing",
+                Some(_) => "changed",
+            };
             let path = PathBuf::from(&self.name).join(&name);
             let item = json!({ "path": path.display().to_string(), "name": name, "size": look.size, "event": event });
             let entry = Entry { item: vec![item], seen: json!([(name, look)]), ..Entry::default() };

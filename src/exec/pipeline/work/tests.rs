@@ -174,7 +174,7 @@ fn a_worker_that_dies_fails_the_item_it_held_and_the_next_gets_a_new_one() {
 fn an_answer_that_is_none_is_named_and_nobody_gets_that_of_another() {
     let attempt = Attempt::new();
     for (answer, message) in [
-        ("echo \"debug: $line\"; echo $line", "wrote more than one line for an item: `1`"),
+        ("echo \"debug: $line\"; echo $line", "answers with more lines than it gets: `1`"),
         ("echo 'no json'", "answered with what is not JSON: `no json`"),
         ("printf '\\377\\376\\n'", "answered with what is not JSON: `\u{fffd}\u{fffd}`"),
         ("echo", "answered with what is not JSON: ``"),
@@ -185,6 +185,43 @@ fn an_answer_that_is_none_is_named_and_nobody_gets_that_of_another() {
             let first = failure.message.contains(message) || failure.message.contains("is not JSON: `debug: 1`");
             assert!(first, "{}", failure.message);
             assert!(one(worker, json!(2)).is_err(), "the next one does the same");
+        });
+    }
+}
+
+#[test]
+fn a_worker_says_that_an_item_failed_and_lives_on() {
+    let attempt = Attempt::new();
+    let script = r#"while read -r line; do case $line in
+        1) echo '{"error": "too small"}';; 2) echo '{"error": "x", "code": 2}';; 3) echo '{"error": 3}';; *) echo $$;; esac; done"#;
+    with(&attempt, worker(script), &Arc::default(), |worker| {
+        let before = one(worker, json!(4)).expect("an answer");
+        assert_eq!(one(worker, json!(1)).expect_err("it failed").message, "too small");
+        assert_eq!(one(worker, json!(2)), Ok(json!({"one": {"error": "x", "code": 2}})));
+        assert_eq!(one(worker, json!(3)), Ok(json!({"one": {"error": 3}})));
+        assert_eq!(one(worker, json!(4)), Ok(before), "the same process");
+    });
+}
+
+#[test]
+fn the_end_of_a_worker_tells_what_is_wrong_with_it() {
+    let attempt = Attempt::new();
+    for (script, end) in [
+        (
+            "read -r line; echo 1; cat > /dev/null; echo 2",
+            "answers with more lines than it gets: `2`, as its end shows",
+        ),
+        (
+            "read -r line; echo 1; cat > /dev/null; exit 3",
+            "ended with exit code 3, at its end, when every item was answered",
+        ),
+    ] {
+        let stage = stage(worker(script));
+        attempt.at(&Reached::default(), |opening: &Opening| {
+            let mut worker = open(&stage, opening, &Arc::default(), 0).expect("it starts");
+            assert_eq!(one(&mut *worker, json!(1)), Ok(json!({"one": 1})));
+            let failure = worker.finish().expect_err("it ends badly");
+            assert!(failure.message.contains(end), "{}", failure.message);
         });
     }
 }

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::{Given, Input, Opening, Stop, Which, Worker};
 use crate::event::{Failure, FailureKind};
 use crate::exec::exit;
@@ -85,6 +87,12 @@ impl<'a> Spoken<'a> {
         Failure::new(FailureKind::Output, format!("the worker `{}` {what}", self.template.program.shown)).help(HELP)
     }
 
+    /// It wrote lines that no item was owed.
+    fn surplus(&self, living: Living<'a>) -> Failure {
+        let what = format!("answers with more lines than it gets{}", self.quote(&living.talk.out));
+        self.broke(living, what)
+    }
+
     fn quote(&self, line: &[u8]) -> String {
         let text = String::from_utf8_lossy(&line[..line.len().min(1024)]);
         let text = match self.outside.masked() {
@@ -105,20 +113,24 @@ impl<'a> Worker for Spoken<'a> {
         input.into_item().write_json(&mut line)?;
         line.push(b'\n');
         let mut living = match self.living.take() {
-            // One that has ended since the last item is no longer there.
-            Some(living) if !living.process.ends_within(Duration::ZERO) => living,
-            Some(living) => {
-                drop(living);
-                self.start()?
+            Some(mut living) => {
+                let is_over = living.process.ends_within(Duration::ZERO);
+                // Nothing is owed to us.
+                if living.talk.has_more() {
+                    return Err(self.surplus(living));
+                }
+                // One that has ended since the last item is no longer there.
+                match is_over {
+                    true => {
+                        drop(living);
+                        self.start()?
+                    }
+                    false => living,
+                }
             }
             None => self.start()?,
         };
         let process = &living.process;
-        // Nothing is owed to us.
-        if living.talk.has_more() {
-            let what = format!("wrote more than one line for an item{}", self.quote(&living.talk.out));
-            return Err(self.broke(living, what));
-        }
         match living.talk.until(process, &line, MOST, &self.stop, Wait::Line) {
             Until::Done => {}
             Until::Closed => return Err(self.died(living)),
@@ -135,14 +147,16 @@ impl<'a> Worker for Spoken<'a> {
         let end = out.iter().position(|byte| *byte == b'\n').map_or(out.len(), |at| at + 1);
         let answer: Vec<u8> = out.drain(..end).collect();
         if !out.is_empty() {
-            let what = format!("wrote more than one line for an item{}", self.quote(&living.talk.out));
-            return Err(self.broke(living, what));
+            return Err(self.surplus(living));
         }
-        let read = match self.outside.masked() {
-            Some(secrets) => Item::read_json(&secrets.mask().bytes(&answer)),
-            None => Item::read_json(&answer),
-        };
-        match read {
+        let masked = self.outside.masked().map(|secrets| secrets.mask().bytes(&answer).into_owned());
+        let text = masked.as_deref().unwrap_or(&answer);
+        if let Some(error) = refusal(text) {
+            self.living = Some(living);
+            let error = if self.quiet { "it said so".into() } else { error };
+            return Err(Failure::new(FailureKind::Output, error));
+        }
+        match Item::read_json(text) {
             Ok(item) => {
                 self.living = Some(living);
                 Ok(Given::of(item, batch))
@@ -158,17 +172,39 @@ impl<'a> Worker for Spoken<'a> {
         let Some(mut living) = self.living.take() else { return Ok(()) };
         living.talk.stdin = None;
         let grace = self.outside.running.grace();
-        // It may say something at its end; nobody listens, but it need not wait for that.
+        // Every line that an item was owed was taken: what still comes is one too many.
         living.talk.drain(&living.process, grace, &self.stop);
+        if !living.talk.out.iter().all(u8::is_ascii_whitespace) {
+            let failure = self.surplus(living);
+            let message = format!("{}, as its end shows: answers may have gone to the wrong items", failure.message);
+            return Err(Failure { message, ..failure });
+        }
         if !living.process.ends_within(Duration::ZERO) {
             self.end(living);
             return Ok(());
         }
         let ended = living.process.wait()?;
         living.tail.settle();
-        match ended.is_well() {
-            true => Ok(()),
-            false => Err(ended.failure(&self.template.program, &living.tail.bytes(), self.outside)),
+        if ended.is_well() {
+            return Ok(());
         }
+        let failure = ended.failure(&self.template.program, &living.tail.bytes(), self.outside);
+        Err(Failure { message: format!("{}, at its end, when every item was answered", failure.message), ..failure })
     }
+}
+
+/// What a worker says with `{"error": "…"}`: the item failed, and why.
+fn refusal(answer: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Refusal {
+        error: String,
+    }
+    // Most answers are something else: two looks tell.
+    let inner = answer.trim_ascii_start().strip_prefix(b"{")?;
+    inner
+        .trim_ascii_start()
+        .starts_with(b"\"error\"")
+        .then(|| serde_json::from_slice::<Refusal>(answer).ok())?
+        .map(|it| it.error)
 }
