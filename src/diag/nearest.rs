@@ -14,7 +14,9 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             let candidate = known.to_lowercase();
             let distance = strsim::damerau_levenshtein(&wanted, &candidate);
             let prefix = wanted.len() >= 3 && (candidate.starts_with(&wanted) || wanted.starts_with(&candidate));
-            (distance <= allowed || prefix && candidate.len() >= 3).then_some((distance, known))
+            // Of several names of which only the beginning was written, the first.
+            let cost = if distance <= allowed { distance } else { usize::MAX };
+            (distance <= allowed || prefix && candidate.len() >= 3).then_some((cost, known))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
@@ -41,6 +43,7 @@ mod tests {
         assert_eq!(nearest("retyr", ["retry", "timeout"]), Some("retry"));
         assert_eq!(nearest("max_paralel", ["max_parallel", "timeout"]), Some("max_parallel"));
         assert_eq!(nearest("zebra", ["retry", "timeout"]), None);
+        assert_eq!(nearest("max", ["max_attempts", "delay", "max_delay"]), Some("max_attempts"));
     }
 
     #[test]

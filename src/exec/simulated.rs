@@ -188,7 +188,7 @@ impl Begun {
 /// What a pipeline counts that gave this: each element of an array was an item, and all went well.
 pub(super) fn counts_of(output: &Json) -> serde_json::Map<String, Json> {
     let items = output.as_array().map_or(0, Vec::len);
-    let counts = [("items", items), ("delivered", items), ("skipped", 0), ("dead", 0), ("dropped", 0)];
+    let counts = [("items", items), ("delivered", items), ("left_out", 0), ("dead", 0), ("dropped", 0)];
     counts.into_iter().map(|(name, n)| (name.to_owned(), n.into())).collect()
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use rhai::{AST, ASTNode, Dynamic, Expr, FnPtr};
+use rhai::{AST, ASTNode, Dynamic, Expr, FnPtr, Stmt};
 
 use super::convert::{self, Steps};
 use super::fault::{Fault, raise};
@@ -56,6 +56,41 @@ pub fn of_file(ast: &AST, text: &str) -> HashMap<String, Function> {
         true
     });
     functions
+}
+
+/// The first of the `captured` variables of a closure that it assigns to, also by index or property. A name that it
+/// declares itself, too, is not looked at.
+pub fn assigned(ast: &AST, closure: &str, captured: usize) -> Option<String> {
+    let alone = ast.clone_functions_only_filtered(|_, _, is_script, name, _| is_script && name == closure);
+    let (mut written, mut own) = (Vec::new(), Vec::new());
+    alone.walk(&mut |nodes| {
+        match nodes.last() {
+            Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
+                let mut at = &assignment.1.lhs;
+                while let Expr::Dot(inner, ..) | Expr::Index(inner, ..) = at {
+                    at = &inner.lhs;
+                }
+                if let Expr::Variable(variable, ..) = at {
+                    written.push(variable.1.to_string());
+                }
+            }
+            Some(ASTNode::Stmt(Stmt::Var(declared, ..))) => own.push(declared.0.name.to_string()),
+            Some(ASTNode::Stmt(Stmt::For(each, _))) => {
+                own.push(each.0.name.to_string());
+                own.extend(each.1.iter().map(|counter| counter.name.to_string()));
+            }
+            Some(ASTNode::Stmt(Stmt::TryCatch(block, _))) => {
+                if let Expr::Variable(error, ..) = &block.expr {
+                    own.push(error.1.to_string());
+                }
+            }
+            _ => {}
+        }
+        true
+    });
+    let function = ast.iter_functions().find(|function| function.name == closure)?;
+    let names = function.params.iter().take(captured);
+    names.map(ToString::to_string).find(|name| written.contains(name) && !own.contains(name))
 }
 
 /// The source of a closure, from its first `|` to the end of its body, on one line.

@@ -55,6 +55,13 @@ pub fn file_or_program(
         if let Some(value) = options.take("append") {
             append = Some(truth(&value, &format!("`append` of {word}"), span)?);
         }
+        if !matches!(format, Format::Csv { .. }) && options.take("on_error").is_some() {
+            return Err(raise(
+                Diagnostic::new("flow::lang::option", format!("`on_error` of {word} is about a closure in a stream, and this is a file"))
+                    .label_word(span, "on_error", "given here")
+                    .help(format!("`a |> {word}(|line| …, #{{ on_error: \"skip\" }})`; of the items of a pipeline: `.options(#{{ on_error: \"skip\" }})`")),
+            ));
+        }
         if let Format::Csv { header, delimiter } = &mut format {
             if let Some(value) = options.take("header") {
                 *header = truth(&value, "`header` of csv", span)?;
@@ -144,9 +151,16 @@ pub fn program(session: &mut Session, map: &Map, word: &str, span: Span) -> Resu
 /// A program and its arguments.
 pub fn exec_of(session: &mut Session, word: &str, given: &Dynamic, span: Span) -> Result<Command, Fault> {
     let what = format!("`exec` of {word}");
-    let Some(words) = given.read_lock::<Array>().filter(|words| !words.is_empty()) else {
+    let Some(words) = given.read_lock::<Array>() else {
         return Err(wrong(&what, "a list of the program and its arguments", given, span));
     };
+    if words.is_empty() {
+        return Err(raise(
+            Diagnostic::new("flow::lang::option", format!("the list of program and arguments of `{word}` is empty"))
+                .label(span, "given here")
+                .help("name a program: `[\"python3\", \"worker.py\"]`"),
+        ));
+    }
     let words = words.iter().map(|word| to_value(session, word, Steps::AsOutput, span)).collect::<Result<_, _>>()?;
     Ok(Command::Exec(words))
 }

@@ -169,6 +169,11 @@ fn translate(error: &EvalAltResult, span: Span, session: &Session, texts: &Sourc
                 .label(span, "was here when it was stopped")
                 .help("is there a loop without an end? `--timeout` gives a test more time")
         }
+        E::ErrorTooManyOperations(_) if session.purpose == Purpose::Call => {
+            Diagnostic::new("flow::lang::limit", "the closure does too much: more than 500 million operations in one call")
+                .label(span, "was here when it was stopped")
+                .help("is there a loop without an end? The closure of a stage can be given a time: `#{ timeout: \"5s\" }`; heavy work belongs into a program: `sh`, or `.sh(…)` and `.worker(…)` of a pipeline")
+        }
         E::ErrorTooManyOperations(_) => too_long(span, "the script does too much"),
         E::ErrorTerminated(why, _) if why.read_lock::<rhai::ImmutableString>().is_some_and(|why| *why == "interrupted") => {
             Diagnostic::new("flow::lang::limit", "the script was interrupted while it was evaluated")

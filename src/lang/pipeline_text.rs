@@ -24,6 +24,13 @@ pub fn read(context: &NativeCallContext, name: Option<&str>, text: &str) -> Resu
         let problem = Diagnostic::new("flow::plan::arrow", message).label_word(span, word, "this text");
         Err(raise(problem.help(help.to_owned())))
     };
+    if text.trim().is_empty() {
+        return refuse(
+            "the text of the pipeline is empty".into(),
+            text,
+            "names of functions, the source first, the sink last: `numbers → double → collect`",
+        );
+    }
     let parts = arrow::parse_chain(text).map_err(|error| arrow_error(text, error, span))?;
     let (Some((first, rest)), true) = (parts.split_first(), parts.len() > 1) else {
         return refuse(
@@ -158,6 +165,21 @@ fn unknown(context: &NativeCallContext, name: &str, what: &str, span: Span) -> F
         ),
     };
     let near = did_you_mean(name, known.iter().map(String::as_str)).filter(|_| !is_step);
+    let reserved = [
+        "in", "if", "else", "for", "while", "loop", "let", "const", "fn", "return", "import", "switch", "do", "until",
+        "this", "true", "false",
+    ];
+    if reserved.contains(&name) {
+        let help = format!(
+            "`{name}` is a word of the language, so no function can be called so: take another name, such as `{}`",
+            match what {
+                "a source" => "input",
+                "a sink" => "output",
+                _ => "parse",
+            }
+        );
+        return raise(problem.label_word(span, name, "named here").help(help));
+    }
     let help = near.unwrap_or_else(|| match what {
         "a stage" if is_step => {
             format!("a stage is called for each item: `fn {name}(item) {{ … }}`; a process for each item is `.sh(\"{name}\", \"…\")`")

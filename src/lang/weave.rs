@@ -185,8 +185,25 @@ pub fn item_closure(
     let span = here(context);
     session::with(|session| {
         let closure = closures::freeze(session, pointer, span)?;
-        let takes = session.program.function(&closure.function, |_, function| function.parameters).unwrap_or(1);
-        let takes = takes.saturating_sub(closure.captured.len());
+        let captured = closure.captured.len();
+        let known = session.program.function(&closure.function, |file, function| {
+            let assigned = || closures::assigned(&file.ast, &closure.function, captured);
+            (function.parameters, (captured > 0).then(assigned).flatten())
+        });
+        let (takes, assigned) = known.unwrap_or((captured + 1, None));
+        if let Some(name) = assigned {
+            return Err(raise(
+                Diagnostic::new(
+                    "flow::lang::closure",
+                    format!("{what} assigns to `{name}`, but nothing is kept from item to item"),
+                )
+                .label(span, format!("each call begins with `{name}` as it is here"))
+                .help(format!(
+                    "let it give a value for each item, and count or sum them in a step behind: `call(\"sum\", || …)`; a loop that keeps a value is `repeat`; to change `{name}` for one item only: `let own = {name};`"
+                )),
+            ));
+        }
+        let takes = takes.saturating_sub(captured);
         if takes <= 1 {
             return Ok(closure);
         }
@@ -269,6 +286,16 @@ fn not_yet(context: &NativeCallContext, id: StepId) -> Result<(), Fault> {
 /// Steps in order, where steps that run together are needed.
 fn chained(builder: &Builder, sequence: &plan::Sequence, span: Span) -> Diagnostic {
     let names: Vec<&str> = sequence.members.iter().map(|id| builder.step(*id).name.as_str()).collect();
+    if sequence.entries == sequence.members && sequence.exits == sequence.members {
+        let list = names.join(", ");
+        return Diagnostic::new(
+            STREAM,
+            format!("`{}` are a group of their own, so they cannot stand in a stream", names.join("`, `")),
+        )
+        .label(span, "in this stream")
+        .label(sequence.span, "put side by side here")
+        .help(format!("several writers or readers stand in a list: `[{list}] |> …`"));
+    }
     let last = names.last().copied().unwrap_or("b");
     let first = names.first().copied().unwrap_or("a");
     Diagnostic::new(STREAM, format!("`{}` run one after the other, so they cannot stand in a stream", names.join("`, `")))

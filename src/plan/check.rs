@@ -37,6 +37,7 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     stream::members(plan, &mut found);
     stream::alone(plan, &mut found);
     pipeline::pipelines(plan, &mut found);
+    pipeline::shared(plan, &tree, &mut found);
     pipeline::alerts(plan, &mut found);
     recovery::breakers(plan, &mut found);
     recovery::checkpoints(plan, &mut found);

@@ -5,7 +5,7 @@ use flow::plan::{
 };
 use serde_json::json;
 
-use crate::plan;
+use crate::{plan, plan_of};
 
 fn pipeline(plan: &Plan) -> Pipeline {
     let found = plan.steps.iter().find_map(|step| match &*step.task {
@@ -183,4 +183,41 @@ fn alerts_start_a_step() {
         "(sh(\"a\", \"ls\") |> sh(\"b\", \"cat\")).alert(#{ metric: \"throughput\", below: 1000, stage: \"b\" });",
     );
     assert_eq!(told.step(StepId(2)).policy().alerts.len(), 1);
+}
+
+#[test]
+fn one_file_may_be_written_by_several_in_turn() {
+    let writer = |name: &str| format!("pipeline(\"{name}\").from(0..3).to(lines(\"out.txt\"))");
+    let (p, q) = (writer("p"), writer("q"));
+    for script in [
+        format!("let p = {p}; let m = sh(\"m\", \"true\").after(p); {q}.after(m);"),
+        format!("let p = {p}; let q = {q}; p.after(q);"),
+        format!("sh(\"m\", \"true\") -> {p} -> {q};"),
+        format!("repeat(\"r\", #{{ max: 2 }}, |i| {p});"),
+        format!("let c = sh(\"c\", \"true\"); flow(\"f\").when(|| c.passed, {p}).otherwise({q});"),
+        format!("{p}.fallback({q});"),
+        format!("{p}; {}", q.replace("out.txt", "other.txt")),
+        format!("{p}; {}.cwd(\"elsewhere\");", q),
+    ] {
+        plan(&script);
+    }
+    for script in [
+        format!("{p}; {q};"),
+        format!("let a = sh(\"a\", \"true\"); a -> {p}; a -> {q};"),
+        format!("each(\"e\", [1, 2], |i| {p});"),
+    ] {
+        assert_eq!(plan_of(&script).err().expect(&script).code(), "flow::plan::pipeline", "{script}");
+    }
+}
+
+#[test]
+fn what_an_alert_starts_stands_beside_what_it_watches() {
+    let script = "each(\"e\", [1, 2], |i| (sh(\"a\", \"ls\") |> sh(\"b\", \"cat\")).alert(#{ metric: \"throughput\", below: 1, do: sh(\"page\", \"true\") }));";
+    let plan = plan(script);
+    let actions = plan.ids().filter(|id| plan.step(*id).on_alert.is_some());
+    let beside = actions.filter(|id| {
+        let step = plan.step(*id);
+        step.parent == step.on_alert.and_then(|on| plan.step(on.step).parent)
+    });
+    assert_eq!(beside.count(), 2);
 }

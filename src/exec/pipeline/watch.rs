@@ -59,7 +59,7 @@ pub(super) fn run(pipeline: &Pipeline, opening: &Opening, halt: &Arc<Halt>) -> R
 fn fields(counts: Counts) -> serde_json::Map<String, Json> {
     let Counts { items, delivered, skipped, dead, dropped } = counts;
     let fields =
-        [("items", items), ("delivered", delivered), ("skipped", skipped), ("dead", dead), ("dropped", dropped)];
+        [("items", items), ("delivered", delivered), ("left_out", skipped), ("dead", dead), ("dropped", dropped)];
     fields.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect()
 }
 

@@ -315,7 +315,7 @@ fn keys_of_step(document: &Document, call: usize) -> Vec<(String, String)> {
         ("pipeline", _) => [
             ("items", "items of the source that were done with"),
             ("delivered", "items that came out"),
-            ("skipped", "items that failed and were left out"),
+            ("left_out", "items that failed and were left out"),
             ("dead", "items that were kept as dead letters"),
             ("dropped", "items that were dropped because a buffer was full"),
         ]

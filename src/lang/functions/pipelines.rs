@@ -32,7 +32,7 @@ pub mod functions {
     /// is processed again, and each is processed at least once. An item that fails fails the pipeline, is left out, or is kept as a
     /// dead letter, as `on_error` of the stage says.
     ///
-    /// Properties of the step: `items`, `delivered`, `skipped`, `dead`, `dropped`, the numbers of items that were done with, came out, failed and were left out, were kept as dead
+    /// Properties of the step: `items`, `delivered`, `left_out`, `dead`, `dropped`, the numbers of items that were done with, came out, failed and were left out, were kept as dead
     /// letters, were dropped.
     ///
     /// - `name`: the pipeline's name; or all of it as a text of names, with arrows

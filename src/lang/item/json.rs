@@ -1,5 +1,6 @@
 //! JSON of items: read and written as it is, without a value of another kind between.
 
+use std::cell::Cell;
 use std::fmt;
 
 use rhai::{Array, Dynamic, ImmutableString, Map};
@@ -11,13 +12,47 @@ const FORESEEN: usize = 1_024;
 /// Reads one value.
 pub(super) fn read(bytes: &[u8]) -> serde_json::Result<Dynamic> {
     let mut from = serde_json::Deserializer::from_slice(bytes);
-    let value = Any.deserialize(&mut from)?;
+    let beyond = Cell::new(false);
+    let value = Any(&beyond).deserialize(&mut from)?;
     from.end()?;
-    Ok(value)
+    match beyond.get().then(|| too_great(bytes)).flatten() {
+        Some(number) => Err(serde_json::Error::custom(format!(
+            "the whole number {number} does not fit into 64 bits; it can stand there as a text: \"{number}\""
+        ))),
+        None => Ok(value),
+    }
 }
 
-/// Any value.
-struct Any;
+/// The first whole number in a JSON value that is beyond 64 bits.
+fn too_great(bytes: &[u8]) -> Option<&str> {
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let from = at;
+        match byte {
+            b'"' => {
+                at += 1;
+                while *bytes.get(at)? != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let is_part = |byte: &&u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+                at += bytes[at..].iter().take_while(is_part).count();
+                let number = std::str::from_utf8(&bytes[from..at]).ok()?;
+                if !number.contains(['.', 'e', 'E']) && number.parse::<i64>().is_err() {
+                    return Some(number);
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// Any value. Is told when there is a number that may be a whole one beyond 64 bits.
+#[derive(Clone, Copy)]
+struct Any<'a>(&'a Cell<bool>);
 
 /// The name of an entry of a map.
 struct Name;
@@ -25,7 +60,7 @@ struct Name;
 /// As rhai names the entries of maps.
 type NameOf = rhai::Identifier;
 
-impl<'de> DeserializeSeed<'de> for Any {
+impl<'de> DeserializeSeed<'de> for Any<'_> {
     type Value = Dynamic;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Dynamic, D::Error> {
@@ -33,7 +68,7 @@ impl<'de> DeserializeSeed<'de> for Any {
     }
 }
 
-impl<'de> Visitor<'de> for Any {
+impl<'de> Visitor<'de> for Any<'_> {
     type Value = Dynamic;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,10 +88,19 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Dynamic, E> {
-        Ok(i64::try_from(value).map_or_else(|_| (value as f64).into(), Dynamic::from))
+        Ok(i64::try_from(value).map_or_else(
+            |_| {
+                self.0.set(true);
+                (value as f64).into()
+            },
+            Dynamic::from,
+        ))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Dynamic, E> {
+        if value.abs() >= i64::MAX as f64 {
+            self.0.set(true);
+        }
         Ok(value.into())
     }
 
@@ -70,7 +114,7 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Dynamic, A::Error> {
         let mut array = Array::with_capacity(elements.size_hint().unwrap_or(0).min(FORESEEN));
-        while let Some(element) = elements.next_element_seed(Any)? {
+        while let Some(element) = elements.next_element_seed(self)? {
             array.push(element);
         }
         Ok(array.into())
@@ -79,7 +123,7 @@ impl<'de> Visitor<'de> for Any {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Dynamic, A::Error> {
         let mut map = Map::new();
         while let Some(name) = entries.next_key_seed(Name)? {
-            map.insert(name, entries.next_value_seed(Any)?);
+            map.insert(name, entries.next_value_seed(self)?);
         }
         Ok(map.into())
     }
@@ -181,6 +225,29 @@ mod tests {
             assert_eq!(read, written, "{text}");
             assert_eq!(item.to_json().expect(text), read, "{text}");
         }
+    }
+
+    #[test]
+    fn a_whole_number_beyond_64_bits_is_refused_and_not_rounded() {
+        for number in
+            ["9223372036854775808", "18446744073709551616", "-9223372036854775809", "123456789012345678901234567890"]
+        {
+            for text in [number.to_owned(), format!("{{\"a \\\" 1\":[1e300,{number}]}}")] {
+                let error = Item::read_json(text.as_bytes()).expect_err(&text);
+                assert!(error.contains(&format!("the whole number {number} does not fit")), "{error}");
+            }
+        }
+        for text in [
+            "9223372036854775807",
+            "-9223372036854775808",
+            "1e300",
+            "9223372036854775808.5",
+            "[1e19,\"9223372036854775808\"]",
+        ] {
+            assert!(Item::read_json(text.as_bytes()).is_ok(), "{text}");
+        }
+        let item = Item::read_json(b"1e3").expect("a number");
+        assert!(item.0.is_float());
     }
 
     #[test]

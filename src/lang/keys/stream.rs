@@ -81,7 +81,15 @@ pub static FILE: Keys = Keys {
     name: "file",
     form: "pipeline(\"p\").from([1, 2]).to(lines(\"out.txt\", …));",
     of: &["lines", "ndjson"],
-    keys: &[APPEND],
+    keys: &[
+        APPEND,
+        key(
+            "on_error",
+            Kind::Choice(ON_LINES),
+            Value("\"stop\""),
+            "with a closure, in a stream: what happens with a line for which it fails: the step fails, or the line is left out and counted",
+        ),
+    ],
 };
 
 /// `csv(path, #{…})`

@@ -68,6 +68,10 @@ fn every_key_can_be_given_and_defaults_are_what_holds_without() {
         let least = needed(keys);
         let without = plan(keys, &least);
         for key in keys.keys {
+            // Of `lines` with a closure: it is among the keys of a filter, and looked at there.
+            if (keys.name, key.name) == ("file", "on_error") {
+                continue;
+            }
             // What stands for the same is given instead of it.
             let instead = match key.name {
                 "if" => "when",

@@ -1,10 +1,12 @@
 //! Pipelines that cannot work as written, and alerts that watch nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Findings;
 use super::names::is_name_character;
 use crate::diag::{Diagnostic, did_you_mean};
+use crate::plan::hierarchy::Hierarchy;
+use crate::plan::precedence::Precedence;
 use crate::plan::{Alert, Metric, Pipeline, Plan, Sink, Source, Stage, StepId, Task, wording};
 
 const PIPELINE: &str = "flow::plan::pipeline";
@@ -105,6 +107,135 @@ fn ends(plan: &Plan, id: StepId, pipeline: &Pipeline, found: &mut Findings) {
             );
         }
     }
+}
+
+/// Pipelines that would write one file at the same time, or read what flow itself reads.
+pub(super) fn shared(plan: &Plan, tree: &Hierarchy, found: &mut Findings) {
+    let mut writers: BTreeMap<String, Vec<StepId>> = BTreeMap::new();
+    let mut readers = Vec::new();
+    for id in plan.ids() {
+        let step = plan.step(id);
+        let Task::Pipeline(pipeline) = &*step.task else { continue };
+        if step.retired || is_aside(plan, id) {
+            continue;
+        }
+        if let Sink::File { path, .. } = &pipeline.sink
+            && let Some(path) = path.as_text().filter(|path| !path.starts_with("/dev/"))
+        {
+            let parts = path.split('/').enumerate().filter(|(n, part)| *part != "." && (*n == 0 || !part.is_empty()));
+            let path = parts.map(|(_, part)| part).collect::<Vec<_>>().join("/");
+            let folder = step.policy().cwd.as_ref().filter(|_| !path.starts_with('/'));
+            writers.entry(format!("{folder:?} {path}")).or_default().push(id);
+        }
+        if matches!(&pipeline.source, Source::File { path, .. } if path.as_text() == Some("-")) {
+            readers.push(id);
+        }
+    }
+    writers.retain(|_, ids| ids.len() > 1);
+    if !writers.is_empty() {
+        let precedence = Precedence::of(plan, tree);
+        for ids in writers.values() {
+            if let Some((one, other)) = unordered(plan, &precedence, ids) {
+                together(plan, one, other, found);
+            }
+        }
+    }
+    let pairs =
+        readers.iter().enumerate().flat_map(|(n, one)| readers[n + 1..].iter().map(move |other| (*one, *other)));
+    if let Some((one, other)) =
+        pairs.take(10_000).find(|(one, other)| !matches!(meeting(plan, *one, *other), Meeting::Never))
+    {
+        found.add(
+            Diagnostic::new(
+                PIPELINE,
+                format!("{} both read what flow itself reads, and one of them gets nothing", both(plan, one, other)),
+            )
+            .label(plan.step(one).span, "reads `-`")
+            .label(plan.step(other).span, "reads `-`, too")
+            .help("let one of them keep what it reads, `.to(lines(\"in.txt\"))`, and the other read that, `.from(lines(\"in.txt\"))`, `.after(…)` it; or let one pipeline do both: `.both(\"two\", [|item| …, |item| …])`"),
+        );
+    }
+}
+
+/// Do not ordinary waits decide when it runs?
+fn is_aside(plan: &Plan, id: StepId) -> bool {
+    let mut groups = std::iter::successors(Some(id), |id| plan.step(*id).parent);
+    groups.any(|id| plan.step(id).undoes.is_some() || plan.hook(id).is_some())
+}
+
+/// How two steps come together where they have a group in common.
+enum Meeting {
+    /// Only one of them is taken.
+    Never,
+    /// One after the other.
+    InTurn,
+    /// Their waits say.
+    Perhaps,
+}
+
+fn meeting(plan: &Plan, one: StepId, other: StepId) -> Meeting {
+    let groups = |id: StepId| std::iter::successors(plan.step(id).parent, |id| plan.step(*id).parent);
+    let common = groups(one).find(|group| groups(other).any(|at| at == *group));
+    match common.map(|group| &*plan.step(group).task) {
+        Some(Task::Flow(_)) => Meeting::Never,
+        Some(Task::Repeat(_) | Task::Fallback(_)) => Meeting::InTurn,
+        _ => Meeting::Perhaps,
+    }
+}
+
+/// The first two of these of which neither comes after the other.
+fn unordered(plan: &Plan, precedence: &Precedence, ids: &[StepId]) -> Option<(StepId, StepId)> {
+    let mut behind: Vec<HashSet<u32>> = Vec::new();
+    for (n, later) in ids.iter().enumerate() {
+        for (before, reached) in ids[..n].iter().zip(&behind) {
+            if !reached.contains(&precedence.start(*later))
+                && matches!(meeting(plan, *before, *later), Meeting::Perhaps)
+            {
+                // It may have been declared before what it comes after.
+                if !reach(precedence, *later).contains(&precedence.start(*before)) {
+                    return Some((*before, *later));
+                }
+            }
+        }
+        behind.push(reach(precedence, *later));
+    }
+    None
+}
+
+/// All that comes after the end of a step.
+fn reach(precedence: &Precedence, id: StepId) -> HashSet<u32> {
+    let mut open = vec![precedence.end(id)];
+    let mut reached = HashSet::new();
+    while let Some(node) = open.pop() {
+        open.extend(precedence.successors(node).map(|(next, _)| next).filter(|next| reached.insert(*next)));
+    }
+    reached
+}
+
+fn both(plan: &Plan, one: StepId, other: StepId) -> String {
+    match (wording::name(plan, one), wording::name(plan, other)) {
+        (one, other) if one == other => format!("several pipelines `{one}`"),
+        (one, other) => format!("the pipelines `{one}` and `{other}`"),
+    }
+}
+
+fn together(plan: &Plan, one: StepId, other: StepId, found: &mut Findings) {
+    let Task::Pipeline(pipeline) = &*plan.step(one).task else { return };
+    let Sink::File { path, .. } = &pipeline.sink else { return };
+    let path = path.as_text().unwrap_or_default();
+    let (first, second) = (wording::name(plan, one), wording::name(plan, other));
+    let help = match first == second {
+        true => "give each a file of its own, with the item in its name".to_owned(),
+        false => format!(
+            "give each a file of its own; or let one come after the other: `{second}.after({first})`, with `#{{ append: true }}` for what is to stand behind"
+        ),
+    };
+    found.add(
+        Diagnostic::new(PIPELINE, format!("{} would write `{path}` at the same time", both(plan, one, other)))
+            .label(plan.step(one).span, "writes it")
+            .label(plan.step(other).span, "writes it, too")
+            .help(help),
+    );
 }
 
 fn stages(plan: &Plan, id: StepId, pipeline: &Pipeline, found: &mut Findings) {
@@ -226,7 +357,14 @@ fn started(plan: &Plan, id: StepId, watched: StepId, found: &mut Findings) {
                 .help("what an alert starts cannot use results of what is watched; another step can, behind it"),
         );
     }
-    if step.parent.is_some() || step.when.is_some() || step.undoes.is_some() {
+    // It belongs to nothing, or stands beside what is watched among the steps of a workflow or of an item.
+    let is_beside = step.parent.is_none_or(|group| {
+        let step = plan.step(group);
+        let brings =
+            matches!(&*step.task, Task::Workflow(_)) || step.key.is_some() && matches!(&*step.task, Task::Chain(_));
+        brings && std::iter::successors(plan.step(watched).parent, |id| plan.step(*id).parent).any(|at| at == group)
+    });
+    if !is_beside || step.when.is_some() || step.undoes.is_some() {
         found.add(
             Diagnostic::new(ALERT, format!("`{name}` is started by an alert, so nothing else can decide when it runs"))
                 .label(step.span, "declared here")

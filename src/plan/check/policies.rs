@@ -174,6 +174,7 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     let mut add = |policy, why: String, help| wrong.push(Misplaced { policy, why, help });
     let on_steps = "put it on the steps of the group";
     let remove = "remove it here";
+    let stream = matches!(&*step.task, Task::Stream(_));
     let why_once = match step.task.waits() {
         true => format!("{kind} waits once, for what comes from outside"),
         false => format!("{kind} comes out the same each time"),
@@ -185,6 +186,7 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     }
     if policy.breaker.is_some() && !attempts {
         match group {
+            true if stream => add("breaker", "a stream cannot have one, and neither can its steps".into(), remove),
             true => add("breaker", format!("{kind} is no attempt that could be refused"), on_steps),
             false if pipeline => add("breaker", "its attempts are those of its items".into(), remove),
             false if filter => {}
@@ -193,6 +195,9 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     }
     if policy.cache.is_some() && !attempts {
         match group {
+            true if stream => {
+                add("cache", "what flows through a stream is not remembered, nor what its steps give".into(), remove)
+            }
             true => add("cache", format!("{kind} is remembered by its steps"), on_steps),
             false if pipeline => {
                 add(

@@ -131,6 +131,15 @@ fn connections(plan: &Plan, id: StepId, stream: &Stream, member: StepId, found: 
         );
     }
     let writers = stream.writers(member);
+    if let (Task::Filter(filter), true) = (&*step.task, writers.is_empty()) {
+        let word = if filter.reads == crate::plan::Reads::Lines { "lines" } else { "ndjson" };
+        found.add(
+            Diagnostic::new(STREAM, format!("nobody writes to the filter `{name}`: the stream begins with it"))
+                .label(step.span, "has nothing to read")
+                .label(plan.step(id).span, "in this stream")
+                .help(format!("put a step before it: `a |> {word}(|line| …) |> b`; a file: `sh(\"read\", \"cat in.txt\") |> {word}(|line| …)`")),
+        );
+    }
     let Some(writer) = writers.first() else { return };
     let inner = step.input.iter().find(|from| plan.step(**from).parent != Some(id));
     if let Some(from) = inner {
