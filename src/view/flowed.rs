@@ -109,7 +109,7 @@ pub(super) fn live(state: &RunState, id: StepId) -> Vec<String> {
     let counts = flowed.reached.as_deref().map(|reached| reached.counts).unwrap_or_default();
     // Counts are told more often than the figures that stand below in the table: as long as both count the same, no more than those.
     let items = match flowed.meters.first() {
-        Some(source) if state.step(id).attempt == 1 => counts.items.min(source.came),
+        Some(source) if state.step(id).attempt == 1 => counts.items.min(source.came.max(source.went)),
         _ => counts.items,
     };
     let mut pieces = vec![plural(items as usize, "item")];

@@ -223,7 +223,8 @@ impl<'s, 'a> Crew<'s, 'a> {
         let gauge = self.group.first + place + 1;
         let stage = self.group.stages[place].name.to_string();
         // A program's exit code says little without its last words.
-        let words = failure.help.as_ref().filter(|_| failure.kind == FailureKind::Exit);
+        let last = |help: &&String| failure.kind == FailureKind::Exit && help.starts_with("its last words");
+        let words = failure.help.as_ref().filter(last);
         let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
         let lost = Lost { of, stage, error: format!("{}{words}", failure.message), attempts };
         match self.shared.failed(Some(self.place), gauge, &mut self.changes, lost, failure) {

@@ -131,7 +131,8 @@ fn connections(plan: &Plan, id: StepId, stream: &Stream, member: StepId, found: 
         );
     }
     let writers = stream.writers(member);
-    if let (Task::Filter(filter), true) = (&*step.task, writers.is_empty()) {
+    let reads = !writers.is_empty() || !step.input.is_empty() || !plan.step(id).input.is_empty();
+    if let (Task::Filter(filter), false) = (&*step.task, reads) {
         let word = if filter.reads == crate::plan::Reads::Lines { "lines" } else { "ndjson" };
         found.add(
             Diagnostic::new(STREAM, format!("nobody writes to the filter `{name}`: the stream begins with it"))
