@@ -66,7 +66,7 @@ fn bytes(table: &mut Table, folder: &Path, big: &Path) {
     let speed = |time: Duration| size(big) as f64 / 1e9 / time.as_secs_f64();
     let ratio = speed(ours) / speed(limit);
     table.row(
-        "bytes through `cat big |> wc -c`, beside a shell's pipe",
+        "bytes from `cat big` live into `wc -c`, beside a shell's pipe",
         format!("{ratio:.2} × ({:.2} GB/s, pipe {:.2} GB/s)", speed(ours), speed(limit)),
         "at least 0.8 ×",
         ratio >= 0.8,
