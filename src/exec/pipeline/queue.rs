@@ -106,7 +106,12 @@ impl Queue {
                 state.putters += 1;
                 // Not for each one that leaves: a quarter has to be free.
                 let enough = rest.len().min(self.capacity.div_ceil(4));
-                while !state.halted && self.capacity - state.parcels.len().min(self.capacity) < enough {
+                while !state.halted {
+                    let free = self.capacity.saturating_sub(state.parcels.len());
+                    // Who waits for a whole batch may need just what has room now.
+                    if free >= enough || (free > 0 && state.takers > 0) {
+                        break;
+                    }
                     state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 state.putters -= 1;
@@ -193,6 +198,9 @@ impl Queue {
 
     fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, until: Option<Instant>) -> MutexGuard<'a, State> {
         state.takers += 1;
+        if state.putters > 0 && state.parcels.len() < self.capacity {
+            self.room.notify_all();
+        }
         let mut state = match until {
             None => self.came.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(until) => {
@@ -289,6 +297,28 @@ mod tests {
         assert_eq!(dropped(queue.put(&mut parcels(3..6))), [4, 5]);
         assert_eq!(dropped(queue.put(&mut parcels(6..7))), [6]);
         assert_eq!(rest(&queue), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn two_who_put_and_one_who_wants_a_batch_do_not_wait_for_each_other() {
+        for _ in 0..200 {
+            let queue = Queue::new(16, Overflow::Block, false);
+            thread::scope(|scope| {
+                let puts = [0..330, 330..700].map(|all: std::ops::Range<u64>| {
+                    let queue = &queue;
+                    scope.spawn(move || {
+                        all.clone().step_by(11).for_each(|n| drop(queue.put(&mut parcels(n..(n + 11).min(all.end)))));
+                    })
+                });
+                let mut taken = 0;
+                while taken + 13 < 700 {
+                    let mut into = Vec::new();
+                    queue.take_batch(14, None, &mut into);
+                    taken += into.len();
+                }
+                puts.into_iter().for_each(|put| put.join().expect("it puts all"));
+            });
+        }
     }
 
     #[test]
