@@ -11,10 +11,12 @@ use smol_str::SmolStr;
 use crate::diag::Span;
 use crate::plan::{Class, Field, Growth, Json, OnTimeout, Plan, StepId};
 
+mod agent;
 mod class;
 mod double;
 mod flowed;
 
+pub use agent::{AgentError, AgentEvent, AgentLine, AgentReport, Changes, Denial, Note, Tokens, Usage, Used, Verdict};
 pub use class::{EXIT_CODES, Row, SIGNALS, STATUSES, classify, of_kind};
 pub use double::{Double, Reply, fits};
 pub use flowed::{Alerted, Counts, DeadLetter, Flowed, Meter, Reached};
@@ -119,6 +121,8 @@ pub enum Event {
     Flowed(Box<Flowed>),
     /// A figure of a stream or a pipeline is out of bounds.
     Alerted(Box<Alerted>),
+    /// What an agent has used so far.
+    Used(Box<Used>),
     /// A step ended, well or badly.
     Finished {
         /// The step.
@@ -337,6 +341,9 @@ pub struct Created {
     /// It takes up the dead letters of a pipeline of another run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replays: Option<Box<Replays>>,
+    /// What answers in place of agents: `recorded:…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<String>,
     /// A step of another run has started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<Box<PartOf>>,
@@ -455,6 +462,12 @@ pub struct Outcome {
     /// A member of a stream: what went through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streamed: Option<Box<Streamed>>,
+    /// What an agent did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Box<AgentReport>>,
+    /// What it noted on boards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
     /// How long it took.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub duration_ms: u64,
@@ -636,6 +649,18 @@ pub enum FailureKind {
     Refused,
     /// It gave more than its limit allows.
     TooMuch,
+    /// An agent said that it failed.
+    Agent,
+    /// An agent ended without saying that it is done.
+    CutOff,
+    /// An agent ended, and said nothing at all.
+    Silent,
+    /// An agent said nothing for too long.
+    Hung,
+    /// An agent would have used more than it may.
+    OverBudget,
+    /// An agent was refused a tool.
+    Denied,
     /// The disk or the store.
     Store,
     /// It was cancelled.
@@ -644,7 +669,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All of them.
-    pub const ALL: [FailureKind; 17] = [
+    pub const ALL: [FailureKind; 23] = [
         FailureKind::Exit,
         FailureKind::Signal,
         FailureKind::Spawn,
@@ -660,6 +685,12 @@ impl FailureKind {
         FailureKind::Breaker,
         FailureKind::Refused,
         FailureKind::TooMuch,
+        FailureKind::Agent,
+        FailureKind::CutOff,
+        FailureKind::Silent,
+        FailureKind::Hung,
+        FailureKind::OverBudget,
+        FailureKind::Denied,
         FailureKind::Store,
         FailureKind::Cancelled,
     ];
@@ -682,6 +713,12 @@ impl FailureKind {
             FailureKind::Breaker => "breaker",
             FailureKind::Refused => "refused",
             FailureKind::TooMuch => "too_much",
+            FailureKind::Agent => "agent",
+            FailureKind::CutOff => "cut_off",
+            FailureKind::Silent => "silent",
+            FailureKind::Hung => "hung",
+            FailureKind::OverBudget => "over_budget",
+            FailureKind::Denied => "denied",
             FailureKind::Store => "store",
             FailureKind::Cancelled => "cancelled",
         }

@@ -18,6 +18,7 @@ mod anew;
 pub mod breaker;
 pub mod cached;
 pub mod checkpoint;
+mod consumed;
 pub mod coverage;
 pub mod dead;
 pub mod form;
@@ -27,6 +28,7 @@ pub mod result;
 pub mod takeup;
 mod waits;
 
+pub use consumed::Consumed;
 pub use lineage::Lineage;
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
 pub use waits::Waits;
@@ -141,6 +143,8 @@ pub struct StepState {
     pub handled: bool,
     /// Of a stream or a pipeline: how far it is, and what alerts it raised.
     pub flowed: Option<Box<FlowState>>,
+    /// What its agent has used.
+    pub consumed: Option<Box<Consumed>>,
 }
 
 /// How far a stream or a pipeline is.
@@ -260,6 +264,7 @@ impl RunState {
                 let step = &mut self.steps[step.index()];
                 step.status = Status::Retrying;
                 step.failures += 1;
+                step.has_consumed(outcome);
                 step.until = at + delay_ms;
                 step.outcome = Some(outcome.clone());
             }
@@ -274,6 +279,9 @@ impl RunState {
                 if step.started_at == 0 {
                     step.started_at = at;
                 }
+            }
+            Event::Used(used) => {
+                self.steps[used.step.index()].consumed.get_or_insert_default().now = Some((**used).clone());
             }
             Event::Flowed(flowed) => {
                 let state = self.steps[flowed.step.index()].flowed.get_or_insert_default();
@@ -293,6 +301,7 @@ impl RunState {
             }
             Event::Finished { step, outcome, .. } => {
                 let step = &mut self.steps[step.index()];
+                step.has_consumed(outcome);
                 step.status = if outcome.error.is_none() { Status::Success } else { Status::Failed };
                 step.finished_at = at;
                 step.until = 0;
@@ -308,9 +317,14 @@ impl RunState {
                 step.waits_for = None;
                 step.skip = Some(Box::new(reason.clone()));
             }
-            Event::Interrupted { step, .. } => self.steps[step.index()].status = Status::Pending,
+            Event::Interrupted { step, .. } => {
+                let step = &mut self.steps[step.index()];
+                step.status = Status::Pending;
+                step.let_go_of_attempt();
+            }
             Event::Cancelled { step } => {
                 let step = &mut self.steps[step.index()];
+                step.let_go_of_attempt();
                 step.status = Status::Cancelled;
                 step.finished_at = at;
                 step.ended = self.events;

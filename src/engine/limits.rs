@@ -231,8 +231,9 @@ mod tests {
 
     fn limits(entries: &[(&str, Option<u32>, Option<u32>)]) -> Limits {
         let mut limits = Limits::default();
-        let entry =
-            |(name, max, per_minute): &(&str, _, _)| ((*name).into(), Limit { max: *max, per_minute: *per_minute });
+        let entry = |(name, max, per_minute): &(&str, _, _)| {
+            ((*name).into(), Limit { max: *max, per_minute: *per_minute, scale: None })
+        };
         limits.set(&entries.iter().map(entry).collect());
         limits
     }

@@ -29,6 +29,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod usage;
 mod wait;
 
 use std::collections::{HashMap, VecDeque};
@@ -38,7 +39,7 @@ use self::node::Node;
 use super::limits::Limits;
 use super::order::Ready;
 use crate::event::{
-    Again, Alerted, Answer, Decision, Event, Failure, Flowed, Outcome, Record, RunStatus, Saw, Stop, WaitFor,
+    Again, Alerted, Answer, Decision, Event, Failure, Flowed, Outcome, Record, RunStatus, Saw, Stop, Used, WaitFor,
 };
 use crate::plan::{Graph, Growth, Moment, Settings, StepId};
 use crate::state::{RunState, Status};
@@ -114,6 +115,8 @@ pub enum Input {
     Flowed(Box<Flowed>),
     /// A figure of a stream or a pipeline is out of bounds.
     Alerted(Box<Alerted>),
+    /// What an agent has used so far.
+    Used(Box<Used>),
     /// A timer fired.
     Fired(Timer),
     /// Stop: cancelled, interrupted by a person, …
@@ -327,6 +330,7 @@ impl Machine {
             Input::Judged { step, attempt, outcome, again } => self.judged(step, attempt, outcome, again),
             Input::Flowed(flowed) => self.flowed(*flowed),
             Input::Alerted(alerted) => self.alerted(*alerted),
+            Input::Used(used) => self.used(*used),
             Input::Fired(timer) => self.fired(timer),
             Input::Stop(reason) => self.stop(reason),
         }

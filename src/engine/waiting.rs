@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn limits_name_their_holders() {
         let mut header = Header::default();
-        header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+        header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None, scale: None });
         let mut steps = vec![task("a"), task("b")];
         steps.iter_mut().for_each(|step| step.policy_mut().limits = vec![("db".into(), 1)]);
         let state = run(steps, header, &[started(1)]);
@@ -311,7 +311,7 @@ mod tests {
         steps[2].parent = Some(id(0));
         steps[4].on_alert = Some(OnAlert { step: id(0), alert: 0 });
         let mut header = Header::default();
-        header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+        header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None, scale: None });
         [2, 3].iter().for_each(|n| steps[*n].policy_mut().limits = vec![("db".into(), 1)]);
         let state = run(steps.clone(), header.clone(), &[started(3)]);
         let waiting = Waiting::Limit { name: "db".into(), shares: 1, max: 1, holders: vec![id(3)] };

@@ -56,6 +56,7 @@ impl Gatherer {
             missed: None,
             stream: stream_place(state, step),
             reached: state.step(step).flowed.as_ref().and_then(|flowed| flowed.reached.clone()),
+            allowance: None,
             undone: undo.map(|undo| kept(state, undo)).unwrap_or_default(),
         };
         if cached { Work::Lookup(job) } else { Work::Attempt(job) }

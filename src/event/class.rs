@@ -92,6 +92,15 @@ pub fn of_kind(kind: FailureKind) -> (Class, &'static str) {
         FailureKind::Breaker => (Class::Resource, "its breaker is open"),
         FailureKind::Refused => (Class::Agent, "a person said no"),
         FailureKind::TooMuch => (Class::Resource, "it gave more than its limit allows"),
+        FailureKind::Agent => (
+            Class::Agent,
+            "an agent said that it failed. `transient` for a server in trouble, `resource` for too many requests, `configuration` for a key or a request that is wrong",
+        ),
+        FailureKind::CutOff => (Class::Transient, "an agent ended without saying that it is done"),
+        FailureKind::Silent => (Class::Agent, "an agent ended, and said nothing at all"),
+        FailureKind::Hung => (Class::Transient, "an agent said nothing for longer than its `idle_timeout`"),
+        FailureKind::OverBudget => (Class::Configuration, "an agent would have used more than its budget allows"),
+        FailureKind::Denied => (Class::Configuration, "an agent was refused a tool that it needs"),
         FailureKind::Store => (Class::Resource, "the disk or the database"),
         FailureKind::Cancelled => (Class::Cancelled, "it was cancelled, or the run was"),
     }

@@ -10,11 +10,12 @@ use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
-use crate::event::{Again, Alerted, Decision, Failure, FailureKind, Flowed, Outcome, Reached, Saw, WaitFor};
-use crate::plan::{Alert, Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Stream, Task};
+use crate::event::{Again, Alerted, Decision, Failure, FailureKind, Flowed, Outcome, Reached, Saw, Used, WaitFor};
+use crate::plan::{Alert, Budget, Closure, Condition, Growth, Json, Plan, Policy, Settings, StepId, Stream, Task};
 use crate::state::result::plain_text;
 use crate::state::{Inputs, resolve};
 
+pub mod agent;
 mod alert;
 mod birth;
 mod blank;
@@ -82,6 +83,8 @@ pub struct Job {
     pub stream: Option<Arc<StreamPlace>>,
     /// It is a pipeline, and goes on from here.
     pub reached: Option<Box<Reached>>,
+    /// It asks an agent: what of each budget around it is left for it.
+    pub allowance: Option<Budget>,
     /// It undoes what gave these results (by their keys in the cache): they hold no longer when it begins.
     pub undone: Vec<String>,
 }
@@ -281,6 +284,8 @@ pub enum Done {
     Flowed(Box<Flowed>),
     /// A figure of a stream or a pipeline is out of bounds.
     Alerted(Box<Alerted>),
+    /// What an agent has used so far. Comes at a bounded rate.
+    Used(Box<Used>),
     /// A fan-out was evaluated.
     Expanded {
         /// Which.

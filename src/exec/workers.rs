@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::event::{Decision, Failure, FailureKind, Outcome, PartOf};
 use crate::plan::{Json, StepId, Task};
 
+use super::agent::Recordings;
 use super::gate::{Breakers, passed};
 use super::http::Requests;
 use super::pool::Pool;
@@ -39,6 +40,8 @@ pub struct Keep {
     pub secrets: Arc<Secrets>,
     /// Runs other workflows for the stages of pipelines.
     pub workflows: Option<Arc<dyn Workflows>>,
+    /// Answers in place of agents.
+    pub recordings: Option<Arc<dyn Recordings>>,
     /// Does what is acknowledged have to survive a loss of power, too? Then files are synchronised first.
     pub full: bool,
     /// Adopt processes whose parents have ended. This concerns the whole process.

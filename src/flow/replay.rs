@@ -91,6 +91,7 @@ impl Flow {
             seed: RandomState::new().build_hasher().finish(),
             max_parallel: options.max_parallel.or(state.created.max_parallel),
             version: EVENTS,
+            agents: state.created.agents.clone(),
             replays: Some(Box::new(Replays { run, step: dead.step.clone() })),
             part_of: None,
         })?;

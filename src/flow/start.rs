@@ -43,6 +43,8 @@ pub struct RunOptions {
     pub open: bool,
     /// Stop gently when the process gets SIGINT, SIGTERM or SIGHUP, and at once when it gets one again.
     pub signals: bool,
+    /// What answers in place of agents: `recorded:` and a run, or a file. Nothing: the agents themselves.
+    pub agents: Option<String>,
     /// A step of another run wants it: `last` is that one then.
     pub part_of: Option<PartOf>,
 }
@@ -100,6 +102,7 @@ impl Flow {
             seed: RandomState::new().build_hasher().finish(),
             max_parallel: options.max_parallel,
             version: EVENTS,
+            agents: options.agents.clone(),
             replays: None,
             part_of: options.part_of.clone().map(Box::new),
         })?;
@@ -134,6 +137,7 @@ impl Flow {
             results,
             secrets: self.secrets()?,
             workflows: Some(Arc::new(Others::of(self, &state.created.file, &state.created.cwd))),
+            recordings: None,
             full: self.inner.options.durability == Durability::Full,
             adopts: self.inner.options.adopts,
         };

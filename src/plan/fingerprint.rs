@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn what_only_schedules_changes_nothing() {
         let found = changed(|sample, push| {
-            sample.plan.header.limits.insert("net".into(), Limit { max: Some(1), per_minute: None });
+            sample.plan.header.limits.insert("net".into(), Limit { max: Some(1), per_minute: None, scale: None });
             let step = sample.step(push);
             step.span = Span::at(99, 1);
             let policy = step.policy_mut();

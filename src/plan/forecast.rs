@@ -143,7 +143,7 @@ impl Variation {
         let slots = self.max_parallel.or(settings.max_parallel).unwrap_or(max_parallel).max(1);
         settings.order = self.order.unwrap_or(settings.order);
         for (name, max) in &self.limits {
-            plan.header.limits.insert(name.as_str().into(), Limit { max: Some(*max), per_minute: None });
+            plan.header.limits.insert(name.as_str().into(), Limit { max: Some(*max), per_minute: None, scale: None });
         }
         durations.extend(self.times.iter().map(|(step, ms)| (plan.path(*step), *ms)));
         let analysis = Analysis::of(&plan, &durations);
@@ -201,7 +201,7 @@ mod tests {
             plan.steps.push(Step::new(name, Task::Exec(vec![Value::Plain("true".into())]), Span::default()));
         }
         plan.steps[4].add_edge(StepId(0), EdgeKind::Order);
-        plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+        plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None, scale: None });
         let durations = [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)];
         (plan, durations.map(|(name, s)| (name.to_owned(), s * 1_000)).into())
     }

@@ -3,8 +3,10 @@
 //! Evaluating a script gives a [`Plan`]; the machine reads it; the log holds it. No Rhai, no tokio, no SQL, no clock.
 //! A plan grows only at its end, by [`Growth`]: the first one is the script's, later ones come from fan-outs at run time.
 
+mod agent;
 pub mod analysis;
 pub mod arrow;
+mod backend;
 pub mod builder;
 pub mod check;
 mod class;
@@ -39,6 +41,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+pub use agent::{
+    Agent, AgentConfig, AgentInput, Ask, Board, Budget, Context, Emit, Isolate, MergeTrees, OnConflict, OnEvent,
+    Permission, Publish, Put, Speaks,
+};
+pub use backend::{BACKENDS, Backend, BackendSpec};
 pub use builder::{Builder, Piece, Sequence, Side};
 pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;
@@ -48,7 +55,7 @@ pub use pipeline::{
     Alert, Command, Format, Metric, OnAlert, Overflow, Pipeline, Severity, Sink, Source, Stage, StageWork,
 };
 pub use policy::{
-    Backoff, Breaker, Cache, Limit, OnError, Order, Parse, Policy, Retry, Rule, Settings, UndoScope, Validate,
+    Backoff, Breaker, Cache, Limit, OnError, Order, Parse, Policy, Retry, Rule, Scale, Settings, UndoScope, Validate,
 };
 pub use step::{Branch, Each, Edge, EdgeKind, Quorum, Repeat, Shell, Step, StepId, Task, Workflow};
 pub use stream::{Ack, Filter, ItemError, Merge, Reads, Slow, Stream};
@@ -312,6 +319,7 @@ impl Plan {
             Task::Flow(branches) => branches.iter().map(|branch| branch.step).collect(),
             Task::Each(each) => each.children.clone(),
             Task::Repeat(repeat) => repeat.children.clone(),
+            Task::OnEvent(on) => on.children.clone(),
             Task::Workflow(_) => {
                 let is_child = |child: &StepId| {
                     let step = self.step(*child);
@@ -334,7 +342,7 @@ impl Plan {
     pub fn gets_steps_at_run_time(&self, id: StepId) -> bool {
         match &*self.step(id).task {
             Task::Each(each) => each.items.is_some(),
-            Task::Repeat(_) => true,
+            Task::Repeat(_) | Task::OnEvent(_) => true,
             Task::Workflow(workflow) => !workflow.is_known(),
             _ => false,
         }
@@ -349,6 +357,12 @@ impl Plan {
             match Arc::make_mut(&mut self.steps[parent.index()].task) {
                 Task::Each(each) => each.children.retain(|child| child != id),
                 Task::Repeat(repeat) => repeat.children.retain(|child| child != id),
+                Task::OnEvent(on) => {
+                    if let Some(place) = on.children.iter().position(|child| child == id) {
+                        on.children.remove(place);
+                        on.of.remove(place);
+                    }
+                }
                 Task::Workflow(workflow) => (workflow.expanded, workflow.returns) = (false, None),
                 _ => {}
             }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Ack, Alert, Class, ClassRule, Closure, Expression, Json, StepId, Strategy, Value};
+use super::{Ack, Alert, Budget, Class, ClassRule, Closure, Expression, Isolate, Json, StepId, Strategy, Value};
 
 /// Everything that can be said about how a step runs. A step without policies has none of these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +82,15 @@ pub struct Policy {
     /// Of a stream or a pipeline: what is watched while it runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<Alert>,
+    /// Of a step or a group: what its agents may use up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// Patterns of the files that it changes, relative to its working directory: those that overlap never run together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<String>,
+    /// Where it changes files, if not in its working directory itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolate: Option<Isolate>,
     /// The output is not shown.
     #[serde(skip_serializing_if = "is_default")]
     pub secret: bool,
@@ -381,4 +390,20 @@ pub struct Limit {
     /// Most shares taken within any 60 seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<u32>,
+    /// How `max` follows what waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+}
+
+/// How the `max` of a limit follows what waits for it: `pool(…, #{ min, max, scale, idle_timeout })`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Scale {
+    /// At least so many shares.
+    pub min: u32,
+    /// At most so many.
+    pub max: u32,
+    /// A share more for so many that wait: `queue.length / 100` is 100.
+    pub per: u32,
+    /// A share that nobody has needed for so long goes away, in milliseconds.
+    pub idle_ms: u64,
 }

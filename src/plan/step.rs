@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    Approve, Closure, Condition, FileWait, Filter, Http, OnAlert, Pipeline, Policy, SignalWait, Stream, Value,
+    Approve, Ask, Board, Budget, Closure, Condition, FileWait, Filter, Http, MergeTrees, OnAlert, OnEvent, Pipeline,
+    Policy, Publish, Put, SignalWait, Stream, Value,
 };
 use crate::diag::Span;
 
@@ -57,6 +58,10 @@ pub struct Step {
     /// The step (also its `parent`, for the path) whose effects this one undoes. It runs only when that is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<StepId>,
+    /// A group that a combinator above the kinds of tasks made, in the words of the script: `swarm (star)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub shape: Option<SmolStr>,
     /// It runs when this alert is raised, and not otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_alert: Option<OnAlert>,
@@ -81,6 +86,7 @@ impl Step {
             when: None,
             policy: None,
             undoes: None,
+            shape: None,
             on_alert: None,
             retired: false,
             span,
@@ -183,6 +189,22 @@ pub enum Task {
     /// member its own, of several an array.
     Stream(Box<Stream>),
 
+    /// A question to an AI agent. Output: its answer.
+    Agent(Box<Ask>),
+    /// What the agents of the group in which it stands, or of the run, may use up. It ends at once; what is left is read from it
+    /// at any time.
+    Budget(Budget),
+    /// A board for notes. It ends at once; what stands on it is read from it at any time.
+    Board(Box<Board>),
+    /// Notes something on a board. Output: what.
+    Put(Box<Put>),
+    /// Tells something to those who wait for it. Output: what.
+    Publish(Box<Publish>),
+    /// One child for each thing that is published on a topic. Output: their outputs, in the order of publication.
+    OnEvent(Box<OnEvent>),
+    /// Brings together what was done in work trees. Output: what was merged.
+    Merge(Box<MergeTrees>),
+
     /// A closure in a stream, called for each line.
     Filter(Box<Filter>),
     /// Items from a source through stages into a sink.
@@ -203,13 +225,28 @@ impl Task {
                 | Task::Workflow(_)
                 | Task::Quorum(_)
                 | Task::Stream(_)
+                | Task::OnEvent(_)
         )
     }
 
     /// Does it do something outside of flow's process, which must wait until what it depends on is committed? Filters and
     /// pipelines do: what they pass on is read, or written, by others.
     pub fn leaves_process(&self) -> bool {
-        matches!(self, Task::Shell(_) | Task::Exec(_) | Task::Http(_) | Task::Filter(_) | Task::Pipeline(_))
+        matches!(
+            self,
+            Task::Shell(_)
+                | Task::Exec(_)
+                | Task::Http(_)
+                | Task::Filter(_)
+                | Task::Pipeline(_)
+                | Task::Agent(_)
+                | Task::Merge(_)
+        ) || self.lasts()
+    }
+
+    /// Does it read or write what lasts over runs?
+    fn lasts(&self) -> bool {
+        matches!(self, Task::Board(board) if board.memory.is_some()) || matches!(self, Task::Put(_))
     }
 
     /// Does it wait for something that does not come by itself: a person, a signal, a moment, a file?
@@ -234,6 +271,11 @@ impl Task {
             Task::Workflow(workflow) => workflow.args.iter().for_each(|(_, value)| visit(value)),
             Task::Filter(filter) => filter.closure.captured.iter().for_each(visit),
             Task::Pipeline(pipeline) => pipeline.each_value(visit),
+            Task::Agent(ask) => ask.each_value(visit),
+            Task::Put(put) => [&put.key, &put.value].into_iter().for_each(visit),
+            Task::Publish(publish) => visit(&publish.value),
+            Task::OnEvent(on) => on.body.captured.iter().for_each(visit),
+            Task::Budget(_) | Task::Board(_) | Task::Merge(_) => {}
             Task::Wait(_) | Task::Signal(_) => {}
             Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) => {}
             Task::Quorum(_) | Task::Stream(_) => {}
@@ -258,6 +300,11 @@ impl Task {
             Task::Workflow(workflow) => workflow.args.iter_mut().for_each(|(_, value)| visit(value)),
             Task::Filter(filter) => filter.closure.captured.iter_mut().for_each(visit),
             Task::Pipeline(pipeline) => pipeline.each_value_mut(visit),
+            Task::Agent(ask) => ask.each_value_mut(visit),
+            Task::Put(put) => [&mut put.key, &mut put.value].into_iter().for_each(visit),
+            Task::Publish(publish) => visit(&mut publish.value),
+            Task::OnEvent(on) => on.body.captured.iter_mut().for_each(visit),
+            Task::Budget(_) | Task::Board(_) | Task::Merge(_) => {}
             Task::Wait(_) | Task::Signal(_) => {}
             Task::Chain(_) | Task::Parallel(_) | Task::Flow(_) | Task::Fallback(_) => {}
             Task::Quorum(_) | Task::Stream(_) => {}
@@ -289,6 +336,13 @@ impl Task {
             Task::Stream(_) => "stream",
             Task::Filter(_) => "filter",
             Task::Pipeline(_) => "pipeline",
+            Task::Agent(_) => "agent",
+            Task::Budget(_) => "budget",
+            Task::Board(_) => "board",
+            Task::Put(_) => "put",
+            Task::Publish(_) => "publish",
+            Task::OnEvent(_) => "on_event",
+            Task::Merge(_) => "merge",
         }
     }
 }

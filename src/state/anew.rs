@@ -19,7 +19,10 @@ impl RunState {
             let expansions = if self.has_empty_fan_out(*id) { 0 } else { self.step(*id).expansions };
             let flowed = self.still_flowed(*id, why, &again);
             let step = &mut self.steps[id.index()];
-            *step = StepState { attempt: step.attempt, expansions, flowed, ..StepState::default() };
+            // Money is not given back.
+            step.let_go_of_attempt();
+            let consumed = step.consumed.take();
+            *step = StepState { attempt: step.attempt, expansions, flowed, consumed, ..StepState::default() };
         }
         self.decisions.retain(|decided| !again[decided.step.index()]);
     }

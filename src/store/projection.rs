@@ -86,6 +86,7 @@ impl Projection {
             Event::Answered { .. }
             | Event::Decided { .. }
             | Event::Flowed(_)
+            | Event::Used(_)
             | Event::Alerted(_)
             | Event::Retrying { .. }
             | Event::Waiting { .. }

@@ -101,6 +101,7 @@ impl Bench {
             missed: None,
             stream: None,
             reached: None,
+            allowance: None,
             undone: Vec::new(),
         }
     }

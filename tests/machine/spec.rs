@@ -220,9 +220,9 @@ fn fill_header(header: &mut Header, bytes: [u8; 4], may: May) {
     header.settings.order = Order::ALL[usize::from(bytes[1]) % 4].1;
     header.settings.on_failure = (may.stop && bytes[2] > 128).then_some(OnError::Stop);
     header.settings.timeout_ms = (may.anything && bytes[2] % 4 == 3).then_some(50);
-    header.limits.insert("one".into(), Limit { max: Some(1), per_minute: None });
-    header.limits.insert("two".into(), Limit { max: Some(2), per_minute: None });
-    header.limits.insert("rate".into(), Limit { max: None, per_minute: Some(2) });
+    header.limits.insert("one".into(), Limit { max: Some(1), per_minute: None, scale: None });
+    header.limits.insert("two".into(), Limit { max: Some(2), per_minute: None, scale: None });
+    header.limits.insert("rate".into(), Limit { max: None, per_minute: Some(2), scale: None });
 }
 
 fn add_edges(plan: &mut Plan, raw: &[Raw], may: May, arcs: &mut Arcs) {

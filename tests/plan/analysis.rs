@@ -140,7 +140,7 @@ fn records_outweigh_what_is_declared() {
 #[test]
 fn locks_and_limits_make_steps_wait() {
     let mut s = Sample::new("locks");
-    s.plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+    s.plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None, scale: None });
     for name in ["a", "b", "c"] {
         let id = timed(&mut s, name, 10);
         s.step(id).policy_mut().limits.push(("db".into(), 1));
@@ -150,14 +150,14 @@ fn locks_and_limits_make_steps_wait() {
     let rehearsal = schedule(&s.plan, &analysis, 4);
     assert_eq!(rehearsal.makespan_ms, 30);
     assert_eq!((rehearsal.waits["db"].steps, rehearsal.waits["db"].ms), (2, 30));
-    s.plan.header.limits.insert("db".into(), Limit { max: None, per_minute: Some(2) });
+    s.plan.header.limits.insert("db".into(), Limit { max: None, per_minute: Some(2), scale: None });
     assert_eq!(schedule(&s.plan, &analysis, 4).makespan_ms, 60_010);
 }
 
 #[test]
 fn a_group_holds_its_lock_while_it_is_open() {
     let mut s = Sample::new("locks");
-    s.plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+    s.plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None, scale: None });
     let lock = |s: &mut Sample, id: StepId| s.step(id).policy_mut().limits.push(("db".into(), 1));
     for name in ["x", "y"] {
         let [a, b] = ["a", "b"].map(|part| timed(&mut s, &format!("{name}{part}"), 10));
@@ -191,7 +191,7 @@ fn hooks_and_cycles_do_no_harm() {
 #[test]
 fn a_stream_runs_at_once_and_counts_as_one() {
     let mut s = Sample::new("stream");
-    s.plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+    s.plan.header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None, scale: None });
     let (a, b, c) = (timed(&mut s, "a", 10), timed(&mut s, "b", 30), timed(&mut s, "c", 20));
     let stream = s.stream("stream", &[&[a, b], &[c]]);
     let other = timed(&mut s, "other", 5);
@@ -232,8 +232,8 @@ fn of_a_race_the_quickest_counts() {
 fn large_plans_are_rehearsed_quickly() {
     let begin = Instant::now();
     let mut s = Sample::new("large");
-    s.plan.header.limits.insert("gpu".into(), Limit { max: Some(3), per_minute: None });
-    s.plan.header.limits.insert("api".into(), Limit { max: None, per_minute: Some(50_000) });
+    s.plan.header.limits.insert("gpu".into(), Limit { max: Some(3), per_minute: None, scale: None });
+    s.plan.header.limits.insert("api".into(), Limit { max: None, per_minute: Some(50_000), scale: None });
     let first = s.sh("first", "true");
     let mut layer = vec![first];
     for n in 0..50_000 {

@@ -202,9 +202,9 @@ const CASES: &[Case] = &[
         s.hook(Moment::Complete, both);
     }),
     ("limits", |s| {
-        s.plan.header.limits.insert("database".into(), Limit { max: Some(2), per_minute: None });
-        s.plan.header.limits.insert("api".into(), Limit { max: None, per_minute: Some(10) });
-        s.plan.header.limits.insert("none".into(), Limit { max: Some(0), per_minute: None });
+        s.plan.header.limits.insert("database".into(), Limit { max: Some(2), per_minute: None, scale: None });
+        s.plan.header.limits.insert("api".into(), Limit { max: None, per_minute: Some(10), scale: None });
+        s.plan.header.limits.insert("none".into(), Limit { max: Some(0), per_minute: None, scale: None });
         for (name, limit, shares) in
             [("a", "databse", 1), ("b", "database", 3), ("c", "api", 11), ("d", "none", 1), ("e", "database", 0)]
         {

@@ -40,8 +40,8 @@ pub fn deploy() -> Plan {
     s.plan.header.params = vec![env, keep, param("version", "string", json!("1.4.0"), None)];
     s.plan.header.settings.max_parallel = Some(4);
     s.plan.header.settings.timeout_ms = Some(3_600_000);
-    s.plan.header.limits.insert("release".into(), Limit { max: Some(1), per_minute: None });
-    s.plan.header.limits.insert("api".into(), Limit { max: Some(2), per_minute: Some(60) });
+    s.plan.header.limits.insert("release".into(), Limit { max: Some(1), per_minute: None, scale: None });
+    s.plan.header.limits.insert("api".into(), Limit { max: Some(2), per_minute: Some(60), scale: None });
 
     let build = s.sh("build", "make release VERSION=1.4.0");
     let policy = s.step(build).policy_mut();

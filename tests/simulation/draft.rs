@@ -106,7 +106,7 @@ fn header(draft: &mut Draft<'_>) {
     let (header, dice) = (&mut draft.builder.header, &mut *draft.dice);
     header.name = "simulated".into();
     for (name, max, per_minute) in LIMITS {
-        header.limits.insert(name.into(), Limit { max, per_minute });
+        header.limits.insert(name.into(), Limit { max, per_minute, scale: None });
     }
     header.breakers.insert("fuse".into(), Breaker::default());
     let mut settings = Settings { order: dice.pick(&Order::ALL).1, ..Settings::default() };

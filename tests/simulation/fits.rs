@@ -40,6 +40,9 @@ pub fn check(state: &RunState, event: &Event) -> Result<(), Broken> {
         Event::Flowed(flowed) => {
             hold!(status(flowed.step) == Status::Running, Fits, "`{}` flows and does not run", path(flowed.step));
         }
+        Event::Used(used) => {
+            hold!(status(used.step) == Status::Running, Fits, "`{}` uses something and does not run", path(used.step));
+        }
         Event::Alerted(alerted) => {
             hold!(status(alerted.step) == Status::Running, Fits, "`{}` alerts and does not run", path(alerted.step));
         }

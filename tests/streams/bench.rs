@@ -268,6 +268,7 @@ impl Run<'_> {
             missed: None,
             stream: Some(self.place.clone()),
             reached: None,
+            allowance: None,
             undone: Vec::new(),
         })
     }

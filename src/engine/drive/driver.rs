@@ -257,6 +257,7 @@ impl Driver {
                 self.handle(now, Input::Waits { step, attempt, what, delay_ms });
             }
             Message::Done(Done::Flowed(flowed)) => self.handle(now, Input::Flowed(flowed)),
+            Message::Done(Done::Used(used)) => self.handle(now, Input::Used(used)),
             Message::Done(Done::Alerted(alerted)) => self.handle(now, Input::Alerted(alerted)),
             Message::Done(Done::Judged { step, attempt, outcome, again }) => {
                 self.inside -= 1;

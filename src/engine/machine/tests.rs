@@ -604,8 +604,8 @@ fn what_the_script_waits_for() {
 #[test]
 fn a_limit_holds_up_only_those_who_ask_for_it() {
     let mut header = Header::default();
-    header.limits.insert("lock".into(), Limit { max: Some(1), per_minute: None });
-    header.limits.insert("rate".into(), Limit { max: None, per_minute: Some(1) });
+    header.limits.insert("lock".into(), Limit { max: Some(1), per_minute: None, scale: None });
+    header.limits.insert("rate".into(), Limit { max: None, per_minute: Some(1), scale: None });
     let asks = |name: &str, limit: &str| with(task(name), |policy| policy.limits = vec![(limit.into(), 1)]);
     let steps = vec![asks("a", "lock"), asks("b", "lock"), asks("c", "rate"), asks("d", "rate")];
     let mut run = Bench::with_header(steps, header, true);
@@ -618,7 +618,7 @@ fn a_limit_holds_up_only_those_who_ask_for_it() {
 #[test]
 fn a_group_holds_its_lock_for_all_in_it() {
     let mut header = Header::default();
-    header.limits.insert("lock".into(), Limit { max: Some(1), per_minute: None });
+    header.limits.insert("lock".into(), Limit { max: Some(1), per_minute: None, scale: None });
     let locks = |step: Step| with(step, |policy| policy.limits = vec![("lock".into(), 1)]);
     let steps = vec![
         locks(group("g", Task::Chain(vec![id(1), id(2)]))),

@@ -54,6 +54,7 @@ impl Attempt {
             missed: None,
             stream: None,
             reached: None,
+            allowance: None,
             undone: Vec::new(),
         };
         let program = Program::compile(&Script::from_text("test.rhai", "")).expect("nothing is in order");

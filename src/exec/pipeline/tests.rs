@@ -185,6 +185,7 @@ impl Bench {
             missed: None,
             stream: None,
             reached: None,
+            allowance: None,
             undone: Vec::new(),
         };
         job.site.prepare().expect("a folder");

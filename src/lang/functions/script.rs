@@ -354,7 +354,7 @@ pub mod functions {
     pub fn declare_lock(context: NativeCallContext, name: &str) -> Result<(), Fault> {
         let name = options::name(&context, name)?;
         session::build(&context, |builder, _| {
-            builder.header.limits.insert(name.into(), Limit { max: Some(1), per_minute: None });
+            builder.header.limits.insert(name.into(), Limit { max: Some(1), per_minute: None, scale: None });
             Ok(())
         })
     }

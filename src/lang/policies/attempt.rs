@@ -72,11 +72,11 @@ pub(super) fn set(
             let names = options::texts(value, "the name of a lock", span)?;
             session::build(context, |builder, _| {
                 for name in names {
-                    let limit = builder
-                        .header
-                        .limits
-                        .entry(name.as_str().into())
-                        .or_insert(Limit { max: Some(1), per_minute: None });
+                    let limit = builder.header.limits.entry(name.as_str().into()).or_insert(Limit {
+                        max: Some(1),
+                        per_minute: None,
+                        scale: None,
+                    });
                     limit.max = Some(1);
                     builder.step_mut(id).policy_mut().limits.push((name.into(), 1));
                 }

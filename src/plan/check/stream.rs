@@ -11,7 +11,7 @@ const POLICY: &str = "flow::plan::stream_policy";
 pub fn unfit(task: &Task) -> Option<(String, &'static str)> {
     let why = |text: &str| format!("{} {text}", wording::a_kind(task));
     let (why, help) = match task {
-        Task::Shell(_) | Task::Exec(_) | Task::Filter(_) => return None,
+        Task::Shell(_) | Task::Exec(_) | Task::Filter(_) | Task::Agent(_) => return None,
         Task::Call(_) => (
             why("is called once"),
             "a closure that is called for each line: `a |> lines(|line| …) |> b`, or `ndjson(|value| …)`",
@@ -44,7 +44,11 @@ pub fn unfit(task: &Task) -> Option<(String, &'static str)> {
         Task::Parallel(_) | Task::Quorum(_) => {
             (why("is a group of its own"), "several writers or readers stand in a list: `[a, b] |> [c, d]`")
         }
-        Task::Flow(_) | Task::Each(_) | Task::Repeat(_) | Task::Workflow(_) => (
+        Task::Budget(_) | Task::Board(_) | Task::Put(_) | Task::Publish(_) => {
+            (why("has its value at once"), "put it before or behind the stream: `x -> (a |> b) -> y`")
+        }
+        Task::Merge(_) => (why("runs when others are done"), "put it behind the stream: `(a |> b) -> merge(…)`"),
+        Task::Flow(_) | Task::Each(_) | Task::Repeat(_) | Task::Workflow(_) | Task::OnEvent(_) => (
             why("is a group of its own"),
             "put it before or behind the stream: `x -> (a |> b)`; for a step for each item of a stream: `pipeline(…)`",
         ),

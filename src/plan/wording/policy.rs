@@ -49,7 +49,7 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
     }
     for (limit, shares) in &policy.limits {
         words.push(match plan.header.limits.get(limit) {
-            Some(Limit { max: Some(1), per_minute: None }) => format!("lock {limit}"),
+            Some(Limit { max: Some(1), per_minute: None, scale: None }) => format!("lock {limit}"),
             _ if *shares == 1 => format!("limit {limit}"),
             _ => format!("limit {limit} × {shares}"),
         });

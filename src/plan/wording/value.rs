@@ -118,6 +118,11 @@ pub fn command(plan: &Plan, step: &Step) -> String {
             "the first failure ends the others".to_owned()
         }
         Task::Quorum(quorum) => format!("{} of {} must succeed", quorum.need, quorum.children.len()),
+        Task::Agent(ask) => clean(&format!("{} · {}", ask.agent.name, value(plan, &ask.prompt))),
+        Task::Budget(_) | Task::Board(_) | Task::Merge(_) => String::new(),
+        Task::Put(put) => clean(&format!("{} = {}", value(plan, &put.key), value(plan, &put.value))),
+        Task::Publish(publish) => clean(&format!("{}: {}", publish.topic, value(plan, &publish.value))),
+        Task::OnEvent(on) => clean(&format!("each event of {} · {}", on.topic, closure_text(&on.body.text))),
         Task::Filter(filter) => clean(closure_text(&filter.closure.text)),
         Task::Pipeline(pipeline) => super::pipeline::line(plan, pipeline),
         Task::Each(each) => match &each.items {

@@ -165,7 +165,7 @@ fn limits_of_all_members_are_had_or_none() {
     let stream = group("s", Task::Stream(Box::new(Stream::of(vec![vec![id(2)], vec![id(3)]]))));
     steps.extend([stream, inside(lock(task("a")), 1), inside(lock(task("b")), 1)]);
     let mut header = Header::default();
-    header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None });
+    header.limits.insert("db".into(), Limit { max: Some(1), per_minute: None, scale: None });
     let mut run = Bench::with_header(steps, header, true);
     assert_eq!(run.start(), "w starts | do w");
     assert_eq!(run.ok(0), "w ok; s starts; s/a starts; s/b starts | do s/a; do s/b");
