@@ -13,7 +13,7 @@ mod testing;
 
 pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, EACH, FLOW, PARALLEL, REPEAT, STEP, TASKS};
 pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
-pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
+pub use policy::{BREAKER, BREAKER_OF_STEP, BUDGET, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
 pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
@@ -169,11 +169,12 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 33] = [
+pub static ALL: [&Keys; 34] = [
     &RETRY,
     &BREAKER,
     &BREAKER_OF_STEP,
     &CACHE,
+    &BUDGET,
     &HTTP,
     &APPROVE,
     &FIELD,

@@ -4,6 +4,7 @@
 //! made from these (see `reference`), and the examples are run by the tests.
 
 mod asserts;
+mod budgets;
 mod doubles;
 mod fanout;
 mod groups;
@@ -45,7 +46,7 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 16] {
+fn modules() -> [(Topic, Module); 17] {
     [
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
@@ -59,6 +60,7 @@ fn modules() -> [(Topic, Module); 16] {
         (Topic::Policies, exported_module!(recovery::functions)),
         (Topic::Settings, exported_module!(settings::functions)),
         (Topic::Settings, exported_module!(script::functions)),
+        (Topic::Settings, exported_module!(budgets::functions)),
         (Topic::Secrets, exported_module!(secret::functions)),
         (Topic::Values, exported_module!(json::functions)),
         (Topic::Values, exported_module!(moments::functions)),

@@ -95,12 +95,35 @@ pub static CACHE: Keys = Keys {
     ],
 };
 
+/// `budget(#{…})`, `.budget(#{…})`
+pub static BUDGET: Keys = Keys {
+    name: "budget",
+    form: "budget(…);",
+    of: &["budget", ".budget"],
+    keys: &[
+        key(
+            "usd",
+            Kind::Number,
+            Nothing("any number", "5.0"),
+            "US dollars, as far as the backends of the agents say what they cost",
+        ),
+        key("tokens", Kind::Count(1), Nothing("any number", "2_000_000"), "tokens, those read and those written"),
+        key("turns", Kind::Count(1), Nothing("any number", "200"), "turns of agents"),
+        key(
+            "minutes",
+            Kind::Number,
+            Nothing("any number", "60"),
+            "minutes for which agents work, each counted by itself",
+        ),
+    ],
+};
+
 const fn policy(name: &'static str, kind: Kind, absent: super::Absent) -> Key {
     key(name, kind, absent, "")
 }
 
 /// All policies: methods of a step, and keys of a step's map. What each means stands at its method.
-pub static POLICIES: [Key; 31] = [
+pub static POLICIES: [Key; 32] = [
     policy("after", Kind::Steps, Nothing("it waits for what it reads and what arrows say", "other")),
     policy("when", Kind::Condition, Nothing("always", "\"other.passed\"")),
     policy("rule", Kind::Choice(RULES), Value("\"all_success\"")),
@@ -141,6 +164,7 @@ pub static POLICIES: [Key; 31] = [
     policy("deadline", Kind::Duration, Nothing("none", "\"10m\"")),
     policy("estimate", Kind::Duration, Nothing("what earlier runs took", "\"4m\"")),
     policy("limit", Kind::Or(&[Kind::Text, Kind::List(None)]), Nothing("none", "\"database\"")),
+    policy("budget", Kind::Map(Some(&BUDGET)), Nothing("none", "#{ usd: 1.0 }")),
     policy("lock", Kind::Texts, Nothing("none", "\"schema\"")),
     policy("env", Kind::Map(None), Nothing("what flow was started with", "#{ CC: \"clang\" }")),
     policy("cwd", Kind::Text, Nothing("where flow was called", "\"build\"")),
