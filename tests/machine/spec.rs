@@ -1,8 +1,9 @@
 //! Random plans, decoded from random bytes: fewer and smaller bytes give a simpler plan, so that proptest can shrink.
 
 use flow::plan::{
-    Alert, Backoff, Branch, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit, Metric, Moment,
-    OnAlert, OnError, Order, Plan, Quorum, Repeat, Retry, Rule, Severity, Step, StepId, Stream, Task, Value, Workflow,
+    Agent, Alert, Ask, Backoff, Branch, Budget, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit,
+    Metric, Moment, OnAlert, OnError, Order, Plan, Quorum, Repeat, Retry, Rule, Severity, Step, StepId, Stream, Task,
+    Value, Workflow,
 };
 
 /// One step, raw.
@@ -22,6 +23,8 @@ pub struct May {
     pub together: bool,
     /// Steps that hang on alerts.
     pub alerts: bool,
+    /// Agents and budgets: who is refused depends on who comes first.
+    pub budgets: bool,
 }
 
 impl May {
@@ -87,7 +90,44 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
     if may.alerts {
         add_alerts(&mut plan, raw, &mut arcs);
     }
+    if may.budgets {
+        add_budgets(&mut plan, raw);
+    }
     if may.reversed { reversed(plan) } else { plan }
+}
+
+/// Makes agents of some tasks, with budgets around them and of their own.
+fn add_budgets(plan: &mut Plan, raw: &[Raw]) {
+    for id in plan.ids() {
+        let bytes = &raw[id.index()];
+        let drawn = u64::from(bytes[0] ^ bytes[9].rotate_left(3) ^ bytes[10].rotate_left(5));
+        let most = |n: u64| Budget {
+            turns: (n % 3 != 1).then_some(1 + n % 9),
+            tokens: (n % 3 != 0).then_some(1 + n / 3 % 9),
+            ..Budget::default()
+        };
+        let member = plan.stream_of(id).is_some();
+        let step = &mut plan.steps[id.index()];
+        let kind = drawn % 8;
+        let task = step.task.clone();
+        match &*task {
+            Task::Const(_) if kind < 5 && step.policy().alerts.is_empty() => {
+                let budget = [None, Some(most(drawn / 8 % 4)), None, Some(most(drawn / 8))][(drawn % 4) as usize];
+                let agent = Agent { name: "a".into(), backend: "command".into(), budget, ..Agent::default() };
+                let ask = serde_json::json!({ "agent": agent, "prompt": Value::Plain(Json::Null) });
+                let ask: Ask = serde_json::from_value(ask).expect("an agent and a prompt are enough");
+                step.task = Task::Agent(Box::new(ask)).into();
+                if kind == 4 {
+                    step.policy_mut().budget = Some(most(drawn / 8 + 1));
+                }
+            }
+            Task::Const(_) if kind == 5 && !member => {
+                step.task = Task::Budget(most(drawn / 8 + 3)).into();
+            }
+            task if task.is_group() && kind < 4 => step.policy_mut().budget = Some(most(drawn / 8 + 2)),
+            _ => {}
+        }
+    }
 }
 
 fn kind(byte: u8, may: May) -> Task {
