@@ -194,6 +194,12 @@ proptest! {
             }
         }
         play.check_end();
+        // Who waits for what others give back gets it, or is refused; nobody is forgotten.
+        let stuck = |event: &Event| {
+            let Event::Finished { outcome, .. } = event else { return false };
+            outcome.error.as_ref().is_some_and(|error| error.message.starts_with("it can never start"))
+        };
+        prop_assert!(anything || !play.records.iter().any(|record| stuck(&record.event)), "{}", play.story());
     }
 }
 

@@ -56,7 +56,9 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
         let mut step = task(format!("s{n}"));
         open.truncate(usize::from(bytes[1]) % (open.len() + 1));
         step.parent = open.last().copied();
-        step.task = kind(bytes[0], may).into();
+        // Where budgets matter, many agents, which seldom wait for each other.
+        let many = may.budgets && bytes[0] % 4 != 0;
+        step.task = kind(if many { 0 } else { bytes[0] }, may).into();
         let member = step.parent.is_some_and(|group| matches!(*plan.step(group).task, Task::Stream(_)));
         if member {
             step.task = kind(0, may).into();
@@ -86,7 +88,9 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
     fill_groups(&mut plan, raw);
     fill_header(&mut plan.header, header, may);
     let mut arcs = Arcs::of(&plan);
-    add_edges(&mut plan, raw, may, &mut arcs);
+    if !may.budgets || header[3] % 4 == 0 {
+        add_edges(&mut plan, raw, may, &mut arcs);
+    }
     if may.alerts {
         add_alerts(&mut plan, raw, &mut arcs);
     }
@@ -111,8 +115,9 @@ fn add_budgets(plan: &mut Plan, raw: &[Raw]) {
         let kind = drawn % 8;
         let task = step.task.clone();
         match &*task {
-            Task::Const(_) if kind < 5 && step.policy().alerts.is_empty() => {
-                let budget = [None, Some(most(drawn / 8 % 4)), None, Some(most(drawn / 8))][(drawn % 4) as usize];
+            Task::Const(_) if kind < 6 && step.policy().alerts.is_empty() => {
+                let budget = [None, Some(most(drawn / 8 % 4)), Some(most(drawn / 8 % 3)), Some(most(drawn / 8))]
+                    [(drawn % 4) as usize];
                 let agent = Agent { name: "a".into(), backend: "command".into(), budget, ..Agent::default() };
                 let ask = serde_json::json!({ "agent": agent, "prompt": Value::Plain(Json::Null) });
                 let ask: Ask = serde_json::from_value(ask).expect("an agent and a prompt are enough");
@@ -121,10 +126,10 @@ fn add_budgets(plan: &mut Plan, raw: &[Raw]) {
                     step.policy_mut().budget = Some(most(drawn / 8 + 1));
                 }
             }
-            Task::Const(_) if kind == 5 && !member => {
-                step.task = Task::Budget(most(drawn / 8 + 3)).into();
+            Task::Const(_) if !member => {
+                step.task = Task::Budget(most(drawn / 8 + 4)).into();
             }
-            task if task.is_group() && kind < 4 => step.policy_mut().budget = Some(most(drawn / 8 + 2)),
+            task if task.is_group() && kind < 5 => step.policy_mut().budget = Some(most(drawn / 8 + 2)),
             _ => {}
         }
     }
