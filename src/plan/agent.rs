@@ -354,6 +354,20 @@ pub struct OnEvent {
     pub of: Vec<StepId>,
 }
 
+impl OnEvent {
+    /// Most children where nothing is said.
+    pub const MAX: u32 = 100;
+
+    /// Does it hear what this step publishes, if that publishes anything?
+    pub fn hears(&self, step: &super::Step) -> bool {
+        let super::Task::Publish(publish) = &*step.task else { return false };
+        match self.topic.strip_suffix('*') {
+            Some(beginning) => publish.topic.starts_with(beginning),
+            None => publish.topic == self.topic,
+        }
+    }
+}
+
 /// `board(name, #{…})`: what agents and steps note for each other. Read at any time, as it is then.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Board {
