@@ -9,6 +9,13 @@ pub mod prompt;
 
 use std::path::Path;
 
+mod claude;
+mod command;
+mod driver;
+mod line;
+
+pub use driver::{dialect_of, driver_of};
+
 use crate::event::{AgentEvent, Failure};
 use crate::plan::{Agent, Budget, Json};
 
@@ -100,6 +107,10 @@ pub trait Driver: Send + Sync {
 
 /// Reads the lines of one attempt.
 pub trait Dialect: Send {
+    /// A request was answered with this status, before the first line. `retry_after_ms`: after so many milliseconds it may
+    /// be sent again, as the server says. With another status than 200 to 299 the lines are what the server says about it.
+    fn status(&mut self, _status: u16, _retry_after_ms: Option<u64>) {}
+
     /// A line, without its end. What is not understood is [`AgentEvent::Other`]; nothing is an error.
     fn line(&mut self, line: &[u8], out: &mut Vec<AgentEvent>);
 
@@ -110,6 +121,8 @@ pub trait Dialect: Send {
 /// What an agent's program printed once, to be read again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
+    /// The backend whose program it was: its lines are read as that one's, whichever the agent has now. Empty: the agent's.
+    pub backend: String,
     /// Its lines with their ends, each with its time in milliseconds since the attempt began.
     pub lines: Vec<(u64, Vec<u8>)>,
     /// What it wrote to standard error.

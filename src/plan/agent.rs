@@ -249,6 +249,9 @@ pub struct Ask {
     /// In a stream: what it writes to its readers.
     #[serde(default, skip_serializing_if = "is_default")]
     pub emit: Emit,
+    /// Is a tool that it is refused a failure?
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strict: bool,
 }
 
 impl Ask {
