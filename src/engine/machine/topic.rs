@@ -104,6 +104,9 @@ impl Machine {
             if self.is(step, Status::Pending) && step != id {
                 open.extend(self.graph.children(step));
             }
+            open.extend(self.next_alternatives(step));
+            let pending = |action: &StepId| self.is(*action, Status::Pending);
+            open.extend(plan.step(step).policy().alerts.iter().filter_map(|alert| alert.action).filter(pending));
             for edge in self.graph.successors(step) {
                 let next = plan.step(edge.from);
                 let judged = edge.kind != EdgeKind::Condition;
@@ -119,6 +122,15 @@ impl Machine {
             }
         }
         late
+    }
+
+    /// The alternatives that come after this one.
+    fn next_alternatives(&self, id: StepId) -> &[StepId] {
+        let plan = &self.state.plan;
+        match plan.step(id).parent.map(|group| &*plan.step(group).task) {
+            Some(Task::Fallback(all)) => all.iter().position(|one| *one == id).map_or(&[], |at| &all[at + 1..]),
+            _ => &[],
+        }
     }
 
     /// Does the condition that this flow asks next read the step?
