@@ -106,6 +106,8 @@ pub trait Dialect: Send {
 /// What an agent's program printed once, to be read again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
+    /// The backend whose program it was: its lines are read as that one's, whichever the agent has now. Empty: the agent's.
+    pub backend: String,
     /// Its lines with their ends, each with its time in milliseconds since the attempt began.
     pub lines: Vec<(u64, Vec<u8>)>,
     /// What it wrote to standard error.
