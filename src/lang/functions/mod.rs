@@ -3,6 +3,7 @@
 //! Each is one item with its meaning, its parameters and an example; help, reference, completion and suggestions are
 //! made from these (see `reference`), and the examples are run by the tests.
 
+mod agents;
 mod asserts;
 mod doubles;
 mod fanout;
@@ -45,7 +46,7 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 16] {
+fn modules() -> [(Topic, Module); 17] {
     [
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
@@ -55,6 +56,7 @@ fn modules() -> [(Topic, Module); 16] {
         (Topic::Streams, exported_module!(streams::functions)),
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),
+        (Topic::Agents, exported_module!(agents::functions)),
         (Topic::Policies, exported_module!(policy::functions)),
         (Topic::Policies, exported_module!(recovery::functions)),
         (Topic::Settings, exported_module!(settings::functions)),
