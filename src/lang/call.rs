@@ -193,11 +193,10 @@ impl Program {
                 Failure::new(FailureKind::Script, "the recorded script cannot be loaded any more")
                     .help("start the workflow anew")
             })?;
-            let (result, mut session) =
-                session.enter(|| {
-                    let expanded = functions::expand(&context, &task, step, iteration, last, inputs);
-                    expanded.and_then(|()| swarm::finish_all())
-                });
+            let (result, mut session) = session.enter(|| {
+                let expanded = functions::expand(&context, &task, step, iteration, last, inputs);
+                expanded.and_then(|()| swarm::finish_all())
+            });
             if let Some(problem) = session.refused.take() {
                 return Err(as_failure(problem, span));
             }

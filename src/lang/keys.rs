@@ -9,6 +9,7 @@ mod pipeline;
 mod policy;
 mod script;
 mod stream;
+mod swarm;
 mod task;
 mod testing;
 
@@ -18,6 +19,7 @@ pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
 pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
+pub use swarm::{POOL, SWARM};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
 pub use testing::{FAILS, KINDS};
 
@@ -181,11 +183,13 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 37] = [
+pub static ALL: [&Keys; 39] = [
     &AGENT,
     &ASK,
     &WINDOW,
     &BUDGET,
+    &SWARM,
+    &POOL,
     &RETRY,
     &BREAKER,
     &BREAKER_OF_STEP,

@@ -8,8 +8,8 @@ use rhai::{AST, Engine, NativeCallContextStore};
 use smol_str::SmolStr;
 
 use super::host::SharedHost;
-use super::script::Script;
 use super::library::PREFIX;
+use super::script::Script;
 use super::{LARGEST, closures, fault, host, modules, secret, session, swarm, words};
 use crate::diag::{Diagnostic, Result, Sources, tokens};
 

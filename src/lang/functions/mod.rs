@@ -19,6 +19,7 @@ mod secret;
 mod settings;
 mod sources;
 mod streams;
+mod swarms;
 mod tasks;
 #[cfg(test)]
 mod tried;
@@ -46,7 +47,7 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 17] {
+fn modules() -> [(Topic, Module); 18] {
     [
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
@@ -57,6 +58,7 @@ fn modules() -> [(Topic, Module); 17] {
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),
         (Topic::Agents, exported_module!(agents::functions)),
+        (Topic::Agents, exported_module!(swarms::functions)),
         (Topic::Policies, exported_module!(policy::functions)),
         (Topic::Policies, exported_module!(recovery::functions)),
         (Topic::Settings, exported_module!(settings::functions)),
@@ -79,6 +81,10 @@ pub fn register(engine: &mut Engine) {
     engine.register_fn("__context", |context: NativeCallContext| {
         let store = context.store_data();
         session::with(|session| session.context = Some(store));
+    });
+    // Nor this: texts of agents on their way into prompts, in `stdlib/swarm.rhai`.
+    engine.register_fn("__as_is", |context: NativeCallContext, text: rhai::ImmutableString| {
+        swarms::as_is(&context, &text)
     });
 }
 

@@ -119,7 +119,8 @@ pub mod functions {
     #[rhai_fn(name = "swarm", return_raw)]
     pub fn swarm_text(context: NativeCallContext, first: &str, second: Dynamic) -> Result<Step, Fault> {
         let span = here(&context);
-        let roles = second.read_lock::<rhai::ImmutableString>().filter(|_| !swarm::is_one(first)).map(|text| text.to_string());
+        let roles =
+            second.read_lock::<rhai::ImmutableString>().filter(|_| !swarm::is_one(first)).map(|text| text.to_string());
         if let Some(roles) = roles {
             return swarm::new(&context, Some(first), swarm::read(&roles, span)?);
         }
@@ -412,9 +413,12 @@ pub mod functions {
             let id = step.single().map(|id| builder.worker(id));
             let id = id.filter(|id| matches!(&*builder.step(*id).task, Task::Agent(_)));
             let Some(id) = id.filter(|id| *id != failed) else {
-                return Err(Diagnostic::new("flow::lang::option", "only an agent can take over, and from another step")
-                    .label(span, "here")
-                    .help("`first.fallback(second.takes_over(first))`, where `second` is a question to an agent"));
+                return Err(Diagnostic::new(
+                    "flow::lang::option",
+                    "only an agent can take over, and from another step",
+                )
+                .label(span, "here")
+                .help("`first.fallback(second.takes_over(first))`, where `second` is a question to an agent"));
             };
             if let Task::Agent(ask) = std::sync::Arc::make_mut(&mut builder.step_mut(id).task) {
                 ask.takes_over = Some(failed);

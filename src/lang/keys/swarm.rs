@@ -36,7 +36,12 @@ pub static SWARM: Keys = Keys {
             Needed("[a, b]"),
             "those who do the work: a list of agents or their names, a map of them as `agents(\"folder\")` gives it, or a pool",
         ),
-        key("coordinator", AGENT, Nothing("nobody", "chief"), "the agent that breaks the goal into tasks; a hierarchical swarm needs it"),
+        key(
+            "coordinator",
+            AGENT,
+            Nothing("nobody", "chief"),
+            "the agent that breaks the goal into tasks; a hierarchical swarm needs it",
+        ),
         key(
             "aggregator",
             AGENT,
@@ -61,12 +66,7 @@ pub static SWARM: Keys = Keys {
             Nothing("the whole answer, without blanks around it", "\"verdict\""),
             "what of the answers is compared: a key of them, or what the closure gives for one",
         ),
-        key(
-            "on_conflict",
-            AGENT,
-            Nothing("the swarm fails", "chief"),
-            "the agent that decides when the vote does not",
-        ),
+        key("on_conflict", AGENT, Nothing("the swarm fails", "chief"), "the agent that decides when the vote does not"),
         key(
             "rounds",
             Kind::Count(1),
@@ -74,7 +74,12 @@ pub static SWARM: Keys = Keys {
             "how many rounds there are, at most: a mesh ends when it is decided, a star when its aggregator is content",
         ),
         key("max_tasks", Kind::Count(1), Value("10"), "how many tasks a coordinator may give, at most"),
-        key("needed", Kind::Count(1), Nothing("all", "2"), "how many agents of a star have to answer; the others may fail"),
+        key(
+            "needed",
+            Kind::Count(1),
+            Nothing("all", "2"),
+            "how many agents of a star have to answer; the others may fail",
+        ),
         key(
             "parts",
             Kind::Map(None),
@@ -105,7 +110,12 @@ pub static SWARM: Keys = Keys {
             Value("false"),
             "lets another agent take over where one has failed for good: one with the capability that is needed, or one of the same, or in the same role; it is told how far the first one came",
         ),
-        key("timeout", Kind::Duration, Nothing("none", "\"1h\""), "the longest time of the whole, as `.timeout` says it"),
+        key(
+            "timeout",
+            Kind::Duration,
+            Nothing("none", "\"1h\""),
+            "the longest time of the whole, as `.timeout` says it",
+        ),
     ],
 };
 

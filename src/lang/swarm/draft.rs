@@ -1,6 +1,6 @@
 //! What is said of a swarm, and the steps that come of it.
 
-use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::member::{self, Member};
@@ -60,12 +60,11 @@ pub fn new(context: &NativeCallContext, name: Option<&str>, mut said: Map) -> Re
     let span = here(context);
     let mut options = Options::of(&keys::SWARM, &said, span);
     let named = options.text("name")?;
-    let (timeout, budget) = (options.take("timeout"), options.take("budget"));
+    let timeout = options.take("timeout");
     keys::SWARM.keys.iter().for_each(|key| drop(options.take(key.name)));
     options.done()?;
-    for key in ["name", "timeout", "budget"] {
-        said.remove(key);
-    }
+    said.remove("name");
+    said.remove("timeout");
     if let (Some(name), Some(other)) = (name, &named) {
         let problem = Diagnostic::new(CODE, format!("the swarm has two names: `{name}` and `{other}`"));
         return Err(raise(problem.label_word(span, other.as_str(), "second name").help("give one of them")));
@@ -80,12 +79,10 @@ pub fn new(context: &NativeCallContext, name: Option<&str>, mut said: Map) -> Re
     let shown = session::build(context, |builder, _| Ok(builder.step(step).name.clone()))?;
     session::with(|session| session.swarms.push(Draft { group: step, name: shown, said, span }));
     let step = Step::One(step);
-    for (key, value) in [("timeout", timeout), ("budget", budget)] {
-        if let Some(value) = value {
-            policies::set(context, &step, key, &value)?;
-        }
+    match timeout {
+        Some(timeout) => policies::set(context, &step, "timeout", &timeout),
+        None => Ok(step),
     }
-    Ok(step)
 }
 
 /// Says something more of a swarm.
@@ -100,9 +97,12 @@ pub fn say(context: &NativeCallContext, step: &Step, key: &'static str, value: D
     };
     let Some(at) = found else {
         return Err(raise(
-            Diagnostic::new("flow::lang::not_a_swarm", format!("`.{key}` belongs to a swarm, but this is another step, or has run already"))
-                .label(span, "called here")
-                .help("`swarm(\"review\").topology(\"star\").agents([a, b]).aggregator(chief).goal(\"…\")`"),
+            Diagnostic::new(
+                "flow::lang::not_a_swarm",
+                format!("`.{key}` belongs to a swarm, but this is another step, or has run already"),
+            )
+            .label(span, "called here")
+            .help("`swarm(\"review\").topology(\"star\").agents([a, b]).aggregator(chief).goal(\"…\")`"),
         ));
     };
     let before = session::with(|session| session.swarms[at].said.insert(key.into(), value));
@@ -136,7 +136,11 @@ fn finish(draft: Draft) -> Result<(), Fault> {
 
 fn make(draft: &Draft, program: &Program) -> Result<(), Fault> {
     let lost = || {
-        raise(Diagnostic::new(CODE, "what makes the steps of swarms is not in the recorded script").label(draft.span, "of this swarm").help("start the workflow anew"))
+        raise(
+            Diagnostic::new(CODE, "what makes the steps of swarms is not in the recorded script")
+                .label(draft.span, "of this swarm")
+                .help("start the workflow anew"),
+        )
     };
     let file = program.load(MODULE).map_err(|problem| match problem {
         LoadProblem::Wrong(problem) => raise(problem),
@@ -195,8 +199,7 @@ impl<'a> Reading<'a> {
         let (span, name) = (self.span, self.draft.name.clone());
         let coordinator = self.agent("coordinator")?;
         let given = self.options.choice("topology", &TOPOLOGY)?;
-        let topology =
-            given.unwrap_or(if coordinator.is_some() { Topology::Hierarchical } else { Topology::Star });
+        let topology = given.unwrap_or(if coordinator.is_some() { Topology::Hierarchical } else { Topology::Star });
         let what = TOPOLOGY.iter().find(|(_, known)| *known == topology).map_or("", |(name, _)| name);
         let mut members = match self.options.take("agents") {
             Some(value) => member::several(&value, span)?,
@@ -229,10 +232,25 @@ impl<'a> Reading<'a> {
             )),
             false => Ok(()),
         };
-        use Topology::{Hierarchical, Mesh, Pipeline, Star};
-        only("coordinator", coordinator.is_some(), &[Hierarchical], "a coordinator leads a `topology: \"hierarchical\"`")?;
-        only("conflict", conflict.is_some(), &[Star, Mesh], "only where all answer the same there is a vote: `\"star\"` and `\"mesh\"`")?;
-        only("rounds", rounds.is_some(), &[Star, Mesh], "there are rounds in a `\"mesh\"`, and in a `\"star\"` with an `aggregator`")?;
+        use Topology::{Hierarchical, Mesh, Star};
+        only(
+            "coordinator",
+            coordinator.is_some(),
+            &[Hierarchical],
+            "a coordinator leads a `topology: \"hierarchical\"`",
+        )?;
+        only(
+            "conflict",
+            conflict.is_some(),
+            &[Star, Mesh],
+            "only where all answer the same there is a vote: `\"star\"` and `\"mesh\"`",
+        )?;
+        only(
+            "rounds",
+            rounds.is_some(),
+            &[Star, Mesh],
+            "there are rounds in a `\"mesh\"`, and in a `\"star\"` with an `aggregator`",
+        )?;
         only("max_tasks", max_tasks.is_some(), &[Hierarchical], "only a coordinator gives tasks")?;
         only("needed", needed.is_some(), &[Star], "only in a `\"star\"` some may be missing")?;
         only("vote", !vote.is_unit(), &[Star, Mesh], "only where all answer the same answers are compared")?;
@@ -286,7 +304,10 @@ impl<'a> Reading<'a> {
             return Err(self.refuse(
                 said("is to fail over, but no agent can stand in for another"),
                 "failover",
-                format!("give two of them the same of `capabilities`, or the same `role`: {}", member::listed(&members)),
+                format!(
+                    "give two of them the same of `capabilities`, or the same `role`: {}",
+                    member::listed(&members)
+                ),
             ));
         }
         if asynchronous {
@@ -297,7 +318,10 @@ impl<'a> Reading<'a> {
             Some(step) if step.is::<Step>() => step,
             Some(other) => return Err(wrong("`goal` of swarm", "a text", &other, span)),
             None => {
-                let has_input = session::build(context, |builder, _| Ok(!builder.step(self.draft.group).input.is_empty() || builder.step(self.draft.group).parent.is_some()))?;
+                let has_input = session::build(context, |builder, _| {
+                    Ok(!builder.step(self.draft.group).input.is_empty()
+                        || builder.step(self.draft.group).parent.is_some())
+                })?;
                 if !has_input && !self.draft.said.contains_key("parts") {
                     return Err(self.refuse(
                         said("has no goal"),
@@ -362,10 +386,16 @@ impl<'a> Reading<'a> {
         rounds: Option<u32>,
     ) -> Result<(), Fault> {
         let refuse = |message: &str, help: &str| {
-            Err(self.refuse(format!("the swarm `{}` is asynchronous, {message}", self.draft.name), "asynchronous", help))
+            Err(self.refuse(
+                format!("the swarm `{}` is asynchronous, {message}", self.draft.name),
+                "asynchronous",
+                help,
+            ))
         };
         match topology {
-            Topology::Mesh => refuse("but a mesh talks in rounds", "leave out `communication`; or let it be a `\"star\"`"),
+            Topology::Mesh => {
+                refuse("but a mesh talks in rounds", "leave out `communication`; or let it be a `\"star\"`")
+            }
             Topology::Star if conflict || !aggregator => refuse(
                 "but a vote waits for all",
                 "name an `aggregator`, who takes in each answer as it comes, and leave out `conflict`",

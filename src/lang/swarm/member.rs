@@ -17,7 +17,18 @@ pub type Load = HashMap<(SmolStr, SmolStr), u32>;
 
 /// Names of steps that a swarm makes beside its members.
 const TAKEN: [&str; 12] = [
-    "plan", "assign", "work", "merge", "arbitrate", "tally", "decide", "enough", "answers", "answer", "rounds", "so-far",
+    "plan",
+    "assign",
+    "work",
+    "merge",
+    "arbitrate",
+    "tally",
+    "decide",
+    "enough",
+    "answers",
+    "answer",
+    "rounds",
+    "so-far",
 ];
 
 /// One of a swarm.
@@ -52,7 +63,10 @@ impl Member {
             ("agent", Dynamic::from(self.agent.clone())),
             ("role", text(&agent.role)),
             ("description", text(&agent.description)),
-            ("capabilities", agent.capabilities.iter().map(|one| Dynamic::from(one.to_string())).collect::<Array>().into()),
+            (
+                "capabilities",
+                agent.capabilities.iter().map(|one| Dynamic::from(one.to_string())).collect::<Array>().into(),
+            ),
             ("weight", agent.weight.unwrap_or(1.0).into()),
             ("priority", i64::from(agent.priority).into()),
             ("size", i64::from(self.size).into()),
@@ -125,7 +139,8 @@ pub fn several(value: &Dynamic, span: Span) -> Result<Vec<Member>, Fault> {
     }
     let mut seen = std::collections::HashSet::new();
     if let Some(twice) = members.iter().find(|member| !seen.insert(member.name.clone())) {
-        let problem = Diagnostic::new("flow::lang::swarm", format!("the agent `{}` stands twice in the swarm", twice.name));
+        let problem =
+            Diagnostic::new("flow::lang::swarm", format!("the agent `{}` stands twice in the swarm", twice.name));
         return Err(raise(problem.label_word(span, twice.name.as_str(), "here").help(
             "name each once; how many of one work at the same time says a pool: `pool(\"crew\", #{ coder: 5 })`",
         )));

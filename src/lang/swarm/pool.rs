@@ -23,9 +23,10 @@ pub fn declare(context: &NativeCallContext, name: &str, workers: &Map, said: &Ma
     let own = options.take("agents");
     let own = match &own {
         None => Map::new(),
-        Some(value) => value.read_lock::<Map>().map(|map| map.clone()).ok_or_else(|| {
-            wrong("`agents` of pool", "a map of names and agents", value, span)
-        })?,
+        Some(value) => value
+            .read_lock::<Map>()
+            .map(|map| map.clone())
+            .ok_or_else(|| wrong("`agents` of pool", "a map of names and agents", value, span))?,
     };
     if workers.is_empty() {
         return Err(raise(
@@ -64,14 +65,16 @@ pub fn declare(context: &NativeCallContext, name: &str, workers: &Map, said: &Ma
     }
     if let Some(unused) = own.keys().find(|name| !workers.contains_key(name.as_str())) {
         let known = workers.keys().map(|name| name.as_str());
-        let help = did_you_mean(unused, known).unwrap_or_else(|| format!("say how many there are: `#{{ {unused}: 2 }}`"));
+        let help =
+            did_you_mean(unused, known).unwrap_or_else(|| format!("say how many there are: `#{{ {unused}: 2 }}`"));
         let problem = Diagnostic::new(CODE, format!("the pool `{name}` has no workers `{unused}`"));
         return Err(raise(problem.label_word(span, unused.as_str(), "named here").help(help)));
     }
     if shared {
         let (min, max) = (min.unwrap_or(1), max.unwrap_or(total));
         if min > max {
-            let problem = Diagnostic::new(CODE, format!("the pool `{name}` has at least {min} and at most {max} workers"));
+            let problem =
+                Diagnostic::new(CODE, format!("the pool `{name}` has at least {min} and at most {max} workers"));
             return Err(raise(problem.label_word(span, "min", "here").help("`min` is not more than `max`")));
         }
         let per = scale.as_deref().map_or(Ok(1), |text| per(text, span))?;
@@ -110,7 +113,8 @@ pub fn members(map: &Map) -> Option<Vec<Member>> {
         .iter()
         .map(|(name, worker)| {
             let worker = worker.read_lock::<Map>()?;
-            let limits = worker.get("limits")?.read_lock::<Array>()?.iter().map(|limit| limit.to_string().into()).collect();
+            let limits =
+                worker.get("limits")?.read_lock::<Array>()?.iter().map(|limit| limit.to_string().into()).collect();
             Some(Member {
                 name: name.as_str().into(),
                 agent: worker.get("agent")?.read_lock::<Agent>()?.clone(),
@@ -138,11 +142,13 @@ pub fn ask(
         ));
     };
     let mut said = said.clone();
-    let wanted = said.remove("capability").map(|value| options::text(&value, "`capability` of ask", span)).transpose()?;
+    let wanted =
+        said.remove("capability").map(|value| options::text(&value, "`capability` of ask", span)).transpose()?;
     let chosen = match (worker, &wanted) {
         (Some(worker), _) => workers.iter().find(|one| one.name == worker).ok_or_else(|| {
             let known = workers.iter().map(|one| one.name.as_str());
-            let help = did_you_mean(worker, known).unwrap_or_else(|| format!("there are: {}", member::listed(&workers)));
+            let help =
+                did_you_mean(worker, known).unwrap_or_else(|| format!("there are: {}", member::listed(&workers)));
             let problem = Diagnostic::new(CODE, format!("the pool `{name}` has no workers `{worker}`"));
             raise(problem.label_word(span, worker, "asked here").help(help))
         })?,

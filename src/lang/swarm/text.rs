@@ -44,7 +44,8 @@ pub fn read(text: &str, span: Span) -> Result<Map, Fault> {
             return Err(refused(
                 format!("`{}` is no role of a swarm", label.text),
                 &label.text,
-                &help.unwrap_or_else(|| "the roles are `coordinator`, `specialists`, `aggregator` and `arbiter`".into()),
+                &help
+                    .unwrap_or_else(|| "the roles are `coordinator`, `specialists`, `aggregator` and `arbiter`".into()),
                 span,
             ));
         };
@@ -83,7 +84,9 @@ fn names(stage: &Stage, span: Span) -> Result<Vec<String>, Fault> {
         _ => None,
     };
     let found = match &stage.node {
-        Node::SideBySide(chains) => chains.iter().map(|chain| if let [one] = &chain[..] { single(one) } else { None }).collect(),
+        Node::SideBySide(chains) => {
+            chains.iter().map(|chain| if let [one] = &chain[..] { single(one) } else { None }).collect()
+        }
         _ => single(stage).map(|name| vec![name]),
     };
     found.ok_or_else(|| {
