@@ -37,6 +37,9 @@ impl Gatherer {
         let mut needed = plan.input.clone();
         let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
         plan.task.each_value(&mut need);
+        if let Task::Agent(ask) = &*plan.task {
+            ask.further_steps().for_each(|step| need(&Value::Step(step)));
+        }
         if leaves {
             let settings = &state.plan.header.settings;
             settings.env.iter().for_each(|(_, value)| need(value));

@@ -233,6 +233,10 @@ pub struct Ask {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<(String, Value)>")]
     pub earlier: Vec<(SmolStr, Value)>,
+    /// The names of the steps that get its answer as their input. Filled in when the plan is complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub readers: Vec<SmolStr>,
     /// The conversation that it goes on with: a session's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Value>,
