@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use crate::event::{AgentEvent, AgentLine, Failure, Log};
+use serde::Serialize;
+
+use crate::event::{AgentEvent, Failure, Log};
 use crate::exec::capture::{Captured, Logs, store_failure};
 
 /// How much is held back at the most before it is written, in bytes.
@@ -50,9 +52,9 @@ impl Tee {
     fn write(&mut self) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?,
-            ),
+            none => {
+                none.insert(OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?)
+            }
         };
         file.write_all(&self.held)?;
         self.written += self.held.len() as u64;
@@ -74,6 +76,16 @@ impl Tee {
     }
 }
 
+/// An `AgentLine` whose event is somebody else's.
+#[derive(Serialize)]
+struct Line<'a> {
+    at: u64,
+    from: u64,
+    bytes: u64,
+    #[serde(flatten)]
+    event: &'a AgentEvent,
+}
+
 /// See the module's page.
 pub(super) struct Journal(Tee);
 
@@ -87,16 +99,12 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn note(&mut self, at: u64, from: u64, bytes: u64, event: AgentEvent) -> Result<AgentEvent, Failure> {
-        let line = AgentLine { at, from, bytes, event };
+    pub fn note(&mut self, at: u64, from: u64, bytes: u64, event: &AgentEvent) -> Result<(), Failure> {
         // Into memory, and what is written are plain data: this cannot fail.
-        if serde_json::to_writer(&mut self.0.held, &line).is_ok() {
+        if serde_json::to_writer(&mut self.0.held, &Line { at, from, bytes, event }).is_ok() {
             self.0.held.push(b'\n');
         }
-        if self.0.held.len() >= HELD {
-            self.0.flush()?;
-        }
-        Ok(line.event)
+        if self.0.held.len() >= HELD { self.0.flush() } else { Ok(()) }
     }
 
     /// Writes what is held back.

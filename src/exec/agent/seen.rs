@@ -26,7 +26,7 @@ pub(super) struct Seen {
     /// What it said since the last result of a tool.
     pub text: String,
     /// What it had said before that.
-    before: String,
+    pub before: String,
     pub usage: Usage,
     /// In the order of first use.
     pub tools_used: Vec<(SmolStr, u32)>,
@@ -169,7 +169,10 @@ mod tests {
     fn the_answer_is_what_the_end_says_or_the_text_since_the_last_tool() {
         assert_eq!(seen(&[text("hel", false), text("lo", true), finished(None)]).answer(), "hello");
         assert_eq!(seen(&[text("one", false), text("two", false), finished(None)]).answer(), "one\ntwo");
-        assert_eq!(seen(&[text("look", false), tool("Bash"), result(), text("so", true), finished(None)]).answer(), "so");
+        assert_eq!(
+            seen(&[text("look", false), tool("Bash"), result(), text("so", true), finished(None)]).answer(),
+            "so"
+        );
         assert_eq!(seen(&[text("look", false), finished(Some("the end"))]).answer(), "the end");
         // Of one that did not get that far, what it said last.
         assert_eq!(seen(&[text("look", false), tool("Bash"), result()]).answer(), "look");
@@ -179,7 +182,8 @@ mod tests {
 
     #[test]
     fn one_that_begins_anew_is_not_done() {
-        let begin = || AgentEvent::Started { session: "s".into(), model: String::new(), version: String::new(), tools: vec![] };
+        let begin =
+            || AgentEvent::Started { session: "s".into(), model: String::new(), version: String::new(), tools: vec![] };
         assert!(seen(&[begin(), text("a", false), finished(None)]).closing.is_some());
         assert!(seen(&[begin(), finished(None), begin()]).closing.is_none());
         assert!(seen(&[begin(), finished(None), tool("Bash")]).closing.is_none());

@@ -111,8 +111,7 @@ pub(super) fn judge(case: &Case<'_>) -> (Verdict, Option<Failure>) {
         }
         Some(Why::Idle(ms)) => {
             let message = format!("agent `{agent}` said nothing for {}", unit::show_duration(*ms));
-            let help =
-                format!("{}`idle_timeout: \"…\"` gives it more time, 0 all that there is", doing(seen));
+            let help = format!("{}`idle_timeout: \"…\"` gives it more time, 0 all that there is", doing(seen));
             return fail(Verdict::Hung, new(FailureKind::Hung, message).help(help));
         }
         Some(Why::Lingered) if error.is_some() => {
@@ -187,19 +186,36 @@ fn by_error(case: &Case<'_>, error: &AgentError) -> (Verdict, Failure) {
 
 /// Codes of errors, as programs and servers write them (a part of them is enough), with what they are.
 const CODES: [(&[&str], Class, &str); 8] = [
-    (&["rate_limit", "too_many_requests"], Class::Resource, "too many requests: `retry` tries again, `limit` starts fewer at once"),
+    (
+        &["rate_limit", "too_many_requests"],
+        Class::Resource,
+        "too many requests: `retry` tries again, `limit` starts fewer at once",
+    ),
     (&["overloaded"], Class::Transient, "the model's server has too much to do: `retry` tries again later"),
     (&["authentication", "unauthorized", "invalid_api_key"], Class::Configuration, LOGIN),
-    (&["billing", "insufficient_quota", "credit"], Class::Configuration, "the account has no money left, or is not set up to pay"),
+    (
+        &["billing", "insufficient_quota", "credit"],
+        Class::Configuration,
+        "the account has no money left, or is not set up to pay",
+    ),
     (&["permission", "forbidden"], Class::Configuration, "the account may not do this: may it use this model?"),
-    (&["model_not_found"], Class::Configuration, "`model` names one that is not there, or that the account may not use"),
+    (
+        &["model_not_found"],
+        Class::Configuration,
+        "`model` names one that is not there, or that the account may not use",
+    ),
     (&["prompt_too_long", "context_length", "request_too_large"], Class::Configuration, TOO_LONG),
-    (&["max_output_tokens", "max_tokens"], Class::Configuration, "its answer was too long: ask for less at once, or give `max_tokens`"),
+    (
+        &["max_output_tokens", "max_tokens"],
+        Class::Configuration,
+        "its answer was too long: ask for less at once, or give `max_tokens`",
+    ),
 ];
 
 const LOGIN: &str = "log in with its program, or give it a key: `api_key: secret(\"NAME\")`";
 
-const TOO_LONG: &str = "the task with all that came before it is too long: `context: #{ window: 8000 }` hands over less of it";
+const TOO_LONG: &str =
+    "the task with all that came before it is too long: `context: #{ window: 8000 }` hands over less of it";
 
 /// The class of an error, and what to do.
 fn about(error: &AgentError, backend: &str) -> (Class, String) {
