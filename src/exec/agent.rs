@@ -3,6 +3,10 @@
 //! A [`Driver`] knows one backend: what is to be run or sent for a [`Brief`], and how the lines that come back are read (a
 //! [`Dialect`]). It neither starts nor waits for anything, so all of them are pure and are tried on lines of text.
 
+mod block;
+mod context;
+pub mod prompt;
+
 use std::path::Path;
 
 mod claude;
