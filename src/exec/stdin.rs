@@ -69,12 +69,15 @@ pub(super) fn written(result: &StepResult) -> Option<&Log> {
                 return None;
             }
             match (&outcome.stdout, &outcome.output) {
+                // What an agent's program printed is not its answer.
+                (Some(_), Output::File { log, .. }) if outcome.agent.is_some() => Some(log),
+                (Some(_), _) if outcome.agent.is_some() => None,
                 (Some(log), _) | (None, Output::File { log, .. }) => Some(log),
                 _ => None,
             }
         }
         Body::Same(result) => written(result),
-        Body::Nothing | Body::List(_) | Body::Map(_) | Body::Value(..) => None,
+        Body::Nothing | Body::Board(_) | Body::List(_) | Body::Map(_) | Body::Value(..) => None,
     }
 }
 

@@ -175,3 +175,6 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;
