@@ -8,6 +8,7 @@ mod group;
 mod pipeline;
 mod policy;
 mod script;
+mod shared;
 mod stream;
 mod swarm;
 mod task;
@@ -18,6 +19,7 @@ pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, EACH, FLOW, PARALLEL, REPEAT, S
 pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
+pub use shared::{BOARD, MEMORY, ON_EVENT};
 pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
 pub use swarm::{POOL, SWARM};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
@@ -183,7 +185,7 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 39] = [
+pub static ALL: [&Keys; 42] = [
     &AGENT,
     &ASK,
     &WINDOW,
@@ -206,6 +208,9 @@ pub static ALL: [&Keys; 39] = [
     &STRATEGY,
     &EACH,
     &REPEAT,
+    &BOARD,
+    &MEMORY,
+    &ON_EVENT,
     &PARALLEL,
     &CHAIN,
     &CHAIN_OPTIONS,

@@ -5,6 +5,7 @@
 
 mod agents;
 mod asserts;
+mod boards;
 mod doubles;
 mod fanout;
 mod groups;
@@ -21,6 +22,7 @@ mod sources;
 mod streams;
 mod swarms;
 mod tasks;
+mod topics;
 #[cfg(test)]
 mod tried;
 mod values;
@@ -54,6 +56,8 @@ fn modules() -> [(Topic, Module); 18] {
         (Topic::Tasks, exported_module!(http::functions)),
         (Topic::Combinators, exported_module!(groups::functions)),
         (Topic::Combinators, exported_module!(fanout::functions)),
+        (Topic::Combinators, exported_module!(boards::functions)),
+        (Topic::Combinators, exported_module!(topics::functions)),
         (Topic::Streams, exported_module!(streams::functions)),
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),
