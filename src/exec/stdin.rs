@@ -65,6 +65,9 @@ pub(super) fn written(result: &StepResult) -> Option<&Log> {
         Body::Task => {
             let outcome = result.outcome.as_ref()?;
             match (&outcome.stdout, &outcome.output) {
+                // What an agent's program printed is not its answer.
+                (Some(_), Output::File { log, .. }) if outcome.agent.is_some() => Some(log),
+                (Some(_), _) if outcome.agent.is_some() => None,
                 (Some(log), _) | (None, Output::File { log, .. }) => Some(log),
                 _ => None,
             }

@@ -257,9 +257,14 @@ pub struct Ask {
 impl Ask {
     /// Calls `visit` with every value in it.
     pub fn each_value<'a>(&'a self, visit: &mut dyn FnMut(&'a Value)) {
+        self.each_own_value(visit);
+        self.earlier.iter().for_each(|(_, value)| visit(value));
+    }
+
+    /// Calls `visit` with every value that was given for it, and so not with what is told of what led to it.
+    pub fn each_own_value<'a>(&'a self, visit: &mut dyn FnMut(&'a Value)) {
         self.agent.each_value(visit);
         visit(&self.prompt);
-        self.earlier.iter().for_each(|(_, value)| visit(value));
         self.session.iter().for_each(visit);
     }
 

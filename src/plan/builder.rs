@@ -5,6 +5,7 @@
 
 mod attached;
 mod clean_up;
+mod told;
 mod woven;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -133,6 +134,8 @@ impl Builder {
                 // Items that are known need nothing else before they begin.
                 Task::Each(each) if each.items.is_none() => {}
                 Task::Workflow(workflow) if workflow.expanded => {}
+                // What led to it is before it by other ways, and need not have succeeded.
+                Task::Agent(ask) => ask.each_own_value(&mut visit),
                 task => task.each_value(&mut visit),
             }
             if let Some(policy) = &step.policy {
@@ -328,6 +331,7 @@ impl Builder {
         self.feed_pipelines();
         self.free_alternatives();
         self.free_undos();
+        self.tell_agents();
         Ok(())
     }
 
@@ -390,6 +394,11 @@ impl Builder {
 
     /// What is wrong with the plan as a whole (see `check`).
     pub fn check(&mut self) -> Vec<Diagnostic> {
+        self.as_plan(super::check::check)
+    }
+
+    /// Looks at all steps as a plan.
+    fn as_plan<T>(&mut self, look: impl FnOnce(&Plan) -> T) -> T {
         let mut plan = Plan { header: self.header.clone(), ..Plan::default() };
         let own = std::mem::take(&mut self.steps);
         if self.base.steps.is_empty() {
@@ -398,9 +407,9 @@ impl Builder {
             plan.steps = self.base.steps.clone();
             plan.steps.extend(own);
         }
-        let problems = super::check::check(&plan);
+        let seen = look(&plan);
         self.steps = plan.steps.split_off(self.base.steps.len());
-        problems
+        seen
     }
 
     fn hand_down_input(&mut self) {
