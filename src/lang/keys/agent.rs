@@ -66,7 +66,7 @@ pub static AGENT: Keys = Keys {
             Nothing("none", "\"20m\""),
             "the longest time of one answer, as `.timeout` says it",
         ),
-        key("idle_timeout", Kind::Duration, Value("\"5m\""), "the longest silence; 0 allows any"),
+        key("idle_timeout", Kind::Duration, Nothing("`\"5m\"`", "\"10m\""), "the longest silence; 0 allows any"),
         key("retries", Kind::Count(0), Nothing("none", "2"), "further attempts after a failure, as `.retry` says them"),
         key(
             "max_memory",
@@ -103,7 +103,7 @@ pub static AGENT: Keys = Keys {
         key(
             "input",
             Kind::Choice(INPUTS),
-            Value("\"stdin\""),
+            Nothing("`\"stdin\"`", "\"argument\""),
             "of the backend `\"command\"`: how its program gets the task: on standard input, as its last argument, or as lines of JSON",
         ),
         key(
