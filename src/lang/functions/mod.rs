@@ -49,7 +49,7 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 18] {
+fn modules() -> [(Topic, Module); 20] {
     [
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
