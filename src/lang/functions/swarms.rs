@@ -57,7 +57,7 @@ pub mod functions {
     /// In a company: a team.
     ///
     /// Errors: `flow::lang::swarm`, `flow::lang::option`, `flow::lang::unknown_option`, `flow::lang::choice`, `flow::plan::arrow`
-    /// See: `agent`, `.ask`, `pool`, `parallel`, `repeat`, `.budget`
+    /// See: `agent`, `.ask`, `pool`, `parallel`, `repeat`
     #[rhai_fn(return_raw)]
     pub fn swarm(context: NativeCallContext, name: &str) -> Result<Step, Fault> {
         match swarm::is_one(name) {
@@ -494,6 +494,15 @@ pub mod functions {
         swarm::ask_pool(&context, &pool, Some(worker), &prompt, &options)
     }
 
+    /// A question to one of a kind in a pool; or, with options instead of a second text, to the one that was asked least so far.
+    ///
+    /// - `worker` (text): which kind; or the task
+    /// - `prompt` (text or map): the task; or the options
+    ///
+    /// ```rhai,no_run
+    /// agent("coder", #{});
+    /// pool("crew", #{ coder: 5 }).ask("coder", "Mend the build");
+    /// ```
     #[rhai_fn(name = "ask", return_raw)]
     pub fn ask_kind(context: NativeCallContext, pool: Map, worker: &str, prompt: Dynamic) -> Result<Step, Fault> {
         match prompt.read_lock::<Map>().map(|map| map.clone()) {
@@ -502,6 +511,14 @@ pub mod functions {
         }
     }
 
+    /// A question to the one of a pool that was asked least so far, for how many there are.
+    ///
+    /// ```rhai,no_run
+    /// agent("coder", #{});
+    /// agent("tester", #{});
+    /// let crew = pool("crew", #{ coder: 5, tester: 1 });
+    /// for file in ["a.rs", "b.rs"] { crew.ask(`Look at ${file}`); }
+    /// ```
     #[rhai_fn(name = "ask", return_raw)]
     pub fn ask_any(context: NativeCallContext, pool: Map, prompt: Dynamic) -> Result<Step, Fault> {
         swarm::ask_pool(&context, &pool, None, &prompt, &Map::new())
