@@ -13,6 +13,7 @@ mod claude;
 mod command;
 mod driver;
 mod line;
+mod spec;
 
 pub use driver::{dialect_of, driver_of};
 

@@ -73,7 +73,7 @@ pub(super) fn written(result: &StepResult) -> Option<&Log> {
             }
         }
         Body::Same(result) => written(result),
-        Body::Nothing | Body::List(_) | Body::Map(_) | Body::Value(..) => None,
+        Body::Nothing | Body::Board(_) | Body::List(_) | Body::Map(_) | Body::Value(..) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::Status;
+use super::board::Board;
 use crate::diag::did_you_mean;
 use crate::event::{Failure, FailureKind, Log, Outcome, Output};
 use crate::plan::{Json, Key, Reference, StepId, Value, expression};
@@ -84,6 +85,8 @@ pub enum Body {
     List(Vec<Arc<StepResult>>),
     /// From all children, by name.
     Map(Vec<(SmolStr, Arc<StepResult>)>),
+    /// From a board, as it is now.
+    Board(Arc<Board>),
     /// From a value that a sub-workflow returned, over these steps.
     Value(Value, Vec<(StepId, Arc<StepResult>)>),
 }
@@ -189,6 +192,7 @@ impl StepResult {
     pub fn output(&self, files: &dyn Files) -> Result<Json, Problem> {
         match &self.body {
             Body::Nothing => Ok(Json::Null),
+            Body::Board(board) => Ok(Json::Object(board.notes.clone())),
             Body::Same(result) => result.property("output", files),
             Body::List(results) => results.iter().map(|result| result.property("output", files)).collect(),
             Body::Map(results) => results
@@ -256,6 +260,10 @@ impl StepResult {
     }
 
     fn field(&self, field: &str, files: &dyn Files) -> Result<Json, Problem> {
+        if let Body::Board(board) = &self.body {
+            // What nobody has noted yet is nothing.
+            return Ok(board.notes.get(field).cloned().unwrap_or_default());
+        }
         if let Some(value) = self.outcome.as_ref().and_then(|o| o.fields.get(field)) {
             return Ok(value.clone());
         }

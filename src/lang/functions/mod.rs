@@ -5,6 +5,7 @@
 
 mod agents;
 mod asserts;
+mod boards;
 mod doubles;
 mod fanout;
 mod groups;
@@ -20,6 +21,7 @@ mod settings;
 mod sources;
 mod streams;
 mod tasks;
+mod topics;
 #[cfg(test)]
 mod tried;
 mod values;
@@ -46,13 +48,15 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 17] {
-    [
+fn modules() -> Vec<(Topic, Module)> {
+    vec![
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
         (Topic::Tasks, exported_module!(http::functions)),
         (Topic::Combinators, exported_module!(groups::functions)),
         (Topic::Combinators, exported_module!(fanout::functions)),
+        (Topic::Combinators, exported_module!(boards::functions)),
+        (Topic::Combinators, exported_module!(topics::functions)),
         (Topic::Streams, exported_module!(streams::functions)),
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),
