@@ -49,8 +49,8 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 20] {
-    [
+fn modules() -> Vec<(Topic, Module)> {
+    vec![
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
         (Topic::Tasks, exported_module!(http::functions)),
