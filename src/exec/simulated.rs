@@ -5,15 +5,17 @@ mod breakers;
 
 use std::collections::HashMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use self::breakers::Circuits;
+use super::agent::Recordings;
 use super::gate::passed;
 use super::running::Running;
 use super::workers::{Keep, inside};
 use super::{Closures, Done, Executor, Job, Work, output, wait};
-use crate::event::{Failure, FailureKind, Log, Outcome, Output, Reply};
+use crate::event::{Changes, Failure, FailureKind, Log, Outcome, Output, Reply};
 use crate::plan::{Json, Parse, Sink, StepId, Task, Value};
 use crate::state::{Files, resolve};
 
@@ -38,19 +40,33 @@ pub struct Begun {
 
 /// The files of a run whose steps write none: what they are said to have printed.
 #[derive(Default)]
-pub struct InMemory(Mutex<HashMap<String, String>>);
+pub struct InMemory {
+    texts: Mutex<HashMap<String, String>>,
+    /// Where agents that were answered for left theirs.
+    folder: PathBuf,
+    /// The files of the run that is played again.
+    below: Option<Arc<dyn Files>>,
+}
 
 impl Files for InMemory {
     fn read(&self, log: &Log) -> io::Result<Vec<u8>> {
-        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        files.get(&log.file).map(|text| text.clone().into_bytes()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        if let Some(text) = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&log.file) {
+            return Ok(text.clone().into_bytes());
+        }
+        let Some(below) = &self.below else { return Err(io::ErrorKind::NotFound.into()) };
+        std::fs::read(self.folder.join(&log.file)).or_else(|_| below.read(log))
     }
 }
 
 impl InMemory {
+    /// With files of a folder, and of an earlier run.
+    pub fn above(folder: &Path, below: Option<Arc<dyn Files>>) -> Self {
+        InMemory { texts: Mutex::default(), folder: folder.to_owned(), below }
+    }
+
     fn keep(&self, file: String, text: &str) -> Log {
         let bytes = text.len() as u64;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), text.to_owned());
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), text.to_owned());
         Log { file, bytes, sha256: String::new() }
     }
 }
@@ -68,6 +84,24 @@ impl Simulated {
             keep,
             asked: Mutex::default(),
         }
+    }
+
+    /// With what answers in place of agents.
+    #[must_use]
+    pub fn answered_by(mut self, recordings: Option<Arc<dyn Recordings>>) -> Self {
+        self.keep.recordings = recordings;
+        self
+    }
+
+    /// Asks an agent that has answered once: its lines are read and judged again. `changes`: the files that it changed.
+    pub fn ask_again(&self, mut job: Job, changes: Option<Box<Changes>>) -> Done {
+        if let Some(policy) = &mut job.policy {
+            // Nothing is to be written where the run took place.
+            let policy = Arc::make_mut(policy);
+            (policy.writes, policy.isolate) = Default::default();
+        }
+        let _ = changes;
+        self.reply(&job, &Reply::default())
     }
 
     /// The breakers of the run.
