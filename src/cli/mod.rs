@@ -27,7 +27,6 @@ mod out;
 mod pipeline;
 mod plan;
 mod receipts;
-mod record;
 mod repl;
 mod report;
 mod resume;

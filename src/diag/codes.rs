@@ -57,7 +57,11 @@ pub const CODES: &[Code] = &[
         "The run has no checkpoint of this name, or has not reached it. `flow checkpoints RUN` lists those it can be rolled back to.",
         None,
     ),
-    usage("flow::run::agents", "What `--agents` says is neither `live` nor a recording that holds answers of agents.", None),
+    usage(
+        "flow::run::agents",
+        "What `--agents` says is neither `live` nor a recording that holds answers of agents.",
+        None,
+    ),
     usage("flow::recording::form", "A file of recorded answers is not as such a file is.", None),
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),

@@ -6,15 +6,17 @@ mod breakers;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use self::breakers::Circuits;
 use super::agent::Recordings;
 use super::gate::passed;
+use super::http::Requests;
+use super::process::Room;
 use super::running::Running;
 use super::workers::{Keep, inside};
-use super::{Closures, Done, Executor, Job, Work, output, wait};
+use super::{Closures, Done, Executor, Job, Report, Work, agent, output, wait};
 use crate::event::{Changes, Failure, FailureKind, Log, Outcome, Output, Reply};
 use crate::plan::{Json, Parse, Sink, StepId, Task, Value};
 use crate::state::{Files, resolve};
@@ -26,6 +28,8 @@ pub struct Simulated {
     files: Arc<InMemory>,
     circuits: Arc<Circuits>,
     keep: Keep,
+    /// What is needed where an agent is answered for.
+    around: OnceLock<(Room, Requests)>,
     asked: Mutex<Begun>,
 }
 
@@ -82,6 +86,7 @@ impl Simulated {
             files,
             circuits,
             keep,
+            around: OnceLock::new(),
             asked: Mutex::default(),
         }
     }
@@ -93,15 +98,34 @@ impl Simulated {
         self
     }
 
-    /// Asks an agent that has answered once: its lines are read and judged again. `changes`: the files that it changed.
+    /// Asks an agent that has answered once: what it said is read and judged again. Nothing is started, and nothing is written
+    /// but its logs. `changes`: the files that it changed then.
     pub fn ask_again(&self, mut job: Job, changes: Option<Box<Changes>>) -> Done {
         if let Some(policy) = &mut job.policy {
-            // Nothing is to be written where the run took place.
             let policy = Arc::make_mut(policy);
             (policy.writes, policy.isolate) = Default::default();
         }
-        let _ = changes;
-        self.reply(&job, &Reply::default())
+        job.stream = None;
+        let task = job.task.clone();
+        let Task::Agent(ask) = &*task else { return self.reply(&job, &Reply::default()) };
+        let (room, requests) = self.around.get_or_init(|| {
+            let secrets = self.keep.secrets.clone();
+            (Room::with(secrets.clone(), false), Requests::with(secrets))
+        });
+        let shared = agent::Shared {
+            running: &self.running,
+            room,
+            requests,
+            recordings: self.keep.recordings.as_deref(),
+            // What it used is in its outcome.
+            report: &(Arc::new(|_| {}) as Report),
+        };
+        let mut outcome = agent::run(ask, &job, &shared, None)
+            .unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
+        if let Some(report) = &mut outcome.agent {
+            report.changes = changes.or(report.changes.take());
+        }
+        finished(&job, outcome)
     }
 
     /// The breakers of the run.

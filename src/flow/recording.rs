@@ -20,8 +20,8 @@ use crate::event::{Answer, Log, Outcome};
 use crate::exec::agent::Recording;
 use crate::state::Files;
 
-pub use course::{Course, Passed, Tried, Turn, WasRead};
 pub(super) use answers::Answers;
+pub use course::{Course, Passed, Tried, Turn, WasRead};
 pub(super) use gather::gather;
 pub use named::WHAT_ANSWERS;
 pub use write::Written;

@@ -24,8 +24,8 @@ use crate::state::coverage::Coverage;
 pub use crate::lang::trial::{Rehearsed, Unequal};
 pub use count::workflow_files;
 pub use differences::Difference as WayDifference;
-pub use from_run::{Again, AgainOptions};
 pub use find::test_files;
+pub use from_run::{Again, AgainOptions};
 
 /// Which tests are to be made, and how.
 #[derive(Clone, Debug)]

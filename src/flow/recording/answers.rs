@@ -106,11 +106,10 @@ impl Recordings for Answers {
             (Ok(Some(recording)), _) => Ok(recording),
             // It came to nothing before anybody was asked.
             (Ok(None), Some(failure)) if known.asked.is_some() => Err(failure),
-            (Ok(None), _) => Err(Failure::new(
-                FailureKind::Input,
-                format!("in {} the step `{path}` asked no agent", recorded.name),
-            )
-            .help("it has become one since; record a new run, or let agents answer with `--agents live`")),
+            (Ok(None), _) => {
+                Err(Failure::new(FailureKind::Input, format!("in {} the step `{path}` asked no agent", recorded.name))
+                    .help("it has become one since; record a new run, or let agents answer with `--agents live`"))
+            }
             (Err(error), _) => {
                 Err(Failure::new(FailureKind::Store, format!("what is recorded of `{path}` cannot be read: {error}"))
                     .help("are the files of that run still there? `flow verify RUN` says what is not"))
@@ -147,7 +146,8 @@ impl Answers {
                 format!("it has answers for {}{more}", list.join(", "))
             }
         };
-        failure.help(format!("{help}; record a new run with `flow agents record`, or let agents answer: `--agents live`"))
+        failure
+            .help(format!("{help}; record a new run with `flow agents record`, or let agents answer: `--agents live`"))
     }
 }
 

@@ -99,7 +99,9 @@ impl Flow {
                 .help("name a run in which agents answered; `flow runs` lists the runs, `flow show RUN` their steps"));
         }
         let what = match recorded.head.file.is_empty() {
-            true => std::path::absolute(&named.what).unwrap_or_else(|_| PathBuf::from(&named.what)).display().to_string(),
+            true => {
+                std::path::absolute(&named.what).unwrap_or_else(|_| PathBuf::from(&named.what)).display().to_string()
+            }
             false => recorded.head.run.clone(),
         };
         Ok(Some(Named { what, ..named }.text()))
@@ -115,10 +117,13 @@ impl Flow {
         if began.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        let began = began.map_or("with agents that answer themselves".to_owned(), |began| format!("with `--agents {began}`"));
+        let began =
+            began.map_or("with agents that answer themselves".to_owned(), |began| format!("with `--agents {began}`"));
         let run = self.find(run)?;
         Err(Diagnostic::new("flow::run::other", format!("run `{run}` began {began}, not with `--agents {wanted}`"))
-            .help(format!("`flow resume {run}` goes on with it as it began; once it is cancelled, a new one can begin")))
+            .help(format!(
+                "`flow resume {run}` goes on with it as it began; once it is cancelled, a new one can begin"
+            )))
     }
 
     /// What answers in place of agents, as the log of a run says.

@@ -86,7 +86,8 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Recorded> {
 }
 
 /// What the first line is like.
-const FIRST: &str = "the first line is `{\"recording\":1,\"workflow\":\"…\"}`; `flow agents record RUN -o FILE` writes such a file";
+const FIRST: &str =
+    "the first line is `{\"recording\":1,\"workflow\":\"…\"}`; `flow agents record RUN -o FILE` writes such a file";
 
 /// What is wrong, and what to do.
 type Trouble = (String, String);
@@ -192,7 +193,8 @@ impl Reading {
             return Err(("there is a second first line".into(), "a file holds one recording".into()));
         }
         if first.recording != VERSION {
-            let what = format!("the recording has the form {}, and this version of flow reads {VERSION}", first.recording);
+            let what =
+                format!("the recording has the form {}, and this version of flow reads {VERSION}", first.recording);
             return Err((what, "record it again, or use the version of flow that wrote it".into()));
         }
         self.head = Some(first);
@@ -223,8 +225,9 @@ const LINE: &str = "what a program printed is a text, or `bytes` in base64 where
 
 /// A line as what it is.
 fn take<T: DeserializeOwned>(object: serde_json::Map<String, Json>) -> std::result::Result<T, Trouble> {
-    T::deserialize(Json::Object(object))
-        .map_err(|error| (format!("the line is not as it should be: {error}"), "docs/recordings.md says what stands in it".into()))
+    T::deserialize(Json::Object(object)).map_err(|error| {
+        (format!("the line is not as it should be: {error}"), "docs/recordings.md says what stands in it".into())
+    })
 }
 
 #[cfg(test)]
@@ -275,7 +278,10 @@ mod tests {
                 format!("{head}{step}{{\"at\":2,\"line\":\"\"}}\n{{\"at\":1,\"line\":\"\"}}"),
                 "f:4: `at` is 1, before the line before",
             ),
-            (format!("{head}{{\"step\":\"a\",\"backend\":\"b\"}}"), "f:2: the line is not as it should be: missing field"),
+            (
+                format!("{head}{{\"step\":\"a\",\"backend\":\"b\"}}"),
+                "f:2: the line is not as it should be: missing field",
+            ),
             (format!("{head}{{\"stap\":\"a\"}}"), "f:2: nothing in a recording has only these keys: `stap`"),
             ("{\"recording\":1,\"status\":\"succes\"}".to_owned(), "f:1: `succes` is no status of a run"),
         ] {

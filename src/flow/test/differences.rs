@@ -204,7 +204,10 @@ mod tests {
         let values = course(recorded.steps.clone(), vec![turn(true, 92)]);
         assert_eq!(told(&recorded, &values).len(), 1);
         let none = course(recorded.steps.clone(), Vec::new());
-        assert_eq!(told(&recorded, &none), ["gate was not asked: true, since score.output was 91 / its condition was not evaluated"]);
+        assert_eq!(
+            told(&recorded, &none),
+            ["gate was not asked: true, since score.output was 91 / its condition was not evaluated"]
+        );
         assert_eq!(told(&none, &recorded).len(), 1);
     }
 
@@ -231,9 +234,15 @@ mod tests {
         let course = |step: &Passed| Course { status: RunStatus::Failed, steps: vec![step.clone()], turns: Vec::new() };
         assert!(told(&course(&before), &course(&after)).is_empty());
         after.error = Some(tried("timeout"));
-        assert_eq!(told(&course(&before), &course(&after)), ["a failed otherwise: failed: it ended with code 1 / failed (timeout)"]);
+        assert_eq!(
+            told(&course(&before), &course(&after)),
+            ["a failed otherwise: failed: it ended with code 1 / failed (timeout)"]
+        );
         after.error.clone_from(&before.error);
         after.retried = vec![tried("exit"), tried("hung")];
-        assert_eq!(told(&course(&before), &course(&after)), ["a was retried otherwise: not once / 2 times, after: exit; hung"]);
+        assert_eq!(
+            told(&course(&before), &course(&after)),
+            ["a was retried otherwise: not once / 2 times, after: exit; hung"]
+        );
     }
 }

@@ -106,12 +106,18 @@ impl Flow {
         let recorded = Arc::new(self.recorded_run(&options.recorded)?);
         let name = recorded.name.clone();
         let Some(course) = &recorded.course else {
-            return Err(Diagnostic::new("flow::test::recording", format!("{name} holds nothing but answers of agents"))
-                .help("what is to be a test is recorded as a whole: `flow agents record RUN --all -o FILE`"));
+            return Err(Diagnostic::new(
+                "flow::test::recording",
+                format!("{name} holds nothing but answers of agents"),
+            )
+            .help("what is to be a test is recorded as a whole: `flow agents record RUN --all -o FILE`"));
         };
         if !course.status.is_final() {
-            return Err(Diagnostic::new("flow::run::unfinished", format!("{name} is not at its end: {}", course.status.name()))
-                .help("only the way of a run that is over can be compared; `flow resume` takes it up"));
+            return Err(Diagnostic::new(
+                "flow::run::unfinished",
+                format!("{name} is not at its end: {}", course.status.name()),
+            )
+            .help("only the way of a run that is over can be compared; `flow resume` takes it up"));
         }
         let program = self.compile(script)?;
         let room = Room::new()?;
@@ -149,9 +155,13 @@ impl Flow {
             (one, problem)
         };
         let mut hints = Vec::new();
-        let gone: Vec<&str> = found.iter().filter(|one| one.what == "is no more").map(|one| one.step.as_str()).collect();
+        let gone: Vec<&str> =
+            found.iter().filter(|one| one.what == "is no more").map(|one| one.step.as_str()).collect();
         if !gone.is_empty() {
-            hints.push(format!("the script has changed: these recorded steps have no counterpart in it: {}", list(&gone)));
+            hints.push(format!(
+                "the script has changed: these recorded steps have no counterpart in it: {}",
+                list(&gone)
+            ));
         }
         let unknown: Vec<String> = ended.unknown.iter().map(|id| ended.state.plan.path(*id)).collect();
         if !unknown.is_empty() {
@@ -166,7 +176,9 @@ impl Flow {
         if !found.is_empty() {
             hints.push("if it is meant to go another way now, let it run and record it anew".to_owned());
         }
-        let heard = |one: &&str| recorded.attempts_of(one).map_or(0, |all| all.iter().filter(|one| recorded.was_heard(one)).count());
+        let heard = |one: &&str| {
+            recorded.attempts_of(one).map_or(0, |all| all.iter().filter(|one| recorded.was_heard(one)).count())
+        };
         Ok(Again {
             steps: course.steps.len(),
             decisions: course.turns.len(),
