@@ -185,6 +185,12 @@ pub enum AgentInput {
     Ndjson,
 }
 
+impl AgentInput {
+    /// All of them, with their names in scripts.
+    pub const ALL: [(&'static str, AgentInput); 3] =
+        [("stdin", AgentInput::Stdin), ("argument", AgentInput::Argument), ("ndjson", AgentInput::Ndjson)];
+}
+
 /// How a program answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
