@@ -15,6 +15,7 @@ use crate::event::{
 use crate::plan::{OnAlert, OnError, Plan, StepId, Task};
 
 mod anew;
+pub mod board;
 pub mod breaker;
 pub mod cached;
 pub mod checkpoint;
@@ -27,6 +28,7 @@ pub mod receipt;
 pub mod result;
 pub mod spending;
 pub mod takeup;
+mod topic;
 mod waits;
 
 pub use consumed::Consumed;
@@ -48,6 +50,8 @@ pub struct RunState {
     pub steps: Vec<StepState>,
     /// Evaluated conditions, in the order of evaluation.
     pub decisions: Vec<Decided>,
+    /// Steps that published something or noted it on a board, and succeeded, in the order in which they ended.
+    pub told: Vec<StepId>,
     /// Why nothing new starts. An interruption ends with the process that was interrupted; the other reasons hold
     /// until the end of the run, also over a crash.
     pub stopping: Option<Stop>,
@@ -308,6 +312,7 @@ impl RunState {
                 }
             }
             Event::Finished { step: id, outcome, .. } => {
+                self.note_told(*id, outcome);
                 let step = &mut self.steps[id.index()];
                 step.has_consumed(outcome);
                 step.status = if outcome.error.is_none() { Status::Success } else { Status::Failed };
@@ -459,7 +464,11 @@ impl RunState {
     pub fn result(&self, id: StepId) -> StepResult {
         let step = self.step(id);
         let plan = self.plan.step(id);
-        let body = if plan.task.is_group() { self.group_body(id) } else { Body::Task };
+        let body = match &*plan.task {
+            Task::Board(_) => Body::Board(Arc::new(self.board(id))),
+            task if task.is_group() => self.group_body(id),
+            _ => Body::Task,
+        };
         let spending = self.spending(id).map(Box::new);
         if let (Task::Fallback(children), Body::Same(answer)) = (&*plan.task, &body) {
             // What is asked of such a step is asked of the one that did the work; what it cost is what all of them did.
@@ -514,6 +523,7 @@ impl RunState {
             Task::Parallel(children) | Task::Each(crate::plan::Each { children, .. }) => {
                 Body::List(children.iter().map(|child| Arc::new(self.result(*child))).collect())
             }
+            Task::OnEvent(on) => Body::List(on.children.iter().map(|child| Arc::new(self.result(*child))).collect()),
             Task::Fallback(children) => children
                 .iter()
                 .rfind(|child| !matches!(self.step(**child).status, Status::Skipped | Status::Pending))

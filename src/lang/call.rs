@@ -9,7 +9,7 @@ use super::fault::{self, Fault};
 use super::library::PREFIX;
 use super::program::{File, Program, on_large_stack};
 use super::session::{Frame, Purpose, Session};
-use super::{closures, convert, functions};
+use super::{closures, convert, functions, swarm};
 use crate::diag::{Diagnostic, Span};
 use crate::event::{Decision, Failure, FailureKind, Saw};
 use crate::plan::{self, Builder, Closure, Condition, Growth, Json, Plan, StepId};
@@ -134,7 +134,7 @@ impl Program {
     }
 
     /// The context in which functions of a file are called: its functions and its imports.
-    fn context<'a>(&'a self, file: &'a File) -> Option<NativeCallContext<'a>> {
+    pub(super) fn context<'a>(&'a self, file: &'a File) -> Option<NativeCallContext<'a>> {
         let store = file.context.get_or_init(|| {
             let mut source = String::new();
             for statement in file.ast.statements() {
@@ -163,7 +163,8 @@ impl Program {
     }
 
     /// Evaluates the closure of a fan-out while the plan runs: the children of an `each` or `workflow`, or the next
-    /// iteration of a `repeat` (`iteration` counts from 1, `last` is the output of the one before). Ids in the growth
+    /// iteration of a `repeat` (`iteration` counts from 1, `last` is the output of the one before), or that for an event of
+    /// an `on_event` (`last` is the event). Ids in the growth
     /// count from the end of `plan`.
     pub fn expand(
         &self,
@@ -187,14 +188,19 @@ impl Program {
                 plan::Task::Each(plan::Each { body, .. }) | plan::Task::Repeat(plan::Repeat { body, .. }) => {
                     self.function(&body.function, |file, _| file.clone()).ok_or_else(|| closures::lost(body))?
                 }
+                plan::Task::OnEvent(on) => {
+                    self.function(&on.body.function, |file, _| file.clone()).ok_or_else(|| closures::lost(&on.body))?
+                }
                 _ => main,
             };
             let context = self.context(&file).ok_or_else(|| {
                 Failure::new(FailureKind::Script, "the recorded script cannot be loaded any more")
                     .help("start the workflow anew")
             })?;
-            let (result, mut session) =
-                session.enter(|| functions::expand(&context, &task, step, iteration, last, inputs));
+            let (result, mut session) = session.enter(|| {
+                let expanded = functions::expand(&context, &task, step, iteration, last, inputs);
+                expanded.and_then(|()| swarm::finish_all())
+            });
             if let Some(problem) = session.refused.take() {
                 return Err(as_failure(problem, span));
             }

@@ -6,6 +6,7 @@
 
 #![allow(deprecated)] // rhai marks what is volatile in it as deprecated: its version is pinned by Cargo.lock
 
+mod agents;
 mod alerts;
 mod answers;
 pub mod assist;
@@ -41,6 +42,7 @@ mod secret;
 mod seen;
 mod session;
 mod stages;
+mod swarm;
 mod texts;
 pub mod trial;
 mod untrusted;

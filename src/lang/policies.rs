@@ -1,10 +1,9 @@
 //! Setting policies: the methods of a step and the keys of a map mean the same, so they are one list.
 
 mod attempt;
-mod budget;
 mod cache;
 mod place;
-mod schema;
+pub mod schema;
 mod verdict;
 
 use rhai::{Dynamic, NativeCallContext};
@@ -18,7 +17,6 @@ use crate::diag::{Diagnostic, Span};
 use crate::plan::{OnError, Policy, StepId};
 
 pub use attempt::{BACKOFF, PARSE, breaker_of, declare_breaker, retry};
-pub use budget::budget;
 
 /// All of them, as keys of maps.
 pub fn names() -> Vec<&'static str> {

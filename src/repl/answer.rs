@@ -70,8 +70,9 @@ impl Answer {
         }
         let plain = match &sight.value {
             Value::Plain(json) => Some(json.clone()),
-            // Closures and secrets are no data, and a step is its name.
+            // Closures and secrets are no data, a step and an agent are their names.
             Value::Closure(_) | Value::Secret(_) => None,
+            Value::Agent(agent) => Some(agent.name.as_str().into()),
             Value::Step(id) if ran => {
                 let result = results.and_then(|results| results.get(*id));
                 let went_well = result.is_some_and(|result| result.status == Status::Success);
@@ -174,7 +175,7 @@ impl Answer {
         for id in self.steps.iter().take(NAMED) {
             let command = wording::command(plan, plan.step(*id));
             let room = if look.width > 0 { look.width } else { 100 };
-            let kind = plan.step(*id).task.kind();
+            let kind = plan.step(*id).word();
             let line = look.cut(&format!("+ {}  {kind}  {}", plan.path(*id), command.replace('\n', " ")), room);
             text.push_str(&look.paint(Tone::Faint, line.trim_end()));
             text.push('\n');
@@ -224,7 +225,7 @@ pub fn step_line(plan: &Plan, result: Option<&StepResult>, id: StepId, look: Loo
     let took = took.map_or(String::new(), |result| format!("  {}", wording::duration(result.duration_ms)));
     let command = wording::command(plan, step).replace('\n', " ");
     let name = plan.path(id);
-    let (kind, width) = (step.task.kind(), if look.width > 0 { look.width } else { 100 });
+    let (kind, width) = (step.word(), if look.width > 0 { look.width } else { 100 });
     let room = width.saturating_sub(name.chars().count() + kind.len() + took.len() + 8).max(8);
     let rest = format!("  {kind}  {}", look.cut(&command, room));
     format!(

@@ -9,7 +9,7 @@ use crate::plan::{Branch, Growth, OnError, Repeat, StepId, Task};
 use crate::state::{Seen, Status};
 
 /// How far a group is with getting its children.
-enum Progress {
+pub(super) enum Progress {
     /// Something has to come in first.
     Waits,
     /// It has all.
@@ -28,6 +28,7 @@ pub(super) enum End {
 impl Machine {
     pub(super) fn open_group(&mut self, id: StepId) {
         let attempt = self.state.step(id).attempt + 1;
+        self.unmade.remove(&id);
         self.emit(Event::Started { step: id, attempt });
         self.arm_timeout(id, attempt);
         if !self.nodes[id.index()].flow {
@@ -75,6 +76,7 @@ impl Machine {
             Task::Flow(branches) => return self.branch_of(id, branches, frozen),
             Task::Fallback(children) => return self.alternative_of(id, children, frozen),
             Task::Repeat(repeat) => return self.iteration_of(id, repeat, frozen),
+            Task::OnEvent(on) => return self.event_of(id, on, frozen),
             Task::Each(each) => each.items.is_some() && !expanded,
             Task::Workflow(workflow) => !workflow.expanded && !expanded,
             _ => false,
@@ -85,7 +87,7 @@ impl Machine {
         }
     }
 
-    fn expand(&mut self, id: StepId, iteration: u32, frozen: bool) -> Progress {
+    pub(super) fn expand(&mut self, id: StepId, iteration: u32, frozen: bool) -> Progress {
         if !frozen {
             self.nodes[id.index()].set(node::EXPANDING);
             self.pending += 1;
@@ -206,6 +208,8 @@ impl Machine {
         self.pending -= 1;
         match result {
             Ok(growth) => self.grow(Some(id), *growth),
+            // What it has heard before goes on.
+            Err(failure) if self.nodes[id.index()].open > 0 => drop(self.unmade.insert(id, failure)),
             Err(failure) => self.group_failed(id, failure),
         }
         self.wake(id);

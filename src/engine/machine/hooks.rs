@@ -38,7 +38,7 @@ impl Machine {
         if !ended {
             return self.idle()
                 && (self.state.plan.complete || self.wanted > 0)
-                && (self.let_go() || (!self.waits_outside() && self.unlock()));
+                && (self.let_go() || (!self.waits_outside() && (self.end_listening() || self.unlock())));
         }
         if self.result == Some(RunStatus::Failed) && self.undo_next() {
             return true;
@@ -63,15 +63,17 @@ impl Machine {
                 self.wake_all();
                 true
             }
-            Some(_) if self.undoing.is_some() => self.idle() && (self.let_go() || self.unlock()),
-            Some(_) if self.hooks_open() => self.idle() && (self.let_go() || self.unlock()),
+            Some(_) if self.undoing.is_some() => {
+                self.idle() && (self.let_go() || self.end_listening() || self.unlock())
+            }
+            Some(_) if self.hooks_open() => self.idle() && (self.let_go() || self.end_listening() || self.unlock()),
             Some(status) if self.open[Part::Complete as usize] == 0 => {
                 self.emit(Event::Ended { status });
                 self.effect(Effect::Close);
                 self.over = true;
                 true
             }
-            Some(_) => self.idle() && (self.let_go() || self.unlock()),
+            Some(_) => self.idle() && (self.let_go() || self.end_listening() || self.unlock()),
         }
     }
 

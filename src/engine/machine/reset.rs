@@ -44,7 +44,7 @@ impl Machine {
         for id in groups {
             let at_run_time = match &*self.state.plan.step(id).task {
                 Task::Each(each) => each.items.is_some(),
-                Task::Repeat(_) => true,
+                Task::Repeat(_) | Task::OnEvent(_) => true,
                 Task::Workflow(_) => self.state.step(id).expansions > 0,
                 _ => false,
             };
@@ -67,6 +67,7 @@ impl Machine {
         let again: BTreeSet<StepId> = steps.iter().copied().collect();
         self.emit(Event::Reset { steps: steps.clone(), retired: retired.clone(), why });
         self.decided.retain(|(step, _), _| !again.contains(step));
+        self.forget_actors();
         for id in retired {
             self.graph.retire(id, self.state.plan.step(id));
         }

@@ -4,14 +4,14 @@ use rhai::plugin::*;
 use rhai::{Map, NativeCallContext};
 
 use super::declare;
+use crate::lang::agents;
 use crate::lang::fault::Fault;
 use crate::lang::handle::Step;
-use crate::lang::policies;
 use crate::plan::Task;
 
 fn declared(context: &NativeCallContext, name: &str, most: Map) -> Result<Step, Fault> {
     declare(context, name, |_, span| {
-        policies::budget(&most.into(), &format!("the budget `{name}`"), span).map(Task::Budget)
+        agents::budget(&most.into(), &format!("the budget `{name}`"), span).map(Task::Budget)
     })
 }
 

@@ -1,7 +1,7 @@
 //! Policies, and the maps that some of them take.
 
 use super::Absent::{Needed, Nothing, Value};
-use super::{Key, Keys, Kind, key, names};
+use super::{BUDGET, Key, Keys, Kind, key, names};
 use crate::lang::policies::{BACKOFF, ON_ERROR, PARSE};
 use crate::plan::{Ack, Rule};
 
@@ -91,29 +91,6 @@ pub static CACHE: Keys = Keys {
             Kind::Value,
             Nothing("nothing", "\"v2\""),
             "whatever else the result depends on; may be the result of a step",
-        ),
-    ],
-};
-
-/// `budget(#{…})`, `.budget(#{…})`
-pub static BUDGET: Keys = Keys {
-    name: "budget",
-    form: "budget(…);",
-    of: &["budget", ".budget"],
-    keys: &[
-        key(
-            "usd",
-            Kind::Number,
-            Nothing("any number", "5.0"),
-            "US dollars, as far as the backends of the agents say what they cost",
-        ),
-        key("tokens", Kind::Count(1), Nothing("any number", "2_000_000"), "tokens, those read and those written"),
-        key("turns", Kind::Count(1), Nothing("any number", "200"), "turns of agents"),
-        key(
-            "minutes",
-            Kind::Number,
-            Nothing("any number", "60"),
-            "minutes for which agents work, each counted by itself",
         ),
     ],
 };

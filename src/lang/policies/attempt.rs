@@ -70,7 +70,7 @@ pub(super) fn set(
         }
         "budget" => {
             let name = session::build(context, |builder, _| Ok(builder.step(id).name.clone()))?;
-            let budget = super::budget(value, &format!("the budget of `{name}`"), span)?;
+            let budget = crate::lang::agents::budget(value, &format!("the budget of `{name}`"), span)?;
             change(context, id, |policy| policy.budget = Some(budget))
         }
         "lock" => {
