@@ -308,6 +308,11 @@ pub const CODES: &[Code] = &[
         "A branch is added to a step that is no `flow`.",
         Some("let a = sh(\"a\", \"true\");\na.otherwise(sh(\"b\", \"true\"));"),
     ),
+    usage(
+        "flow::lang::not_a_board",
+        "Something is noted on a step that is no board.",
+        Some("let a = sh(\"a\", \"true\");\na.put(\"key\", 1);"),
+    ),
     usage("flow::lang::items", "The items of an `each` are no array.", None),
     usage(
         "flow::lang::outside_step",

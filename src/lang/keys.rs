@@ -7,6 +7,7 @@ mod group;
 mod pipeline;
 mod policy;
 mod script;
+mod shared;
 mod stream;
 mod task;
 mod testing;
@@ -15,6 +16,7 @@ pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, EACH, FLOW, PARALLEL, REPEAT, S
 pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
+pub use shared::{BOARD, MEMORY, ON_EVENT};
 pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
 pub use testing::{FAILS, KINDS};
@@ -169,7 +171,7 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 33] = [
+pub static ALL: [&Keys; 36] = [
     &RETRY,
     &BREAKER,
     &BREAKER_OF_STEP,
@@ -186,6 +188,9 @@ pub static ALL: [&Keys; 33] = [
     &STRATEGY,
     &EACH,
     &REPEAT,
+    &BOARD,
+    &MEMORY,
+    &ON_EVENT,
     &PARALLEL,
     &CHAIN,
     &CHAIN_OPTIONS,

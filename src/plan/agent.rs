@@ -185,6 +185,12 @@ pub enum AgentInput {
     Ndjson,
 }
 
+impl AgentInput {
+    /// All of them, with their names in scripts.
+    pub const ALL: [(&'static str, AgentInput); 3] =
+        [("stdin", AgentInput::Stdin), ("argument", AgentInput::Argument), ("ndjson", AgentInput::Ndjson)];
+}
+
 /// How a program answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -357,6 +363,20 @@ pub struct OnEvent {
     /// The steps that published what the children are for, in the order of the children.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of: Vec<StepId>,
+}
+
+impl OnEvent {
+    /// Most children where nothing is said.
+    pub const MAX: u32 = 100;
+
+    /// Does it hear what this step publishes, if that publishes anything?
+    pub fn hears(&self, step: &super::Step) -> bool {
+        let super::Task::Publish(publish) = &*step.task else { return false };
+        match self.topic.strip_suffix('*') {
+            Some(beginning) => publish.topic.starts_with(beginning),
+            None => publish.topic == self.topic,
+        }
+    }
 }
 
 /// `board(name, #{…})`: what agents and steps note for each other. Read at any time, as it is then.

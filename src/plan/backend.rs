@@ -122,7 +122,7 @@ impl Agent {
     /// Why not, as the end of a sentence.
     pub fn reads_live(&self) -> Result<AgentInput, &'static str> {
         let input = match &self.via {
-            Some(spec) if spec.command.iter().any(|word| word.contains("{prompt}")) => AgentInput::Argument,
+            Some(spec) if spec.has_prompt() => AgentInput::Argument,
             Some(spec) => spec.input,
             None => match Backend::named(&self.backend) {
                 Some(backend) if !backend.reads_live => return Err(backend.why_not_live),
@@ -158,4 +158,23 @@ pub struct BackendSpec {
     /// How to get it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub install: String,
+}
+
+impl BackendSpec {
+    /// What a command can name in braces.
+    pub const PLACES: [&'static str; 6] = ["model", "system", "session", "prompt", "max_turns", "schema_file"];
+
+    /// The names in braces in an argument: words of small letters and `_`. Other braces are its own.
+    pub fn places(word: &str) -> impl Iterator<Item = &str> {
+        word.split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(name, _)| name)
+            .filter(|name| !name.is_empty() && name.bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'_'))
+    }
+
+    /// Does the task stand in its command?
+    pub fn has_prompt(&self) -> bool {
+        self.command.iter().any(|word| word.contains("{prompt}"))
+    }
 }

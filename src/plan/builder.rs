@@ -142,6 +142,7 @@ impl Builder {
                 policy.each_value(&mut visit);
             }
         }
+        data.extend(step.task.named().into_iter().filter(|named| self.step(*named).task.is_living()));
         let conditions = step.when.as_deref().map(|when| (when.steps(), condition_is_open(when)));
         let branches_open = match &*step.task {
             Task::Flow(branches) => branches.iter().filter_map(|b| b.when.as_ref()).any(condition_is_open),
@@ -154,7 +155,10 @@ impl Builder {
         // What the first of some alternatives needs is there before they begin.
         let gate = self.gate(id);
         if self.step(id).undoes.is_none() {
+            let (living, data): (Vec<StepId>, Vec<StepId>) =
+                data.into_iter().partition(|from| self.step(*from).task.is_living());
             let step = self.step_mut(gate);
+            step.add_edges(living, EdgeKind::Condition);
             match data[..] {
                 [from] => step.add_edge(from, EdgeKind::Data),
                 _ => step.add_edges(data, EdgeKind::Data),

@@ -159,6 +159,10 @@ impl Fingerprint {
                 self.put(Part::Steps, &repeat.children);
                 self.put(Part::Command, (repeat.max, &repeat.until, &repeat.body));
             }
+            Task::OnEvent(on) => {
+                self.put(Part::Steps, &on.children);
+                self.put(Part::Command, (&on.topic, on.max, &on.body));
+            }
             Task::Quorum(quorum) => {
                 self.put(Part::Steps, &quorum.children);
                 self.put(Part::Command, (quorum.need, quorum.race));

@@ -12,6 +12,8 @@ use super::{Brief, Dialect, Driver, Errand, Launch};
 
 /// Any program.
 pub(super) struct Command {
+    /// How it gets its task.
+    pub input: AgentInput,
     /// How it answers.
     pub speaks: Option<Speaks>,
 }
@@ -27,7 +29,7 @@ impl Driver for Command {
         }
         launch.words.extend(brief.args.iter().cloned());
         surroundings(brief, &mut launch);
-        give_task(brief, brief.agent.input.unwrap_or_default(), &mut launch)?;
+        give_task(brief, brief.system.as_deref(), self.input, &mut launch)?;
         Ok(Errand::Program(launch))
     }
 
@@ -40,10 +42,7 @@ impl Driver for Command {
     }
 
     fn task_live(&self, brief: &Brief<'_>) -> Vec<u8> {
-        match brief.agent.input.unwrap_or_default() {
-            AgentInput::Ndjson => task_line(brief),
-            _ => plain_task(brief).into_bytes(),
-        }
+        live_task(brief, brief.system.as_deref(), self.input)
     }
 }
 
@@ -51,13 +50,25 @@ impl Driver for Command {
 pub(super) const LONGEST_ARGUMENT: usize = 131_071;
 
 /// Gives a program its task.
-pub(super) fn give_task(brief: &Brief<'_>, input: AgentInput, launch: &mut Launch) -> Result<(), Failure> {
+pub(super) fn give_task(
+    brief: &Brief<'_>,
+    system: Option<&str>,
+    input: AgentInput,
+    launch: &mut Launch,
+) -> Result<(), Failure> {
     match input {
-        AgentInput::Stdin => launch.stdin = plain_task(brief).into_bytes(),
-        AgentInput::Ndjson => launch.stdin = task_line(brief),
-        AgentInput::Argument => launch.words.push(as_argument(plain_task(brief))?),
+        AgentInput::Argument => launch.words.push(as_argument(plain_task(brief, system))?),
+        AgentInput::Stdin | AgentInput::Ndjson => launch.stdin = live_task(brief, system, input),
     }
     Ok(())
+}
+
+/// The task as a program reads it.
+pub(super) fn live_task(brief: &Brief<'_>, system: Option<&str>, input: AgentInput) -> Vec<u8> {
+    match input {
+        AgentInput::Ndjson => task_line(brief, system),
+        AgentInput::Stdin | AgentInput::Argument => plain_task(brief, system).into_bytes(),
+    }
 }
 
 /// A text that is to be an argument.
@@ -108,17 +119,17 @@ pub(super) fn surroundings(brief: &Brief<'_>, launch: &mut Launch) {
 }
 
 /// The task for a program that has no other place for what it is told before: that comes first.
-pub(super) fn plain_task(brief: &Brief<'_>) -> String {
-    match brief.system.as_deref().map(str::trim).filter(|system| !system.is_empty()) {
+pub(super) fn plain_task(brief: &Brief<'_>, system: Option<&str>) -> String {
+    match system.map(str::trim).filter(|system| !system.is_empty()) {
         Some(system) => format!("{system}\n\n{}", brief.prompt),
         None => brief.prompt.clone(),
     }
 }
 
 /// The task as a line of JSON.
-fn task_line(brief: &Brief<'_>) -> Vec<u8> {
+fn task_line(brief: &Brief<'_>, system: Option<&str>) -> Vec<u8> {
     let mut task = json!({ "type": "task", "text": brief.prompt });
-    for (key, value) in [("system", &brief.system), ("model", &brief.model), ("session", &brief.session)] {
+    for (key, value) in [("system", system), ("model", brief.model.as_deref()), ("session", brief.session.as_deref())] {
         if let Some(value) = value {
             task[key] = json!(value);
         }
@@ -132,7 +143,7 @@ fn task_line(brief: &Brief<'_>) -> Vec<u8> {
 }
 
 /// An event of another agent as a line: its own form, and whose it is.
-fn event_line(from: &str, event: &AgentEvent) -> Option<Vec<u8>> {
+pub(super) fn event_line(from: &str, event: &AgentEvent) -> Option<Vec<u8>> {
     let mut value = serde_json::to_value(event).ok()?;
     value.as_object_mut()?.insert("from".to_owned(), json!(from));
     let mut line = value.to_string().into_bytes();
@@ -229,3 +240,6 @@ impl Dialect for EitherLines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -259,7 +259,7 @@ fn sources(
         Body::Map(parts) => {
             return parts.iter().try_for_each(|(name, part)| sources(part, &within(name), job, out, empty));
         }
-        Body::Task | Body::Nothing | Body::Value(..) => {}
+        Body::Task | Body::Nothing | Body::Board(_) | Body::Value(..) => {}
     }
     let mut block = Block::of(label, "");
     let has_failed = result.status == Status::Failed;

@@ -5,13 +5,17 @@ use crate::plan::{Agent, AgentConfig, Class, Speaks};
 
 use super::claude::{Claude, ClaudeLines};
 use super::command::{Command, EitherLines, EventLines, TextLines};
+use super::spec::Program;
 use super::{Brief, Dialect, Driver, Errand};
 
 /// What drives an agent.
 pub fn driver_of(agent: &Agent) -> Box<dyn Driver> {
+    if let Some(spec) = &agent.via {
+        return Box::new(Program { spec: spec.clone() });
+    }
     let driver: Box<dyn Driver> = match agent.backend.as_str() {
         "claude" => Box::new(Claude),
-        "command" => Box::new(Command { speaks: agent.speaks }),
+        "command" => Box::new(Command { input: agent.input.unwrap_or_default(), speaks: agent.speaks }),
         _ => Box::new(Unknown),
     };
     match agent.speaks {

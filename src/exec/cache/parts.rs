@@ -247,7 +247,7 @@ impl Hashing<'_> {
                     self.add_output(one, pieces)?;
                 }
             }
-            (Body::Task | Body::Nothing | Body::Value(..), None) => {
+            (Body::Task | Body::Nothing | Body::Board(_) | Body::Value(..), None) => {
                 add_json(&result.property("output", &*self.job.inputs.files)?, pieces);
             }
         }

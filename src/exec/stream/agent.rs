@@ -6,8 +6,8 @@
 use std::fs;
 use std::io::{self, PipeWriter, Read, Write};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use smol_str::SmolStr;
@@ -41,7 +41,7 @@ pub(super) fn run(
     seat: &mut Seat,
     member: &Arc<Member>,
 ) -> Result<Outcome, Failure> {
-    let place = job.stream.as_deref();
+    let writers = job.stream.as_deref().map(|place| writers_of(place, job.step)).unwrap_or_default();
     let out = match seat.stdout.take() {
         Some(out) => {
             never_wait(&out).map_err(|error| broken(&error))?;
@@ -49,8 +49,9 @@ pub(super) fn run(
         }
         None => None,
     };
-    let mut beside = Beside {
-        writers: place.map(|place| writers(place, job.step)).unwrap_or_default(),
+    let telling = Arc::new(OnceLock::new());
+    let beside = Beside {
+        writers: writers.clone(),
         live: ask.agent.reads_live().ok(),
         joins: ask.agent.via.is_none() && ask.agent.backend == "claude",
         recorded: around.recordings.map(agent::Recordings::keeps_time),
@@ -58,7 +59,7 @@ pub(super) fn run(
         emitting: Emitting::new(ask.emit),
         out,
         buffer: Vec::new(),
-        telling: None,
+        telling: telling.clone(),
         exit: Arc::new(Exit {
             member: member.clone(),
             known: AtomicBool::new(false),
@@ -74,8 +75,10 @@ pub(super) fn run(
         recordings: around.recordings,
         report: around.report,
     };
-    let mut outcome = agent::run(ask, job, &shared, Some(&mut beside))?;
-    beside.keep_told(job, around, &mut outcome)?;
+    let mut outcome = agent::run(ask, job, &shared, Some(Box::new(beside)))?;
+    if let Some(telling) = telling.get() {
+        keep_told(&telling.told(), &writers, job, around, &mut outcome)?;
+    }
     if outcome.error.as_ref().is_some_and(|failure| failure.kind == FailureKind::Cancelled)
         && member.unread.load(Ordering::SeqCst)
     {
@@ -86,7 +89,7 @@ pub(super) fn run(
 }
 
 /// The names of those whose lines a member reads, in the order declared.
-fn writers(place: &StreamPlace, member: StepId) -> Vec<SmolStr> {
+fn writers_of(place: &StreamPlace, member: StepId) -> Vec<SmolStr> {
     let name = |id: &StepId| place.members.iter().find(|member| member.step == *id).map(|member| member.name.clone());
     place.stream.writers(member).iter().filter_map(name).collect()
 }
@@ -120,7 +123,7 @@ struct Beside<'a, 'h> {
     /// What it writes goes here, if somebody reads it.
     out: Option<PipeWriter>,
     buffer: Vec<u8>,
-    telling: Option<Telling>,
+    telling: Arc<OnceLock<Telling>>,
     exit: Arc<Exit>,
 }
 
@@ -174,32 +177,42 @@ impl Beside<'_, '_> {
         }
         self.buffer.clear();
     }
-
-    /// What it was told stands in the file of its prompt, before the task.
-    fn keep_told(&self, job: &Job, around: &Around, outcome: &mut Outcome) -> Result<(), Failure> {
-        let Some(telling) = &self.telling else { return Ok(()) };
-        let Some(report) = outcome.agent.as_mut().filter(|report| report.prompt.is_some()) else { return Ok(()) };
-        let told = telling.told();
-        if told.is_empty() {
-            return Ok(());
-        }
-        let told = match around.room.secrets.of_run(&job.site.hidden) {
-            Some(secrets) => secrets.mask().text(&told).into_owned(),
-            None => told,
-        };
-        let logs = Logs::of(job)?;
-        let path = logs.path("prompt.md");
-        let newline = if told.ends_with('\n') { "" } else { "\n" };
-        let keep = || {
-            let prompt = fs::read_to_string(&path)?;
-            let text =
-                format!("(read from {} while it was written)\n{told}{newline}\n{prompt}", self.writers.join(", "));
-            fs::write(&path, &text)?;
-            Captured::of(logs.name("prompt.md"), path.clone(), text.len() as u64)
-        };
-        report.prompt = Some(keep().map_err(|error| store_failure("write", &path, &error))?.log);
+    /// Begins to tell it what comes.
+    fn tell(&mut self, to: Option<PipeWriter>, way: Way, task: Vec<u8>) -> Result<(), Failure> {
+        let Some(from) = self.seat.stdin.take() else { return Ok(()) };
+        let telling = Telling::begin(from, to, way, self.writers.clone(), task).map_err(|error| broken(&error))?;
+        // An attempt is told once.
+        let _ = self.telling.set(telling);
         Ok(())
     }
+}
+
+/// What it was told stands in the file of its prompt, before the task.
+fn keep_told(
+    told: &str,
+    writers: &[SmolStr],
+    job: &Job,
+    around: &Around,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let Some(report) = outcome.agent.as_mut().filter(|report| report.prompt.is_some() && !told.is_empty()) else {
+        return Ok(());
+    };
+    let told = match around.room.secrets.of_run(&job.site.hidden) {
+        Some(secrets) => secrets.mask().text(told).into_owned(),
+        None => told.to_owned(),
+    };
+    let logs = Logs::of(job)?;
+    let path = logs.path("prompt.md");
+    let newline = if told.ends_with('\n') { "" } else { "\n" };
+    let keep = || {
+        let prompt = fs::read_to_string(&path)?;
+        let text = format!("(read from {} while it was written)\n{told}{newline}\n{prompt}", writers.join(", "));
+        fs::write(&path, &text)?;
+        Captured::of(logs.name("prompt.md"), path.clone(), text.len() as u64)
+    };
+    report.prompt = Some(keep().map_err(|error| store_failure("write", &path, &error))?.log);
+    Ok(())
 }
 
 impl Company for Beside<'_, '_> {
@@ -210,10 +223,7 @@ impl Company for Beside<'_, '_> {
         match (self.live, self.recorded) {
             (Some(_), Some(true)) => {
                 // It says what it says when it said it, and has to hear what it has heard.
-                if let Some(from) = self.seat.stdin.take() {
-                    let telling = Telling::begin(from, None, Way::Nothing, self.writers.clone(), Vec::new());
-                    self.telling = Some(telling.map_err(|error| broken(&error))?);
-                }
+                self.tell(None, Way::Nothing, Vec::new())?;
             }
             (Some(_), None) => {}
             (None, _) | (_, Some(false)) => self.collect()?,
@@ -230,19 +240,17 @@ impl Company for Beside<'_, '_> {
     }
 
     fn input(&mut self, driver: Arc<dyn Driver>, task: Vec<u8>) -> Result<Stdio, Failure> {
-        let Some(from) = self.seat.stdin.take() else { return Ok(Stdio::null()) };
         let (stdin, to) = pipe(true).map_err(|error| broken(&error))?;
         let way = match self.live {
             Some(AgentInput::Ndjson) => Way::Events { driver, joins: self.joins },
             _ => Way::Bytes,
         };
-        let telling = Telling::begin(from, Some(to), way, self.writers.clone(), task);
-        self.telling = Some(telling.map_err(|error| broken(&error))?);
+        self.tell(Some(to), way, task)?;
         Ok(stdin.into())
     }
 
     fn tells(&self) -> bool {
-        self.telling.as_ref().is_some_and(Telling::goes_on)
+        self.telling.get().is_some_and(Telling::goes_on)
     }
 
     fn said(&mut self, line: Option<&[u8]>, events: &[AgentEvent]) {

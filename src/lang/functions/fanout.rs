@@ -156,6 +156,14 @@ pub fn expand(
             ids.push(id);
             set_children(context, step, ids)
         }
+        Task::OnEvent(on) => {
+            session::with(|session| untrusted::remember(session, &last));
+            let given = vec![convert::to_dynamic(last)];
+            let id = child(context, step, format_smolstr!("{iteration}"), || call(&on.body, given))?;
+            let mut ids = on.children.clone();
+            ids.push(id);
+            set_children(context, step, ids)
+        }
         Task::Workflow(workflow) => {
             let mut args = Vec::with_capacity(workflow.args.len());
             for (name, value) in &workflow.args {
@@ -174,6 +182,7 @@ fn set_children(context: &NativeCallContext, group: StepId, ids: Vec<StepId>) ->
         match std::sync::Arc::make_mut(&mut builder.step_mut(group).task) {
             Task::Each(each) => each.children = ids,
             Task::Repeat(repeat) => repeat.children = ids,
+            Task::OnEvent(on) => on.children = ids,
             _ => {}
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! made from these (see `reference`), and the examples are run by the tests.
 
 mod asserts;
+mod boards;
 mod doubles;
 mod fanout;
 mod groups;
@@ -19,6 +20,7 @@ mod settings;
 mod sources;
 mod streams;
 mod tasks;
+mod topics;
 #[cfg(test)]
 mod tried;
 mod values;
@@ -45,13 +47,15 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 16] {
+fn modules() -> [(Topic, Module); 18] {
     [
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
         (Topic::Tasks, exported_module!(http::functions)),
         (Topic::Combinators, exported_module!(groups::functions)),
         (Topic::Combinators, exported_module!(fanout::functions)),
+        (Topic::Combinators, exported_module!(boards::functions)),
+        (Topic::Combinators, exported_module!(topics::functions)),
         (Topic::Streams, exported_module!(streams::functions)),
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),
