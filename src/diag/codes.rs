@@ -193,7 +193,9 @@ pub const CODES: &[Code] = &[
     usage(
         "flow::plan::not_live",
         "A warning: an agent in a stream begins only when those before it have ended, since its backend cannot read while they write.",
-        None,
+        Some(
+            "let a = agent(\"a\", #{ command: [\"./a.sh\"] });\nlet b = agent(\"b\", #{ backend: \"codex\" });\na.ask(\"Look for leaks\") |> b.ask(\"Mend what was found\");",
+        ),
     ),
     usage("flow::plan::too_large", "The plan has too many steps to be drawn in this format.", None),
     failure("flow::run::driver", "A run cannot begin or go on because the system refuses a thread, or flow is wrong."),

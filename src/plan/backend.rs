@@ -131,7 +131,7 @@ impl Agent {
             },
         };
         match input {
-            AgentInput::Argument => Err("its program gets its task as an argument, which is complete when it begins"),
+            AgentInput::Argument => Err("its task is an argument of its program"),
             input => Ok(input),
         }
     }

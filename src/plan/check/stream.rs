@@ -246,8 +246,12 @@ pub(super) fn begins_late(plan: &Plan, found: &mut Findings) {
             return;
         }
         let (name, writer) = (wording::name(plan, id), wording::name(plan, *writer));
+        let ended = match stream.writers(id).len() {
+            1 => format!("`{writer}` has ended"),
+            _ => "those before it have ended".to_owned(),
+        };
         found.add(
-            Diagnostic::new(NOT_LIVE, format!("`{name}` begins when `{writer}` has ended: {why}"))
+            Diagnostic::new(NOT_LIVE, format!("`{name}` begins when {ended}: {why}"))
                 .label(step.span, format!("its backend is `{}`", ask.agent.backend))
                 .label(plan.step(group).span, "in this stream")
                 .help(format!(

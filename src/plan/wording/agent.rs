@@ -45,9 +45,13 @@ fn reads(plan: &Plan, id: StepId) -> Option<String> {
         return None;
     }
     let names = list(&writers, LISTED);
+    let alone = writers.len() == 1;
+    let of = |one, several| if alone { one } else { several };
     Some(match ask.agent.reads_live() {
-        Ok(AgentInput::Ndjson) => format!("told what {names} does while it does it"),
-        Ok(_) => format!("reads what {names} writes while it writes it"),
-        Err(why) => format!("begins when {names} has ended: {why}"),
+        Ok(AgentInput::Ndjson) => {
+            format!("told what {names} {}", of("does while it does it", "do while they do it"))
+        }
+        Ok(_) => format!("reads what {names} {}", of("writes while it writes it", "write while they write it")),
+        Err(why) => format!("begins when {names} {} ended: {why}", of("has", "have")),
     })
 }
