@@ -174,9 +174,7 @@ impl Read<'_> {
             let text = format!("a line of {bytes} bytes was cut to {}", text.len());
             self.events.push(AgentEvent::Other { what: "cut line".into(), text });
         }
-        if !text.is_empty() {
-            self.dialect.line(text, &mut self.events);
-        }
+        self.dialect.line(text, &mut self.events);
         self.note(at, from, bytes, Some(text));
     }
 
