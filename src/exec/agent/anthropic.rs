@@ -6,7 +6,7 @@ use crate::event::{AgentError, AgentEvent, Failure, Usage};
 use crate::plan::Json;
 
 use super::claude::tokens;
-use super::driver::{cannot, no_program};
+use super::driver::has_all;
 use super::line::{inner, other, text};
 use super::sse::{Events, Sent, address};
 use super::{Brief, Call, Dialect, Driver, Errand};
@@ -25,15 +25,9 @@ const ANSWER_INSIDE: &str = "answer_inside";
 
 impl Driver for Anthropic {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
-        no_program(brief)?;
-        let Some(model) = &brief.model else {
-            return Err(cannot(
-                format!("the agent `{}` has no model", brief.agent.name),
-                "the backend `anthropic` takes none by itself: `model: \"claude-sonnet-4-5\"`",
-            ));
-        };
+        has_all(brief)?;
         let mut body = json!({
-            "model": model,
+            "model": brief.model,
             "max_tokens": brief.agent.max_tokens.unwrap_or(TOKENS),
             "stream": true,
             "messages": [{ "role": "user", "content": brief.prompt }],
@@ -224,7 +218,8 @@ mod tests {
 
     #[test]
     fn the_request_has_all_that_the_agent_says() {
-        let agent = Agent { max_tokens: Some(100), ..Agent::default() };
+        let model = Some(crate::plan::Value::Plain(json!("m")));
+        let agent = Agent { backend: "anthropic".into(), model, max_tokens: Some(100), ..Agent::default() };
         let schema = json!({ "type": "object" });
         let call = call(
             &Anthropic,

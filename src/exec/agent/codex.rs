@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use crate::event::{AgentError, AgentEvent, Denial, Failure, Tokens, Usage};
 use crate::plan::{Json, Permission};
 
-use super::driver::own_config;
+use super::driver::{has_all, own_config};
 use super::line::{as_text, inner, list, number, object, other, short, status_in, text};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
@@ -16,6 +16,7 @@ pub(super) struct Codex;
 
 impl Driver for Codex {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
+        has_all(brief)?;
         let mut launch = Launch { words: brief.command.clone(), ..Launch::default() };
         if launch.words.is_empty() {
             launch.words.push("codex".to_owned());
@@ -302,6 +303,17 @@ mod tests {
         assert!(!words.contains("sk-1"));
         assert_eq!(launch.stdin, b"Do it");
         assert_eq!(launch.env, [("CODEX_HOME".into(), "/attempt".into()), ("CODEX_API_KEY".into(), "sk-1".into())]);
+    }
+
+    #[test]
+    fn it_cannot_be_told_its_tools() {
+        for agent in [
+            Agent { backend: "codex".into(), tools: Some(Vec::new()), ..Agent::default() },
+            Agent { backend: "codex".into(), deny_tools: vec!["x".into()], ..Agent::default() },
+        ] {
+            let problem = Codex.errand(&brief(&agent)).err().expect("it cannot");
+            assert_eq!(problem.class, crate::plan::Class::Configuration);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which driver an agent has.
 
 use crate::event::{Failure, FailureKind};
-use crate::plan::{Agent, AgentConfig, Class, Speaks};
+use crate::plan::{Agent, AgentConfig, Backend, Class, Speaks};
 
 use super::anthropic::Anthropic;
 use super::claude::{Claude, ClaudeLines};
@@ -101,24 +101,12 @@ pub(super) fn own_config(agent: &Agent) -> bool {
     }
 }
 
-/// A request has no program: what only one can do cannot be asked for.
-pub(super) fn no_program(brief: &Brief<'_>) -> Result<(), Failure> {
+/// Has its backend all that the agent asks for? Plans are checked, but a conversation is known only now.
+pub(super) fn has_all(brief: &Brief<'_>) -> Result<(), Failure> {
     let agent = brief.agent;
-    let said = [
-        ("tools", agent.tools.as_ref().is_some_and(|tools| !tools.is_empty())),
-        ("mcp_servers", agent.mcp_servers.is_some()),
-        ("session", brief.session.is_some()),
-        ("command", !brief.command.is_empty()),
-        ("args", !brief.args.is_empty()),
-    ];
-    match said.into_iter().find(|(_, said)| *said) {
+    let lacks = Backend::named(&agent.backend).map(|backend| backend.lacks(agent, brief.session.is_some()));
+    match lacks.unwrap_or_default().first() {
+        Some(lack) => Err(cannot(lack.message(agent), lack.help)),
         None => Ok(()),
-        Some((key, _)) => Err(cannot(
-            format!(
-                "the agent `{}` has `{key}`, and its backend `{}` is a request that has none",
-                agent.name, agent.backend
-            ),
-            format!("leave out `{key}`, or take a backend that is a program: claude, codex, gemini or opencode"),
-        )),
     }
 }

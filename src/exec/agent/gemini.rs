@@ -6,7 +6,7 @@ use crate::event::{AgentError, AgentEvent, Denial, Failure, Tokens, Usage};
 use crate::plan::{Json, Permission};
 
 use super::command::plain_task;
-use super::driver::{cannot, own_config};
+use super::driver::{has_all, own_config};
 use super::line::{as_text, inner, number, object, other, short, status_in, text};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
@@ -15,6 +15,7 @@ pub(super) struct Gemini;
 
 impl Driver for Gemini {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
+        has_all(brief)?;
         let agent = brief.agent;
         let mut launch = Launch { words: brief.command.clone(), ..Launch::default() };
         if launch.words.is_empty() {
@@ -50,22 +51,8 @@ impl Driver for Gemini {
         );
         let mut set = |name: &str, value: String| launch.env.push((name.to_owned(), value));
         if own_config(agent) {
-            if brief.session.is_some() {
-                return Err(cannot(
-                    format!(
-                        "the agent `{}` is to go on with a conversation, and has settings of its own for each answer",
-                        agent.name
-                    ),
-                    "conversations are kept in the user's settings: say `config: \"user\"` for the agent in both questions",
-                ));
-            }
             set("GEMINI_CLI_HOME", brief.folder.display().to_string());
             launch.files.push((brief.folder.join(".gemini/settings.json"), settings(brief).to_string().into_bytes()));
-        } else if let Some(key) = needs_settings(brief) {
-            return Err(cannot(
-                format!("the agent `{}` cannot have `{key}` with the user's settings of Gemini", agent.name),
-                "that stands in its settings: say `config: \"own\"`, and give it a key, `api_key: secret(\"GEMINI_API_KEY\")`",
-            ));
         }
         if let Some(key) = &brief.api_key {
             set("GEMINI_API_KEY", key.clone());
@@ -80,17 +67,6 @@ impl Driver for Gemini {
     fn dialect(&self) -> Box<dyn Dialect> {
         Box::new(GeminiLines::default())
     }
-}
-
-/// What can only stand in its settings.
-fn needs_settings(brief: &Brief<'_>) -> Option<&'static str> {
-    let agent = brief.agent;
-    let said = [
-        ("tools", agent.tools.is_some()),
-        ("deny_tools", !agent.deny_tools.is_empty()),
-        ("mcp_servers", agent.mcp_servers.is_some()),
-    ];
-    said.into_iter().find(|(_, said)| *said).map(|(key, _)| key)
 }
 
 fn settings(brief: &Brief<'_>) -> Json {
@@ -232,6 +208,7 @@ mod tests {
     #[test]
     fn what_its_flags_cannot_say_is_in_its_settings() {
         let agent = Agent {
+            backend: "gemini".into(),
             permission: Permission::Full,
             config: Some(AgentConfig::Own),
             tools: Some(vec!["read_file".into()]),

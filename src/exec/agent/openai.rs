@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 use crate::event::{AgentError, AgentEvent, Failure, Tokens, Usage};
 use crate::plan::Json;
 
-use super::driver::{cannot, no_program};
+use super::driver::has_all;
 use super::line::{inner, list, number, other, text};
 use super::sse::{Events, Sent, address};
 use super::{Brief, Call, Dialect, Driver, Errand};
@@ -19,20 +19,14 @@ const PLACE: &str = "https://api.openai.com";
 
 impl Driver for Openai {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
-        no_program(brief)?;
-        let Some(model) = &brief.model else {
-            return Err(cannot(
-                format!("the agent `{}` has no model", brief.agent.name),
-                "the backend `openai` takes none by itself: `model: \"gpt-5\"`",
-            ));
-        };
+        has_all(brief)?;
         let mut messages = Vec::new();
         if let Some(system) = &brief.system {
             messages.push(json!({ "role": "system", "content": system }));
         }
         messages.push(json!({ "role": "user", "content": brief.prompt }));
         let mut body = json!({
-            "model": model,
+            "model": brief.model,
             "stream": true,
             "stream_options": { "include_usage": true },
             "messages": messages,
@@ -198,7 +192,8 @@ mod tests {
 
     #[test]
     fn the_request_has_all_that_the_agent_says() {
-        let agent = Agent { max_tokens: Some(100), ..Agent::default() };
+        let model = Some(crate::plan::Value::Plain(json!("m")));
+        let agent = Agent { backend: "openai".into(), model, max_tokens: Some(100), ..Agent::default() };
         let schema = json!({ "type": "object" });
         let here = Brief {
             model: Some("m".into()),
@@ -224,8 +219,8 @@ mod tests {
         assert_eq!(sent.url, "https://api.openai.com/v1/chat/completions");
         assert_eq!(sent.body["max_completion_tokens"], 100);
         for agent in [
-            Agent { tools: Some(vec!["Read".into()]), ..Agent::default() },
-            Agent { mcp_servers: Some(json!({})), ..Agent::default() },
+            Agent { tools: Some(vec!["Read".into()]), ..agent.clone() },
+            Agent { mcp_servers: Some(json!({})), ..agent.clone() },
         ] {
             let problem =
                 Openai.errand(&Brief { model: Some("m".into()), ..brief(&agent) }).err().expect("it has none");

@@ -7,7 +7,7 @@ use crate::event::{AgentError, AgentEvent, Denial, Failure, Tokens, Usage};
 use crate::plan::{Json, Permission};
 
 use super::claude::add;
-use super::driver::{cannot, own_config};
+use super::driver::{cannot, has_all, own_config};
 use super::line::{inner, number, object, other, short, text};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
@@ -19,7 +19,8 @@ const PROVIDER: &str = "flow";
 
 impl Driver for Opencode {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
-        let mut launch = Launch { words: brief.command.clone(), ..Launch::default() };
+        has_all(brief)?;
+        let mut launch { words: brief.command.clone(), ..Launch::default() };
         if launch.words.is_empty() {
             launch.words.push("opencode".to_owned());
         }
@@ -27,12 +28,7 @@ impl Driver for Opencode {
         let mut add = |words: &[&str]| launch.words.extend(words.iter().map(|word| (*word).to_owned()));
         add(&["run", "--format", "json"]);
         if let Some(url) = &brief.base_url {
-            let Some(model) = &brief.model else {
-                return Err(cannot(
-                    format!("the agent `{}` has a `base_url` and no model", brief.agent.name),
-                    "say which one it has there: `model: \"…\"`",
-                ));
-            };
+            let model = brief.model.as_deref().unwrap_or_default();
             let model = model.strip_prefix("flow/").unwrap_or(model);
             let mut options = json!({ "baseURL": url });
             if brief.api_key.is_some() {
@@ -59,11 +55,6 @@ impl Driver for Opencode {
                 };
                 settings["provider"][provider]["options"]["apiKey"] = json!("{env:FLOW_AGENT_API_KEY}");
             }
-        } else if brief.api_key.is_some() {
-            return Err(cannot(
-                format!("whose key the agent `{}` has cannot be seen: it has no model", brief.agent.name),
-                "name it, with its provider: `model: \"anthropic/claude-sonnet-4\"`",
-            ));
         }
         if brief.agent.permission == Permission::Full {
             add(&["--auto"]);
@@ -80,15 +71,6 @@ impl Driver for Opencode {
             set("FLOW_AGENT_API_KEY", key.clone());
         }
         if own_config(brief.agent) {
-            if brief.session.is_some() {
-                return Err(cannot(
-                    format!(
-                        "the agent `{}` is to go on with a conversation, and has settings of its own for each answer",
-                        brief.agent.name
-                    ),
-                    "conversations are kept in the user's settings: say `config: \"user\"` for the agent in both questions",
-                ));
-            }
             for (name, folder) in
                 [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")]
             {
@@ -271,6 +253,7 @@ mod tests {
     #[test]
     fn its_settings_come_in_a_variable() {
         let agent = Agent {
+            backend: "opencode".into(),
             permission: Permission::Read,
             config: Some(AgentConfig::Own),
             tools: Some(vec!["read".into(), "bash".into()]),
@@ -303,9 +286,7 @@ mod tests {
         assert_eq!(variable(&launch, "XDG_DATA_HOME"), "/attempt/data");
         assert_eq!(variable(&launch, "FLOW_AGENT_API_KEY"), "k");
         for wrong in [
-            Brief { model: None, ..brief_of(&brief) },
             Brief { base_url: None, ..brief_of(&brief) },
-            Brief { base_url: None, model: None, ..brief_of(&brief) },
             Brief { session: Some("S".into()), ..brief_of(&brief) },
         ] {
             assert!(Opencode.errand(&wrong).err().expect("it cannot").help.is_some());
