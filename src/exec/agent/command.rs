@@ -21,7 +21,7 @@ pub(super) struct Command {
 impl Driver for Command {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
         has_all(brief)?;
-        let mut launch { words: brief.command.clone(), ..Launch::default() };
+        let mut launch = Launch { words: brief.command.clone(), ..Launch::default() };
         launch.words.extend(brief.args.iter().cloned());
         surroundings(brief, &mut launch);
         give_task(brief, brief.system.as_deref(), self.input, &mut launch)?;

@@ -20,7 +20,7 @@ const PROVIDER: &str = "flow";
 impl Driver for Opencode {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
         has_all(brief)?;
-        let mut launch { words: brief.command.clone(), ..Launch::default() };
+        let mut launch = Launch { words: brief.command.clone(), ..Launch::default() };
         if launch.words.is_empty() {
             launch.words.push("opencode".to_owned());
         }
@@ -285,10 +285,9 @@ mod tests {
         assert_eq!(settings["instructions"], json!(["/attempt/system.md"]));
         assert_eq!(variable(&launch, "XDG_DATA_HOME"), "/attempt/data");
         assert_eq!(variable(&launch, "FLOW_AGENT_API_KEY"), "k");
-        for wrong in [
-            Brief { base_url: None, ..brief_of(&brief) },
-            Brief { session: Some("S".into()), ..brief_of(&brief) },
-        ] {
+        for wrong in
+            [Brief { base_url: None, ..brief_of(&brief) }, Brief { session: Some("S".into()), ..brief_of(&brief) }]
+        {
             assert!(Opencode.errand(&wrong).err().expect("it cannot").help.is_some());
         }
     }
