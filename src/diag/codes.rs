@@ -345,6 +345,11 @@ pub const CODES: &[Code] = &[
         Some("import \"../secrets\" as s;"),
     ),
     usage(
+        "flow::lang::agent",
+        "Something that is said of an agent cannot be, or there is no such agent or backend.",
+        Some("agent(\"coder\", #{ backend: \"claud\" });"),
+    ),
+    usage(
         "flow::lang::not_available",
         "Something of the language that this version cannot run.",
         Some("swarm(#{ topology: \"star\" });"),

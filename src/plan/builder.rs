@@ -586,6 +586,11 @@ fn has_open_names(value: &Value) -> bool {
         Value::Text(parts) | Value::List(parts) => parts.iter().any(has_open_names),
         Value::Map(entries) => entries.iter().any(|(_, value)| has_open_names(value)),
         Value::Closure(closure) => closure.captured.iter().any(has_open_names),
+        Value::Agent(agent) => {
+            let mut open = false;
+            agent.each_value(&mut |value| open |= has_open_names(value));
+            open
+        }
     }
 }
 
@@ -596,6 +601,7 @@ fn each_open(value: &mut Value, fill: &mut dyn FnMut(&mut Expression)) {
         Value::Text(parts) | Value::List(parts) => parts.iter_mut().for_each(|part| each_open(part, fill)),
         Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| each_open(value, fill)),
         Value::Closure(closure) => closure.captured.iter_mut().for_each(|value| each_open(value, fill)),
+        Value::Agent(agent) => Arc::make_mut(agent).each_value_mut(&mut |value| each_open(value, fill)),
     }
 }
 

@@ -138,6 +138,7 @@ impl Renumber<'_> {
             Value::Expr(expression) => expression.steps.iter_mut().for_each(|(_, step)| self.id(step)),
             Value::Closure(closure) => self.closure(closure),
             Value::Step(step) => self.id(step),
+            Value::Agent(agent) => Arc::make_mut(agent).each_value_mut(&mut |value| self.value(value)),
         }
     }
 }

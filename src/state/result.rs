@@ -442,6 +442,11 @@ fn resolve_with(
                 ..Failure::new(FailureKind::Input, "a closure stands where a value is needed")
             });
         }
+        Value::Agent(agent) => {
+            let message = format!("the agent `{}` stands where a value is needed", agent.name);
+            return Err(Failure::new(FailureKind::Input, message)
+                .help("ask it, and use what it answers: `agent.ask(\"…\").output`"));
+        }
         Value::Secret(secret) => {
             return Err(Failure::new(
                 FailureKind::Input,

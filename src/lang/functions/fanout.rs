@@ -27,7 +27,10 @@ fn child(
     make: impl FnOnce() -> Result<Dynamic, Fault>,
 ) -> Result<StepId, Fault> {
     let start = session::build(context, |builder, _| Ok(builder.len()))?;
+    // Each iteration counts for itself how often it asks an agent.
+    let asked = session::with(|session| session.asked.clone());
     let value = make()?;
+    session::with(|session| session.asked = asked);
     if !value.is::<Step>() && !value.is_array() {
         let span = session::build(context, |builder, _| Ok(builder.step(group).span))?;
         let mut problem = crate::lang::handle::not_a_step(&value, span);

@@ -3,6 +3,7 @@
 //! Each is one item with its meaning, its parameters and an example; help, reference, completion and suggestions are
 //! made from these (see `reference`), and the examples are run by the tests.
 
+mod agents;
 mod asserts;
 mod boards;
 mod doubles;
@@ -47,8 +48,8 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 18] {
-    [
+fn modules() -> Vec<(Topic, Module)> {
+    vec![
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
         (Topic::Tasks, exported_module!(http::functions)),
@@ -59,6 +60,7 @@ fn modules() -> [(Topic, Module); 18] {
         (Topic::Streams, exported_module!(streams::functions)),
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),
+        (Topic::Agents, exported_module!(agents::functions)),
         (Topic::Policies, exported_module!(policy::functions)),
         (Topic::Policies, exported_module!(recovery::functions)),
         (Topic::Settings, exported_module!(settings::functions)),

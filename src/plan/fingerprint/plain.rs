@@ -110,6 +110,7 @@ impl Plain<'_> {
             Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| self.text(value)),
             Value::Expr(expression) => expression.span = Span::default(),
             Value::Closure(closure) => self.closure(closure),
+            Value::Agent(agent) => Arc::make_mut(agent).each_value_mut(&mut |value| self.text(value)),
         }
     }
 }
