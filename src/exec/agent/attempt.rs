@@ -181,6 +181,10 @@ impl Attempt<'_> {
         match driver.errand(brief)? {
             Errand::Program(launch) => {
                 let program = self.program(&launch)?;
+                let folder = self.folder.display().to_string();
+                if launch.env.iter().any(|(_, value)| value.starts_with(&folder)) {
+                    make_private(&self.folder).map_err(|error| store_failure("create", &self.folder, &error))?;
+                }
                 for (path, content) in &launch.files {
                     write_private(path, content).map_err(|error| store_failure("write", path, &error))?;
                 }
@@ -367,11 +371,14 @@ fn allowance(own: Option<Budget>, left: Option<Budget>) -> Option<Budget> {
     })
 }
 
+/// Makes a folder that only the user may read, and those above it.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 /// Writes a file that only the user may read, and the folders above it.
 fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
+    path.parent().map_or(Ok(()), make_private)?;
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(content)
 }
