@@ -22,8 +22,8 @@ fn one_that_does_as_it_should_is_finished() {
     assert_eq!((&step["cost_usd"], &step["tokens"], &step["turns"]), (&0.25.into(), &38.into(), &2.into()));
     assert_eq!(step["output"], "final text");
     // All of it is kept, as it came.
-    assert_eq!(String::from_utf8(bench.log(".out")).unwrap(), format!("{INIT}\n{TEXT}\n{RESULT}\n"));
-    assert_eq!(bench.log(".err"), b"chatter\n");
+    assert_eq!(String::from_utf8(bench.log("ask.1.out")).unwrap(), format!("{INIT}\n{TEXT}\n{RESULT}\n"));
+    assert_eq!(bench.log("ask.1.err"), b"chatter\n");
     let shown = bench.flow(&["show", "last"]).code(0).out;
     assert!(shown.contains("$0.2500, 38 tokens, 2 turns"), "{shown}");
     let told = bench.flow(&["logs", "last", "ask", "--stdout"]).code(0).out;

@@ -90,6 +90,11 @@ impl<'a> Supervision<'a> {
         self.hearing.at_exit()
     }
 
+    /// May it say what it has used in all, when it is interrupted? One that says nothing any more does not.
+    pub fn may_have_a_word(&self) -> bool {
+        matches!(self.why, Some(Why::Budget(_) | Why::Total(_)))
+    }
+
     /// How long to wait for more before it is looked at again.
     pub fn wait(&self) -> Duration {
         Duration::from_millis(self.watch.wait(self.hearing.now()))
