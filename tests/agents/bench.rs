@@ -116,10 +116,6 @@ impl Going {
         child.wait().unwrap();
     }
 
-    /// Waits for its end.
-    pub fn end(mut self) -> Ended {
-        ended(self.child.take().unwrap().wait_with_output().unwrap())
-    }
 }
 
 impl Drop for Going {

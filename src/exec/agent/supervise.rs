@@ -102,7 +102,10 @@ impl<'a> Supervision<'a> {
 
     /// It is ended by somebody else.
     pub fn cancelled(&mut self) {
-        self.why.get_or_insert(Why::Cancelled);
+        if self.why.is_none() {
+            // The step may have the same timeout, which is looked at by others.
+            self.why = Some(self.watch.too_long(self.hearing.now()).unwrap_or(Why::Cancelled));
+        }
     }
 
     /// If it had said that it is done, it was ended since it did not end.
