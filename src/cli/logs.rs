@@ -29,6 +29,7 @@ Examples:
   flow logs last test                                one step, or all steps of a group
   flow logs last test --stderr
   flow logs last review --events                     what an agent did, for programs
+  flow logs last review --prompt                     what was sent to an agent
   flow logs last -f                                  and what they write from now on, until the run ends")]
 pub struct Args {
     /// An id, a unique beginning of one, or `last`
@@ -49,6 +50,9 @@ pub struct Args {
     /// Of agents: what they said and did as events, a line of JSON each
     #[arg(long, conflicts_with_all = ["stderr", "raw"])]
     events: bool,
+    /// What was sent to agents: their prompts, with what these hold of other steps
+    #[arg(long, conflicts_with_all = ["stdout", "stderr", "raw", "events"])]
+    prompt: bool,
     /// Go on with what is written from now on, until the run ends
     #[arg(short, long)]
     follow: bool,
@@ -90,7 +94,11 @@ impl Args {
             }
             std::thread::sleep(AGAIN);
         }
-        reader.tell_what_is_missing(&state);
+        match self.prompt {
+            true if reader.read.is_empty() => out::tell("nothing was sent to an agent here\n"),
+            true => {}
+            false => reader.tell_what_is_missing(&state),
+        }
         Ok(0)
     }
 }
@@ -255,13 +263,18 @@ impl Reader<'_> {
     /// Prints what is new in the files; `open`: the run goes on.
     fn print(&mut self, logs: &mut Logs<impl Write>, open: bool) -> Result<(), End> {
         for begun in &self.attempts {
-            for (stderr, wanted) in [(false, !self.args.stderr), (true, !self.args.stdout)] {
+            let (prompt, out) = (self.args.prompt, format!("{}.prompt.md", begun.stem));
+            for (stderr, wanted) in [(false, !self.args.stderr), (true, !self.args.stdout && !prompt)] {
                 if !wanted {
                     continue;
                 }
-                let path = self.folder.join(if stderr { format!("{}.err", begun.stem) } else { begun.output.clone() });
+                let path = self.folder.join(match stderr {
+                    true => format!("{}.err", begun.stem),
+                    false if prompt => out.clone(),
+                    false => begun.output.clone(),
+                });
                 // A file that is not there has nothing to say.
-                let asks = begun.is_agent && !stderr && !self.args.raw;
+                let asks = begun.is_agent && !(stderr || prompt || self.args.raw);
                 if let (true, Ok(mut file)) =
                     (asks, File::open(self.folder.join(format!("{}.agent.ndjson", begun.stem))))
                 {
@@ -280,7 +293,7 @@ impl Reader<'_> {
                     continue;
                 }
                 let Ok(mut file) = File::open(&path) else { continue };
-                if let (false, Some(before), false) = (stderr, &begun.after, self.read.contains_key(&path)) {
+                if let (false, Some(before), false) = (stderr || prompt, &begun.after, self.read.contains_key(&path)) {
                     // What it has taken over was printed with that one.
                     let before = self.folder.join(before);
                     let taken = if begins_with(&mut file, &before)? { before.metadata()?.len() } else { 0 };

@@ -115,7 +115,6 @@ impl Going {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-
 }
 
 impl Drop for Going {
