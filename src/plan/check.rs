@@ -57,6 +57,7 @@ pub fn warnings(plan: &Plan) -> Vec<Diagnostic> {
     policies::without_effect(plan, &mut found);
     budget::untold(plan, &mut found);
     recovery::without_timeout(plan, &mut found);
+    stream::begins_late(plan, &mut found);
     hooks::skipped(plan, &tree, &mut found);
     found.list.into_iter().map(Diagnostic::as_warning).collect()
 }
