@@ -350,6 +350,11 @@ pub const CODES: &[Code] = &[
         Some("agent(\"coder\", #{ backend: \"claud\" });"),
     ),
     usage(
+        "flow::lang::agent_file",
+        "A file of an agent is not loaded, or not quite in order, or a folder holds none.",
+        Some("let team = agents(\"nowhere\");"),
+    ),
+    usage(
         "flow::lang::not_available",
         "Something of the language that this version cannot run.",
         Some("swarm(#{ topology: \"star\" });"),

@@ -3,6 +3,7 @@
 //! Everything here is a function of events and state, and of a [`Look`]. It knows no clock and no store, and but
 //! for [`progress`] no terminal: the doors say how wide the screen is, what time it is, and where the text goes.
 
+mod agents;
 mod breakers;
 mod checkpoints;
 mod collected;
@@ -36,6 +37,7 @@ mod waits;
 mod ways;
 mod why;
 
+pub use agents::{AgentLine, FileRemark, agents};
 pub use breakers::{breakers, not_closed};
 pub use checkpoints::{checkpoints, way_back};
 pub use collected::{CollectedLine, Outcome, collected};
