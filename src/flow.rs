@@ -31,6 +31,7 @@ mod keep;
 mod outputs;
 mod project;
 mod receipts;
+mod recording;
 pub mod reference;
 mod replay;
 mod resume;
@@ -72,6 +73,9 @@ pub use gc::Gc;
 pub use home::home_for;
 pub use outputs::output_file;
 pub use project::{Project, write};
+pub use recording::{
+    Asked as AskedAgent, Attempt, Course, Head, Passed, Recorded, Tried, Turn, WHAT_ANSWERS, WasRead, Written,
+};
 pub use replay::ReplayOptions;
 pub use resume::ResumeOptions;
 pub use rollback::WayBack;
@@ -82,7 +86,8 @@ pub use start::RunOptions;
 pub use taken::Taken;
 pub use templates::{Template, template, templates};
 pub use test::{
-    Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, Tests, Unequal, test_files, workflow_files,
+    Again, AgainOptions, Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, Tests, Unequal, WayDifference,
+    test_files, workflow_files,
 };
 pub use watch::Watch;
 pub use who::who;

@@ -17,6 +17,7 @@ mod docs;
 mod export;
 mod fmt;
 mod follow;
+mod from_run;
 mod gc;
 mod input;
 mod logs;

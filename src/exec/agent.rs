@@ -3,9 +3,22 @@
 //! A [`Driver`] knows one backend: what is to be run or sent for a [`Brief`], and how the lines that come back are read (a
 //! [`Dialect`]). It neither starts nor waits for anything, so all of them are pure and are tried on lines of text.
 
+mod answer;
+mod around;
+mod attempt;
 mod block;
+mod company;
 mod context;
+mod hearing;
+mod journal;
+mod lines;
+mod program;
 pub mod prompt;
+mod seen;
+mod supervise;
+mod verdict;
+mod watch;
+mod weight;
 
 use std::path::Path;
 
@@ -16,6 +29,9 @@ mod line;
 mod spec;
 
 pub use driver::{dialect_of, driver_of};
+
+pub(super) use attempt::{Shared, run};
+pub(super) use company::Company;
 
 use crate::event::{AgentEvent, Failure};
 use crate::plan::{Agent, Budget, Json};

@@ -67,6 +67,7 @@ impl Flow {
         let program = self.compile(script)?;
         // What is wrong in it is told before anything runs.
         self.config()?;
+        let options = RunOptions { agents: self.who_answers(options.agents.as_deref())?, ..options };
         tracing::debug!(script = script.name, "compiled");
         let (args, open) = (options.args.clone(), options.open);
         let (flow, script, compiled) = (self.clone(), script.clone(), program.clone());
@@ -138,8 +139,8 @@ impl Flow {
             breakers: Some(shared.clone()),
             results,
             secrets: self.secrets()?,
-            workflows: Some(Arc::new(Others::of(self, &state.created.file, &state.created.cwd))),
-            recordings: None,
+            workflows: Some(Arc::new(Others::of(self, &state.created))),
+            recordings: self.recordings(state.created.agents.as_deref())?,
             full: self.inner.options.durability == Durability::Full,
             adopts: self.inner.options.adopts,
         };

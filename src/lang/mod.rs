@@ -43,6 +43,7 @@ mod seen;
 mod session;
 mod stages;
 mod surroundings;
+mod swarm;
 mod texts;
 pub mod trial;
 mod untrusted;

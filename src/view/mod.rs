@@ -58,7 +58,7 @@ pub use summary::{LogPaths, Summary};
 pub use takeup::{takeup, takeup_json};
 pub use templates::{TemplateLine, templates};
 pub use value::value;
-pub use verdicts::{TestCounts, TestLine, TestVerdict, test_failure, test_line, test_summary};
+pub use verdicts::{TestCounts, TestLine, TestVerdict, test_failure, test_line, test_summary, went_again};
 pub use waits::command;
 pub use ways::{ways, ways_json};
 pub use why::Why;

@@ -43,6 +43,9 @@ fn header(state: &RunState, status: RunStatus, clock: &Clock, look: Look) -> Str
     if let Some(replays) = &created.replays {
         row("replays", format!("the dead letters of `{}` in run {}", one_line(&replays.step), replays.run));
     }
+    if let Some(agents) = &created.agents {
+        row("agents", format!("answered from a recording: {}", agents.trim_start_matches("recorded:")));
+    }
     if let Some(of) = &created.part_of {
         let stage = one_line(&of.stage);
         row("part of", format!("run {}, for the stage `{stage}` of `{}`", of.run, one_line(&of.step)));
@@ -123,7 +126,7 @@ impl Tree<'_> {
         }
         let name = match &plan.key {
             Some(key) => format!("[{}]", one_line(key)),
-            None if nameless => plan.task.kind().to_owned(),
+            None if nameless => plan.word().to_owned(),
             None => plan.name.to_string(),
         };
         let step = self.state.step(id);
