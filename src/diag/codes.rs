@@ -370,11 +370,6 @@ pub const CODES: &[Code] = &[
         "A file of an agent is not loaded, or not quite in order, or a folder holds none.",
         Some("let team = agents(\"nowhere\");"),
     ),
-    usage(
-        "flow::lang::not_available",
-        "Something of the language that this version cannot run.",
-        Some("swarm(#{ topology: \"star\" });"),
-    ),
     usage("flow::lang::not_available", "Something of the language that this version cannot run.", Some("sleep(1);")),
     usage(
         "flow::lang::pipeline",

@@ -135,7 +135,7 @@ fn parsed(text: &str, lenient: bool) -> Result<Map<String, Json>, Remark> {
         true => serde_saphyr::options::DuplicateKeyPolicy::LastWins,
         false => serde_saphyr::options::DuplicateKeyPolicy::Error,
     };
-    let options = serde_saphyr::options! { duplicate_keys: duplicates, with_snippet: false };
+    let options = serde_saphyr::options! { duplicate_keys: duplicates, with_snippet: false, strict_booleans: true };
     match serde_saphyr::from_str_with_options::<Json>(text, options) {
         Ok(Json::Object(keys)) => Ok(keys),
         Ok(Json::Null) => Ok(Map::new()),
