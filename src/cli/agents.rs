@@ -82,7 +82,7 @@ fn text(found: &[FoundAgent]) -> String {
         })
     };
     let lines: Vec<AgentLine> = found.iter().filter_map(line).collect();
-    view::agents(&lines, &remarks, out::results_look())
+    view::roster(&lines, &remarks, out::results_look())
 }
 
 fn model(agent: &Agent) -> String {
