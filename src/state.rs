@@ -26,6 +26,7 @@ pub mod form;
 mod lineage;
 pub mod receipt;
 pub mod result;
+mod shortage;
 pub mod spending;
 pub mod takeup;
 mod topic;
@@ -34,6 +35,7 @@ mod waits;
 pub use consumed::Consumed;
 pub use lineage::Lineage;
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
+pub use shortage::Shortage;
 pub use spending::{Amount, Spending};
 pub use waits::Waits;
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use super::order::Place;
 use crate::plan::{Bounds, Plan, StepId, Task, Unit, bounds_of, covers};
-use crate::state::{Amount, RunState, Status};
+use crate::state::{Amount, RunState, Shortage, Status};
 
 /// All budgets of a run. Looked up by key only, never walked through in a map's order.
 #[derive(Debug, Default)]
@@ -55,28 +55,9 @@ pub enum Afford {
     /// They may.
     Yes,
     /// When others have given back what they do not use.
-    Later(Short),
+    Later(Shortage),
     /// Never.
-    Never(Short),
-}
-
-/// What a budget is short of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Short {
-    /// The step that declares it.
-    pub budget: StepId,
-    /// Of this.
-    pub unit: Unit,
-    /// The most that may be spent.
-    pub limit: u64,
-    /// What was spent.
-    pub spent: u64,
-    /// What those that run may still use.
-    pub reserved: u64,
-    /// What is asked for. Nothing: anything would do.
-    pub asked: Option<u64>,
-    /// Those that run under it.
-    pub running: Vec<StepId>,
+    Never(Shortage),
 }
 
 impl Ledger {
@@ -212,7 +193,7 @@ impl Ledger {
     }
 
     /// Parks a step at a budget. `short`: what that lacks.
-    pub fn park(&mut self, id: StepId, place: Place, short: &Short) {
+    pub fn park(&mut self, id: StepId, place: Place, short: &Shortage) {
         let account = self.accounts.iter_mut().find(|account| account.owner == short.budget);
         match account {
             Some(account) => account.parked.push(Reverse((place, id))),
@@ -252,7 +233,7 @@ impl Ledger {
                 continue;
             }
             let needs = self.needs(plan, &ids);
-            let all = |of: fn(&Account, &Need) -> Option<Short>| {
+            let all = |of: fn(&Account, &Need) -> Option<Shortage>| {
                 needs.iter().all(|(account, need)| of(&self.accounts[*account], need).is_none())
             };
             let (may_ever, may_now) = (all(Account::never), self.accounts[index].may(&needs, index));
@@ -280,7 +261,7 @@ impl Ledger {
     }
 
     /// The innermost budget around a step of which more was spent than it allows.
-    pub fn over(&self, plan: &Plan, id: StepId) -> Option<Short> {
+    pub fn over(&self, plan: &Plan, id: StepId) -> Option<Shortage> {
         self.around(plan, id).into_iter().find_map(|index| self.accounts[index].over())
     }
 
@@ -359,8 +340,8 @@ impl Need {
 }
 
 impl Account {
-    fn is_short_of(&self, unit: Unit, most: u64, asked: Option<u64>) -> Short {
-        Short {
+    fn is_short_of(&self, unit: Unit, most: u64, asked: Option<u64>) -> Shortage {
+        Shortage {
             budget: self.owner,
             unit,
             limit: most,
@@ -372,14 +353,14 @@ impl Account {
     }
 
     /// Would it not even do if all that is reserved came back?
-    fn never(&self, need: &Need) -> Option<Short> {
+    fn never(&self, need: &Need) -> Option<Shortage> {
         let short = |unit, most| self.spent.get(unit).saturating_add(need.get(unit)) > most;
         let (unit, most) = self.bounds.each().find(|(unit, most)| short(*unit, *most))?;
         Some(self.is_short_of(unit, most, need.asked(unit)))
     }
 
     /// Does it not do now?
-    fn short(&self, need: &Need) -> Option<Short> {
+    fn short(&self, need: &Need) -> Option<Shortage> {
         let taken =
             |unit| self.spent.get(unit).saturating_add(self.reserved.get(unit)).saturating_add(self.promised.get(unit));
         let short = |unit, most| taken(unit).saturating_add(need.get(unit)) > most;
@@ -387,7 +368,7 @@ impl Account {
         Some(self.is_short_of(unit, most, need.asked(unit)))
     }
 
-    fn over(&self) -> Option<Short> {
+    fn over(&self) -> Option<Shortage> {
         let (unit, most) = self.bounds.each().find(|(unit, most)| self.spent.get(*unit) > *most)?;
         Some(self.is_short_of(unit, most, None))
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use smol_str::SmolStr;
 
 use super::order::Place;
-use crate::plan::{Limit, Plan, StepId, Task};
+use crate::plan::{Limit, Plan, Scale, StepId, Task};
 
 /// What a step asks for of named limits. A stream asks for all its members, who then ask for nothing; what it says itself of
 /// a limit holds for them all.
@@ -54,6 +54,10 @@ pub struct Limits {
     promised: HashMap<StepId, Share>,
     /// Limits at which a parked step may have got its chance.
     changed: Vec<u32>,
+    /// Those that are parked: at which limit, for how many shares.
+    waiting: HashMap<StepId, Share>,
+    /// Limits that follow what waits, of which shares are idle from now on.
+    idle: Vec<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -63,13 +67,43 @@ struct State {
     minute: u32,
     promised: u32,
     parked: BinaryHeap<Reverse<(Place, StepId, u32)>>,
+    /// Of a limit that follows what waits: how many shares there are now, how many the parked ones want, and how many
+    /// nobody has held since its timer was armed, if it is.
+    shares: u32,
+    wanted: u32,
+    spare: Option<u32>,
 }
 
 impl State {
     fn fits(&self, shares: u32) -> bool {
         let wanted = shares.saturating_add(self.promised);
         let room = |most: Option<u32>, used: u32| most.is_none_or(|most| used.saturating_add(wanted) <= most);
-        room(self.limit.max, self.held) && room(self.limit.per_minute, self.minute)
+        let most = self.limit.scale.map_or(self.limit.max, |_| Some(self.shares));
+        room(most, self.held) && room(self.limit.per_minute, self.minute)
+    }
+
+    /// As many shares as it has by what waits now.
+    fn scaled(&self, scale: &Scale) -> u32 {
+        self.wanted.div_ceil(scale.per.max(1)).clamp(scale.min.min(scale.max), scale.max)
+    }
+
+    /// More shares at once, if more waits. One that waits for several gets them, whatever the others want.
+    fn grow(&mut self, needed: u32) -> bool {
+        let Some(scale) = self.limit.scale else { return false };
+        let shares = self.scaled(&scale).max(needed.min(scale.max));
+        let grows = shares > self.shares;
+        self.shares = self.shares.max(shares);
+        grows
+    }
+
+    /// Shares of it are held by nobody. Returns whether its timer is to be armed.
+    fn is_idle(&mut self) -> bool {
+        let Some(scale) = self.limit.scale else { return false };
+        let starts = self.spare.is_none() && self.held < self.shares && self.shares > scale.min;
+        if starts {
+            self.spare = Some(self.shares - self.held);
+        }
+        starts
     }
 
     /// More than there is would never be had: it is taken for all there is.
@@ -91,7 +125,11 @@ impl Limits {
                     index
                 }
             };
-            self.limits[index as usize].limit = *limit;
+            let state = &mut self.limits[index as usize];
+            state.limit = *limit;
+            if let Some(scale) = limit.scale {
+                state.shares = state.scaled(&scale).max(state.shares.min(scale.max));
+            }
             self.changed.push(index);
         }
     }
@@ -122,7 +160,13 @@ impl Limits {
         self.let_go(step);
         match shares.iter().find(|(limit, n)| !self.limits[*limit as usize].fits(*n)) {
             Some(&(limit, n)) => {
-                self.limits[limit as usize].parked.push(Reverse((place, step, n)));
+                let state = &mut self.limits[limit as usize];
+                state.parked.push(Reverse((place, step, n)));
+                state.wanted += n;
+                self.waiting.insert(step, (limit, n));
+                if state.grow(n) {
+                    self.changed.push(limit);
+                }
                 false
             }
             None => {
@@ -135,7 +179,9 @@ impl Limits {
     /// Counts a step as holding shares: for what was going on before a resume.
     pub fn hold(&mut self, step: StepId, shares: Vec<Share>) {
         for &(limit, n) in &shares {
-            self.limits[limit as usize].held += n;
+            let state = &mut self.limits[limit as usize];
+            state.held += n;
+            state.spare = state.spare.map(|spare| spare.min(state.shares.saturating_sub(state.held)));
         }
         self.held.insert(step, shares);
     }
@@ -179,11 +225,37 @@ impl Limits {
             let state = &mut self.limits[limit as usize];
             state.held = state.held.saturating_sub(n);
             self.changed.push(limit);
+            if state.is_idle() {
+                self.idle.push(limit);
+            }
         }
     }
 
-    /// What was promised to a step is free again.
-    fn let_go(&mut self, step: StepId) {
+    /// A limit that follows what waits, of which shares are idle from now on: after how many milliseconds [`Limits::idle_over`]
+    /// is to be asked.
+    pub fn gets_idle(&mut self) -> Option<(u32, u64)> {
+        let limit = self.idle.pop()?;
+        self.limits[limit as usize].limit.scale.map(|scale| (limit, scale.idle_ms))
+    }
+
+    /// The shares that nobody has held all the time since they were told as idle go away.
+    pub fn idle_over(&mut self, limit: u32) {
+        let Some(state) = self.limits.get_mut(limit as usize) else { return };
+        let Some(scale) = state.limit.scale else { return };
+        let spare = state.spare.take().unwrap_or(0);
+        let least = state.scaled(&scale).max(state.held + state.promised);
+        state.shares = state.shares.saturating_sub(spare).max(least);
+        if state.is_idle() {
+            self.idle.push(limit);
+        }
+    }
+
+    /// It is not parked any more, and what was promised to it is free again.
+    pub fn let_go(&mut self, step: StepId) {
+        if let Some((limit, n)) = self.waiting.remove(&step) {
+            let state = &mut self.limits[limit as usize];
+            state.wanted = state.wanted.saturating_sub(n);
+        }
         if let Some((limit, n)) = self.promised.remove(&step) {
             let state = &mut self.limits[limit as usize];
             state.promised = state.promised.saturating_sub(n);
@@ -202,6 +274,8 @@ impl Limits {
                 Some(&Reverse((place, step, n))) if state.fits(n) => {
                     state.parked.pop();
                     state.promised += n;
+                    state.wanted = state.wanted.saturating_sub(n);
+                    self.waiting.remove(&step);
                     self.promised.insert(step, (limit, n));
                     return Some((place, step));
                 }
@@ -290,6 +364,51 @@ mod tests {
         assert!(!limits.take_or_park(B, b, both));
         assert_eq!(limits.wake(|_, _| true), Some((c, C)));
         assert!(limits.take_or_park(C, c, l));
+    }
+
+    #[test]
+    fn a_limit_follows_what_waits() {
+        let mut limits = Limits::default();
+        let scale = Scale { min: 1, max: 3, per: 2, idle_ms: 50 };
+        let limit = Limit { max: Some(3), per_minute: None, scale: Some(scale) };
+        limits.set(&[("pool".into(), limit)].into());
+        let steps: Vec<StepId> = (0..6).map(StepId).collect();
+        let plan = Plan {
+            steps: steps.iter().map(|_| Step::new("a", Task::Wait(0), Default::default())).collect(),
+            ..Plan::default()
+        };
+        let (graph, mut ready) = (Graph::of(&plan), Ready::default());
+        let places: Vec<Place> = steps.iter().map(|id| ready.place(&plan, &graph, *id)).collect();
+        let one = limits.shares(&[("pool".into(), 1)]);
+        let mut take = |limits: &mut Limits, n: usize| limits.take_or_park(steps[n], places[n], one.clone());
+        assert!(take(&mut limits, 0));
+        // Two that wait are one share's worth; with the third, a second share comes at once.
+        assert!(!take(&mut limits, 1) && !take(&mut limits, 2));
+        assert_eq!(limits.wake(|_, _| true), None);
+        assert!(!take(&mut limits, 3));
+        assert_eq!(limits.wake(|_, _| true), Some((places[1], steps[1])));
+        assert!(take(&mut limits, 1));
+        assert_eq!(limits.wake(|_, _| true), None);
+        // Both come back: the others go on, and nothing is idle while they do.
+        for n in [0, 1] {
+            limits.give_back(steps[n]);
+        }
+        assert_eq!(limits.gets_idle(), Some((0, 50)));
+        assert_eq!(limits.wake(|_, _| true), Some((places[2], steps[2])));
+        assert_eq!(limits.wake(|_, _| true), Some((places[3], steps[3])));
+        assert!(take(&mut limits, 2) && take(&mut limits, 3));
+        limits.idle_over(0);
+        assert_eq!(limits.gets_idle(), None);
+        // What is idle all the time goes away, down to the least.
+        for n in [2, 3] {
+            limits.give_back(steps[n]);
+        }
+        assert_eq!(limits.gets_idle(), Some((0, 50)));
+        assert!(take(&mut limits, 4));
+        limits.give_back(steps[4]);
+        limits.idle_over(0);
+        assert_eq!(limits.gets_idle(), None);
+        assert!(take(&mut limits, 4) && !take(&mut limits, 5));
     }
 
     #[test]

@@ -47,7 +47,7 @@ use crate::event::{
 use crate::plan::{Graph, Growth, Moment, Settings, StepId};
 use crate::state::{RunState, Status};
 
-pub use self::budget::{agents_of, named as budget_named};
+pub use self::budget::agents_of;
 pub use self::condition::{Asked, asked};
 
 /// What comes in.
@@ -205,6 +205,8 @@ pub enum Timer {
     Wait(StepId, u32),
     /// So many shares of a limit `per_minute` come back: index of the limit in the plan's order, shares.
     Minute(u32, u32),
+    /// Shares of a limit that follows what waits have been idle: its index.
+    Idle(u32),
     /// The run has taken too long.
     Run,
 }
@@ -376,6 +378,9 @@ impl Machine {
                 self.consider(id);
             } else {
                 self.dispatch();
+                while let Some((limit, delay_ms)) = self.limits.gets_idle() {
+                    self.effect(Effect::Arm { timer: Timer::Idle(limit), delay_ms });
+                }
                 if self.work.is_empty() && self.failed_hard.is_none() && !self.look_who_listens() && !self.go_on() {
                     return;
                 }

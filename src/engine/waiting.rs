@@ -45,6 +45,15 @@ pub enum Waiting {
         /// Who holds them now. Empty for a limit `per_minute`.
         holders: Vec<StepId>,
     },
+    /// What others under a budget may still use, and may give back.
+    Budget {
+        /// The step that declares it, or is under it itself.
+        budget: StepId,
+        /// Those that run under it.
+        running: Vec<StepId>,
+        /// With figures, in words.
+        short: String,
+    },
     /// That an alert of this stream or pipeline is raised.
     Alert(StepId),
     /// A slot: so many tasks run.
@@ -190,8 +199,14 @@ fn group_waits_for(state: &RunState, id: StepId) -> Waiting {
     }
 }
 
-/// Nothing but limits and a slot is in the way.
+/// Nothing but budgets, limits and a slot is in the way.
 fn limits_and_slots(state: &RunState, id: StepId) -> Waiting {
+    for agent in super::machine::agents_of(&state.plan, id) {
+        if let Some(short) = state.short_of_budget(agent) {
+            let said = short.spelled();
+            return Waiting::Budget { budget: short.budget, running: short.running, short: said };
+        }
+    }
     for (name, shares) in asked(&state.plan, id).iter() {
         let Some(limit) = state.plan.header.limits.get(name) else { continue };
         let asks = |other: StepId| -> u32 {
@@ -204,7 +219,9 @@ fn limits_and_slots(state: &RunState, id: StepId) -> Waiting {
             |other: &StepId| matches!(state.step(*other).status, Status::Running | Status::Waiting) && asks(*other) > 0;
         let holders: Vec<StepId> = state.plan.ids().filter(holds).collect();
         let held: u32 = holders.iter().map(|holder| asks(*holder)).sum();
-        if let Some(max) = limit.max
+        // How many shares there are now follows what waits; so many there are in any case.
+        let max = limit.scale.map_or(limit.max, |scale| Some(scale.min.max(held.min(scale.max))));
+        if let Some(max) = max
             && held + (*shares).min(max) > max
         {
             return Waiting::Limit { name: name.clone(), shares: *shares, max, holders };

@@ -167,7 +167,7 @@ impl<'a> Walk<'a> {
                 }
                 Effect::Arm { timer, delay_ms } => match timer {
                     // Nothing takes too long.
-                    Timer::Timeout(..) | Timer::Run => {}
+                    Timer::Timeout(..) | Timer::Idle(_) | Timer::Run => {}
                     Timer::Retry(..) | Timer::Wait(..) | Timer::Minute(..) => {
                         if let Timer::Wait(step, _) = timer
                             && step.index() < self.plan.steps.len()

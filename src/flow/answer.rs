@@ -208,6 +208,9 @@ fn waits_first_for(state: &RunState, id: StepId) -> String {
         Waiting::Moment(_) => "it is a hook, for the end of the run".to_owned(),
         Waiting::Stopped(_) => "the run is being stopped".to_owned(),
         Waiting::Alert(watched) => format!("no alert of `{}` has been raised", state.plan.path(watched)),
+        Waiting::Budget { budget, short, .. } => {
+            format!("it waits for {}: {short}", state.budget_named(id, budget))
+        }
         Waiting::Limit { name, .. } => format!("it waits for room at the limit `{name}`"),
         _ => "it has not begun".to_owned(),
     }

@@ -41,6 +41,7 @@ mod script;
 mod secret;
 mod seen;
 mod session;
+mod shares;
 mod stages;
 mod surroundings;
 mod swarm;

@@ -75,6 +75,8 @@ pub struct Session {
     pub swarms: Vec<Draft>,
     /// How often the workers of pools were asked.
     pub load: Load,
+    /// Limits that were named: are their shares sizes, and where was that said first?
+    pub shares: HashMap<String, (bool, Span)>,
     /// Where the script calls a function of the standard library, while it does.
     pub caller: Option<Span>,
     /// Keys of the maps that the script had when it went wrong.
@@ -181,6 +183,7 @@ impl Session {
             loading: Vec::new(),
             swarms: Vec::new(),
             load: Load::default(),
+            shares: HashMap::new(),
             caller: None,
             keys: Vec::new(),
             context: None,

@@ -6,6 +6,7 @@
 mod attached;
 mod clean_up;
 mod told;
+mod weight;
 mod woven;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -348,6 +349,7 @@ impl Builder {
         self.free_alternatives();
         self.free_undos();
         self.tell_agents();
+        self.weigh_agents();
         Ok(())
     }
 

@@ -98,6 +98,10 @@ pub struct Header {
     /// Named limits. A lock is one of `max` 1.
     #[schemars(with = "BTreeMap<String, Limit>")]
     pub limits: BTreeMap<SmolStr, Limit>,
+    /// Those of them whose shares are sizes, each of a MiB.
+    #[schemars(with = "Vec<String>")]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sizes: BTreeSet<SmolStr>,
     /// Named breakers.
     #[schemars(with = "BTreeMap<String, Breaker>")]
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

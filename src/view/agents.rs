@@ -5,8 +5,8 @@ use serde_json::json;
 use super::look::one_line;
 use crate::event::{AgentReport, Usage, Verdict};
 use crate::plan::wording::{count, plural};
-use crate::plan::{Json, StepId, Task, unit};
-use crate::state::RunState;
+use crate::plan::{Bounds, Json, StepId, Task, unit};
+use crate::state::{Amount, RunState};
 
 /// `$0.0312`: money to four digits that count, and not less than cents.
 pub fn dollars(usd: f64) -> String {
@@ -72,9 +72,25 @@ pub(super) fn over(report: &AgentReport) -> Vec<String> {
 
 /// What all agents of a run have used, in pieces; nothing if none was asked.
 pub(super) fn in_all(state: &RunState) -> Vec<String> {
-    let mut total = Usage::default();
-    state.plan.ids().filter_map(|id| state.step(id).consumed.as_ref()).for_each(|consumed| total += &consumed.total());
-    usage(&total)
+    usage(&state.consumed_within(None))
+}
+
+/// What was spent of a step's budget, or of the budget that it is: `1.24 USD of 5.00 USD (24 %)`.
+pub(super) fn budget(state: &RunState, id: StepId) -> Option<String> {
+    let step = state.plan.step(id);
+    let tells =
+        matches!(*step.task, Task::Budget(_)) || step.policy.as_ref().is_some_and(|policy| policy.budget.is_some());
+    let spending = state.spending(id).filter(|_| tells)?;
+    let spent = Amount::of(&spending.used);
+    let figures = spending
+        .bounds?
+        .each()
+        .map(|(unit, most)| {
+            let share = spent.get(unit).saturating_mul(100) / most.max(1);
+            format!("{} of {} ({share} %)", unit.spelled(spent.get(unit)), unit.spelled(most))
+        })
+        .collect::<Vec<_>>();
+    Some(figures.join(", "))
 }
 
 /// What an agent did, as sentences without a full stop.
@@ -129,6 +145,12 @@ pub(super) fn sentences(report: &AgentReport) -> Vec<String> {
 /// The fields of a step for other programs: of one that asks an agent all, of a group with agents in it what they used.
 pub(super) fn json(state: &RunState, id: StepId, object: &mut serde_json::Map<String, Json>) {
     let report = state.step(id).outcome.as_ref().and_then(|outcome| outcome.agent.as_deref());
+    if let Some(spending) = state.spending(id).filter(|spending| spending.bounds.is_some()) {
+        let spent = Amount::of(&spending.used).to_json();
+        let bounds = |bounds: Option<Bounds>| bounds.unwrap_or_default().to_json();
+        let (limits, remaining) = (bounds(spending.bounds), bounds(spending.remaining()));
+        object.insert("budget".into(), json!({ "limits": limits, "spent": spent, "remaining": remaining }));
+    }
     let is_agent = matches!(&*state.plan.step(id).task, Task::Agent(_));
     let usage = if is_agent || state.plan.step(id).task.is_group() { state.consumed(id) } else { Usage::default() };
     if !is_agent && usage == Usage::default() {

@@ -56,6 +56,11 @@ fn header(state: &RunState, status: RunStatus, clock: &Clock, look: Look) -> Str
     let counts = Counts::of(state);
     row("steps", counts.text());
     row("agents", agents::in_all(state).join(", "));
+    let whole =
+        |id: &StepId| state.plan.step(*id).parent.is_none() && matches!(*state.plan.step(*id).task, Task::Budget(_));
+    for id in state.plan.ids().filter(whole) {
+        row("budget", agents::budget(state, id).unwrap_or_default());
+    }
     if let Some(stop) = state.stopping {
         row("stopped", format!("because {}", reason::stop(&state.plan, stop)));
     }
@@ -183,7 +188,9 @@ impl Tree<'_> {
         if step.status == Status::Success {
             notes.extend(reason::cached(step.outcome.as_deref(), Some(self.clock)));
         }
+        notes.extend(agents::budget(state, id).map(|spent| format!("budget: {spent}")));
         match step.status {
+            Status::Success if matches!(*plan.task, Task::Budget(_)) => {}
             Status::Success if step.outcome.as_ref().is_some_and(|outcome| outcome.streamed.is_some()) => {
                 notes.extend(step.outcome.as_ref().and_then(|o| o.streamed.as_deref()).map(flowed::streamed));
             }

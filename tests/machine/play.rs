@@ -253,7 +253,7 @@ impl Play {
             Timer::Timeout(step, _) if self.state().plan.step(step).task.is_group() => self.late,
             Timer::Timeout(step, _) => self.fate(step) == Fate::Hangs,
             Timer::Run => self.late,
-            Timer::Retry(..) | Timer::Wait(..) | Timer::Minute(..) => true,
+            Timer::Retry(..) | Timer::Wait(..) | Timer::Minute(..) | Timer::Idle(_) => true,
         }
     }
 

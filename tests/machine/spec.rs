@@ -2,8 +2,8 @@
 
 use flow::plan::{
     Agent, Alert, Ask, Backoff, Branch, Budget, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit,
-    Metric, Moment, OnAlert, OnError, OnEvent, Order, Plan, Publish, Quorum, Repeat, Retry, Rule, Severity, Step,
-    StepId, Stream, Task, Value, Workflow,
+    Metric, Moment, OnAlert, OnError, OnEvent, Order, Plan, Publish, Quorum, Repeat, Retry, Rule, Scale, Severity,
+    Step, StepId, Stream, Task, Value, Workflow,
 };
 
 /// One step, raw.
@@ -221,7 +221,7 @@ fn policy(step: &mut Step, bytes: &Raw, may: May) {
     if bytes[7] % 4 == 3 && (!group || may.anything) && !matches!(*step.task, Task::Wait(_)) {
         policy.timeout_ms = Some(1);
     }
-    let limits = [("one", 1), ("two", 1), ("two", 2), ("rate", 1), ("two", 9)];
+    let limits = [("one", 1), ("two", 1), ("two", 2), ("rate", 1), ("two", 9), ("pool", 1), ("pool", 2)];
     if bytes[10] > 140 && (!group || may.anything) {
         for n in 0..1 + usize::from(bytes[10]) % 2 {
             let (name, shares) = limits[(usize::from(bytes[10]) / 2 + n) % limits.len()];
@@ -291,6 +291,8 @@ fn fill_header(header: &mut Header, bytes: [u8; 4], may: May) {
     header.settings.timeout_ms = (may.anything && bytes[2] % 4 == 3).then_some(50);
     header.limits.insert("one".into(), Limit { max: Some(1), per_minute: None, scale: None });
     header.limits.insert("two".into(), Limit { max: Some(2), per_minute: None, scale: None });
+    let scale = Scale { min: u32::from(bytes[1]) / 64, max: 3, per: 1 + u32::from(bytes[2]) % 3, idle_ms: 5 };
+    header.limits.insert("pool".into(), Limit { max: Some(3), per_minute: None, scale: Some(scale) });
     header.limits.insert("rate".into(), Limit { max: None, per_minute: Some(2), scale: None });
 }
 

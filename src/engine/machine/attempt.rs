@@ -82,6 +82,7 @@ impl Machine {
             }
             Timer::Timeout(id, attempt) => self.timed_out(id, attempt),
             Timer::Minute(limit, shares) => self.limits.minute_over((limit, shares)),
+            Timer::Idle(limit) => self.limits.idle_over(limit),
             Timer::Run if self.result.is_none() => self.stop(Stop::Timeout),
             Timer::Run => {}
         }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{Machine, node};
-use crate::engine::ledger::{Afford, Ledger, Short};
+use crate::engine::ledger::{Afford, Ledger};
 use crate::engine::order::Place;
 use crate::event::{Event, Failure, FailureKind, Outcome, Used, Verdict};
 use crate::plan::{Budget, Growth, Plan, StepId, Task, bounds_of};
-use crate::state::{RunState, Status};
+use crate::state::{RunState, Shortage, Status};
 
 /// The agents that start with a step: itself, or of a stream its members.
 pub fn agents_of(plan: &Plan, id: StepId) -> Vec<StepId> {
@@ -162,20 +162,10 @@ impl Machine {
 
 const HELP: &str = "raise the budget, or deal with it: `.fallback(…)`, `.on_error(\"continue\")`, or a condition on what is left, `.when(|| money.remaining.usd > 1.0)`";
 
-/// The budget in words, as the beginning of a sentence. `id`: who is bounded by it.
-pub fn named(state: &RunState, id: StepId, budget: StepId) -> String {
-    let path = state.plan.path(budget);
-    match &*state.plan.step(budget).task {
-        Task::Budget(_) => format!("the budget `{path}`"),
-        _ if budget == id => "its own budget".to_owned(),
-        _ => format!("the budget of `{path}`"),
-    }
-}
-
 /// It does not start.
-fn refused(state: &RunState, id: StepId, short: &Short) -> Failure {
-    let Short { budget, unit, limit, spent, reserved, asked, .. } = short;
-    let (name, say) = (named(state, id, *budget), |parts: u64| unit.spelled(parts));
+fn refused(state: &RunState, id: StepId, short: &Shortage) -> Failure {
+    let Shortage { budget, unit, limit, spent, reserved, asked, .. } = short;
+    let (name, say) = (state.budget_named(id, *budget), |parts: u64| unit.spelled(parts));
     let left = limit.saturating_sub(*spent);
     let message = match asked {
         _ if left == 0 => format!("{name} of {} is used up: {} were spent", say(*limit), say(*spent)),
@@ -188,8 +178,8 @@ fn refused(state: &RunState, id: StepId, short: &Short) -> Failure {
 }
 
 /// It is ended.
-fn passed(state: &RunState, id: StepId, short: &Short) -> Failure {
-    let Short { budget, unit, limit, spent, .. } = short;
-    let (name, limit, spent) = (named(state, id, *budget), unit.spelled(*limit), unit.spelled(*spent));
+fn passed(state: &RunState, id: StepId, short: &Shortage) -> Failure {
+    let Shortage { budget, unit, limit, spent, .. } = short;
+    let (name, limit, spent) = (state.budget_named(id, *budget), unit.spelled(*limit), unit.spelled(*spent));
     Failure::new(FailureKind::OverBudget, format!("it was ended: {name} is {limit}, and {spent} were spent")).help(HELP)
 }

@@ -83,6 +83,7 @@ impl Machine {
             let node = &mut self.nodes[id.index()];
             node.clear(node::QUEUED | node::PARKED | node::RULE_MET);
             self.ledger.let_go(id);
+            self.limits.let_go(id);
         }
         self.wake(id);
     }

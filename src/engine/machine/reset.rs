@@ -107,6 +107,7 @@ impl Machine {
         if self.state.step(id).status == Status::Pending {
             node.clear(node::QUEUED | node::PARKED);
             self.ledger.let_go(id);
+            self.limits.let_go(id);
             self.stop_asking(id);
             let asks = |effect: &Effect| matches!(effect, Effect::Decide { step, .. } if *step == id);
             self.out.effects.retain(|effect| !asks(effect));

@@ -242,6 +242,18 @@ pub mod functions {
         set(&context, &step, "limit", &pair.into())
     }
 
+    /// The step holds so much of a limit of sizes while it runs.
+    ///
+    /// ```rhai
+    /// limit("memory", "8 GiB");
+    /// sh("train", "true").limit("memory", "2 GiB");
+    /// ```
+    #[rhai_fn(name = "limit", return_raw)]
+    pub fn limit_size(context: NativeCallContext, step: Step, name: &str, size: &str) -> Result<Step, Fault> {
+        let pair: rhai::Array = vec![name.into(), size.into()];
+        set(&context, &step, "limit", &pair.into())
+    }
+
     /// The most that an agent, or the agents of a group, may use up.
     ///
     /// All attempts count, also those that failed. An agent that says so itself reserves this much of every budget around it before it

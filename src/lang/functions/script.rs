@@ -9,7 +9,7 @@ use crate::lang::convert::{Steps, is_marked, to_dynamic, to_json, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, here, wrong};
 use crate::lang::session::{self, Purpose};
-use crate::lang::{combine, keys, policies};
+use crate::lang::{combine, keys, policies, shares};
 use crate::plan::{Json, Limit, Moment, Param, Value};
 use crate::state::result::{parse_number, plain_text};
 
@@ -305,14 +305,23 @@ pub mod functions {
 
     /// A named limit: how many steps may do something at the same time, or how often within a minute.
     ///
-    /// A number is the most shares held at the same time; a map says more. Steps take shares with `.limit(name)`.
+    /// A number is the most shares held at the same time; a map says more. Steps take shares with `.limit(name)`. With a size in the
+    /// place of a number the shares are sizes, too: a limit of memory. What agents say as their `max_memory` counts against the limit
+    /// `memory`, if there is one of sizes.
+    ///
+    /// With `min` and `scale` the number of shares follows what waits: it grows at once, up to `max`, and shares that nobody held for
+    /// `idle_timeout` go away again.
     ///
     /// - `name`: the limit's name
-    /// - `limit` (whole number, or map): how many shares there are, or a map: see the table below
+    /// - `limit` (whole number, size, or map): how many shares there are, or a map: see the table below
     ///
     /// ```rhai
     /// limit("api", #{ max: 3, per_minute: 60 });
     /// sh("ask", "true").limit("api");
+    /// limit("memory", "8 GiB");
+    /// sh("train", "true").limit("memory", "500 MiB");
+    /// limit("workers", #{ min: 1, max: 8, scale: "queue.length / 100", idle_timeout: "1m" });
+    /// sh("work", "true").limit("workers");
     /// ```
     ///
     /// In Airflow: a pool. In GitHub Actions: a concurrency group. In ninja: a `pool`.
@@ -323,15 +332,25 @@ pub mod functions {
     pub fn declare_limit(context: NativeCallContext, name: &str, limit: Dynamic) -> Result<(), Fault> {
         let (span, name) = (here(&context), options::name(&context, name)?);
         let mut declared = Limit::default();
+        let mut sized = false;
         if let Some(map) = limit.read_lock::<Map>() {
             let mut options = Options::named(&keys::LIMIT, format!("the limit `{name}`"), &map, span);
-            declared.max = options.count("max", 1)?;
+            if let Some(max) = options.take("max") {
+                let (most, is_size) = shares::read(&max, &format!("`max` of the limit `{name}`"), span)?;
+                (declared.max, sized) = (Some(most), is_size);
+            }
             declared.per_minute = options.count("per_minute", 1)?;
+            declared.scale = shares::scale(&mut options, name, declared.max, span)?;
             options.done()?;
         } else {
-            declared.max = Some(options::count(&limit, &format!("the limit `{name}`"), 1, span)?);
+            let (most, is_size) = shares::read(&limit, &format!("the limit `{name}`"), span)?;
+            (declared.max, sized) = (Some(most), is_size);
         }
+        shares::one_kind(name, sized, span)?;
         session::build(&context, |builder, _| {
+            if sized {
+                builder.header.sizes.insert(name.into());
+            }
             builder.header.limits.insert(name.into(), declared);
             Ok(())
         })

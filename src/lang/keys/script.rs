@@ -46,7 +46,25 @@ pub static LIMIT: Keys = Keys {
     form: "limit(\"l\", …);\nsh(\"a\", \"true\").limit(\"l\");",
     of: &["limit"],
     keys: &[
-        key("max", Kind::Count(1), Nothing("any number", "2"), "how many shares are held at the same time, at most"),
+        key(
+            "max",
+            Kind::Or(&[Kind::Count(1), Kind::Bytes]),
+            Nothing("any number", "2"),
+            "how many shares are held at the same time, at most; or how much, of a limit of sizes",
+        ),
+        key("min", Kind::Count(0), Nothing("`max`", "1"), "how many shares there are when nothing waits; needs `max`"),
+        key(
+            "scale",
+            Kind::Text,
+            Nothing("`max`; with `min`, a share for each that waits", "\"queue.length / 100\""),
+            "how many shares there are: `queue.length / N` is one for so many that wait, between `min` and `max`",
+        ),
+        key(
+            "idle_timeout",
+            Kind::Duration,
+            Nothing("a minute, where the number follows what waits", "\"1m\""),
+            "after how long a share that nobody held goes away",
+        ),
         key(
             "per_minute",
             Kind::Count(1),

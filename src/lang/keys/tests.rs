@@ -53,6 +53,7 @@ fn needed(keys: &Keys) -> Vec<(&'static str, &'static str)> {
 /// What a key means nothing without, or cannot stand beside: what is given, and what is taken away.
 fn beside(keys: &Keys, key: &str) -> (Option<(&'static str, &'static str)>, Option<&'static str>) {
     match (keys.name, key) {
+        ("limit", "min" | "scale" | "idle_timeout") => (Some(("max", "8")), None),
         ("stream", "buffer") => (Some(("slow", "\"drop_oldest\"")), None),
         ("stage" | "pipeline.stages", "batch_timeout") => (Some(("batch_size", "10")), None),
         ("program", "exec") => (None, Some("sh")),

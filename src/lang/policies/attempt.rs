@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::lang::convert::{Steps, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, bytes, choice, duration, wrong};
-use crate::lang::{keys, session};
+use crate::lang::{keys, session, shares};
 use crate::plan::{Ack, Backoff, Breaker, Limit, Parse, Retry, StepId, Task};
 
 pub const PARSE: [(&str, Parse); 6] = [
@@ -59,13 +59,14 @@ pub(super) fn set(
             change(context, id, |policy| policy.priority = number)
         }
         "limit" => {
-            let (name, shares) = match value.read_lock::<Array>() {
-                Some(pair) if pair.len() == 2 && !pair[1].is_string() => (
+            let (name, (shares, sized)) = match value.read_lock::<Array>() {
+                Some(pair) if pair.len() == 2 => (
                     options::text(&pair[0], "the name of a limit", span)?,
-                    options::count(&pair[1], "the shares of a limit", 1, span)?,
+                    shares::read(&pair[1], "the shares of a limit", span)?,
                 ),
-                _ => (options::text(value, "the name of a limit", span)?, 1),
+                _ => (options::text(value, "the name of a limit", span)?, (1, false)),
             };
+            shares::one_kind(&name, sized, span)?;
             change(context, id, |policy| policy.limits.push((name.as_str().into(), shares)))
         }
         "budget" => {

@@ -143,8 +143,11 @@ fn settings(page: &mut Page, plan: &Plan) {
         let names: Vec<_> = header.settings.env.iter().map(|(name, _)| name.as_str()).collect();
         words.push(format!("env {}", list(&names, LISTED)));
     }
-    let limits: Vec<_> =
-        header.limits.iter().map(|(name, limit)| format!("{name}: {}", wording::limit(limit))).collect();
+    let limits: Vec<_> = header
+        .limits
+        .iter()
+        .map(|(name, limit)| format!("{name}: {}", wording::limit(limit, header.sizes.contains(name))))
+        .collect();
     let breakers: Vec<_> =
         header.breakers.iter().map(|(name, breaker)| format!("{name}: {}", wording::breaker(breaker))).collect();
     let mut any = false;

@@ -53,6 +53,7 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
     for (limit, shares) in &policy.limits {
         words.push(match plan.header.limits.get(limit) {
             Some(Limit { max: Some(1), per_minute: None, scale: None }) => format!("lock {limit}"),
+            _ if plan.header.sizes.contains(limit) => format!("limit {limit} {}", size(u64::from(*shares) << 20)),
             _ if *shares == 1 => format!("limit {limit}"),
             _ => format!("limit {limit} × {shares}"),
         });
@@ -202,8 +203,15 @@ pub fn on_error_name(on_error: OnError) -> &'static str {
     }
 }
 
-/// `2 at once, 60 a minute`
-pub fn limit(limit: &Limit) -> String {
+/// `2 at once, 60 a minute`. `sized`: its shares are sizes.
+pub fn limit(limit: &Limit, sized: bool) -> String {
+    if let Some(scale) = &limit.scale {
+        let by = if scale.per == 1 { String::new() } else { format!(" for {}", scale.per) };
+        return format!("{} to {} at once, one{by} that waits", scale.min, scale.max);
+    }
+    if let (Some(max), None, true) = (limit.max, limit.per_minute, sized) {
+        return format!("{} at once", size(u64::from(max) << 20));
+    }
     match (limit.max, limit.per_minute) {
         (Some(1), None) => "a lock".to_owned(),
         (Some(max), None) => format!("{max} at once"),

@@ -3,7 +3,7 @@
 use super::{NAMES, Story};
 use crate::event::{RunStatus, WaitFor};
 use crate::plan::wording::list;
-use crate::plan::{Condition, Rule, Step, StepId, Task};
+use crate::plan::{Condition, Rule, Step, StepId, Task, unit};
 use crate::state::{RunState, Seen, Status};
 use crate::view::look::tone;
 use crate::view::{flowed, reason, time, waits};
@@ -123,6 +123,10 @@ impl Story<'_> {
 
     /// Of a step that no other stands in the way of.
     pub(super) fn ready(&self, id: StepId) -> String {
+        let state = self.why.state;
+        if let Some(short) = state.short_of_budget(id) {
+            return format!("ready to start when {} allows it", state.budget_named(id, short.budget));
+        }
         match self.full_limit(id) {
             Some(limit) => format!("ready to start when the limit `{limit}` has room"),
             None => "ready to start".to_owned(),
@@ -222,7 +226,27 @@ impl Story<'_> {
             let held = if holders.is_empty() { "nobody".to_owned() } else { list(&holders, NAMES) };
             let lately = limit.per_minute.map(|_| format!("; taken in the last minute: {}", self.taken_lately(name)));
             let lately = lately.unwrap_or_default();
+            let (shares, most) = match (state.plan.header.sizes.contains(name), limit.max, limit.scale) {
+                (true, Some(max), _) => {
+                    let size = |shares: u32| unit::show_bytes(u64::from(shares) << 20);
+                    (size(*shares), format!("at most {} at a time", size(max)))
+                }
+                (_, _, Some(scale)) => (
+                    shares.to_string(),
+                    format!("{} to {}, one for every {} that wait", scale.min, scale.max, scale.per),
+                ),
+                _ => (shares.to_string(), most),
+            };
             self.line(&format!("It needs {shares} of the limit `{name}` ({most}); held now by {held}{lately}."));
+        }
+        if let Some(short) = state.short_of_budget(id) {
+            let running: Vec<_> = short.running.iter().map(|id| format!("`{}`", why.path(*id))).collect();
+            let name = state.budget_named(id, short.budget);
+            self.line(&format!("It waits for {name}: {}.", short.spelled()));
+            return match running.is_empty() {
+                true => self.line("Nobody runs under it: it starts, or is refused, at any moment."),
+                false => self.line(&format!("Under it run: {}.", list(&running, NAMES))),
+            };
         }
         if self.full_limit(id).is_some() {
             return self.line("No other step stands in its way: it starts when there is room.");

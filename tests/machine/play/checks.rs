@@ -127,7 +127,7 @@ impl Play {
         let with_slot = alone.iter().filter(|id| state.plan.step(**id).on_alert.is_none()).count();
         let slots = with_slot + self.streams.len();
         assert!(slots as u32 <= max, "{slots} attempts and streams go on, {max} may");
-        for (name, max) in [("one", 1), ("two", 2)] {
+        for (name, max) in [("one", 1), ("two", 2), ("pool", 3)] {
             let own = |id: StepId| {
                 let asked = state.plan.step(id).policy().limits.iter().filter(|(limit, _)| limit == name);
                 asked.map(|(_, shares)| *shares).sum::<u32>()
