@@ -214,7 +214,7 @@ pub mod functions {
     /// Steps that cannot have their share wait, and block nobody else. A group holds its share as long as it is open.
     ///
     /// - `name`: the limit's name, as `limit(name, …)` declares it
-    /// - `shares`: how many shares
+    /// - `shares` (whole number, or size): how many shares, or how much of a limit of sizes
     ///
     /// ```rhai
     /// limit("database", 2);
@@ -249,8 +249,8 @@ pub mod functions {
     /// sh("train", "true").limit("memory", "2 GiB");
     /// ```
     #[rhai_fn(name = "limit", return_raw)]
-    pub fn limit_size(context: NativeCallContext, step: Step, name: &str, size: &str) -> Result<Step, Fault> {
-        let pair: rhai::Array = vec![name.into(), size.into()];
+    pub fn limit_size(context: NativeCallContext, step: Step, name: &str, shares: &str) -> Result<Step, Fault> {
+        let pair: rhai::Array = vec![name.into(), shares.into()];
         set(&context, &step, "limit", &pair.into())
     }
 
