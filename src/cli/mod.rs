@@ -13,6 +13,7 @@ mod completions;
 mod coverage;
 mod deliver;
 mod docs;
+mod doctor;
 mod export;
 mod fmt;
 mod follow;
@@ -126,6 +127,7 @@ enum Command {
     Template(template::Args),
     New(new::Args),
     Docs(docs::Args),
+    Doctor(doctor::Args),
     Lsp(lsp::Args),
     Completions(completions::Args),
 }
@@ -176,6 +178,7 @@ impl Command {
             Command::Template(args) => args.run(),
             Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
+            Command::Doctor(args) => args.run(),
             Command::Lsp(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -196,6 +199,7 @@ impl Command {
             Command::Repl(args) => args.json,
             Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
+            Command::Doctor(args) => args.json,
             Command::Show(args) => args.json,
             Command::Pipeline(args) => args.json(),
             Command::Receipts(args) => args.json,

@@ -9,6 +9,7 @@ use crate::plan::{Json, Permission};
 
 use super::driver::{has_all, own_config};
 use super::line::{as_text, inner, list, number, object, other, short, status_in, text};
+use super::schema::{inside_text, of_object};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
 /// Codex.
@@ -49,7 +50,7 @@ impl Driver for Codex {
         if let Some(schema) = brief.schema {
             let path = brief.folder.join("schema.json");
             add(&["--output-schema", &path.display().to_string()]);
-            launch.files.push((path, schema.to_string().into_bytes()));
+            launch.files.push((path, of_object(schema).to_string().into_bytes()));
         }
         launch.words.extend(brief.args.iter().cloned());
         if let Some(session) = &brief.session {
@@ -120,7 +121,9 @@ impl Dialect for CodexLines {
                 let usage = inner(&line, "usage").map(tokens).unwrap_or_default();
                 let turns = self.turns.max(1);
                 out.push(AgentEvent::Usage(Usage { cost_usd: None, tokens: usage, turns, time_ms: 0 }));
-                out.push(AgentEvent::Finished { text: self.answer.clone(), error: None, structured: None });
+                let structured = self.answer.as_deref().and_then(inside_text);
+                let text = structured.as_ref().map(Json::to_string).or_else(|| self.answer.clone());
+                out.push(AgentEvent::Finished { text, error: None, structured });
             }
             "turn.failed" => {
                 let said = inner(&line, "error").map(|error| text(error, "message")).filter(|said| !said.is_empty());
@@ -339,6 +342,16 @@ mod tests {
         let AgentEvent::Usage(usage) = &events[8] else { panic!("{events:?}") };
         assert_eq!((usage.cost_usd, usage.tokens.input, usage.tokens.total(), usage.turns), (None, 20, 38, 3));
         assert_eq!(events[9], AgentEvent::Finished { text: Some("final".into()), error: None, structured: None });
+    }
+
+    #[test]
+    fn an_answer_that_is_no_object_is_taken_out_of_one() {
+        let mut events = read(&[
+            r#"{"type":"item.completed","item":{"id":"i","type":"agent_message","text":"{\"flow_answer\":[1]}"}}"#,
+            r#"{"type":"turn.completed"}"#,
+        ]);
+        let end = AgentEvent::Finished { text: Some("[1]".into()), error: None, structured: Some(json!([1])) };
+        assert_eq!(events.pop(), Some(end));
     }
 
     #[test]
