@@ -14,6 +14,8 @@ mod journal;
 mod lines;
 mod program;
 pub mod prompt;
+mod replay;
+mod request;
 mod seen;
 mod supervise;
 mod verdict;

@@ -9,6 +9,9 @@ use crate::plan::{Agent, Budget};
 /// How long a program may take to end after it has said that it is done.
 pub(super) const LINGERS_MS: u64 = 5_000;
 
+/// By how much clocks that began at different moments may differ.
+const SLACK_MS: u64 = 250;
+
 /// How often what is told of it, and its memory, are looked at.
 const LOOK_MS: u64 = 500;
 
@@ -69,6 +72,11 @@ impl Watch {
             return Some(Why::Total(total));
         }
         (self.idle_ms > 0 && now >= self.heard + self.idle_ms).then_some(Why::Idle(self.idle_ms))
+    }
+
+    /// Is its time over, or nearly?
+    pub fn too_long(&self, now: u64) -> Option<Why> {
+        self.total_ms.filter(|total| now + SLACK_MS >= *total).map(Why::Total)
     }
 
     /// Milliseconds until it has to be looked at again, if nothing comes.
