@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::{Map, json};
 
-use crate::event::{AgentError, AgentEvent, Denial, Failure, Tokens, Usage};
+use crate::event::{AgentEvent, Denial, Failure, Tokens, Usage};
 use crate::plan::{Json, Permission};
 
 use super::driver::{has_all, own_config};
-use super::line::{as_text, inner, list, number, object, other, short, status_in, text};
+use super::line::{as_text, inner, list, number, object, other, said_error, short, text};
 use super::schema::{inside_text, of_object};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
@@ -127,7 +127,8 @@ impl Dialect for CodexLines {
             }
             "turn.failed" => {
                 let said = inner(&line, "error").map(|error| text(error, "message")).filter(|said| !said.is_empty());
-                let error = error(said.unwrap_or(&self.trouble));
+                let said = said.unwrap_or(&self.trouble);
+                let error = said_error(if said.is_empty() { "its turn failed" } else { said });
                 out.push(AgentEvent::Finished { text: None, error: Some(error), structured: None });
             }
             "error" => {
@@ -242,21 +243,6 @@ fn tokens(usage: &Map<String, Json>) -> Tokens {
         cache_read: cached,
         cache_write: number(usage, "cache_write_input_tokens"),
         reasoning: number(usage, "reasoning_output_tokens"),
-    }
-}
-
-/// A message is often the server's answer as it came.
-fn error(said: &str) -> AgentError {
-    let answer: Option<Json> = said.find('{').and_then(|start| serde_json::from_str(&said[start..]).ok());
-    let inside = answer.as_ref().and_then(|answer| answer.get("error")).and_then(Json::as_object);
-    let message = inside.map(|error| text(error, "message")).filter(|message| !message.is_empty()).unwrap_or(said);
-    let code = inside.map(|error| [text(error, "code"), text(error, "type")]).unwrap_or_default();
-    AgentError {
-        message: if message.is_empty() { "its turn failed".to_owned() } else { short(message) },
-        code: code.into_iter().find(|code| !code.is_empty()).unwrap_or_default().to_owned(),
-        status: status_in(said),
-        retry_after_ms: None,
-        limit: false,
     }
 }
 
