@@ -24,11 +24,19 @@ mod weight;
 
 use std::path::Path;
 
+mod anthropic;
 mod claude;
+mod codex;
 mod command;
 mod driver;
+mod gemini;
 mod line;
+mod openai;
+mod opencode;
 mod spec;
+mod sse;
+#[cfg(test)]
+mod tests;
 
 pub use driver::{dialect_of, driver_of};
 

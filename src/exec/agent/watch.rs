@@ -32,6 +32,9 @@ pub(super) struct Watch {
 impl Watch {
     /// For an attempt that may use so much.
     pub fn of(agent: &Agent, allowance: Option<Budget>) -> Self {
+        // Some programs know no such limit.
+        let turns = [allowance.and_then(|may| may.turns), agent.max_turns.map(u64::from)].into_iter().flatten().min();
+        let allowance = turns.map(|_| Budget { turns, ..allowance.unwrap_or_default() }).or(allowance);
         Watch {
             idle_ms: agent.idle_timeout_ms.unwrap_or(Agent::IDLE_MS),
             total_ms: agent.timeout_ms.filter(|ms| *ms > 0),
