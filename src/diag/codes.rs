@@ -351,15 +351,21 @@ pub const CODES: &[Code] = &[
         Some("import \"../secrets\" as s;"),
     ),
     usage(
+        "flow::lang::swarm",
+        "A swarm or a pool of agents cannot be what it is said to be.",
+        Some("swarm(\"review\", #{ goal: \"Review it\", agents: [] });"),
+    ),
+    usage(
+        "flow::lang::not_a_swarm",
+        "Something of a swarm is said of another step.",
+        Some("sh(\"a\", \"true\").goal(\"Review it\");"),
+    ),
+    usage(
         "flow::lang::agent",
         "Something that is said of an agent cannot be, or there is no such agent or backend.",
         Some("agent(\"coder\", #{ backend: \"claud\" });"),
     ),
-    usage(
-        "flow::lang::not_available",
-        "Something of the language that this version cannot run.",
-        Some("swarm(#{ topology: \"star\" });"),
-    ),
+    usage("flow::lang::not_available", "Something of the language that this version cannot run.", Some("sleep(1);")),
     usage(
         "flow::lang::pipeline",
         "Something else stands where a pipeline needs its source, its sink or a stage.",

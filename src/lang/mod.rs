@@ -42,6 +42,7 @@ mod secret;
 mod seen;
 mod session;
 mod stages;
+mod swarm;
 mod texts;
 pub mod trial;
 mod untrusted;

@@ -8,8 +8,9 @@ use rhai::{AST, Engine, NativeCallContextStore};
 use smol_str::SmolStr;
 
 use super::host::SharedHost;
+use super::library::PREFIX;
 use super::script::Script;
-use super::{LARGEST, closures, fault, host, modules, secret, session, words};
+use super::{LARGEST, closures, fault, host, modules, secret, session, swarm, words};
 use crate::diag::{Diagnostic, Result, Sources, tokens};
 
 /// A compiled script with everything it imports. Cheap to clone.
@@ -119,6 +120,14 @@ impl Program {
         let secrets = if text.contains("secret") { secret::named_in(&ast) } else { Vec::new() };
         let file = Arc::new(File { name, text, ast, functions, secrets, context: OnceLock::new() });
         self.0.files.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(file.clone());
+        if file.text.contains("swarm") && !file.name.starts_with(PREFIX) {
+            // It is part of every script that can need it, also if that is only while the plan runs. Runs of older versions
+            // have none.
+            match self.load(swarm::MODULE) {
+                Err(LoadProblem::Wrong(problem)) => return Err(problem),
+                Ok(_) | Err(LoadProblem::Missing) => {}
+            }
+        }
         Ok(file)
     }
 

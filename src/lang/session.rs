@@ -13,6 +13,7 @@ use rhai::{FnPtr, NativeCallContext, NativeCallContextStore, Position};
 use smol_str::SmolStr;
 
 use super::library::PREFIX;
+use super::swarm::{Draft, Load};
 use super::trial::Trial;
 use super::{Program, Runner};
 use crate::diag::{Diagnostic, Span};
@@ -68,6 +69,10 @@ pub struct Session {
     /// Modules loaded so far, by name, and those being loaded.
     pub modules: HashMap<String, Arc<rhai::Module>>,
     pub loading: Vec<String>,
+    /// Swarms whose steps are still to be made.
+    pub swarms: Vec<Draft>,
+    /// How often the workers of pools were asked.
+    pub load: Load,
     /// Where the script calls a function of the standard library, while it does.
     pub caller: Option<Span>,
     /// Keys of the maps that the script had when it went wrong.
@@ -171,6 +176,8 @@ impl Session {
             runner: None,
             modules: HashMap::new(),
             loading: Vec::new(),
+            swarms: Vec::new(),
+            load: Load::default(),
             caller: None,
             keys: Vec::new(),
             context: None,

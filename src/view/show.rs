@@ -126,7 +126,7 @@ impl Tree<'_> {
         }
         let name = match &plan.key {
             Some(key) => format!("[{}]", one_line(key)),
-            None if nameless => plan.task.kind().to_owned(),
+            None if nameless => plan.word().to_owned(),
             None => plan.name.to_string(),
         };
         let step = self.state.step(id);

@@ -156,7 +156,7 @@ pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
 /// What stands beside the name of a group: its kind, and how it runs as a whole.
 pub(super) fn group_note(plan: &Plan, id: StepId) -> String {
     let step = plan.step(id);
-    let mut notes = vec![step.task.kind().to_owned()];
+    let mut notes = vec![step.word().to_owned()];
     match &*step.task {
         Task::Stream(stream) => notes.extend(wording::stream(stream)),
         Task::Quorum(_) => notes.push(wording::command(plan, step)),
@@ -172,7 +172,7 @@ pub(super) fn title(plan: &Plan, id: StepId) -> String {
     let step = plan.step(id);
     match &step.key {
         Some(key) => clean(&format!("[{key}]")),
-        None if step.anonymous => step.task.kind().to_owned(),
+        None if step.anonymous => step.word().to_owned(),
         None => clean(&step.name),
     }
 }
