@@ -7,3 +7,4 @@ mod ends;
 mod http;
 mod kept;
 mod limits;
+mod record;
