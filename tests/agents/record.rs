@@ -53,7 +53,8 @@ fn agents_say_again_what_they_said() {
     let first = bench.flow(&["runs", "--json"]).code(0).json();
     let first = first.as_array().and_then(|runs| runs.last()).map(|run| run["run"].clone()).unwrap();
     for from in ["said.ndjson".to_owned(), first.as_str().unwrap().to_owned(), "last".to_owned()] {
-        let result = bench.flow(&["script", "test.rhai", "--quiet", "--json", "--agents", &format!("recorded:{from}")]).code(0);
+        let result =
+            bench.flow(&["script", "test.rhai", "--quiet", "--json", "--agents", &format!("recorded:{from}")]).code(0);
         let result = result.json();
         let ask = &result["steps"]["ask"];
         assert_eq!((&ask["output"], &ask["attempts"], &ask["code"]), (&"final text".into(), &2.into(), &0.into()));
@@ -72,7 +73,11 @@ fn a_recorded_run_is_a_test_of_its_workflow() {
     std::fs::remove_file(bench.path("fake.sh")).unwrap();
     for from in ["last", "whole.ndjson"] {
         let same = bench.flow(&["test", "test.rhai", "--from-run", from, "--json"]).code(0).json();
-        assert_eq!((&same["same"], &same["retries"], &same["agents"]), (&true.into(), &1.into(), &2.into()), "{same:#}");
+        assert_eq!(
+            (&same["same"], &same["retries"], &same["agents"]),
+            (&true.into(), &1.into(), &2.into()),
+            "{same:#}"
+        );
         assert_eq!(same["hints"], serde_json::json!([]), "{same:#}");
     }
     // A recording of a recording is the same again.
@@ -87,7 +92,10 @@ fn a_recorded_run_is_a_test_of_its_workflow() {
     assert!(!bench.path("went-low").exists());
 
     let script = read("test.rhai");
-    bench.write("test.rhai", script.replace("> 80", "> 95").replace("call(\"sum\", || 40 + 2);", "sh(\"new\", \"echo new\");"));
+    bench.write(
+        "test.rhai",
+        script.replace("> 80", "> 95").replace("call(\"sum\", || 40 + 2);", "sh(\"new\", \"echo new\");"),
+    );
     let other = bench.flow(&["test", "test.rhai", "--from-run", "whole.ndjson", "--json"]).code(1).json();
     let differences = other["differences"].as_array().unwrap();
     let first = &differences[0];
@@ -96,7 +104,12 @@ fn a_recorded_run_is_a_test_of_its_workflow() {
     assert!(first["now"].as_str().unwrap().starts_with("false, since measure.number was 91"), "{first}");
     assert_eq!(first["place"]["line"], 5);
     let told: Vec<String> = differences.iter().map(|one| format!("{} {}", one["step"], one["what"])).collect();
-    for says in ["\"gate/high\" \"ended otherwise\"", "\"gate/low\" \"ended otherwise\"", "\"sum\" \"is no more\"", "\"new\" \"is new\""] {
+    for says in [
+        "\"gate/high\" \"ended otherwise\"",
+        "\"gate/low\" \"ended otherwise\"",
+        "\"sum\" \"is no more\"",
+        "\"new\" \"is new\"",
+    ] {
         assert!(told.iter().any(|one| one == says), "{says}: {told:#?}");
     }
     assert_eq!(differences.len(), 5, "{told:#?}");
@@ -125,7 +138,7 @@ let measured = signal("measured", #{ timeout: "1h" });
 let nobody = approve("nobody", #{ prompt: "anybody?", timeout: "100ms", on_timeout: "skip" });
 wait("a-moment", "50ms") -> sh("after", "echo x >> after");
 flow("gate").when(|| ok.passed && measured.output.errors == 0, sh("ship", `echo ${ok.by}`)).otherwise(fail("no", "no"));
-let flaky = sh("flaky", "[ $FLOW_ATTEMPT = 3 ]").retry(#{ max_attempts: 3, delay: "20ms", jitter: true });
+let flaky = sh("flaky", "[ $FLOW_ATTEMPT = 3 ]").retry(#{ max_attempts: 3, delay: "20ms", jitter: 0.5 });
 flaky -> chain("group", [sh("g1", "true"), sh("g2", "[ $FLOW_ATTEMPT = 2 ]")]).retry(#{ max_attempts: 2, delay: "10ms" });
 "#,
     );
@@ -157,7 +170,8 @@ fn what_was_cut_off_is_cut_off_again() {
         let ended = bench.flow(&["script", "test.rhai", "--quiet", "--json", "--agents", "recorded:last"]).code(1);
         let again = ended.json()["steps"]["ask"].clone();
         assert_eq!((&again["status"], &again["code"]), (&live["status"], &live["code"]), "{verdict}");
-        let message = |step: &Json| step["error"].as_str().unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
+        let message =
+            |step: &Json| step["error"].as_str().unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
         assert_eq!(message(&again), message(&live), "{verdict}");
         let same = bench.flow(&["test", "test.rhai", "--from-run", "last"]);
         same.code(0);
@@ -202,10 +216,16 @@ fn what_is_wrong_is_told_before_anything_runs() {
         }
     };
     refused(&["script", "test.rhai", "--agents", "recored:last"], &["flow::run::agents", "did you mean `recorded`?"]);
-    refused(&["script", "test.rhai", "--agents", "recorded:nope"], &["there is no run `nope`, and there is no file `nope`"]);
+    refused(
+        &["script", "test.rhai", "--agents", "recorded:nope"],
+        &["there is no run `nope`, and there is no file `nope`"],
+    );
     refused(&["script", "test.rhai", "--agents", "recorded:nope.ndjson"], &["there is no file `nope.ndjson`"]);
     bench.write("bad.ndjson", "{\"recording\":1,\"workflow\":\"w\"}\n{\"at\":1,\"line\":\"x\"}\n");
-    refused(&["script", "test.rhai", "--agents", "recorded:bad.ndjson"], &["bad.ndjson:2: the line belongs to no attempt"]);
+    refused(
+        &["script", "test.rhai", "--agents", "recorded:bad.ndjson"],
+        &["bad.ndjson:2: the line belongs to no attempt"],
+    );
     refused(&["test", "--from-run", "last"], &["flow test FILE --from-run last"]);
     refused(&["test", "test.rhai", "--timing"], &["--from-run"]);
     bench.write("none.rhai", "sh(\"a\", \"true\");");
@@ -222,7 +242,11 @@ fn what_the_recording_lacks_fails_with_what_it_has() {
     let script = std::fs::read_to_string(bench.path("test.rhai")).unwrap();
     bench.write("test.rhai", script.lines().take(1).collect::<String>() + "\na.ask(\"asks\", \"Do it\").retry(1);");
     let ended = bench.flow(&["script", "test.rhai", "--quiet", "--agents", "recorded:said.ndjson"]).code(1);
-    assert!(ended.err.contains("holds no answer for `asks`") && ended.err.contains("did you mean `ask`?"), "{}", ended.err);
+    assert!(
+        ended.err.contains("holds no answer for `asks`") && ended.err.contains("did you mean `ask`?"),
+        "{}",
+        ended.err
+    );
 }
 
 #[test]

@@ -162,8 +162,15 @@ fn says_again(session: &Session, name: &str) -> Json {
 fn agents_research_plan_execute_and_review() {
     let session = session();
     let steps = says_again(&session, "13-agents");
-    assert_eq!((&steps["plan"]["attempts"], &steps["work[1]/test"]["status"]), (&2.into(), &"failed".into()), "{steps:#}");
-    assert_eq!((&steps["work[2]/test"]["status"], &steps["gate/done"]["status"]), (&"success".into(), &"success".into()));
+    assert_eq!(
+        (&steps["plan"]["attempts"], &steps["work[1]/test"]["status"]),
+        (&2.into(), &"failed".into()),
+        "{steps:#}"
+    );
+    assert_eq!(
+        (&steps["work[2]/test"]["status"], &steps["gate/done"]["status"]),
+        (&"success".into(), &"success".into())
+    );
     assert!(steps["gate/done"]["output"].as_str().is_some_and(|script| script.contains("% 400")));
 }
 
@@ -171,7 +178,10 @@ fn agents_research_plan_execute_and_review() {
 fn reviewers_vote() {
     let session = session();
     let steps = says_again(&session, "14-review-swarm");
-    assert_eq!((&steps["review"]["output"]["merge"], &steps["gate/send-back"]["status"]), (&false.into(), &"success".into()));
+    assert_eq!(
+        (&steps["review"]["output"]["merge"], &steps["gate/send-back"]["status"]),
+        (&false.into(), &"success".into())
+    );
 }
 
 #[test]
