@@ -28,6 +28,7 @@ Examples:
   flow logs last                                     all steps
   flow logs last test                                one step, or all steps of a group
   flow logs last test --stderr
+  flow logs last review --prompt                     what was sent to an agent
   flow logs last -f                                  and what they write from now on, until the run ends")]
 pub struct Args {
     /// An id, a unique beginning of one, or `last`
@@ -42,6 +43,9 @@ pub struct Args {
     /// Only standard error
     #[arg(long)]
     stderr: bool,
+    /// What was sent to agents: their prompts, with what these hold of other steps
+    #[arg(long, conflicts_with_all = ["stdout", "stderr"])]
+    prompt: bool,
     /// Go on with what is written from now on, until the run ends
     #[arg(short, long)]
     follow: bool,
@@ -76,7 +80,11 @@ impl Args {
             }
             std::thread::sleep(AGAIN);
         }
-        reader.tell_what_is_missing(&state);
+        match self.prompt {
+            true if reader.read.is_empty() => out::tell("nothing was sent to an agent here\n"),
+            true => {}
+            false => reader.tell_what_is_missing(&state),
+        }
         Ok(0)
     }
 }
@@ -218,14 +226,19 @@ impl Reader<'_> {
     /// Prints what is new in the files; `open`: the run goes on.
     fn print(&mut self, logs: &mut Logs<impl Write>, open: bool) -> Result<(), End> {
         for begun in &self.attempts {
-            for (stderr, wanted) in [(false, !self.args.stderr), (true, !self.args.stdout)] {
+            let (prompt, out) = (self.args.prompt, format!("{}.prompt.md", begun.stem));
+            for (stderr, wanted) in [(false, !self.args.stderr), (true, !self.args.stdout && !prompt)] {
                 if !wanted {
                     continue;
                 }
-                let path = self.folder.join(if stderr { format!("{}.err", begun.stem) } else { begun.output.clone() });
+                let path = self.folder.join(match stderr {
+                    true => format!("{}.err", begun.stem),
+                    false if prompt => out.clone(),
+                    false => begun.output.clone(),
+                });
                 // A file that is not there has nothing to say.
                 let Ok(mut file) = File::open(&path) else { continue };
-                if let (false, Some(before), false) = (stderr, &begun.after, self.read.contains_key(&path)) {
+                if let (false, Some(before), false) = (stderr || prompt, &begun.after, self.read.contains_key(&path)) {
                     // What it has taken over was printed with that one.
                     let before = self.folder.join(before);
                     let taken = if begins_with(&mut file, &before)? { before.metadata()?.len() } else { 0 };

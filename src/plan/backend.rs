@@ -116,23 +116,23 @@ impl Agent {
         }
     }
 
-    /// Does it read what others write while they write it? Else why not, as the end of a sentence about it.
+    /// Does it read what others write while they write it? And how: event by event (`Ndjson`), or as it comes (`Stdin`)?
     ///
     /// # Errors
-    /// Why not.
-    pub fn reads_live(&self) -> Result<(), &'static str> {
+    /// Why not, as the end of a sentence.
+    pub fn reads_live(&self) -> Result<AgentInput, &'static str> {
         let input = match &self.via {
             Some(spec) if spec.has_prompt() => AgentInput::Argument,
             Some(spec) => spec.input,
             None => match Backend::named(&self.backend) {
                 Some(backend) if !backend.reads_live => return Err(backend.why_not_live),
-                Some(backend) if backend.name != "command" => return Ok(()),
+                Some(backend) if backend.name != "command" => return Ok(AgentInput::Ndjson),
                 _ => self.input.unwrap_or_default(),
             },
         };
         match input {
-            AgentInput::Stdin | AgentInput::Ndjson => Ok(()),
-            AgentInput::Argument => Err("its program gets its task as an argument, which is complete when it begins"),
+            AgentInput::Argument => Err("its task is an argument of its program"),
+            input => Ok(input),
         }
     }
 }
