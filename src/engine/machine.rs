@@ -33,7 +33,7 @@ mod undo;
 mod usage;
 mod wait;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use self::node::Node;
@@ -240,6 +240,14 @@ pub struct Machine {
     failed_hard: Option<StepId>,
     /// Open groups that wait for what others publish.
     listeners: Vec<StepId>,
+    /// Something has happened after which one of them may be at its end.
+    unsure: bool,
+    /// Nothing more follows from what has happened: now that can be told.
+    quiet: bool,
+    /// Steps that publish or may get such that do; those that are final may be missing. Nothing: to be found.
+    actors: Option<Vec<StepId>>,
+    /// Those of them whose next child could not be made, while others go on.
+    unmade: BTreeMap<StepId, Failure>,
     /// Steps that ended after an interruption.
     late: Vec<StepId>,
     /// How the main graph ended.
@@ -284,6 +292,10 @@ impl Machine {
             wanted: 0,
             failed_hard: None,
             listeners: Vec::new(),
+            unsure: false,
+            quiet: false,
+            actors: None,
+            unmade: BTreeMap::new(),
             late: Vec::new(),
             result: None,
             started: false,
@@ -357,7 +369,7 @@ impl Machine {
                 self.consider(id);
             } else {
                 self.dispatch();
-                if self.work.is_empty() && self.failed_hard.is_none() && !self.go_on() {
+                if self.work.is_empty() && self.failed_hard.is_none() && !self.look_who_listens() && !self.go_on() {
                     return;
                 }
             }

@@ -291,7 +291,12 @@ impl Play {
             }
             Next::Decided(step, branch) => self.decided(step, branch),
             Next::Expanded(step, iteration) => {
-                let result = self.world.expand(&self.state().plan, step, iteration);
+                let plan = &self.state().plan;
+                let result = match (&*plan.step(step).task, self.state().next_event(step)) {
+                    (Task::OnEvent(_), Some(from)) => self.world.hear(plan, step, from, iteration),
+                    (Task::OnEvent(_), None) => Ok(Growth { base: plan.steps.len() as u32, ..Growth::default() }),
+                    _ => self.world.expand(plan, step, iteration),
+                };
                 // Meanwhile other steps may come, so that the ids in the answer have to be moved.
                 self.give(Input::Expanded { step, result: result.map(Box::new) });
             }

@@ -2,7 +2,8 @@
 
 use flow::plan::{
     Alert, Backoff, Branch, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit, Metric, Moment,
-    OnAlert, OnError, Order, Plan, Quorum, Repeat, Retry, Rule, Severity, Step, StepId, Stream, Task, Value, Workflow,
+    OnAlert, OnError, OnEvent, Order, Plan, Publish, Quorum, Repeat, Retry, Rule, Severity, Step, StepId, Stream, Task,
+    Value, Workflow,
 };
 
 /// One step, raw.
@@ -22,12 +23,20 @@ pub struct May {
     pub together: bool,
     /// Steps that hang on alerts.
     pub alerts: bool,
+    /// Steps that publish, and groups that listen. Not together with races and quorums, in which it depends on time whether
+    /// something is published.
+    pub events: bool,
 }
 
 impl May {
     /// Everything whose end does not depend on time.
     pub fn all() -> Self {
         May { together: true, alerts: true, ..May::default() }
+    }
+
+    /// The same, with events instead of what runs together.
+    pub fn with_events() -> Self {
+        May { alerts: true, events: true, ..May::default() }
     }
 }
 
@@ -90,7 +99,23 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
     if may.reversed { reversed(plan) } else { plan }
 }
 
+/// Topics, the last of them only to listen to.
+const TOPICS: [&str; 4] = ["a", "b.c", "b.d", "b.*"];
+
+/// A step that publishes.
+pub fn publish(topic: usize) -> Task {
+    Task::Publish(Box::new(Publish { topic: TOPICS[topic % 3].into(), value: Value::Plain(Json::Null) }))
+}
+
 fn kind(byte: u8, may: May) -> Task {
+    match byte {
+        170..=219 if may.events => return publish(byte.into()),
+        220.. if may.events => {
+            let (topic, max) = (TOPICS[usize::from(byte) % 4].into(), 1 + u32::from(byte) % 7);
+            return Task::OnEvent(Box::new(OnEvent { topic, body: closure(&[]), max, children: vec![], of: vec![] }));
+        }
+        _ => {}
+    }
     match byte % if may.together { 27 } else { 21 } {
         21..=23 => Task::Stream(Box::new(Stream::of(Vec::new()))),
         n @ 24..=26 => Task::Quorum(Quorum { need: u32::from(n), race: n == 24, children: Vec::new() }),

@@ -4,7 +4,7 @@ use flow::event::{Decision, Failure, FailureKind, Outcome};
 use flow::plan::{EdgeKind, Growth, OnError, Plan, Rule, Step, StepId, Task};
 use flow::state::Status;
 
-use crate::spec::{closure, task};
+use crate::spec::{closure, publish, task};
 
 /// See the module's page.
 #[derive(Clone, Copy, Debug)]
@@ -91,22 +91,35 @@ impl World {
         let mut growth = Growth { base: plan.steps.len() as u32, ..Growth::default() };
         let mut group = plan.step(id).clone();
         let count = match *group.task {
-            Task::Repeat(_) => 1,
+            Task::Repeat(_) | Task::OnEvent(_) => 1,
             _ => (drawn / 16) % 4,
         };
         let mut children = Vec::new();
         for n in 0..count {
-            let key = if matches!(*group.task, Task::Repeat(_)) { u64::from(iteration) } else { n };
+            let one = matches!(*group.task, Task::Repeat(_) | Task::OnEvent(_));
+            let key = if one { u64::from(iteration) } else { n };
             let before = children.last().copied();
             children.push(self.child(&mut growth, id, &path, key, before));
         }
         match std::sync::Arc::make_mut(&mut group.task) {
             Task::Each(each) => each.children = children,
             Task::Repeat(repeat) => repeat.children.extend(children),
+            Task::OnEvent(on) => on.children.extend(children),
             Task::Workflow(workflow) => workflow.expanded = true,
             _ => {}
         }
         growth.changed.push((id, group));
+        Ok(growth)
+    }
+
+    /// The child of a group that listens, for what `from` published.
+    pub fn hear(self, plan: &Plan, id: StepId, from: StepId, number: u32) -> Result<Growth, Failure> {
+        let mut growth = self.expand(plan, id, number)?;
+        if let Some((_, group)) = growth.changed.last_mut()
+            && let Task::OnEvent(on) = std::sync::Arc::make_mut(&mut group.task)
+        {
+            on.of.push(from);
+        }
         Ok(growth)
     }
 
@@ -141,6 +154,10 @@ impl World {
                     }
                     growth.steps.push(inner);
                 }
+            }
+            2 if depth < 2 => {
+                child.task = publish((drawn / 65_536) as usize).into();
+                growth.steps.push(child);
             }
             1 if depth < 2 => {
                 let items = Some(flow::plan::Value::Plain(flow::plan::Json::Null));

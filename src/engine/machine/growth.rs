@@ -65,6 +65,7 @@ impl Machine {
             self.arm_run();
         }
         self.ready.plan_grew();
+        self.note_actors(new.clone());
         self.need_more(&changed, new.clone());
         if self.state.plan.complete && !was_complete {
             self.wake_all();

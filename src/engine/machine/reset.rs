@@ -67,6 +67,7 @@ impl Machine {
         let again: BTreeSet<StepId> = steps.iter().copied().collect();
         self.emit(Event::Reset { steps: steps.clone(), retired: retired.clone(), why });
         self.decided.retain(|(step, _), _| !again.contains(step));
+        self.forget_actors();
         for id in retired {
             self.graph.retire(id, self.state.plan.step(id));
         }
