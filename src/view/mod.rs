@@ -3,6 +3,7 @@
 //! Everything here is a function of events and state, and of a [`Look`]. It knows no clock and no store, and but
 //! for [`progress`] no terminal: the doors say how wide the screen is, what time it is, and where the text goes.
 
+mod agents;
 mod breakers;
 mod checkpoints;
 mod collected;
@@ -30,12 +31,14 @@ mod table;
 mod takeup;
 mod templates;
 pub mod time;
+mod transcript;
 mod value;
 mod verdicts;
 mod waits;
 mod ways;
 mod why;
 
+pub use agents::{dollars, usage};
 pub use breakers::{breakers, not_closed};
 pub use checkpoints::{checkpoints, way_back};
 pub use collected::{CollectedLine, Outcome, collected};
@@ -55,6 +58,7 @@ pub use show::show;
 pub use summary::{LogPaths, Summary};
 pub use takeup::{takeup, takeup_json};
 pub use templates::{TemplateLine, templates};
+pub use transcript::Transcript;
 pub use value::value;
 pub use verdicts::{TestCounts, TestLine, TestVerdict, test_failure, test_line, test_summary, went_again};
 pub use waits::command;
