@@ -183,6 +183,7 @@ fn conditions(table: &mut Table) {
     let result = |output: serde_json::Value| {
         std::sync::Arc::new(StepResult {
             name: "x".into(),
+            key: None,
             status: Status::Success,
             attempts: 1,
             duration_ms: 1,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod chain;
 mod ends;
 mod http;
 mod kept;
