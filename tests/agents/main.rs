@@ -4,6 +4,7 @@
 
 mod bench;
 mod chain;
+mod dialects;
 mod ends;
 mod http;
 mod kept;
