@@ -1,6 +1,7 @@
 //! Agents of scripts: what is said of them, and what they are asked.
 
 mod ask;
+mod delegate;
 mod file;
 mod folder;
 mod named;
@@ -25,6 +26,7 @@ use crate::plan::{
 };
 
 pub use ask::{CONTEXT_WORDS, ask, asked_by_input};
+pub use delegate::delegate;
 pub use file::{Remark, text_of};
 pub use folder::{Found, Origin, known};
 pub use named::{find, names, of_folder, of_name};
