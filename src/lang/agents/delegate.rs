@@ -147,7 +147,13 @@ fn choices(rules: Vec<(String, Arc<Agent>)>, to: &[Arc<Agent>]) -> Vec<Choice> {
     let of_agent = |agent: &Arc<Agent>| {
         let own =
             agent.capabilities.iter().map(SmolStr::as_str).chain(agent.role.as_deref()).chain([agent.name.as_str()]);
-        let words = own.map(plain).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("|");
+        let mut words: Vec<String> = Vec::new();
+        for word in own.map(plain).filter(|word| !word.is_empty()) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        let words = words.join("|");
         Choice { why: format!("it is good for one of `{words}`"), words, agent: agent.clone() }
     };
     let mut all: Vec<Choice> = rules.into_iter().map(of_rule).collect();

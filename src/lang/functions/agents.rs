@@ -81,8 +81,8 @@ pub mod functions {
 
     /// Asks the agent that fits a task: by rules, then by what the agents are good for.
     ///
-    /// The first rule of which a word stands in the prompt decides (at the begin of a word: `leak` fits `leaking`; capital or small is
-    /// the same). Else the first agent of which a capability, the role or the name stands there; else the first of all. A prompt that is known
+    /// The first rule of which a word stands in the prompt decides (at the begin of a word: `leak` fits `leaking`, but words of three
+    /// letters or fewer must be whole; capital or small is the same). Else the first agent of which a capability, the role or the name stands there; else the first of all. A prompt that is known
     /// while the plan is made is decided about at once, and the step says why. One with results in it becomes a `flow` with a branch for each
     /// rule and each agent: the plan shows them, and `flow why` tells what decided.
     ///
