@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod chain;
+mod dialects;
 mod ends;
 mod http;
 mod kept;
