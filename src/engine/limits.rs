@@ -243,7 +243,9 @@ impl Limits {
         let Some(state) = self.limits.get_mut(limit as usize) else { return };
         let Some(scale) = state.limit.scale else { return };
         let spare = state.spare.take().unwrap_or(0);
-        let least = state.scaled(&scale).max(state.held + state.promised);
+        // One that waits for several is still to get them.
+        let needed = state.parked.iter().map(|Reverse((_, _, n))| *n).max().unwrap_or(0).min(scale.max);
+        let least = state.scaled(&scale).max(state.held + state.promised).max(needed);
         state.shares = state.shares.saturating_sub(spare).max(least);
         if state.is_idle() {
             self.idle.push(limit);

@@ -18,6 +18,7 @@ mod replay;
 mod request;
 mod seen;
 mod supervise;
+mod told;
 mod verdict;
 mod watch;
 mod weight;
@@ -33,6 +34,7 @@ mod gemini;
 mod line;
 mod openai;
 mod opencode;
+mod schema;
 mod spec;
 mod sse;
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub use driver::{dialect_of, driver_of};
 
 pub(super) use attempt::{Shared, run};
 pub(super) use company::Company;
+pub(super) use told::aside;
 
 use crate::event::{AgentEvent, Failure};
 use crate::plan::{Agent, Budget, Json};

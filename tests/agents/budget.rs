@@ -6,7 +6,7 @@ use crate::bench::Bench;
 fn bench(script: &str) -> Bench {
     let bench = Bench::new();
     let used = r#"{"type":"agent.usage","cost_usd":%s,"turns":1}\n{"type":"agent.finished","text":"done"}\n"#;
-    bench.write("fake.sh", format!("usd=$(cat); echo \"$usd\" >> asked\nprintf '{used}' \"$usd\"\n"));
+    bench.write("fake.sh", format!("usd=$1; cat > /dev/null; echo \"$usd\" >> asked\nprintf '{used}' \"$usd\"\n"));
     let agent =
         "let a = agent(\"coder\", #{ backend: \"command\", command: [\"sh\", \"fake.sh\"], speaks: \"ndjson\" });\n";
     bench.write("test.rhai", format!("{agent}{script}"));
@@ -15,7 +15,7 @@ fn bench(script: &str) -> Bench {
 
 #[test]
 fn a_condition_on_what_is_left_takes_the_other_branch() {
-    let script = "let money = budget(#{ usd: 1.0 });\nlet first = a.ask(\"first\", \"0.75\");\nlet yes = sh(\"yes\", \"echo yes\");\nlet no = sh(\"no\", `echo ${money.spent.usd} spent`);\nlet go = flow(\"go\").when(|| first.passed && money.remaining.usd > 0.5, yes).otherwise(no);\nsh(\"tell\", \"echo ${budget.remaining.usd}\").after(go);\n";
+    let script = "let money = budget(#{ usd: 1.0 });\nlet first = a.ask(\"first\", \"Do it\", #{ args: [\"0.75\"] });\nlet yes = sh(\"yes\", \"echo yes\");\nlet no = sh(\"no\", `echo ${money.spent.usd} spent`);\nlet go = flow(\"go\").when(|| first.passed && money.remaining.usd > 0.5, yes).otherwise(no);\nsh(\"tell\", \"echo ${budget.remaining.usd}\").after(go);\n";
     let steps = bench(script).flow(&["script", "test.rhai", "--quiet", "--json"]).code(0).json()["steps"].clone();
     assert_eq!(steps["yes"]["status"], "skipped", "{steps:#}");
     assert_eq!((&steps["no"]["output"], &steps["tell"]["output"]), (&"0.75 spent".into(), &"0.25".into()));
@@ -24,7 +24,7 @@ fn a_condition_on_what_is_left_takes_the_other_branch() {
 
 #[test]
 fn who_can_never_fit_is_refused_without_being_asked() {
-    let script = "budget(#{ usd: 1.0 });\nlet one = a.ask(\"one\", \"0.75\");\none -> a.ask(\"two\", \"0.1\").budget(#{ usd: 0.5 });\n";
+    let script = "budget(#{ usd: 1.0 });\nlet one = a.ask(\"one\", \"Do it\", #{ args: [\"0.75\"] });\none -> a.ask(\"two\", \"Do it\", #{ args: [\"0.1\"] }).budget(#{ usd: 0.5 });\n";
     let bench = bench(script);
     let steps = bench.flow(&["script", "test.rhai", "--quiet", "--json"]).code(1).json()["steps"].clone();
     let error = steps["two"]["error"].as_str().unwrap();
@@ -39,7 +39,7 @@ fn who_can_never_fit_is_refused_without_being_asked() {
 
 #[test]
 fn who_may_fit_later_waits() {
-    let script = "budget(#{ usd: 1.0 });\nparallel(\"all\", [a.ask(\"one\", \"0.25\").budget(#{ usd: 0.75 }), a.ask(\"two\", \"0.25\").budget(#{ usd: 0.75 })]);\n";
+    let script = "budget(#{ usd: 1.0 });\nparallel(\"all\", [a.ask(\"one\", \"Do it\", #{ args: [\"0.25\"] }).budget(#{ usd: 0.75 }), a.ask(\"two\", \"Do it\", #{ args: [\"0.25\"] }).budget(#{ usd: 0.75 })]);\n";
     let bench = bench(script);
     let steps =
         bench.flow(&["script", "test.rhai", "--quiet", "--json", "--max-parallel", "4"]).code(0).json()["steps"]
@@ -50,7 +50,7 @@ fn who_may_fit_later_waits() {
 #[test]
 fn what_was_spent_before_a_crash_counts() {
     let bench = bench(
-        "budget(#{ usd: 1.0 });\nlet one = a.ask(\"one\", \"0.75\");\none -> sh(\"hold\", \"test -e go || { echo here > held; sleep 600; }\") -> a.ask(\"two\", \"0.5\").budget(#{ usd: 0.5 });\n",
+        "budget(#{ usd: 1.0 });\nlet one = a.ask(\"one\", \"Do it\", #{ args: [\"0.75\"] });\none -> sh(\"hold\", \"test -e go || { echo here > held; sleep 600; }\") -> a.ask(\"two\", \"Do it\", #{ args: [\"0.5\"] }).budget(#{ usd: 0.5 });\n",
     );
     let going = bench.start(&["script", "test.rhai", "--quiet"]);
     bench.wait_for("held");
@@ -65,10 +65,13 @@ fn budgets_that_cannot_be_are_refused() {
     for (script, says) in [
         ("budget(#{ usd: -1.0 });", "greater than 0"),
         ("budget(#{ dollar: 1 });", "no option `dollar`"),
-        ("budget(#{});", "bounds something"),
+        ("budget(#{});", "bounds nothing"),
         ("budget(#{ usd: 1 }); budget(\"b\", #{ turns: 1 });", "two budgets"),
         ("sh(\"s\", \"true\").budget(#{ usd: 1 });", "nothing that a budget bounds"),
-        ("budget(#{ usd: 1 }); a.ask(\"x\", \"1\").budget(#{ usd: 2 });", "it would never start"),
+        (
+            "budget(#{ usd: 1 }); a.ask(\"x\", \"Do it\", #{ args: [\"1\"] }).budget(#{ usd: 2 });",
+            "it would never start",
+        ),
         (
             "limit(\"memory\", \"1 GiB\"); sh(\"s\", \"true\").limit(\"memory\", 2);",
             "is a number here, and a size before",

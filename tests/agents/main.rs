@@ -4,7 +4,10 @@
 
 mod bench;
 mod budget;
+mod chain;
+mod dialects;
 mod ends;
 mod http;
 mod kept;
 mod limits;
+mod record;
