@@ -39,6 +39,7 @@ use std::sync::Arc;
 use self::node::Node;
 use super::limits::Limits;
 use super::order::Ready;
+use super::writers::Writers;
 use crate::event::{
     Again, Alerted, Answer, Decision, Event, Failure, Flowed, Outcome, Record, RunStatus, Saw, Stop, Used, WaitFor,
 };
@@ -217,6 +218,7 @@ pub struct Machine {
     work: VecDeque<StepId>,
     ready: Ready,
     limits: Limits,
+    writers: Writers,
     /// Results of conditions that are known, by step and branch ([`node::OWN`] for a step's own).
     decided: HashMap<(StepId, u32), Decision>,
     default_parallel: u32,
@@ -280,6 +282,7 @@ impl Machine {
             work: VecDeque::new(),
             ready: Ready::default(),
             limits: Limits::default(),
+            writers: Writers::default(),
             decided: HashMap::new(),
             default_parallel,
             running: 0,

@@ -11,3 +11,4 @@ pub mod order;
 pub mod waiting;
 pub mod ways;
 mod work;
+pub mod writers;

@@ -30,10 +30,12 @@ mod exit;
 mod fake;
 mod fields;
 mod gate;
+mod git;
 mod http;
 mod judge;
 mod mask;
 mod memory;
+mod merge;
 mod output;
 mod pipeline;
 mod pool;
@@ -50,6 +52,7 @@ mod tree;
 mod wait;
 mod watchdog;
 mod workers;
+mod worktree;
 
 pub use cache::{Miss, Results};
 pub use capture::log_stem;
@@ -60,6 +63,7 @@ pub use secrets::{Hidden, Provider, Secrets};
 pub use simulated::{Begun, Circuits, InMemory, Simulated};
 pub use tree::{end_marked, end_run};
 pub use workers::{Executors, Keep, Workflows};
+pub use worktree::forget_trees;
 
 /// One attempt of a task.
 pub struct Job {

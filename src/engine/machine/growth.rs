@@ -64,6 +64,7 @@ impl Machine {
             self.limits.set(&self.state.plan.header.limits);
             self.arm_run();
         }
+        self.learn_writers(&changed);
         self.ready.plan_grew();
         self.note_actors(new.clone());
         self.need_more(&changed, new.clone());

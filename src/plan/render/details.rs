@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::page::Ink;
 use crate::plan::hierarchy::Hierarchy;
 use crate::plan::wording::{self, Names, clean, count, list, plural};
-use crate::plan::{Condition, EdgeKind, Plan, StepId, Task};
+use crate::plan::{Condition, EdgeKind, Plan, StepId, Task, writes};
 
 /// What a step runs; of a group, how it goes on below.
 pub(super) fn what(plan: &Plan, tree: &Hierarchy, id: StepId) -> String {
@@ -75,6 +75,10 @@ pub(super) fn details(
             pieces.extend(wording::pipeline(pipeline).into_iter().map(|piece| (Ink::Dim, piece)));
         }
         _ => {}
+    }
+    let beside: Vec<StepId> = writes::beside(plan, id).into_iter().map(|(other, _)| other).collect();
+    if !beside.is_empty() {
+        pieces.push((Ink::Dim, format!("never beside {}", names(&beside))));
     }
     pieces.extend(wording::policies(plan, step).into_iter().map(|piece| (Ink::Dim, piece)));
     pieces
