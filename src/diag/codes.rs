@@ -196,6 +196,13 @@ pub const CODES: &[Code] = &[
         "A warning: a rule has nothing to judge, or can never be satisfied.",
         Some("sh(\"tidy\", \"rm -rf tmp\").rule(\"all_done\");"),
     ),
+    usage(
+        "flow::plan::not_live",
+        "A warning: an agent in a stream begins only when those before it have ended, since its backend cannot read while they write.",
+        Some(
+            "let a = agent(\"a\", #{ command: [\"./a.sh\"] });\nlet b = agent(\"b\", #{ backend: \"codex\" });\na.ask(\"Look for leaks\") |> b.ask(\"Mend what was found\");",
+        ),
+    ),
     usage("flow::plan::too_large", "The plan has too many steps to be drawn in this format.", None),
     failure("flow::run::driver", "A run cannot begin or go on because the system refuses a thread, or flow is wrong."),
     failure("flow::run::stopped", "A run ended before its script had the result that it waited for with `run(…)`."),
@@ -364,6 +371,11 @@ pub const CODES: &[Code] = &[
         "flow::lang::agent",
         "Something that is said of an agent cannot be, or there is no such agent or backend.",
         Some("agent(\"coder\", #{ backend: \"claud\" });"),
+    ),
+    usage(
+        "flow::lang::agent_file",
+        "A file of an agent is not loaded, or not quite in order, or a folder holds none.",
+        Some("let team = agents(\"nowhere\");"),
     ),
     usage("flow::lang::not_available", "Something of the language that this version cannot run.", Some("sleep(1);")),
     usage(

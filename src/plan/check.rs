@@ -54,6 +54,7 @@ pub fn warnings(plan: &Plan) -> Vec<Diagnostic> {
     policies::rules(plan, &mut found);
     policies::without_effect(plan, &mut found);
     recovery::without_timeout(plan, &mut found);
+    stream::begins_late(plan, &mut found);
     hooks::skipped(plan, &tree, &mut found);
     found.list.into_iter().map(Diagnostic::as_warning).collect()
 }

@@ -47,7 +47,7 @@ pub use agent::{
     Agent, AgentConfig, AgentInput, Ask, Board, Budget, Context, Emit, Isolate, MergeTrees, OnConflict, OnEvent,
     Permission, Publish, Put, Speaks,
 };
-pub use backend::{BACKENDS, Backend, BackendSpec};
+pub use backend::{BACKENDS, Backend, BackendSpec, Lack};
 pub use builder::{Builder, Piece, Sequence, Side};
 pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;

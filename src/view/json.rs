@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{MASK, flowed, is_secret, waits};
+use super::{MASK, agents, flowed, is_secret, waits};
 use crate::event::{Because, Event, Record, RunStatus, Skip, Stop};
 use crate::plan::{Json, Plan, StepId};
 use crate::state::breaker::{Circuit, Phase};
@@ -64,6 +64,9 @@ fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {
     }
     if let (Some(note), Json::Object(object)) = (outcome.and_then(|outcome| outcome.cache.as_deref()), &mut object) {
         object.insert("cached".into(), note.hit.into());
+    }
+    if let Json::Object(object) = &mut object {
+        agents::json(state, id, object);
     }
     object
 }

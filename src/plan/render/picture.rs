@@ -142,6 +142,7 @@ pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
     if let Task::Pipeline(pipeline) = &*step.task {
         notes.splice(..0, wording::pipeline(pipeline));
     }
+    notes.splice(..0, wording::agent(plan, id));
     notes.retain(|note| !note.starts_with("estimate ") && !note.starts_with("env ") && !note.starts_with("tags "));
     let reads_nothing = step.after.iter().all(|edge| edge.kind != EdgeKind::Condition);
     if let Some(condition) = step.when.as_ref().filter(|_| reads_nothing) {

@@ -8,7 +8,7 @@ use crate::plan::{Condition, EdgeKind, Repeat, Rule, StepId, Task};
 use crate::state::{Lineage, Status};
 use crate::view::look::one_line;
 use crate::view::summary::shell_word;
-use crate::view::{is_secret, reason, time};
+use crate::view::{agents, is_secret, reason, time};
 
 /// Less processor time than this, in milliseconds, is not worth a line.
 const WORTH_TELLING_MS: u64 = 50;
@@ -251,6 +251,9 @@ impl Story<'_> {
                 let elsewhere = error.span.filter(|span| (span.file, span.line) != (own.file, own.line));
                 self.help(elsewhere, reason::help(&self.why.state.plan, id, outcome));
             }
+        }
+        for said in outcome.agent.as_deref().map(agents::sentences).unwrap_or_default() {
+            self.line(&format!("{said}."));
         }
         if let Some(used) = used(outcome) {
             self.line(&format!("It used {used}."));
