@@ -33,7 +33,9 @@ impl Git<'_> {
     /// There is no git.
     pub fn call<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Result<Said, Failure> {
         let mut command = Command::new("git");
-        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"] {
+        for name in
+            ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"]
+        {
             command.env_remove(name);
         }
         command

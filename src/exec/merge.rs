@@ -87,9 +87,7 @@ pub(super) fn merge(merge: &MergeTrees, job: &Job) -> Result<Outcome, Failure> {
     let mut files: Vec<String> = git.names(["diff", "--name-only", "--no-renames", "-z", &start, "HEAD"])?;
     files.sort();
     let said = |part: &Part| serde_json::json!({ "step": part.name, "branch": part.branch, "files": part.files });
-    let left_out = |(part, conflicts): &(Part, Vec<String>)| {
-        serde_json::json!({ "step": part.name, "branch": part.branch, "files": part.files, "conflicts": conflicts })
-    };
+    let left_out = |(part, conflicts): &(Part, Vec<String>)| serde_json::json!({ "step": part.name, "branch": part.branch, "files": part.files, "conflicts": conflicts });
     let output = serde_json::json!({
         "merged": merged.iter().map(said).collect::<Vec<Json>>(),
         "skipped": skipped.iter().map(left_out).collect::<Vec<Json>>(),

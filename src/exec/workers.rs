@@ -18,7 +18,8 @@ use super::running::Running;
 use super::secrets::Secrets;
 use super::stream::{self, Streams};
 use super::{
-    Closures, Done, Executor, Job, Report, Results, Work, agent, cache, judge, pipeline, process, script, wait,
+    Closures, Done, Executor, Job, Report, Results, Work, agent, cache, judge, merge, pipeline, process, script, wait,
+    worktree,
 };
 
 /// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
@@ -96,8 +97,9 @@ impl Executors {
         let asks = requests.clone();
         let (streams, script, say) = (Arc::new(Streams::default()), closures.clone(), report.clone());
         let open = streams.clone();
-        let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |job: Job| {
-            tell(finished(&kept, &job, |job| match &*job.task {
+        let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |mut job: Job| {
+            let tree = worktree::prepare(&mut job);
+            let work = |job: &Job| match &*job.task {
                 Task::Http(http) => asks.make(http, job, &table),
                 Task::Agent(ask) if job.stream.is_none() => agent::run(
                     ask,
@@ -134,8 +136,11 @@ impl Executors {
                     };
                     open.run(job, &around)
                 }
+                Task::Merge(trees) => merge::merge(trees, job),
+                Task::Board(_) => Ok(Outcome::default()),
                 _ => process::run(job, &table, &shared),
-            }));
+            };
+            tell(finished(&kept, &job, |job| worktree::within(tree, job, work)));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let (table, tell, kept, script) = (running.clone(), report.clone(), keep.clone(), closures.clone());

@@ -55,11 +55,11 @@ pub(super) fn prepare(job: &mut Job) -> Result<Option<Tree>, Failure> {
         let _alone = alone();
         tree.remove_now()?;
         if let Some(folder) = tree.path.parent() {
-            fs::create_dir_all(folder)
-                .map_err(|error| super::capture::store_failure("create", folder, &error))?;
+            fs::create_dir_all(folder).map_err(|error| super::capture::store_failure("create", folder, &error))?;
         }
         let git = Git(&tree.home);
-        let words = ["worktree", "add", "--no-track", "-q", "-b", &tree.branch, &tree.path.to_string_lossy(), &tree.base];
+        let words =
+            ["worktree", "add", "--no-track", "-q", "-b", &tree.branch, &tree.path.to_string_lossy(), &tree.base];
         git.do_it(words)?;
     }
     let cwd = tree.path.join(inner);
@@ -86,6 +86,20 @@ fn branch_of(job: &Job) -> String {
     format!("flow/{}/{name}", job.site.run)
 }
 
+/// Makes an attempt, and keeps what it did in its tree, if it has one.
+pub(super) fn within(
+    tree: Result<Option<Tree>, Failure>,
+    job: &Job,
+    work: impl FnOnce(&Job) -> Result<Outcome, Failure>,
+) -> Result<Outcome, Failure> {
+    let Some(tree) = tree? else { return work(job) };
+    let mut outcome = work(job).unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() });
+    if let Err(failure) = tree.keep(job, &mut outcome) {
+        outcome.error.get_or_insert(failure);
+    }
+    Ok(outcome)
+}
+
 impl Tree {
     /// The attempt is over: what it changed is committed.
     pub fn keep(&self, job: &Job, outcome: &mut Outcome) -> Result<(), Failure> {
@@ -98,6 +112,9 @@ impl Tree {
         let mut files = git.names(["diff", "--name-only", "--no-renames", "-z", &self.base, "HEAD"])?;
         files.sort();
         let changes = Changes { files, branch: self.branch.clone(), ..Changes::default() };
+        if let Some(report) = &mut outcome.agent {
+            report.changes = Some(Box::new(changes.clone()));
+        }
         outcome.changes = Some(Box::new(changes));
         Ok(())
     }

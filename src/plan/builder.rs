@@ -443,7 +443,8 @@ impl Builder {
                 let mut groups = std::iter::successors(Some(id), |id| self.step(*id).parent);
                 groups.find(|id| says(self.step(*id).policy())).filter(|group| *group != id)
             };
-            let writes = above(|policy| !policy.writes.is_empty()).map(|group| self.step(group).policy().writes.clone());
+            let writes =
+                above(|policy| !policy.writes.is_empty()).map(|group| self.step(group).policy().writes.clone());
             let isolate = above(|policy| policy.isolate.is_some()).and_then(|group| self.step(group).policy().isolate);
             if let Some(writes) = writes {
                 self.step_mut(id).policy_mut().writes = writes;

@@ -162,9 +162,7 @@ mod tests {
             (None, _) => true,
             (Some((&"**", rest)), None) => is_path(rest, path),
             (Some((&"**", rest)), Some((_, left))) => is_path(rest, path) || is_path(pattern, left),
-            (Some((one, rest)), Some((name, left))) => {
-                is_name(one.as_bytes(), name.as_bytes()) && is_path(rest, left)
-            }
+            (Some((one, rest)), Some((name, left))) => is_name(one.as_bytes(), name.as_bytes()) && is_path(rest, left),
             (Some(_), None) => false,
         }
     }
