@@ -231,7 +231,10 @@ impl Tree<'_> {
                 notes.push(format!("tries again at {}", self.clock.time(step.until)));
                 notes.push(reason::failed(step.outcome.as_deref()));
             }
-            Status::Cancelled => notes.push("cancelled".to_owned()),
+            Status::Cancelled => {
+                notes.push("cancelled".to_owned());
+                notes.extend(agent.map(agents::over).filter(|said| !said.is_empty()).map(|said| said.join(", ")));
+            }
             Status::Running if self.status == RunStatus::Interrupted && !plan.task.is_group() => {
                 notes.push("cut off when the run's process ended".to_owned());
             }

@@ -21,6 +21,7 @@ impl Machine {
         self.sort_into_parts();
         self.limits.set(&self.state.plan.header.limits);
         self.learn_writers(&[]);
+        self.make_ledger();
         for i in 0..self.state.decisions.len() {
             let decided = &self.state.decisions[i];
             let (id, branch, result) = (decided.step, decided.branch, decided.result.clone());

@@ -190,6 +190,10 @@ impl Story<'_> {
                             false => format!("{name} began at {at}, {ago} ago."),
                             true => format!("{name} began at {at}, and was cut off when the run's process ended."),
                         });
+                        let live = agents::live(why.state, id);
+                        if !live.is_empty() {
+                            self.line(&format!("What it does, and has used so far: {}.", live.join(", ")));
+                        }
                     }
                 }
                 Event::Retrying { step, attempt, outcome, delay_ms } if is_it(step) => {
