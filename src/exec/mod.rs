@@ -54,6 +54,7 @@ mod watchdog;
 mod workers;
 mod worktree;
 
+pub use board::Memories;
 pub use cache::{Miss, Results};
 pub use capture::log_stem;
 pub use fake::Fake;

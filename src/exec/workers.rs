@@ -18,8 +18,8 @@ use super::running::Running;
 use super::secrets::Secrets;
 use super::stream::{self, Streams};
 use super::{
-    Closures, Done, Executor, Job, Report, Results, Work, agent, cache, judge, merge, pipeline, process, script, wait,
-    worktree,
+    Closures, Done, Executor, Job, Memories, Report, Results, Work, agent, board, cache, judge, merge, pipeline,
+    process, script, wait, worktree,
 };
 
 /// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
@@ -41,6 +41,8 @@ pub struct Keep {
     pub results: Option<Arc<dyn Results>>,
     /// Secrets, and where they come from.
     pub secrets: Arc<Secrets>,
+    /// What lasts over runs.
+    pub memories: Option<Arc<dyn Memories>>,
     /// Runs other workflows for the stages of pipelines.
     pub workflows: Option<Arc<dyn Workflows>>,
     /// Answers in place of agents.
@@ -137,7 +139,7 @@ impl Executors {
                     open.run(job, &around)
                 }
                 Task::Merge(trees) => merge::merge(trees, job),
-                Task::Board(_) => Ok(Outcome::default()),
+                Task::Board(board) => board::recall(board, kept.memories.as_deref(), job),
                 _ => process::run(job, &table, &shared),
             };
             tell(finished(&kept, &job, |job| worktree::within(tree, job, work)));

@@ -62,7 +62,7 @@ pub(super) fn prepare(job: &mut Job) -> Result<Option<Tree>, Failure> {
             ["worktree", "add", "--no-track", "-q", "-b", &tree.branch, &tree.path.to_string_lossy(), &tree.base];
         git.do_it(words)?;
     }
-    let cwd = tree.path.join(inner);
+    let cwd = if inner.is_empty() { tree.path.clone() } else { tree.path.join(inner.trim_end_matches('/')) };
     // The folder may hold nothing that was committed.
     let _ = fs::create_dir_all(&cwd);
     let policy = Arc::make_mut(job.policy.get_or_insert_default());
