@@ -46,6 +46,7 @@ impl Git<'_> {
             .args(["-c", "core.quotePath=false", "-c", "merge.renames=true"])
             .env("LC_ALL", "C")
             .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_EDITOR", "true")
             .args(words)
             .stdin(Stdio::null());

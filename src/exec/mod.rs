@@ -22,6 +22,7 @@ mod blank;
 pub mod board;
 mod cache;
 mod capture;
+mod changes;
 mod children;
 mod command;
 mod constant;

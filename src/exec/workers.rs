@@ -18,8 +18,8 @@ use super::running::Running;
 use super::secrets::Secrets;
 use super::stream::{self, Streams};
 use super::{
-    Closures, Done, Executor, Job, Memories, Report, Results, Work, agent, board, cache, judge, merge, pipeline,
-    process, script, wait, worktree,
+    Closures, Done, Executor, Job, Memories, Report, Results, Work, agent, board, cache, changes, judge, merge,
+    pipeline, process, script, wait, worktree,
 };
 
 /// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
@@ -142,7 +142,15 @@ impl Executors {
                 Task::Board(board) => board::recall(board, kept.memories.as_deref(), job),
                 _ => process::run(job, &table, &shared),
             };
-            tell(finished(&kept, &job, |job| worktree::within(tree, job, work)));
+            tell(finished(&kept, &job, |job| {
+                let watched = changes::watch(job);
+                let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
+                let mut outcome = worktree::within(tree, job, work).unwrap_or_else(failed);
+                if let Some(watched) = watched {
+                    watched.compare(&mut outcome);
+                }
+                Ok(outcome)
+            }));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);
         let (table, tell, kept, script) = (running.clone(), report.clone(), keep.clone(), closures.clone());
