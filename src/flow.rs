@@ -19,6 +19,7 @@ use crate::plan::{Plan, StepId};
 use crate::state::breaker::Circuit;
 use crate::state::{Files, RunState};
 
+mod agents;
 mod answer;
 mod cancel;
 mod closures;
@@ -53,7 +54,7 @@ pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::exec::log_stem;
-pub use crate::lang::{Item, ItemKind, LARGEST, Script, format, items, text_of};
+pub use crate::lang::{AgentOrigin, FoundAgent, Item, ItemKind, LARGEST, Remark, Script, format, items, text_of};
 pub use crate::lang::{Parsed, Variables, assist, parsed};
 pub use crate::state::Waits;
 pub use crate::state::coverage::{Coverage, lcov};
@@ -65,6 +66,7 @@ pub use crate::store::{
     Letter, PublicKey, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store, Unverified,
     Verified, VerifiedExport, verify_export,
 };
+pub use agents::surroundings_of;
 pub use answer::{Answering, Posted};
 pub use config::{AgentDefaults, Config, PROJECT_KEYS, Receipts, Retention};
 pub use gc::Gc;
@@ -233,7 +235,8 @@ impl Flow {
     pub fn check_program(program: &Program, args: &[(String, String)]) -> Result<Checked> {
         let (plan, printed) = Self::evaluated(program, args)?;
         let texts = program.texts();
-        let warnings = warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts)).collect();
+        let of_plan = warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts));
+        let warnings = program.warnings().into_iter().chain(of_plan).collect();
         Ok(Checked { plan, warnings, printed })
     }
 
@@ -253,9 +256,10 @@ impl Flow {
     /// # Errors
     /// What is wrong in its text.
     pub fn compile(&self, script: &Script) -> Result<Program> {
+        let script = Script { surroundings: self.surroundings(), ..script.clone() };
         match &self.inner.options.host {
-            Some(host) => Program::compile_with(host, script),
-            None => Program::compile(script),
+            Some(host) => Program::compile_with(host, &script),
+            None => Program::compile(&script),
         }
     }
 

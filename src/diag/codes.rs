@@ -372,6 +372,11 @@ pub const CODES: &[Code] = &[
         "Something that is said of an agent cannot be, or there is no such agent or backend.",
         Some("agent(\"coder\", #{ backend: \"claud\" });"),
     ),
+    usage(
+        "flow::lang::agent_file",
+        "A file of an agent is not loaded, or not quite in order, or a folder holds none.",
+        Some("let team = agents(\"nowhere\");"),
+    ),
     usage("flow::lang::not_available", "Something of the language that this version cannot run.", Some("sleep(1);")),
     usage(
         "flow::lang::pipeline",

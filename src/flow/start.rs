@@ -84,7 +84,7 @@ impl Flow {
         printed: String,
     ) -> Result<(Running, Events)> {
         let store = self.store()?;
-        let closures = Kept::new(program, store.clone());
+        let closures = Kept::new(program.clone(), store.clone());
         let file = match &script.path {
             Some(path) => path.display().to_string(),
             None => "-".to_owned(),
@@ -119,7 +119,9 @@ impl Flow {
         let state = RunState::of(&past);
         let (signals, attended) = (options.signals, options.attended);
         let begin = Beginning { log, past, state, opening, numbering, closures, signals, attended };
-        self.drive(begin)
+        let (running, events) = self.drive(begin)?;
+        running.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(program.warnings());
+        Ok((running, events))
     }
 
     /// Sets a driver to work on a run. Nothing happens until its inbox is told to begin.

@@ -125,7 +125,9 @@ impl Flow {
         let mut all = 0;
         for (file, only) in &files {
             let name = file.display().to_string();
-            let program = match Script::read(file).and_then(|script| Program::compile_tests(&script)) {
+            let program = match Script::read(file)
+                .and_then(|script| Program::compile_tests(&Script { surroundings: self.surroundings(), ..script }))
+            {
                 Ok(program) => program,
                 Err(problem) => {
                     tests.wrong.push(problem);

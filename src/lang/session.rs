@@ -63,6 +63,8 @@ pub struct Session {
     pub commands: HashMap<SmolStr, FnPtr>,
     /// The agents that the script declares, by name.
     pub agents: BTreeMap<SmolStr, Arc<crate::plan::Agent>>,
+    /// Agents that stand in files and are known by name, once they have been looked for.
+    pub found: Option<Arc<Vec<super::agents::Found>>>,
     /// How often each agent was asked without a name for the step.
     pub asked: HashMap<SmolStr, u32>,
     pub runner: Option<Box<dyn Runner>>,
@@ -172,6 +174,7 @@ impl Session {
             frames: Vec::new(),
             commands: HashMap::new(),
             agents: BTreeMap::new(),
+            found: None,
             asked: HashMap::new(),
             runner: None,
             modules: HashMap::new(),
