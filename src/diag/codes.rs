@@ -161,6 +161,11 @@ pub const CODES: &[Code] = &[
         Some("limit(\"db\", #{ max: 2 });\nsh(\"load\", \"./load.sh\").limit(\"db\", 3);"),
     ),
     usage(
+        "flow::plan::budget",
+        "A budget cannot mean what it says: there are two of one group, nothing uses it, or an agent would never start under it.",
+        Some("budget(#{ usd: 5.0 });\nbudget(\"more\", #{ turns: 100 });"),
+    ),
+    usage(
         "flow::plan::breaker",
         "A step names a breaker that is not declared.",
         Some("breaker(\"payments\");\nsh(\"pay\", \"./pay.sh\").breaker(\"payment\");"),

@@ -11,6 +11,7 @@
 //! - if nothing of the main graph is left, hooks; then the end.
 
 mod attempt;
+mod budget;
 mod closed;
 mod condition;
 mod group;
@@ -37,6 +38,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use self::node::Node;
+use super::ledger::Ledger;
 use super::limits::Limits;
 use super::order::Ready;
 use crate::event::{
@@ -45,6 +47,7 @@ use crate::event::{
 use crate::plan::{Graph, Growth, Moment, Settings, StepId};
 use crate::state::{RunState, Status};
 
+pub use self::budget::{agents_of, named as budget_named};
 pub use self::condition::{Asked, asked};
 
 /// What comes in.
@@ -217,6 +220,8 @@ pub struct Machine {
     work: VecDeque<StepId>,
     ready: Ready,
     limits: Limits,
+    /// What budgets leave.
+    ledger: Ledger,
     /// Results of conditions that are known, by step and branch ([`node::OWN`] for a step's own).
     decided: HashMap<(StepId, u32), Decision>,
     default_parallel: u32,
@@ -280,6 +285,7 @@ impl Machine {
             work: VecDeque::new(),
             ready: Ready::default(),
             limits: Limits::default(),
+            ledger: Ledger::default(),
             decided: HashMap::new(),
             default_parallel,
             running: 0,
@@ -360,6 +366,7 @@ impl Machine {
             if let Some(step) = self.failed_hard.take() {
                 self.stop(Stop::Failure(step));
             }
+            self.end_overspent();
             if self.state.stopping == Some(Stop::Interrupted) {
                 self.pause_if_quiet();
                 return;
@@ -396,6 +403,9 @@ impl Machine {
     /// Gives out an event and applies it.
     fn emit(&mut self, event: Event) {
         self.state.apply(self.at, &event);
+        if !self.ledger.is_empty() {
+            self.keep_books(&event);
+        }
         self.out.events.push(event);
     }
 

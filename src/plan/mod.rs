@@ -7,6 +7,7 @@ mod agent;
 pub mod analysis;
 pub mod arrow;
 mod backend;
+mod budget;
 pub mod builder;
 pub mod check;
 mod class;
@@ -46,6 +47,7 @@ pub use agent::{
     Permission, Publish, Put, Speaks,
 };
 pub use backend::{BACKENDS, Backend, BackendSpec, Lack};
+pub use budget::{Bounds, Unit, bounds_of, covers};
 pub use builder::{Builder, Piece, Sequence, Side};
 pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;

@@ -192,6 +192,43 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(cases(3_000))]
+
+    /// Agents start only as far as budgets allow, wait only while others run, are ended when too much was used; nothing that
+    /// was used is forgotten, whatever dies and is tried again. (What is checked stands in `play/money.rs`.)
+    #[test]
+    fn budgets_are_kept((raw, header, world, dice) in any_case(14)) {
+        let anything = dice % 4 == 0;
+        let may = May { budgets: true, stop: anything, anything, reversed: dice % 3 == 0, ..May::all() };
+        let plan = spec::plan(&raw, header, may);
+        let mut play = Play::of(&plan, world, dice, anything);
+        let mut lot = Dice(dice ^ 0x4242);
+        play.give(Input::Start);
+        while !play.closed {
+            match lot.below(40) {
+                0 => play.crash(play.records.len() - lot.below(3).min(play.records.len() - 3)),
+                1 => {
+                    play.give(Input::Stop(Stop::Interrupted));
+                    play.finish();
+                    if play.state().status == RunStatus::Paused {
+                        play.crash(play.records.len());
+                    }
+                }
+                _ if play.can_go_on() => play.step(),
+                _ => assert!(play.closed, "the run hangs: {}", play.story()),
+            }
+        }
+        play.check_end();
+        // Who waits for what others give back gets it, or is refused; nobody is forgotten.
+        let stuck = |event: &Event| {
+            let Event::Finished { outcome, .. } = event else { return false };
+            outcome.error.as_ref().is_some_and(|error| error.message.starts_with("it can never start"))
+        };
+        prop_assert!(anything || !play.records.iter().any(|record| stuck(&record.event)), "{}", play.story());
+    }
+}
+
+proptest! {
     #![proptest_config(cases(2_000))]
 
     /// `on_error: stop`: the run fails, and what has ended by itself has ended as it would have without the stop.

@@ -1,6 +1,6 @@
 //! How things turn out: attempts, conditions, fan-outs. It all depends on a seed and on names, never on time or ids.
 
-use flow::event::{Decision, Failure, FailureKind, Outcome};
+use flow::event::{Decision, Failure, FailureKind, Outcome, Tokens, Usage};
 use flow::plan::{EdgeKind, Growth, OnError, Plan, Rule, Step, StepId, Task};
 use flow::state::Status;
 
@@ -66,6 +66,13 @@ impl World {
             Fate::Cancelled | Fate::Hangs => Some(Failure::new(FailureKind::Cancelled, "ended")),
         };
         Outcome { error, ..Outcome::default() }
+    }
+
+    /// What an agent uses in an attempt, in all.
+    pub fn usage(self, path: &str, attempt: u32) -> Usage {
+        let drawn = self.draw(path, 20_000 + u64::from(attempt));
+        let tokens = Tokens { input: drawn / 64 % 3, output: drawn / 256 % 2, ..Tokens::default() };
+        Usage { turns: [0, 1, 1, 2, 2, 3, 4, 6][(drawn % 8) as usize], tokens, ..Usage::default() }
     }
 
     /// A condition (`which`: 0 a step's own, 1 and on a branch's, 1000 and on an `until`), given what it reads; and

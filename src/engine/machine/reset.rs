@@ -106,6 +106,7 @@ impl Machine {
         node.clear(node::RULE_MET);
         if self.state.step(id).status == Status::Pending {
             node.clear(node::QUEUED | node::PARKED);
+            self.ledger.let_go(id);
             self.stop_asking(id);
             let asks = |effect: &Effect| matches!(effect, Effect::Decide { step, .. } if *step == id);
             self.out.effects.retain(|effect| !asks(effect));

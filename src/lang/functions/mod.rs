@@ -6,6 +6,7 @@
 mod agents;
 mod asserts;
 mod boards;
+mod budgets;
 mod doubles;
 mod fanout;
 mod groups;
@@ -67,6 +68,7 @@ fn modules() -> Vec<(Topic, Module)> {
         (Topic::Policies, exported_module!(recovery::functions)),
         (Topic::Settings, exported_module!(settings::functions)),
         (Topic::Settings, exported_module!(script::functions)),
+        (Topic::Settings, exported_module!(budgets::functions)),
         (Topic::Secrets, exported_module!(secret::functions)),
         (Topic::Values, exported_module!(json::functions)),
         (Topic::Values, exported_module!(moments::functions)),

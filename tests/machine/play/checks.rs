@@ -148,6 +148,7 @@ impl Play {
     /// The state is what the events say, and all is at its end.
     pub fn check_end(&self) {
         let folded = &self.shadow;
+        self.check_books();
         assert_eq!(folded.status, self.state().status);
         for id in self.state().plan.ids() {
             assert_eq!(folded.step(id).status, self.state().step(id).status);
