@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::key::{Parts, Pieces};
 use crate::event::{Failure, Log, Outcome, Output};
+use crate::exec::agent::prompt;
 use crate::exec::command::shell_words;
 use crate::exec::{Closures, Job, stdin};
 use crate::plan::{Agent, Closure, Http, HttpBody, Json, Shell, Task, Validate, Value};
@@ -30,6 +31,17 @@ pub(super) fn of(job: &Job, closures: &dyn Closures) -> Result<(Parts, Vec<PathB
             }
         }
         Task::Http(http) => hashing.http(http, &mut parts, &mut files)?,
+        Task::Agent(ask) => {
+            let mut agent = Pieces::default();
+            hashing.add_agent(&ask.agent, &mut agent)?;
+            parts.add("agent", agent.hash());
+            // With all that is told of other steps.
+            parts.add_piece("prompt", prompt::compose(ask, job)?.document());
+            parts.add_piece("`schema`", serde_json::to_vec(&(&ask.schema, ask.strict)).unwrap_or_default());
+            if let Some(session) = &ask.session {
+                parts.add("`session`", hashing.value(session)?);
+            }
+        }
         _ => {}
     }
     let policy = job.policy.as_deref();

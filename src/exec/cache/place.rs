@@ -103,8 +103,10 @@ fn logs(outcome: &mut Outcome) -> impl Iterator<Item = &mut Log> {
             _ => None,
         }
     }
-    let agent = outcome.agent.as_mut().into_iter().flat_map(|report| {
-        report.prompt.iter_mut().chain(&mut report.events).chain(of_output(&mut report.text))
-    });
+    let agent = outcome
+        .agent
+        .as_mut()
+        .into_iter()
+        .flat_map(|report| report.prompt.iter_mut().chain(&mut report.events).chain(of_output(&mut report.text)));
     outcome.stdout.iter_mut().chain(&mut outcome.stderr).chain(of_output(&mut outcome.output)).chain(agent)
 }
