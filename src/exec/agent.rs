@@ -19,6 +19,7 @@ mod replay;
 mod request;
 mod seen;
 mod supervise;
+mod told;
 mod trouble;
 mod verdict;
 mod watch;
@@ -44,6 +45,7 @@ pub use driver::{dialect_of, driver_of};
 
 pub(super) use attempt::{Shared, run};
 pub(super) use company::Company;
+pub(super) use told::aside;
 
 use crate::event::{AgentEvent, Failure};
 use crate::plan::{Agent, Budget, Json};

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod chain;
 mod dialects;
 mod ends;
 mod http;

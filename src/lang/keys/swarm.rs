@@ -2,10 +2,11 @@
 
 use super::Absent::{Needed, Nothing, Value};
 use super::{Keys, Kind, key, names};
-use crate::lang::swarm::{COMMUNICATION, CONFLICT, TOPOLOGY};
+use crate::lang::swarm::{COMMUNICATION, CONFLICT, STATE, TOPOLOGY};
 
 const TOPOLOGIES: &[&str] = &names(&TOPOLOGY);
 const WAYS: &[&str] = &names(&COMMUNICATION);
+const STATES: &[&str] = &names(&STATE);
 const CONFLICTS: &[&str] = &names(&CONFLICT);
 
 /// An agent, or its name.
@@ -52,7 +53,13 @@ pub static SWARM: Keys = Keys {
             "communication",
             Kind::Choice(WAYS),
             Value("\"synchronous\""),
-            "whether the aggregator waits for all, or takes in each answer as soon as it is there; in a pipeline, whether each waits for the end of the one before it, or reads it live",
+            "whether the aggregator waits for all, takes in each answer as soon as it is there, or hears it as an event; in a mesh, whether a round ends for all at once; in a pipeline, whether each waits for the end of the one before it, or reads it live",
+        ),
+        key(
+            "state",
+            Kind::Choice(STATES),
+            Nothing("none; in an asynchronous mesh `\"global\"`", "\"global\""),
+            "on which board each answer is noted, to be told with the next questions: one of all, one of each agent, or one of each that shows that of the team, too",
         ),
         key(
             "conflict",
