@@ -23,7 +23,7 @@ impl Attempt<'_> {
         // What it wrote to standard error may be too much, or its values for others wrong.
         let why = why
             .filter(|why| *why != Why::Cancelled || !is_own(&outcome))
-            .or_else(|| outcome.error.take().filter(|failure| matters(failure)).map(Why::Refused));
+            .or_else(|| outcome.error.take().filter(matters).map(Why::Refused));
         let (mut verdict, mut error) = judge(&Case {
             agent: &self.agent.name,
             backend: &self.agent.backend,
