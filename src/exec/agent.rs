@@ -36,6 +36,7 @@ mod gemini;
 mod line;
 mod openai;
 mod opencode;
+mod schema;
 mod spec;
 mod sse;
 #[cfg(test)]
