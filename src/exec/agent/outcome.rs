@@ -8,6 +8,7 @@ use super::hearing::Heard;
 use super::supervise::Supervised;
 use super::verdict::{Case, Why, judge};
 use crate::event::{AgentReport, Failure, FailureKind, INLINE_LIMIT, Outcome, Output, Verdict};
+use crate::exec::board;
 use crate::exec::capture::{Captured, store_failure, value_output};
 use crate::plan::Json;
 
@@ -38,6 +39,14 @@ impl Attempt<'_> {
             (verdict, error) = (Verdict::Finished, None);
         }
         let text = without_newline(seen.answer());
+        let mut noted = None;
+        if error.is_none() && !unread && self.ask.schema.is_none() {
+            match board::answered(self.ask, text, None, self.job) {
+                Ok((rest, notes)) => (noted, outcome.notes) = (rest, notes),
+                Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
+            }
+        }
+        let text = noted.as_deref().unwrap_or(text);
         report.text = self.text_output(text)?;
         outcome.output = Output::None;
         if error.is_none() {
@@ -45,7 +54,10 @@ impl Attempt<'_> {
             if let (Some(schema), false) = (&self.ask.schema, unread) {
                 let structured = seen.closing.as_ref().and_then(|closing| closing.structured.as_ref());
                 match answer::value(text, structured, schema, &self.agent.name, |text| self.logs.quote(text)) {
-                    Ok(value) => outcome.output = value_output(value, self.job)?,
+                    Ok(value) => {
+                        outcome.notes = board::answered(self.ask, text, Some(&value), self.job)?.1;
+                        outcome.output = value_output(value, self.job)?;
+                    }
                     Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
                 }
             }
