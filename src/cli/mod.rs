@@ -28,6 +28,7 @@ mod out;
 mod pipeline;
 mod plan;
 mod receipts;
+mod record;
 mod repl;
 mod report;
 mod resume;

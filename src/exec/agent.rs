@@ -18,6 +18,7 @@ mod replay;
 mod request;
 mod seen;
 mod supervise;
+mod told;
 mod verdict;
 mod watch;
 mod weight;
@@ -42,6 +43,7 @@ pub use driver::{dialect_of, driver_of};
 
 pub(super) use attempt::{Shared, run};
 pub(super) use company::Company;
+pub(super) use told::aside;
 
 use crate::event::{AgentEvent, Failure};
 use crate::plan::{Agent, Budget, Json};

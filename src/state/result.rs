@@ -57,6 +57,8 @@ impl Inputs {
 pub struct StepResult {
     /// Its name.
     pub name: SmolStr,
+    /// Which of the children of a fan-out it is, as in its path.
+    pub key: Option<SmolStr>,
     /// Its status, final unless somebody looks while it runs.
     pub status: Status,
     /// Attempts made.

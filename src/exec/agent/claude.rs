@@ -13,6 +13,7 @@ use crate::plan::{Json, Permission};
 use super::command::{LONGEST_ARGUMENT, as_argument};
 use super::driver::{cannot, has_all, own_config};
 use super::line::{as_text, inner, list, number, object, other, short, text, whole};
+use super::told::aside;
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
 /// Claude Code.
@@ -70,10 +71,11 @@ impl Driver for Claude {
     }
 
     fn tell_live(&self, from: &str, event: &AgentEvent) -> Option<Vec<u8>> {
-        let AgentEvent::Text { text, parent, .. } = event else { return None };
-        if !parent.is_empty() || text.trim().is_empty() {
-            return None;
-        }
+        let text = match event {
+            AgentEvent::Text { text, parent, .. } if parent.is_empty() && !text.trim().is_empty() => text.clone(),
+            AgentEvent::Text { .. } => return None,
+            event => aside(event)?,
+        };
         let content = json!([{ "type": "text", "text": format!("[{from}] {text}") }]);
         Some(input_line("assistant", content))
     }
