@@ -14,6 +14,7 @@ mod completions;
 mod coverage;
 mod deliver;
 mod docs;
+mod doctor;
 mod export;
 mod fmt;
 mod follow;
@@ -129,6 +130,7 @@ enum Command {
     Template(template::Args),
     New(new::Args),
     Docs(docs::Args),
+    Doctor(doctor::Args),
     Lsp(lsp::Args),
     Completions(completions::Args),
 }
@@ -180,6 +182,7 @@ impl Command {
             Command::Template(args) => args.run(),
             Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
+            Command::Doctor(args) => args.run(),
             Command::Lsp(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -200,6 +203,7 @@ impl Command {
             Command::Repl(args) => args.json,
             Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
+            Command::Doctor(args) => args.json,
             Command::Show(args) => args.json,
             Command::Pipeline(args) => args.json(),
             Command::Receipts(args) => args.json,
