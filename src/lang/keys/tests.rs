@@ -55,6 +55,8 @@ fn beside(keys: &Keys, key: &str) -> (Option<(&'static str, &'static str)>, Opti
     match (keys.name, key) {
         ("stream", "buffer") => (Some(("slow", "\"drop_oldest\"")), None),
         ("stage" | "pipeline.stages", "batch_timeout") => (Some(("batch_size", "10")), None),
+        ("agent" | "ask", "input" | "speaks") => (Some(("command", "[\"cat\"]")), None),
+        ("agent" | "ask", "max_tokens") => (Some(("backend", "\"anthropic\"")), None),
         ("program", "exec") => (None, Some("sh")),
         ("pipeline.stages", "args") => (Some(("workflow", "\"ci/test.rhai\"")), Some("do")),
         ("pipeline.stages", key) if WORKS.contains(&key) || key == "batch" => (None, Some("do")),
