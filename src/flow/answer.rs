@@ -211,6 +211,9 @@ fn waits_first_for(state: &RunState, id: StepId) -> String {
         Waiting::Budget { budget, short, .. } => {
             format!("it waits for {}: {short}", state.budget_named(id, budget))
         }
+        Waiting::Writes { other, own, .. } => {
+            format!("it writes `{own}`, and so may `{}`, which runs", state.plan.path(other))
+        }
         Waiting::Limit { name, .. } => format!("it waits for room at the limit `{name}`"),
         _ => "it has not begun".to_owned(),
     }

@@ -17,8 +17,8 @@ fn bench(script: &str) -> Bench {
 fn a_condition_on_what_is_left_takes_the_other_branch() {
     let script = "let money = budget(#{ usd: 1.0 });\nlet first = a.ask(\"first\", \"Do it\", #{ args: [\"0.75\"] });\nlet yes = sh(\"yes\", \"echo yes\");\nlet no = sh(\"no\", `echo ${money.spent.usd} spent`);\nlet go = flow(\"go\").when(|| first.passed && money.remaining.usd > 0.5, yes).otherwise(no);\nsh(\"tell\", \"echo ${budget.remaining.usd}\").after(go);\n";
     let steps = bench(script).flow(&["script", "test.rhai", "--quiet", "--json"]).code(0).json()["steps"].clone();
-    assert_eq!(steps["yes"]["status"], "skipped", "{steps:#}");
-    assert_eq!((&steps["no"]["output"], &steps["tell"]["output"]), (&"0.75 spent".into(), &"0.25".into()));
+    assert_eq!(steps["go/yes"]["status"], "skipped", "{steps:#}");
+    assert_eq!((&steps["go/no"]["output"], &steps["tell"]["output"]), (&"0.75 spent".into(), &"0.25".into()));
     assert_eq!(steps["budget"]["budget"]["spent"]["usd"], 0.75);
 }
 
