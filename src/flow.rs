@@ -65,7 +65,7 @@ pub use crate::store::{
     Verified, VerifiedExport, verify_export,
 };
 pub use answer::{Answering, Posted};
-pub use config::{Config, PROJECT_KEYS, Receipts, Retention};
+pub use config::{AgentDefaults, Config, PROJECT_KEYS, Receipts, Retention};
 pub use gc::Gc;
 pub use home::home_for;
 pub use outputs::output_file;

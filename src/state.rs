@@ -15,6 +15,7 @@ use crate::event::{
 use crate::plan::{OnAlert, OnError, Plan, StepId, Task};
 
 mod anew;
+pub mod board;
 pub mod breaker;
 pub mod cached;
 pub mod checkpoint;
@@ -26,6 +27,7 @@ mod lineage;
 pub mod receipt;
 pub mod result;
 pub mod takeup;
+mod topic;
 mod waits;
 
 pub use consumed::Consumed;
@@ -46,6 +48,8 @@ pub struct RunState {
     pub steps: Vec<StepState>,
     /// Evaluated conditions, in the order of evaluation.
     pub decisions: Vec<Decided>,
+    /// Steps that published something or noted it on a board, and succeeded, in the order in which they ended.
+    pub told: Vec<StepId>,
     /// Why nothing new starts. An interruption ends with the process that was interrupted; the other reasons hold
     /// until the end of the run, also over a crash.
     pub stopping: Option<Stop>,
@@ -300,6 +304,7 @@ impl RunState {
                 }
             }
             Event::Finished { step, outcome, .. } => {
+                self.note_told(*step, outcome);
                 let step = &mut self.steps[step.index()];
                 step.has_consumed(outcome);
                 step.status = if outcome.error.is_none() { Status::Success } else { Status::Failed };
@@ -449,7 +454,11 @@ impl RunState {
     pub fn result(&self, id: StepId) -> StepResult {
         let step = self.step(id);
         let plan = self.plan.step(id);
-        let body = if plan.task.is_group() { self.group_body(id) } else { Body::Task };
+        let body = match &*plan.task {
+            Task::Board(_) => Body::Board(Arc::new(self.board(id))),
+            task if task.is_group() => self.group_body(id),
+            _ => Body::Task,
+        };
         if let (Task::Fallback(children), Body::Same(answer)) = (&*plan.task, &body) {
             // What is asked of such a step is asked of the one that did the work.
             let degraded = children.first().is_some_and(|first| self.plan.step(*first).name != answer.name);
@@ -502,6 +511,7 @@ impl RunState {
             Task::Parallel(children) | Task::Each(crate::plan::Each { children, .. }) => {
                 Body::List(children.iter().map(|child| Arc::new(self.result(*child))).collect())
             }
+            Task::OnEvent(on) => Body::List(on.children.iter().map(|child| Arc::new(self.result(*child))).collect()),
             Task::Fallback(children) => children
                 .iter()
                 .rfind(|child| !matches!(self.step(**child).status, Status::Skipped | Status::Pending))

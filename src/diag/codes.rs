@@ -303,6 +303,11 @@ pub const CODES: &[Code] = &[
         "A branch is added to a step that is no `flow`.",
         Some("let a = sh(\"a\", \"true\");\na.otherwise(sh(\"b\", \"true\"));"),
     ),
+    usage(
+        "flow::lang::not_a_board",
+        "Something is noted on a step that is no board.",
+        Some("let a = sh(\"a\", \"true\");\na.put(\"key\", 1);"),
+    ),
     usage("flow::lang::items", "The items of an `each` are no array.", None),
     usage(
         "flow::lang::outside_step",
@@ -338,6 +343,11 @@ pub const CODES: &[Code] = &[
         "flow::lang::import_outside",
         "A file outside of the script's folder is imported.",
         Some("import \"../secrets\" as s;"),
+    ),
+    usage(
+        "flow::lang::agent",
+        "Something that is said of an agent cannot be, or there is no such agent or backend.",
+        Some("agent(\"coder\", #{ backend: \"claud\" });"),
     ),
     usage(
         "flow::lang::not_available",

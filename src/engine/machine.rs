@@ -28,6 +28,7 @@ mod stop;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod topic;
 mod undo;
 mod usage;
 mod wait;
@@ -237,6 +238,8 @@ pub struct Machine {
     wanted: u32,
     /// A step failed after which nothing new may start.
     failed_hard: Option<StepId>,
+    /// Open groups that wait for what others publish.
+    listeners: Vec<StepId>,
     /// Steps that ended after an interruption.
     late: Vec<StepId>,
     /// How the main graph ended.
@@ -280,6 +283,7 @@ impl Machine {
             attended: false,
             wanted: 0,
             failed_hard: None,
+            listeners: Vec::new(),
             late: Vec::new(),
             result: None,
             started: false,

@@ -37,6 +37,7 @@ impl Gatherer {
         let mut needed = plan.input.clone();
         let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
         plan.task.each_value(&mut need);
+        plan.task.named().into_iter().for_each(|step| need(&Value::Step(step)));
         if leaves {
             let settings = &state.plan.header.settings;
             settings.env.iter().for_each(|(_, value)| need(value));
@@ -115,6 +116,10 @@ impl Gatherer {
             Task::Repeat(repeat) => {
                 repeat.body.captured.iter().for_each(&mut need);
                 last = (iteration as usize).checked_sub(2).and_then(|place| repeat.children.get(place)).copied();
+            }
+            Task::OnEvent(on) => {
+                on.body.captured.iter().for_each(&mut need);
+                last = state.next_event(step);
             }
             Task::Workflow(workflow) => workflow.args.iter().for_each(|(_, value)| need(value)),
             _ => {}

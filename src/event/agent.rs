@@ -353,4 +353,7 @@ pub struct Note {
     pub key: String,
     /// What. Nothing takes away what was there.
     pub value: Json,
+    /// The board lasts over runs, under this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<SmolStr>,
 }

@@ -3,7 +3,35 @@
 //! A [`Driver`] knows one backend: what is to be run or sent for a [`Brief`], and how the lines that come back are read (a
 //! [`Dialect`]). It neither starts nor waits for anything, so all of them are pure and are tried on lines of text.
 
+mod answer;
+mod around;
+mod attempt;
+mod block;
+mod company;
+mod context;
+mod hearing;
+mod journal;
+mod lines;
+mod program;
+pub mod prompt;
+mod seen;
+mod supervise;
+mod verdict;
+mod watch;
+mod weight;
+
 use std::path::Path;
+
+mod claude;
+mod command;
+mod driver;
+mod line;
+mod spec;
+
+pub use driver::{dialect_of, driver_of};
+
+pub(super) use attempt::{Shared, run};
+pub(super) use company::Company;
 
 use crate::event::{AgentEvent, Failure};
 use crate::plan::{Agent, Budget, Json};
@@ -96,6 +124,10 @@ pub trait Driver: Send + Sync {
 
 /// Reads the lines of one attempt.
 pub trait Dialect: Send {
+    /// A request was answered with this status, before the first line. `retry_after_ms`: after so many milliseconds it may
+    /// be sent again, as the server says. With another status than 200 to 299 the lines are what the server says about it.
+    fn status(&mut self, _status: u16, _retry_after_ms: Option<u64>) {}
+
     /// A line, without its end. What is not understood is [`AgentEvent::Other`]; nothing is an error.
     fn line(&mut self, line: &[u8], out: &mut Vec<AgentEvent>);
 

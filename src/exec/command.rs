@@ -1,6 +1,7 @@
 //! Which program a job runs, in which environment and where.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,6 +26,19 @@ pub(super) struct Program {
     pub shown: String,
     /// Where it runs.
     pub cwd: PathBuf,
+    /// What its environment is, where it does not inherit that of flow.
+    pub around: Option<Around>,
+}
+
+/// An environment that is not flow's own.
+#[derive(Default)]
+pub(super) struct Around {
+    /// It gets nothing else of flow's; nothing: all.
+    pub inherits: Option<Vec<(OsString, OsString)>>,
+    /// What it gets beside that; what settings and the step say counts more.
+    pub more: Vec<(String, String)>,
+    /// And this, which counts more than what settings say.
+    pub own: Vec<(String, String)>,
 }
 
 impl Program {
@@ -63,10 +77,8 @@ impl Program {
             return Err(Failure::new(FailureKind::Spawn, "there is no program to run: the command is empty")
                 .help("`exec(name, [program, arguments…])` needs at least the program"));
         }
-        for word in &words {
-            check(word, "an argument")?;
-        }
-        Ok(Program { words, shown, cwd: job.cwd()? })
+        check_words(&words)?;
+        Ok(Program { words, shown, cwd: job.cwd()?, around: None })
     }
 
     /// The command, ready but for its three streams.
@@ -78,9 +90,31 @@ impl Program {
             Task::Shell(shell) => shell.vars.as_slice(),
             _ => &[],
         };
+        if let Some(around) = &self.around {
+            if let Some(inherits) = &around.inherits {
+                command.env_clear().envs(inherits.iter().map(|(name, value)| (name, value))).env("PWD", &self.cwd);
+            }
+            for (name, value) in &around.more {
+                check_variable(name, value)?;
+                command.env(name, value);
+            }
+        }
         command.envs(environment(vars, job, secrets)?);
+        for (name, value) in self.around.iter().flat_map(|around| &around.own) {
+            let said = |(other, _): &(String, Value)| other == name;
+            if !name.starts_with("FLOW_") && !job.policy.iter().any(|policy| policy.env.iter().any(said)) {
+                check_variable(name, value)?;
+                command.env(name, value);
+            }
+        }
         command.env("FLOW_OUTPUT", fields.path());
         Ok(command)
+    }
+
+    /// A program with an environment of its own, `shown` in messages.
+    pub fn with(words: Vec<String>, shown: String, cwd: PathBuf, around: Around) -> Result<Self, Failure> {
+        check_words(&words)?;
+        Ok(Program { words, shown, cwd, around: Some(around) })
     }
 
     /// Program, arguments and place, with nothing added to the environment.
@@ -132,7 +166,8 @@ pub(super) fn shell_words(shell: &Shell, job: &Job) -> Vec<String> {
     words
 }
 
-fn text(value: &Value, inputs: &Inputs) -> Result<String, Failure> {
+/// A value as text.
+pub(super) fn text(value: &Value, inputs: &Inputs) -> Result<String, Failure> {
     match value.as_text() {
         Some(text) => Ok(text.to_owned()),
         None => resolve(value, inputs).map(|value| match value {
@@ -173,6 +208,10 @@ fn check(text: &str, what: &str) -> Result<(), Failure> {
         .help("give it to the process as standard input: `.stdin(step.output)`"));
     }
     Ok(())
+}
+
+fn check_words(words: &[String]) -> Result<(), Failure> {
+    words.iter().try_for_each(|word| check(word, "an argument"))
 }
 
 fn first_line(script: &str) -> String {

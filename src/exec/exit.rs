@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn program() -> Program {
-        Program { words: vec!["make".into()], shown: "make test".into(), cwd: "/".into() }
+        Program { words: vec!["make".into()], shown: "make test".into(), cwd: "/".into(), around: None }
     }
 
     #[test]

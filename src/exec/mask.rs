@@ -135,6 +135,10 @@ impl Mask {
             self.json(value);
         }
         self.entries(&mut outcome.fields);
+        if let Some(Output::Value(text)) = outcome.agent.as_mut().map(|report| &mut report.text) {
+            self.json(text);
+        }
+        outcome.notes.iter_mut().for_each(|note| self.json(&mut note.value));
     }
 }
 

@@ -19,6 +19,7 @@ pub mod agent;
 mod alert;
 mod birth;
 mod blank;
+pub mod board;
 mod cache;
 mod capture;
 mod children;
@@ -44,6 +45,7 @@ mod simulated;
 mod stdin;
 mod stream;
 mod streams;
+mod topic;
 mod tree;
 mod wait;
 mod watchdog;
@@ -192,7 +194,8 @@ pub enum Work {
         iteration: u32,
         /// The plan as it is now.
         plan: Arc<Plan>,
-        /// For `repeat`: the iteration before this one, if there was one. Its result is among the inputs.
+        /// For `repeat`: the iteration before this one, if there was one; for `on_event`: the step that published what this
+        /// child is for, if that still holds. Its result is among the inputs.
         last: Option<StepId>,
         /// The results it reads.
         inputs: Inputs,

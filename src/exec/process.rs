@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use rustix::process::Pid;
 
 use crate::event::{Failure, FailureKind, Outcome, Output};
 use crate::plan::{Parse, unit};
@@ -17,7 +18,7 @@ use super::capture::{Captured, Logs};
 use super::children::{self, Adoption, pid_of};
 use super::command::Program;
 use super::fields::Place;
-use super::running::Running;
+use super::running::{Killed, Running};
 use super::secrets::Secrets;
 use super::streams::Streams;
 use super::tree::Mark;
@@ -110,6 +111,14 @@ pub(super) trait Ends {
     /// Its standard output. Nothing: it is kept as that of any step.
     fn output(&mut self) -> Option<Stdio>;
 
+    /// It runs: its first process.
+    fn begun(&mut self, _leader: Pid) {}
+
+    /// Is nothing that it has started to stay, however it ends?
+    fn leaves_nothing(&self) -> bool {
+        false
+    }
+
     /// It has ended this moment, `killed` by us or by itself. Did nobody read it any more? Then whatever its end is, it is a
     /// good one.
     fn ended(&mut self, killed: bool) -> bool;
@@ -137,10 +146,20 @@ pub(super) fn connected(
     job: &Job,
     running: &Arc<Running>,
     room: &Room,
+    ends: Option<&mut dyn Ends>,
+) -> Result<Outcome, Failure> {
+    begun(Program::of(job)?, job, running, room, ends)
+}
+
+/// As [`connected`], for a program that is not the job's own.
+pub(super) fn begun(
+    program: Program,
+    job: &Job,
+    running: &Arc<Running>,
+    room: &Room,
     mut ends: Option<&mut dyn Ends>,
 ) -> Result<Outcome, Failure> {
     let key = (job.step, job.attempt);
-    let program = Program::of(job)?;
     let masked = room.secrets.of_run(&job.site.hidden);
     let logs = Logs::of(job)?;
     let fields = Place::of(&logs, job.site.hides())?;
@@ -176,18 +195,21 @@ pub(super) fn connected(
         .ok_or_else(|| Failure::new(FailureKind::Spawn, format!("`{}` has no process number", program.shown)))?;
     running.begun(key, leader, tick, mark);
     let told = room.watchdog.tell(leader);
+    if let Some(ends) = ends.as_mut() {
+        ends.begun(leader);
+    }
     let mut hard = false;
     streams.until_end(leader, || {
         running.kill(key, hard);
         hard = true;
     });
-    let killed = running.ended(key);
-    let unread = ends.as_mut().is_some_and(|ends| ends.ended(killed.is_some()));
+    let killed = running.ended(key, ends.as_ref().is_some_and(|ends| ends.leaves_nothing()));
+    let was_killed = killed.as_ref().is_some_and(Killed::by_us);
+    let unread = ends.as_mut().is_some_and(|ends| ends.ended(was_killed));
     room.watchdog.forget(told);
     let used = children::reap(child).map_err(|error| {
         Failure::new(FailureKind::Spawn, format!("the end of `{}` is not known: {error}", program.shown))
     })?;
-    let was_killed = killed.is_some();
     if let Some(killed) = killed {
         running.finish(key, leader, &mark(), killed);
     }

@@ -77,13 +77,22 @@ struct Entry {
     killed: Option<Killed>,
 }
 
-/// An attempt was ended by us.
+/// An attempt was ended by us, or nothing of it is to stay.
 pub(super) struct Killed {
     began: Began,
+    /// It ended by itself.
+    by_itself: bool,
     /// When the grace time is over.
     deadline: Option<Instant>,
     /// The processes that it had then.
     known: Vec<Process>,
+}
+
+impl Killed {
+    /// Was it ended by us?
+    pub fn by_us(&self) -> bool {
+        !self.by_itself
+    }
 }
 
 impl Running {
@@ -117,11 +126,15 @@ impl Running {
         }
     }
 
-    /// Its first process has ended, but is not reaped yet. Was it ended by us?
-    pub fn ended(&self, key: impl Into<Key>) -> Option<Killed> {
+    /// Its first process has ended, but is not reaped yet. Was it ended by us? `whole`: even if it was not, nothing that it
+    /// has started is to stay.
+    pub fn ended(&self, key: impl Into<Key>, whole: bool) -> Option<Killed> {
         let key = key.into();
         let mut table = self.table();
-        let entry = table.entries.remove(&key)?;
+        let mut entry = table.entries.remove(&key)?;
+        if whole && entry.killed.is_none() {
+            entry.killed = Some(Killed { began: entry.began, by_itself: true, deadline: None, known: Vec::new() });
+        }
         if entry.killed.is_some() {
             table.finishing.insert(key, Arc::default());
         }
@@ -226,7 +239,12 @@ impl Running {
     /// Marks an attempt as ended by us and has the thread do it, which may take a while: it walks `/proc`.
     fn order(self: &Arc<Self>, table: &mut Table, key: Key, hard: bool) {
         if let Some(entry) = table.entries.get_mut(&key) {
-            entry.killed.get_or_insert(Killed { began: entry.began, deadline: None, known: Vec::new() });
+            entry.killed.get_or_insert(Killed {
+                began: entry.began,
+                by_itself: false,
+                deadline: None,
+                known: Vec::new(),
+            });
         }
         let end = table.end.get_or_insert_with(|| {
             let (send, receive) = unbounded();
@@ -296,13 +314,19 @@ impl Running {
     }
 
     /// After the first process of an attempt that we ended is gone: sees to it that the others go too.
-    pub fn finish(&self, key: impl Into<Key>, leader: Pid, mark: &Mark, killed: Killed) {
+    pub fn finish(&self, key: impl Into<Key>, leader: Pid, mark: &Mark, mut killed: Killed) {
         let key = key.into();
         let deadline = killed.deadline.unwrap_or_else(|| Instant::now() + self.grace);
         let orphans = || self.orphans(&self.table(), killed.began);
         let kin = Kin { leader: Cell::new(Some(leader)), mark, orphans: &orphans };
         let hurry = self.table().finishing.get(&key).cloned().unwrap_or_default();
-        kin.finish(killed.known, deadline, &hurry);
+        // Of one that ended by itself there mostly is nobody left, and nobody has been told to end.
+        if killed.by_itself && !kin.members().is_empty() {
+            killed.known = kin.signal(Signal::TERM);
+        }
+        if !killed.by_itself || !killed.known.is_empty() {
+            kin.finish(killed.known, deadline, &hurry);
+        }
         self.table().finishing.remove(&key);
     }
 

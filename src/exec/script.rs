@@ -12,7 +12,7 @@ use crate::state::Inputs;
 use super::capture::value_output;
 use super::pipeline::StepLog;
 use super::secrets::Secrets;
-use super::{Job, Question, constant};
+use super::{Job, Question, board, constant, topic};
 
 /// The compiled script, as far as a running plan needs it. Every method may be called on any thread.
 pub trait Closures: Send + Sync {
@@ -167,6 +167,9 @@ pub(super) fn attempt(
         }
         Task::Const(value) => constant::constant(value, job),
         Task::Fail(message) => constant::fail(message, job),
+        Task::Publish(publish) => constant::constant(&publish.value, job),
+        Task::Board(_) => Ok(Outcome::default()),
+        Task::Put(put) => board::put(put, job),
         task => {
             let message = format!("`{}` is not a task that can be executed", task.kind());
             Err(Failure::new(FailureKind::Script, message).help("this is a mistake in flow; please report it"))
@@ -209,11 +212,16 @@ pub(super) fn expand(
     last: Option<StepId>,
     inputs: &Inputs,
 ) -> Result<Growth, Failure> {
-    let last = match last {
-        Some(last) => output(last, inputs)?,
-        None => Json::Null,
+    let base = plan.steps.len() as u32;
+    let given = match (&*plan.step(step).task, last) {
+        (Task::OnEvent(_), None) => return Ok(Growth { base, ..Growth::default() }),
+        (Task::OnEvent(_), Some(from)) => topic::event(&plan, from, iteration, output(from, inputs)?),
+        (_, Some(last)) => output(last, inputs)?,
+        (_, None) => Json::Null,
     };
-    closures.expand(plan, step, iteration, last, inputs)
+    let mut growth = closures.expand(plan, step, iteration, given, inputs)?;
+    topic::heard(&mut growth, step, last);
+    Ok(growth)
 }
 
 fn output(step: StepId, inputs: &Inputs) -> Result<Json, Failure> {

@@ -64,13 +64,20 @@ pub(super) fn written(result: &StepResult) -> Option<&Log> {
     match &result.body {
         Body::Task => {
             let outcome = result.outcome.as_ref()?;
+            if outcome.agent.is_some() {
+                // What its program printed is not what it said.
+                return None;
+            }
             match (&outcome.stdout, &outcome.output) {
+                // What an agent's program printed is not its answer.
+                (Some(_), Output::File { log, .. }) if outcome.agent.is_some() => Some(log),
+                (Some(_), _) if outcome.agent.is_some() => None,
                 (Some(log), _) | (None, Output::File { log, .. }) => Some(log),
                 _ => None,
             }
         }
         Body::Same(result) => written(result),
-        Body::Nothing | Body::List(_) | Body::Map(_) | Body::Value(..) => None,
+        Body::Nothing | Body::Board(_) | Body::List(_) | Body::Map(_) | Body::Value(..) => None,
     }
 }
 
@@ -83,7 +90,7 @@ fn as_lines(value: Json) -> String {
 }
 
 /// A stream of these bytes. No thread writes them and nothing can block: they are all there when the process begins.
-fn bytes(bytes: &[u8], logs: &Logs, hidden: bool) -> Result<Option<OwnedFd>, Failure> {
+pub(super) fn bytes(bytes: &[u8], logs: &Logs, hidden: bool) -> Result<Option<OwnedFd>, Failure> {
     if bytes.is_empty() {
         return Ok(None);
     }

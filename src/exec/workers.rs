@@ -17,7 +17,9 @@ use super::process::Room;
 use super::running::Running;
 use super::secrets::Secrets;
 use super::stream::{self, Streams};
-use super::{Closures, Done, Executor, Job, Report, Results, Work, cache, judge, pipeline, process, script, wait};
+use super::{
+    Closures, Done, Executor, Job, Report, Results, Work, agent, cache, judge, pipeline, process, script, wait,
+};
 
 /// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
 /// `max_parallel`; this only bounds a mistake.
@@ -97,6 +99,18 @@ impl Executors {
         let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |job: Job| {
             tell(finished(&kept, &job, |job| match &*job.task {
                 Task::Http(http) => asks.make(http, job, &table),
+                Task::Agent(ask) if job.stream.is_none() => agent::run(
+                    ask,
+                    job,
+                    &agent::Shared {
+                        running: &table,
+                        room: &shared,
+                        requests: &asks,
+                        recordings: kept.recordings.as_deref(),
+                        report: &say,
+                    },
+                    None,
+                ),
                 Task::Pipeline(pipeline) => pipeline::run(
                     pipeline,
                     job,

@@ -13,25 +13,36 @@
 //!
 //! [receipts]                               # an ed25519 key that signs receipts
 //! key = "keys/receipts.pem"
+//!
+//! [agents]                                 # what holds for agents where a script does not say otherwise
+//! backend = "claude"
+//! model = "sonnet"
+//! folders = ["team"]
+//!
+//! [backends.aider]                         # a further backend: how its program is called, and understood
+//! command = ["aider", "--yes", "--model", "{model}", "--message", "{prompt}"]
 //! ```
 //!
 //! Paths are taken from the folder of the file; `~/` is the home of the user.
 
+mod agents;
 mod keys;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diag::{Diagnostic, Result, Sources, did_you_mean};
 use crate::exec::Provider;
-use crate::plan::unit;
+use crate::plan::{BackendSpec, unit};
 use keys::{PROVIDER, RECEIPTS, RETENTION};
 
+pub use agents::AgentDefaults;
 pub use keys::PROJECT_KEYS;
 
 /// The settings of a project. Without a `flow.toml`: the defaults.
@@ -46,6 +57,10 @@ pub struct Config {
     pub retention: Retention,
     /// How receipts are made.
     pub receipts: Receipts,
+    /// What holds for agents where a script does not say otherwise.
+    pub agents: AgentDefaults,
+    /// Further backends of agents, by name.
+    pub backends: BTreeMap<String, Arc<BackendSpec>>,
 }
 
 /// Which runs are kept.
@@ -102,9 +117,16 @@ impl Config {
                 }
                 "retention" => config.retention = reader.retention(reader.table("retention", value)?)?,
                 "receipts" => config.receipts = reader.receipts(reader.table("receipts", value)?)?,
+                "agents" => config.agents = reader.agents(reader.table("agents", value)?)?,
+                "backends" => {
+                    for (name, value) in reader.table("backends", value)? {
+                        config.backends.insert(name.get_ref().to_string(), Arc::new(reader.backend(name, value)?));
+                    }
+                }
                 name => return Err(reader.unknown(name, key.span(), "section", &PROJECT_KEYS.map(|keys| keys.name))),
             }
         }
+        reader.default_backend(&document, &config)?;
         Ok(config)
     }
 }
@@ -178,7 +200,11 @@ impl Reader {
                     "the path of a file: `{ file = \"keys/token\" }`",
                 )?)),
                 "command" => {
-                    let words = self.words(value)?;
+                    let words = self.words(
+                        "command",
+                        value,
+                        "program and arguments: `command = [\"pass\", \"show\", \"deploy\"]`",
+                    )?;
                     Provider::Command { words, folder: self.folder.clone() }
                 }
                 other => return Err(self.unknown(other, key.span(), "key", &PROVIDER.names())),
@@ -191,15 +217,18 @@ impl Reader {
         found.ok_or_else(|| self.wrong(format!("the secret `{name}` comes from nowhere"), value.span(), WAYS))
     }
 
-    fn words(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>> {
-        const FORM: &str = "program and arguments: `command = [\"pass\", \"show\", \"deploy\"]`";
-        let DeValue::Array(items) = value.get_ref() else { return Err(self.kind("command", value, FORM)) };
-        let words: Vec<String> =
-            items.iter().map(|item| self.text("command", item, FORM).map(str::to_owned)).collect::<Result<_>>()?;
+    /// A program with its arguments.
+    fn words(&self, key: &str, value: &Spanned<DeValue<'_>>, form: &str) -> Result<Vec<String>> {
+        let words = self.texts(key, value, form)?;
         match words.first() {
             Some(program) if !program.is_empty() => Ok(words),
-            _ => Err(self.wrong("`command` names no program", value.span(), FORM)),
+            _ => Err(self.wrong(format!("`{key}` names no program"), value.span(), form)),
         }
+    }
+
+    fn texts(&self, key: &str, value: &Spanned<DeValue<'_>>, form: &str) -> Result<Vec<String>> {
+        let DeValue::Array(items) = value.get_ref() else { return Err(self.kind(key, value, form)) };
+        items.iter().map(|item| self.text(key, item, form).map(str::to_owned)).collect()
     }
 
     fn table<'v, 'i>(&self, name: &str, value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>> {
@@ -267,6 +296,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{AgentInput, Speaks};
 
     fn parse(text: &str) -> Result<Config> {
         Config::parse(Path::new("/project/flow.toml"), text)
@@ -276,7 +306,10 @@ mod tests {
     fn all_that_can_be_said() {
         let config = parse(
             "[secrets]\nA = { env = \"B\" }\nC = { file = \"keys/c\" }\nD = { command = [\"pass\", \"show\"] }\n\
-             [retention]\nkeep = \"30d\"\nkeep_runs = 100\nauto = true\n[receipts]\nkey = \"k.pem\"\n",
+             [retention]\nkeep = \"30d\"\nkeep_runs = 100\nauto = true\n[receipts]\nkey = \"k.pem\"\n\
+             [agents]\nbackend = \"mine\"\nmodel = \"m\"\nfolders = [\"team\", \"~/agents\"]\n\
+             [backends.mine]\ncommand = [\"p\", \"-m\", \"{model}\"]\ninput = \"argument\"\nspeaks = \"codex\"\n\
+             pass_env = [\"P_*\"]\nversion = [\"p\", \"-V\"]\ninstall = \"apt install p\"\n",
         )
         .expect("it is in order");
         assert_eq!(config.secrets["A"], Provider::Env("B".into()));
@@ -285,6 +318,17 @@ mod tests {
         assert_eq!(config.secrets["D"], Provider::Command { words, folder: "/project".into() });
         assert_eq!(config.retention, Retention { keep_ms: Some(30 * 86_400_000), keep_runs: Some(100), auto: true });
         assert_eq!(config.receipts.key, Some("/project/k.pem".into()));
+        assert_eq!((config.agents.backend.as_deref(), config.agents.model.as_deref()), (Some("mine"), Some("m")));
+        assert_eq!(config.agents.folders[0], Path::new("/project/team"));
+        let mine = BackendSpec {
+            command: ["p", "-m", "{model}"].map(str::to_owned).to_vec(),
+            input: AgentInput::Argument,
+            speaks: Some(Speaks::Codex),
+            pass_env: vec!["P_*".to_owned()],
+            version: ["p", "-V"].map(str::to_owned).to_vec(),
+            install: "apt install p".to_owned(),
+        };
+        assert_eq!(*config.backends["mine"], mine);
     }
 
     #[test]
@@ -300,6 +344,21 @@ mod tests {
             ("[secrets]\nA = {}\n", "value", (2, 5), "nowhere", "env"),
             ("[secrets]\nA = { env = \"B\", file = \"c\" }\n", "value", (2, 18), "more than one", "keep one"),
             ("[secrets]\nA = { command = [] }\n", "value", (2, 17), "no program", "pass"),
+            ("[backends.x]\ncommand = []\n", "value", (2, 11), "no program", "aider"),
+            ("[backends.x]\nspeaks = \"text\"\n", "value", (1, 1), "no `command`", "command ="),
+            ("[backends.x]\ncommand = [\"x\", \"{propmt}\"]\n", "value", (2, 17), "`{propmt}`", "`prompt`"),
+            ("[backends.x]\ncommand = [\"{model}\"]\n", "value", (2, 12), "program", "aider"),
+            (
+                "[backends.x]\ncommand = [\"x\"]\nspeaks = \"cloude\"\n",
+                "value",
+                (3, 10),
+                "`cloude`",
+                "did you mean `claude`?",
+            ),
+            ("[backends.claude]\ncommand = [\"x\"]\n", "value", (1, 11), "built in", "another name"),
+            ("[agents]\nbackend = \"clod\"\n", "value", (2, 11), "`clod`", "`claude`"),
+            ("[agents]\nfolders = \"team\"\n", "value", (2, 11), "folders", "[\"team\"]"),
+            ("[agents]\nbakend = \"claude\"\n", "unknown", (2, 1), "`bakend`", "did you mean `backend`?"),
             ("[secrets]\nA = { comand = [] }\n", "unknown", (2, 7), "`comand`", "did you mean `command`?"),
         ] {
             let problem = parse(text).expect_err(text);

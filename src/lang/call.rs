@@ -163,7 +163,8 @@ impl Program {
     }
 
     /// Evaluates the closure of a fan-out while the plan runs: the children of an `each` or `workflow`, or the next
-    /// iteration of a `repeat` (`iteration` counts from 1, `last` is the output of the one before). Ids in the growth
+    /// iteration of a `repeat` (`iteration` counts from 1, `last` is the output of the one before), or that for an event of
+    /// an `on_event` (`last` is the event). Ids in the growth
     /// count from the end of `plan`.
     pub fn expand(
         &self,
@@ -186,6 +187,9 @@ impl Program {
             let file = match &*task {
                 plan::Task::Each(plan::Each { body, .. }) | plan::Task::Repeat(plan::Repeat { body, .. }) => {
                     self.function(&body.function, |file, _| file.clone()).ok_or_else(|| closures::lost(body))?
+                }
+                plan::Task::OnEvent(on) => {
+                    self.function(&on.body.function, |file, _| file.clone()).ok_or_else(|| closures::lost(&on.body))?
                 }
                 _ => main,
             };

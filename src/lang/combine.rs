@@ -8,7 +8,7 @@ use super::functions::in_order as groups_in_order;
 use super::handle::{Pending, Step, sequence};
 use super::keys;
 use super::options::{self, Options, here, wrong};
-use super::{modules, policies, session};
+use super::{agents, modules, policies, session};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::plan::arrow::{self, Branch, Node, Stage};
 use crate::plan::{self, Condition, EdgeKind, Expression, Key, OnError, Sequence, Task, Value};
@@ -73,7 +73,7 @@ pub fn named_step(context: &NativeCallContext, name: &str, span: Span) -> Result
 }
 
 /// What a name in an arrow string or in `command:` stands for: a step of the script, a function of the script, a
-/// command, a module of the standard library.
+/// command, an agent, a module of the standard library.
 fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], span: Span) -> Result<Sequence, Fault> {
     let step = session::build(context, |builder, _| {
         Ok(builder.named(name).first().map(|id| Sequence::one(*id, builder.step(*id).span)))
@@ -100,8 +100,13 @@ fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], 
         };
         return sequence(context, &value);
     }
+    if let Some(agent) = session::with(|session| session.agents.get(name).cloned()) {
+        let step = agents::asked_by_input(context, &agent, span)?;
+        return sequence(context, &Dynamic::from(step));
+    }
     let mut known: Vec<String> = session::with(|session| {
         let mut known: Vec<String> = session.commands.keys().map(ToString::to_string).collect();
+        known.extend(session.agents.keys().map(ToString::to_string));
         known.extend(session.program.function_names());
         known
     });
@@ -120,7 +125,7 @@ fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], 
     }
     let problem = Diagnostic::new(
         "flow::plan::unknown_name",
-        format!("`{name}` is neither a step of this script nor a function nor a command"),
+        format!("`{name}` is neither a step of this script nor a function nor a command nor an agent"),
     )
     .label_word(span, name, "named here");
     Err(raise(match did_you_mean(name, known.iter().map(String::as_str)) {

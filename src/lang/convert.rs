@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 
 use super::closures;
 use super::fault::{Fault, Need, not_known_yet, raise, readable_type};
-use super::handle::{Pending, Step};
+use super::handle::{Agent, Pending, Step};
 use super::secret;
 use super::session::Session;
 use crate::diag::{Diagnostic, Span};
@@ -148,6 +148,16 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
             false => Value::Map(values),
         });
     }
+    if let Some(agent) = value.read_lock::<Agent>() {
+        if steps == Steps::AsThemselves {
+            return Ok(Value::Agent(agent.0.clone()));
+        }
+        return Err(raise(
+            Diagnostic::new("flow::lang::type", format!("the agent `{}` stands where a value is needed", agent.0.name))
+                .label(span, "here")
+                .help("ask it, and use what it answers: `agent.ask(\"…\").output`"),
+        ));
+    }
     if let Some(range) = value.read_lock::<std::ops::Range<i64>>() {
         return Ok(Value::Plain(range.clone().map(Json::from).collect()));
     }
@@ -265,5 +275,6 @@ pub fn captured(session: &Session, value: &Value, inputs: &Inputs, home: &str) -
             .into(),
         Value::Closure(closure) => closures::thaw(session, closure, inputs, home)?.into(),
         Value::Secret(secret) => Dynamic::from(secret.clone()),
+        Value::Agent(agent) => Dynamic::from(Agent(agent.clone())),
     })
 }

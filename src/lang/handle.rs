@@ -9,7 +9,7 @@ use super::fault::{Fault, raise, raise_failure};
 use super::{convert, session, untrusted};
 use crate::diag::{Diagnostic, Span};
 use crate::event::Saw;
-use crate::plan::{Builder, Key, Piece, Reference, Sequence, StepId, Value};
+use crate::plan::{self, Builder, Key, Piece, Reference, Sequence, StepId, Value};
 use crate::state::Status;
 use crate::state::result::{handles_failure, shorten};
 
@@ -67,6 +67,10 @@ impl Step {
         }
     }
 }
+
+/// An agent, which can be asked.
+#[derive(Clone, Debug)]
+pub struct Agent(pub Arc<plan::Agent>);
 
 /// A value that is not known yet: a property of a step's result, or a text with such in it.
 #[derive(Clone, Debug)]
@@ -187,6 +191,8 @@ pub fn not_a_step(value: &Dynamic, span: Span) -> Diagnostic {
         "this is a result of a step; name the step itself, without the property"
     } else if value.is_string() {
         "a text is not a step; make one with `sh(name, script)`, or use the arrow form: `chain(\"a -> b\")`"
+    } else if value.is::<Agent>() {
+        "an agent is no step by itself; a question to it is one: `agent.ask(\"…\")`"
     } else if value.is_fnptr() {
         "a closure is not a step; make one with `call(name, || …)`"
     } else {

@@ -7,7 +7,7 @@ use rhai::{Dynamic, Engine, NativeCallContext, OptimizationLevel};
 
 use super::convert::{Steps, to_value};
 use super::fault::{Fault, raise};
-use super::handle::{Pending, Step};
+use super::handle::{Agent, Pending, Step};
 use super::modules::Modules;
 use super::{functions, operators, secret, session, words};
 use crate::diag::{Diagnostic, Span};
@@ -85,6 +85,7 @@ fn engine() -> Engine {
     engine.register_type_with_name::<Step>("Step");
     engine.register_type_with_name::<Pending>("Pending");
     engine.register_type_with_name::<super::ends::End>("End");
+    engine.register_type_with_name::<Agent>("Agent");
     // The precedence is below that of everything but assignment: `a -> b` takes whole expressions.
     engine.register_custom_operator("->", 20).expect("`->` is free");
     // Tighter than the arrow: `x -> a |> b` hands something to a stream.

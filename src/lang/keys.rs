@@ -3,18 +3,22 @@
 //! Maps are read by these lists ([`super::options`] knows no key that is not here), and the reference, completion and
 //! suggestions are made from them, so a key is described once. A test puts every key into a script.
 
+mod agent;
 mod group;
 mod pipeline;
 mod policy;
 mod script;
+mod shared;
 mod stream;
 mod task;
 mod testing;
 
+pub use agent::{AGENT, ASK, BUDGET, WINDOW};
 pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, EACH, FLOW, PARALLEL, REPEAT, STEP, TASKS};
 pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
+pub use shared::{BOARD, MEMORY, ON_EVENT};
 pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
 pub use testing::{FAILS, KINDS};
@@ -159,17 +163,31 @@ impl Absent {
 impl Keys {
     /// A key of its name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
-        self.keys.iter().find(|key| key.name == name)
+        self.every().find(|key| key.name == name)
     }
 
     /// The names of all keys.
     pub fn names(&self) -> Vec<&'static str> {
-        self.keys.iter().map(|key| key.name).collect()
+        self.every().map(|key| key.name).collect()
+    }
+
+    /// All keys: its own, and those that it shares with another map.
+    pub fn every(&self) -> impl Iterator<Item = &'static Key> + use<> {
+        self.keys.iter().chain(self.shared().into_iter().flat_map(|shared| shared.keys))
+    }
+
+    /// The map whose keys can stand here, too: a question can say of its agent whatever the agent's own map can.
+    pub fn shared(&self) -> Option<&'static Keys> {
+        (self.name == ASK.name).then_some(&AGENT)
     }
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 33] = [
+pub static ALL: [&Keys; 40] = [
+    &AGENT,
+    &ASK,
+    &WINDOW,
+    &BUDGET,
     &RETRY,
     &BREAKER,
     &BREAKER_OF_STEP,
@@ -186,6 +204,9 @@ pub static ALL: [&Keys; 33] = [
     &STRATEGY,
     &EACH,
     &REPEAT,
+    &BOARD,
+    &MEMORY,
+    &ON_EVENT,
     &PARALLEL,
     &CHAIN,
     &CHAIN_OPTIONS,

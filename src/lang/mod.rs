@@ -6,6 +6,7 @@
 
 #![allow(deprecated)] // rhai marks what is volatile in it as deprecated: its version is pinned by Cargo.lock
 
+mod agents;
 mod alerts;
 mod answers;
 pub mod assist;

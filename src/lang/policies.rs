@@ -3,7 +3,7 @@
 mod attempt;
 mod cache;
 mod place;
-mod schema;
+pub mod schema;
 mod verdict;
 
 use rhai::{Dynamic, NativeCallContext};

@@ -56,7 +56,7 @@ pub struct Form {
 pub enum Kind {
     /// A function.
     Function,
-    /// A method of a step, or of a secret.
+    /// A method of a step, of an agent, or of a secret.
     Method,
     /// A property of a step's result.
     Property,
@@ -232,6 +232,7 @@ fn is_method(function: &Function) -> bool {
         Some("double") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "double"),
         Some("run") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "run"),
         Some("secret") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "secret"),
+        Some("agent") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "agent"),
         _ => false,
     };
     function.name.starts_with(char::is_alphabetic) && function.params.first().is_some_and(of)
@@ -261,6 +262,7 @@ pub fn signature(function: &Function, method: bool) -> String {
     }
     let dot = match function.params.first().and_then(|first| first.name.as_deref()) {
         Some("secret") if method => "secret.",
+        Some("agent") if method => "agent.",
         Some("double") if method => "double.",
         Some("run") if method => "run.",
         _ if method => "step.",
@@ -384,6 +386,7 @@ fn gives(function: &Function) -> String {
         kind if kind.contains("Step") => "step".into(),
         kind if kind.contains("End") => "source or sink".into(),
         kind if kind.contains("SecretRef") => "secret".into(),
+        kind if kind.contains("Agent") => "agent".into(),
         kind if kind.contains("ImmutableString") => "text".into(),
         _ => String::new(),
     }

@@ -4,7 +4,7 @@
 //! the session they belong to is kept per thread. [`Session::enter`] is the only way in, and it always ends.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -60,6 +60,10 @@ pub struct Session {
     pub printed_bytes: usize,
     pub frames: Vec<Frame>,
     pub commands: HashMap<SmolStr, FnPtr>,
+    /// The agents that the script declares, by name.
+    pub agents: BTreeMap<SmolStr, Arc<crate::plan::Agent>>,
+    /// How often each agent was asked without a name for the step.
+    pub asked: HashMap<SmolStr, u32>,
     pub runner: Option<Box<dyn Runner>>,
     /// Modules loaded so far, by name, and those being loaded.
     pub modules: HashMap<String, Arc<rhai::Module>>,
@@ -162,6 +166,8 @@ impl Session {
             printed_bytes: 0,
             frames: Vec::new(),
             commands: HashMap::new(),
+            agents: BTreeMap::new(),
+            asked: HashMap::new(),
             runner: None,
             modules: HashMap::new(),
             loading: Vec::new(),

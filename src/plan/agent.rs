@@ -185,6 +185,12 @@ pub enum AgentInput {
     Ndjson,
 }
 
+impl AgentInput {
+    /// All of them, with their names in scripts.
+    pub const ALL: [(&'static str, AgentInput); 3] =
+        [("stdin", AgentInput::Stdin), ("argument", AgentInput::Argument), ("ndjson", AgentInput::Ndjson)];
+}
+
 /// How a program answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -233,6 +239,10 @@ pub struct Ask {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<(String, Value)>")]
     pub earlier: Vec<(SmolStr, Value)>,
+    /// The names of the steps that get its answer as their input. Filled in when the plan is complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub readers: Vec<SmolStr>,
     /// The conversation that it goes on with: a session's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Value>,
@@ -245,14 +255,22 @@ pub struct Ask {
     /// In a stream: what it writes to its readers.
     #[serde(default, skip_serializing_if = "is_default")]
     pub emit: Emit,
+    /// Is a tool that it is refused a failure?
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strict: bool,
 }
 
 impl Ask {
     /// Calls `visit` with every value in it.
     pub fn each_value<'a>(&'a self, visit: &mut dyn FnMut(&'a Value)) {
+        self.each_own_value(visit);
+        self.earlier.iter().for_each(|(_, value)| visit(value));
+    }
+
+    /// Calls `visit` with every value that was given for it, and so not with what is told of what led to it.
+    pub fn each_own_value<'a>(&'a self, visit: &mut dyn FnMut(&'a Value)) {
         self.agent.each_value(visit);
         visit(&self.prompt);
-        self.earlier.iter().for_each(|(_, value)| visit(value));
         self.session.iter().for_each(visit);
     }
 
@@ -345,6 +363,20 @@ pub struct OnEvent {
     /// The steps that published what the children are for, in the order of the children.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of: Vec<StepId>,
+}
+
+impl OnEvent {
+    /// Most children where nothing is said.
+    pub const MAX: u32 = 100;
+
+    /// Does it hear what this step publishes, if that publishes anything?
+    pub fn hears(&self, step: &super::Step) -> bool {
+        let super::Task::Publish(publish) = &*step.task else { return false };
+        match self.topic.strip_suffix('*') {
+            Some(beginning) => publish.topic.starts_with(beginning),
+            None => publish.topic == self.topic,
+        }
+    }
 }
 
 /// `board(name, #{…})`: what agents and steps note for each other. Read at any time, as it is then.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentInput, Speaks};
+use super::{Agent, AgentInput, Speaks};
 
 /// What is known of a backend beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Backend {
     pub tells_cost: bool,
     /// Does it have tools?
     pub has_tools: bool,
+    /// Does it see to it by itself that an answer fits its schema? Else the prompt asks for it.
+    pub checks_schema: bool,
     /// How to get it.
     pub install: &'static str,
     /// The versions of the program that were tried, as dotted prefixes.
@@ -33,6 +35,7 @@ const PROGRAM: Backend = Backend {
     why_not_live: "",
     tells_cost: false,
     has_tools: true,
+    checks_schema: false,
     install: "",
     tested: &[],
 };
@@ -44,6 +47,7 @@ pub const BACKENDS: [Backend; 7] = [
         program: Some("claude"),
         reads_live: true,
         tells_cost: true,
+        checks_schema: true,
         install: "npm install -g @anthropic-ai/claude-code",
         tested: &["2.1"],
         ..PROGRAM
@@ -52,6 +56,7 @@ pub const BACKENDS: [Backend; 7] = [
         name: "codex",
         program: Some("codex"),
         why_not_live: "`codex exec` reads all of its input before it begins",
+        checks_schema: true,
         install: "npm install -g @openai/codex",
         tested: &["0.169"],
         ..PROGRAM
@@ -102,6 +107,36 @@ impl Backend {
     }
 }
 
+impl Agent {
+    /// Does its backend see to it by itself that an answer fits its schema?
+    pub fn checks_schema(&self) -> bool {
+        match &self.via {
+            Some(spec) => spec.command.iter().any(|word| word.contains("{schema_file}")),
+            None => Backend::named(&self.backend).is_some_and(|backend| backend.checks_schema),
+        }
+    }
+
+    /// Does it read what others write while they write it? Else why not, as the end of a sentence about it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn reads_live(&self) -> Result<(), &'static str> {
+        let input = match &self.via {
+            Some(spec) if spec.has_prompt() => AgentInput::Argument,
+            Some(spec) => spec.input,
+            None => match Backend::named(&self.backend) {
+                Some(backend) if !backend.reads_live => return Err(backend.why_not_live),
+                Some(backend) if backend.name != "command" => return Ok(()),
+                _ => self.input.unwrap_or_default(),
+            },
+        };
+        match input {
+            AgentInput::Stdin | AgentInput::Ndjson => Ok(()),
+            AgentInput::Argument => Err("its program gets its task as an argument, which is complete when it begins"),
+        }
+    }
+}
+
 /// A backend of `flow.toml`: how a program is called, and how it is understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -123,4 +158,23 @@ pub struct BackendSpec {
     /// How to get it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub install: String,
+}
+
+impl BackendSpec {
+    /// What a command can name in braces.
+    pub const PLACES: [&'static str; 6] = ["model", "system", "session", "prompt", "max_turns", "schema_file"];
+
+    /// The names in braces in an argument: words of small letters and `_`. Other braces are its own.
+    pub fn places(word: &str) -> impl Iterator<Item = &str> {
+        word.split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(name, _)| name)
+            .filter(|name| !name.is_empty() && name.bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'_'))
+    }
+
+    /// Does the task stand in its command?
+    pub fn has_prompt(&self) -> bool {
+        self.command.iter().any(|word| word.contains("{prompt}"))
+    }
 }

@@ -5,6 +5,7 @@
 
 mod attached;
 mod clean_up;
+mod told;
 mod woven;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -133,12 +134,15 @@ impl Builder {
                 // Items that are known need nothing else before they begin.
                 Task::Each(each) if each.items.is_none() => {}
                 Task::Workflow(workflow) if workflow.expanded => {}
+                // What led to it is before it by other ways, and need not have succeeded.
+                Task::Agent(ask) => ask.each_own_value(&mut visit),
                 task => task.each_value(&mut visit),
             }
             if let Some(policy) = &step.policy {
                 policy.each_value(&mut visit);
             }
         }
+        data.extend(step.task.named().into_iter().filter(|named| self.step(*named).task.is_living()));
         let conditions = step.when.as_deref().map(|when| (when.steps(), condition_is_open(when)));
         let branches_open = match &*step.task {
             Task::Flow(branches) => branches.iter().filter_map(|b| b.when.as_ref()).any(condition_is_open),
@@ -151,7 +155,10 @@ impl Builder {
         // What the first of some alternatives needs is there before they begin.
         let gate = self.gate(id);
         if self.step(id).undoes.is_none() {
+            let (living, data): (Vec<StepId>, Vec<StepId>) =
+                data.into_iter().partition(|from| self.step(*from).task.is_living());
             let step = self.step_mut(gate);
+            step.add_edges(living, EdgeKind::Condition);
             match data[..] {
                 [from] => step.add_edge(from, EdgeKind::Data),
                 _ => step.add_edges(data, EdgeKind::Data),
@@ -328,6 +335,7 @@ impl Builder {
         self.feed_pipelines();
         self.free_alternatives();
         self.free_undos();
+        self.tell_agents();
         Ok(())
     }
 
@@ -390,6 +398,11 @@ impl Builder {
 
     /// What is wrong with the plan as a whole (see `check`).
     pub fn check(&mut self) -> Vec<Diagnostic> {
+        self.as_plan(super::check::check)
+    }
+
+    /// Looks at all steps as a plan.
+    fn as_plan<T>(&mut self, look: impl FnOnce(&Plan) -> T) -> T {
         let mut plan = Plan { header: self.header.clone(), ..Plan::default() };
         let own = std::mem::take(&mut self.steps);
         if self.base.steps.is_empty() {
@@ -398,9 +411,9 @@ impl Builder {
             plan.steps = self.base.steps.clone();
             plan.steps.extend(own);
         }
-        let problems = super::check::check(&plan);
+        let seen = look(&plan);
         self.steps = plan.steps.split_off(self.base.steps.len());
-        problems
+        seen
     }
 
     fn hand_down_input(&mut self) {
@@ -573,6 +586,11 @@ fn has_open_names(value: &Value) -> bool {
         Value::Text(parts) | Value::List(parts) => parts.iter().any(has_open_names),
         Value::Map(entries) => entries.iter().any(|(_, value)| has_open_names(value)),
         Value::Closure(closure) => closure.captured.iter().any(has_open_names),
+        Value::Agent(agent) => {
+            let mut open = false;
+            agent.each_value(&mut |value| open |= has_open_names(value));
+            open
+        }
     }
 }
 
@@ -583,6 +601,7 @@ fn each_open(value: &mut Value, fill: &mut dyn FnMut(&mut Expression)) {
         Value::Text(parts) | Value::List(parts) => parts.iter_mut().for_each(|part| each_open(part, fill)),
         Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| each_open(value, fill)),
         Value::Closure(closure) => closure.captured.iter_mut().for_each(|value| each_open(value, fill)),
+        Value::Agent(agent) => Arc::make_mut(agent).each_value_mut(&mut |value| each_open(value, fill)),
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::plain::Plain;
 #[cfg(test)]
 use super::Span;
-use super::{Cache, Closure, Condition, EdgeKind, HttpBody, Plan, Settings, Step, StepId, Task, Value};
+use super::{Ask, Cache, Closure, Condition, EdgeKind, HttpBody, Plan, Settings, Step, StepId, Task, Value};
 
 /// How steps and closures are called, so that the same ones have the same names in both plans.
 pub struct Naming<'a> {
@@ -159,6 +159,10 @@ impl Fingerprint {
                 self.put(Part::Steps, &repeat.children);
                 self.put(Part::Command, (repeat.max, &repeat.until, &repeat.body));
             }
+            Task::OnEvent(on) => {
+                self.put(Part::Steps, &on.children);
+                self.put(Part::Command, (&on.topic, on.max, &on.body));
+            }
             Task::Quorum(quorum) => {
                 self.put(Part::Steps, &quorum.children);
                 self.put(Part::Command, (quorum.need, quorum.race));
@@ -171,7 +175,11 @@ impl Fingerprint {
             Task::Flow(_) | Task::Fallback(_) => {}
             Task::Workflow(workflow) => self.put(Part::Steps, &workflow.returns),
             task => {
-                self.put(Part::Command, task);
+                match task {
+                    // Who gets an answer does not change it.
+                    Task::Agent(ask) => self.put(Part::Command, Ask { readers: Vec::new(), ..(**ask).clone() }),
+                    task => self.put(Part::Command, task),
+                }
                 if !step.input.is_empty() {
                     self.put(Part::Inputs, &step.input);
                 }

@@ -101,6 +101,17 @@ impl Renumber<'_> {
             }
             Task::Each(each) => self.ids(&mut each.children),
             Task::Repeat(repeat) => self.ids(&mut repeat.children),
+            Task::OnEvent(on) => {
+                self.ids(&mut on.children);
+                self.ids(&mut on.of);
+            }
+            Task::Board(board) => board.parent.iter_mut().for_each(|parent| self.id(parent)),
+            Task::Put(put) => self.id(&mut put.board),
+            Task::Merge(merge) => self.ids(&mut merge.of),
+            Task::Agent(ask) => {
+                ask.takes_over.iter_mut().for_each(|step| self.id(step));
+                self.ids(&mut ask.boards);
+            }
             Task::Workflow(workflow) => workflow.returns.iter_mut().for_each(|value| self.value(value)),
             _ => {}
         }
@@ -127,6 +138,7 @@ impl Renumber<'_> {
             Value::Expr(expression) => expression.steps.iter_mut().for_each(|(_, step)| self.id(step)),
             Value::Closure(closure) => self.closure(closure),
             Value::Step(step) => self.id(step),
+            Value::Agent(agent) => Arc::make_mut(agent).each_value_mut(&mut |value| self.value(value)),
         }
     }
 }

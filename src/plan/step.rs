@@ -244,9 +244,25 @@ impl Task {
         ) || self.lasts()
     }
 
-    /// Does it read or write what lasts over runs?
+    /// Does it read what lasts over runs?
     fn lasts(&self) -> bool {
-        matches!(self, Task::Board(board) if board.memory.is_some()) || matches!(self, Task::Put(_))
+        matches!(self, Task::Board(board) if board.memory.is_some())
+    }
+
+    /// Is it read as it is at that moment, and not as it was when the step ended? What reads it waits for it as a condition
+    /// does: that it ended well says nothing about what comes before the reader.
+    pub fn is_living(&self) -> bool {
+        matches!(self, Task::Budget(_) | Task::Board(_))
+    }
+
+    /// The steps that it names itself, not in a value: boards, and from whom an agent takes over.
+    pub fn named(&self) -> Vec<StepId> {
+        match self {
+            Task::Agent(ask) => ask.further_steps().collect(),
+            Task::Put(put) => vec![put.board],
+            Task::Board(board) => board.parent.into_iter().collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Does it wait for something that does not come by itself: a person, a signal, a moment, a file?

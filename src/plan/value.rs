@@ -1,10 +1,12 @@
 //! Values of a plan: plain data, mixed with references to results that are not known yet.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::StepId;
+use super::{Agent, StepId};
 use crate::diag::Span;
 
 /// Plain data, as in JSON.
@@ -32,6 +34,8 @@ pub enum Value {
     Step(StepId),
     /// A secret. Only executors learn its value, and only where it goes into an environment, a header or a standard input.
     Secret(SecretRef),
+    /// An agent (a captured handle), whom a closure asks.
+    Agent(Arc<Agent>),
 }
 
 impl Value {
@@ -53,6 +57,7 @@ impl Value {
             Value::Expr(expression) => expression.steps.iter().for_each(|(_, step)| visit(*step)),
             Value::Closure(closure) => closure.captured.iter().for_each(|value| value.each_step(visit)),
             Value::Step(step) => visit(*step),
+            Value::Agent(agent) => agent.each_value(&mut |value| value.each_step(visit)),
             Value::Secret(_) => {}
         }
     }
@@ -64,6 +69,7 @@ impl Value {
             Value::Text(parts) | Value::List(parts) => parts.iter().for_each(|part| part.each_secret(visit)),
             Value::Map(entries) => entries.iter().for_each(|(_, value)| value.each_secret(visit)),
             Value::Closure(closure) => closure.captured.iter().for_each(|value| value.each_secret(visit)),
+            Value::Agent(agent) => agent.each_value(&mut |value| value.each_secret(visit)),
             Value::Plain(_) | Value::Ref(_) | Value::Expr(_) | Value::Step(_) => {}
         }
     }

@@ -70,8 +70,9 @@ impl Answer {
         }
         let plain = match &sight.value {
             Value::Plain(json) => Some(json.clone()),
-            // Closures and secrets are no data, and a step is its name.
+            // Closures and secrets are no data, a step and an agent are their names.
             Value::Closure(_) | Value::Secret(_) => None,
+            Value::Agent(agent) => Some(agent.name.as_str().into()),
             Value::Step(id) if ran => {
                 let result = results.and_then(|results| results.get(*id));
                 let went_well = result.is_some_and(|result| result.status == Status::Success);

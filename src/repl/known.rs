@@ -122,6 +122,7 @@ impl Known {
             }
             Value::Closure(_) => Shape::of(Sort::Closure),
             Value::Secret(_) => Shape::of(Sort::Secret),
+            Value::Agent(_) => Shape::of(Sort::Agent),
         }
     }
 

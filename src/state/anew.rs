@@ -25,6 +25,7 @@ impl RunState {
             *step = StepState { attempt: step.attempt, expansions, flowed, consumed, ..StepState::default() };
         }
         self.decisions.retain(|decided| !again[decided.step.index()]);
+        self.told.retain(|id| !again[id.index()]);
     }
 
     /// What of a stream or pipeline holds although it begins again. `again`: the steps that do.
@@ -98,6 +99,7 @@ impl RunState {
             return;
         }
         Arc::make_mut(&mut self.plan).retire(retired);
+        self.told.retain(|id| !retired.contains(id));
         for id in retired {
             self.remember_attempts(*id, self.step(*id).attempt);
             let step = &mut self.steps[id.index()];
@@ -106,6 +108,7 @@ impl RunState {
             let Some(parent) = self.plan.step(*id).parent else { continue };
             self.steps[parent.index()].expansions = match &*self.plan.step(parent).task {
                 Task::Repeat(repeat) => repeat.children.len() as u32,
+                Task::OnEvent(on) => on.children.len() as u32,
                 Task::Each(_) | Task::Workflow(_) => 0,
                 _ => continue,
             };
@@ -147,11 +150,13 @@ impl RunState {
         }
         self.steps = steps;
         self.plan = Arc::new((*new.plan).clone());
+        self.rename_told(&moved);
         self.count_on(0..self.steps.len());
         self.rename_reasons(&new.kept.iter().chain(&new.again).map(|(id, old)| (*old, *id)).collect());
         for (step, plan) in self.steps.iter_mut().zip(&self.plan.steps) {
             step.expansions = match &*plan.task {
                 Task::Repeat(repeat) => repeat.children.len() as u32,
+                Task::OnEvent(on) => on.children.len() as u32,
                 Task::Each(each) => u32::from(each.items.is_some() && !each.children.is_empty()),
                 Task::Workflow(workflow) => u32::from(workflow.expanded && !workflow.is_known()),
                 _ => 0,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use smol_str::SmolStr;
 
 use super::Status;
+use super::board::Board;
 use crate::diag::did_you_mean;
-use crate::event::{Failure, FailureKind, Log, Outcome, Output};
+use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Output};
 use crate::plan::{Json, Key, Reference, StepId, Value, expression};
 
 /// Reading a value failed: what happened and what to do.
@@ -84,6 +86,8 @@ pub enum Body {
     List(Vec<Arc<StepResult>>),
     /// From all children, by name.
     Map(Vec<(SmolStr, Arc<StepResult>)>),
+    /// From a board, as it is now.
+    Board(Arc<Board>),
     /// From a value that a sub-workflow returned, over these steps.
     Value(Value, Vec<(StepId, Arc<StepResult>)>),
 }
@@ -115,9 +119,43 @@ pub const PROPERTIES: [(&str, &str); 20] = [
     ("attempts", "attempts made"),
 ];
 
+/// The further properties that the result of an agent has, with what they mean.
+pub const OF_AGENTS: [(&str, &str); 8] = [
+    ("cost_usd", "what it cost, in US dollars: `()` where its backend does not say"),
+    ("tokens", "the tokens that it used, those read and those written"),
+    ("turns", "the turns that it took"),
+    ("session", "the conversation: `ask(…, #{ session: x.session })` goes on with it"),
+    ("tools_used", "a map of the tools that it called, with how often"),
+    ("denials", "the tools that it was refused: an array of maps of `tool` and `what`"),
+    ("verdict", "how it is judged: `finished`, `failed`, `cut_off`, `silent`, `hung`, `over_budget` or `denied`"),
+    ("changed", "the files that it changed, where it says what it `writes` or has a work tree of its own"),
+];
+
+/// A property of what an agent did.
+fn of_agent(report: &AgentReport, name: &str) -> Option<Json> {
+    let usage = &report.usage;
+    Some(match name {
+        "cost_usd" => usage.cost_usd.map_or(Json::Null, Json::from),
+        "tokens" => usage.tokens.total().into(),
+        "turns" => usage.turns.into(),
+        "session" if report.session.is_empty() => Json::Null,
+        "session" => report.session.clone().into(),
+        "tools_used" => {
+            Json::Object(report.tools_used.iter().map(|(name, times)| (name.to_string(), (*times).into())).collect())
+        }
+        "denials" => report.denials.iter().map(|denial| json!({ "tool": denial.tool, "what": denial.what })).collect(),
+        "verdict" => report.verdict.name().into(),
+        "changed" => match &report.changes {
+            Some(changes) => changes.files.iter().cloned().map(Json::from).collect(),
+            None => Json::Null,
+        },
+        _ => return None,
+    })
+}
+
 /// Does reading this property of a failed step deal with the failure, as `if` does in a shell?
 pub fn handles_failure(property: &str) -> bool {
-    matches!(property, "status" | "passed" | "ok" | "failed" | "skipped" | "code" | "error" | "class")
+    matches!(property, "status" | "passed" | "ok" | "failed" | "skipped" | "code" | "error" | "class" | "verdict")
 }
 
 impl StepResult {
@@ -170,8 +208,16 @@ impl StepResult {
                 }
                 value => value,
             },
-            field => self.field(field, files)?,
+            field => match self.report().and_then(|report| of_agent(report, field)) {
+                Some(value) => value,
+                None => self.field(field, files)?,
+            },
         })
+    }
+
+    /// What its agent did, if it asked one.
+    fn report(&self) -> Option<&AgentReport> {
+        self.outcome.as_ref().and_then(|outcome| outcome.agent.as_deref())
     }
 
     fn problem(&self, message: String) -> Problem {
@@ -189,6 +235,7 @@ impl StepResult {
     pub fn output(&self, files: &dyn Files) -> Result<Json, Problem> {
         match &self.body {
             Body::Nothing => Ok(Json::Null),
+            Body::Board(board) => Ok(Json::Object(board.notes.clone())),
             Body::Same(result) => result.property("output", files),
             Body::List(results) => results.iter().map(|result| result.property("output", files)).collect(),
             Body::Map(results) => results
@@ -231,12 +278,23 @@ impl StepResult {
         if matches!(self.body, Body::Task) && !self.is_whole() {
             return Err(self.not_whole());
         }
+        if let Some(report) = self.report() {
+            return self.output_text(&report.text, files);
+        }
         if let (Body::Task, Some(log)) = (&self.body, self.outcome.as_ref().and_then(|o| o.stdout.as_ref())) {
             return self.read_text(log, files).map(|text| Some(trim_newline(text)));
         }
         Ok(match self.output(files)? {
             Json::Null => None,
             value => Some(plain_text(&value)),
+        })
+    }
+
+    fn output_text(&self, output: &Output, files: &dyn Files) -> Result<Option<String>, Problem> {
+        Ok(match output {
+            Output::None => None,
+            Output::Value(value) => Some(plain_text(value)),
+            Output::File { log, .. } => Some(trim_newline(self.read_text(log, files)?)),
         })
     }
 
@@ -256,6 +314,10 @@ impl StepResult {
     }
 
     fn field(&self, field: &str, files: &dyn Files) -> Result<Json, Problem> {
+        if let Body::Board(board) = &self.body {
+            // What nobody has noted yet is nothing.
+            return Ok(board.notes.get(field).cloned().unwrap_or_default());
+        }
         if let Some(value) = self.outcome.as_ref().and_then(|o| o.fields.get(field)) {
             return Ok(value.clone());
         }
@@ -264,6 +326,9 @@ impl StepResult {
             return Ok(value.clone());
         }
         let mut known: Vec<String> = PROPERTIES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        if self.report().is_some() {
+            known.extend(OF_AGENTS.iter().map(|(name, _)| (*name).to_owned()));
+        }
         known.extend(self.outcome.iter().flat_map(|o| o.fields.keys().cloned()));
         known.extend(output.as_object().into_iter().flat_map(|map| map.keys().cloned()));
         let mut problem = self.problem(format!("`{}` has no property `{field}`", self.name));
@@ -376,6 +441,11 @@ fn resolve_with(
                 span: Some(closure.span),
                 ..Failure::new(FailureKind::Input, "a closure stands where a value is needed")
             });
+        }
+        Value::Agent(agent) => {
+            let message = format!("the agent `{}` stands where a value is needed", agent.name);
+            return Err(Failure::new(FailureKind::Input, message)
+                .help("ask it, and use what it answers: `agent.ask(\"…\").output`"));
         }
         Value::Secret(secret) => {
             return Err(Failure::new(

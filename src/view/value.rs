@@ -37,6 +37,7 @@ impl Text<'_> {
             }
             Value::Step(id) => self.paint(Tone::Busy, &wording::name(self.plan, *id)),
             Value::Closure(closure) => self.text.push_str(&clean(&closure.text)),
+            Value::Agent(agent) => self.paint(Tone::Busy, &clean(&agent.name)),
             Value::Secret(_) => self.text.push_str(MASK),
             Value::List(items) => self.list("[", "]", items.len(), indent, |text, n, indent| {
                 text.value(&items[n], indent);

@@ -41,6 +41,7 @@ impl Machine {
             }
         }
         self.wake_alerts_of(id);
+        self.topic_closed(id);
         if part != Part::Main && self.open[part as usize] == 0 {
             self.wake_all();
         }

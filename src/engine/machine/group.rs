@@ -9,7 +9,7 @@ use crate::plan::{Branch, Growth, OnError, Repeat, StepId, Task};
 use crate::state::{Seen, Status};
 
 /// How far a group is with getting its children.
-enum Progress {
+pub(super) enum Progress {
     /// Something has to come in first.
     Waits,
     /// It has all.
@@ -75,6 +75,7 @@ impl Machine {
             Task::Flow(branches) => return self.branch_of(id, branches, frozen),
             Task::Fallback(children) => return self.alternative_of(id, children, frozen),
             Task::Repeat(repeat) => return self.iteration_of(id, repeat, frozen),
+            Task::OnEvent(on) => return self.event_of(id, on, frozen),
             Task::Each(each) => each.items.is_some() && !expanded,
             Task::Workflow(workflow) => !workflow.expanded && !expanded,
             _ => false,
@@ -85,7 +86,7 @@ impl Machine {
         }
     }
 
-    fn expand(&mut self, id: StepId, iteration: u32, frozen: bool) -> Progress {
+    pub(super) fn expand(&mut self, id: StepId, iteration: u32, frozen: bool) -> Progress {
         if !frozen {
             self.nodes[id.index()].set(node::EXPANDING);
             self.pending += 1;
@@ -209,6 +210,7 @@ impl Machine {
             Err(failure) => self.group_failed(id, failure),
         }
         self.wake(id);
+        self.wake_listeners();
     }
 
     /// Does this child make its group fail?

@@ -136,6 +136,7 @@ impl Machine {
             let step = self.state.plan.step(id);
             Graph::each_needed(step, &mut |edge| found.push((edge.from, true)));
             found.extend(step.on_alert.map(|on| (on.step, true)));
+            found.extend(self.may_publish(id).into_iter().map(|step| (step, true)));
             found.extend(step.policy().alerts.iter().filter_map(|alert| alert.action).map(|action| (action, true)));
             // Alternatives wait for each other, and members of a stream start together.
             let all = |group: StepId| matches!(*self.state.plan.step(group).task, Task::Fallback(_) | Task::Stream(_));

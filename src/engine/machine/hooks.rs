@@ -38,7 +38,7 @@ impl Machine {
         if !ended {
             return self.idle()
                 && (self.state.plan.complete || self.wanted > 0)
-                && (self.let_go() || (!self.waits_outside() && self.unlock()));
+                && (self.let_go() || (!self.waits_outside() && (self.end_listening() || self.unlock())));
         }
         if self.result == Some(RunStatus::Failed) && self.undo_next() {
             return true;

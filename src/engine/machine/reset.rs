@@ -44,7 +44,7 @@ impl Machine {
         for id in groups {
             let at_run_time = match &*self.state.plan.step(id).task {
                 Task::Each(each) => each.items.is_some(),
-                Task::Repeat(_) => true,
+                Task::Repeat(_) | Task::OnEvent(_) => true,
                 Task::Workflow(_) => self.state.step(id).expansions > 0,
                 _ => false,
             };

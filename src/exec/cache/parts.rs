@@ -7,7 +7,7 @@ use super::key::{Parts, Pieces};
 use crate::event::{Failure, Log, Outcome, Output};
 use crate::exec::command::shell_words;
 use crate::exec::{Closures, Job, stdin};
-use crate::plan::{Closure, Http, HttpBody, Json, Shell, Task, Validate, Value};
+use crate::plan::{Agent, Closure, Http, HttpBody, Json, Shell, Task, Validate, Value};
 use crate::state::result::plain_text;
 use crate::state::{Body, StepResult, resolve};
 
@@ -174,6 +174,7 @@ impl Hashing<'_> {
                 }
             }
             Value::Closure(closure) => self.add_closure(closure, pieces)?,
+            Value::Agent(agent) => self.add_agent(agent, pieces)?,
             Value::Step(step) => match self.job.inputs.get(*step) {
                 Some(result) => self.add_result(result, pieces)?,
                 None => pieces.add("step"),
@@ -206,6 +207,18 @@ impl Hashing<'_> {
             value => add_json(&resolve(value, &self.job.inputs)?, pieces),
         }
         Ok(())
+    }
+
+    /// All that is said of an agent, and what the values in it are. Where its program is found and what is in its file's further
+    /// keys is part of it, too.
+    fn add_agent(&self, agent: &Agent, pieces: &mut Pieces) -> Result<(), Failure> {
+        pieces.add("agent");
+        let mut bare = agent.clone();
+        bare.each_value_mut(&mut |value| *value = Value::Plain(Json::Null));
+        pieces.add(serde_json::to_vec(&bare).unwrap_or_default());
+        let mut values = Vec::new();
+        agent.each_value(&mut |value| values.push(value));
+        values.into_iter().try_for_each(|value| self.add(value, pieces))
     }
 
     fn add_closure(&self, closure: &Closure, pieces: &mut Pieces) -> Result<(), Failure> {
@@ -247,7 +260,7 @@ impl Hashing<'_> {
                     self.add_output(one, pieces)?;
                 }
             }
-            (Body::Task | Body::Nothing | Body::Value(..), None) => {
+            (Body::Task | Body::Nothing | Body::Board(_) | Body::Value(..), None) => {
                 add_json(&result.property("output", &*self.job.inputs.files)?, pieces);
             }
         }

@@ -212,7 +212,7 @@ impl<'a> Process<'a> {
         let Some(mut child) = self.child.take() else { return Err(lost("it was asked for twice".into())) };
         drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
         while !self.ends_within(Duration::from_secs(3600)) {}
-        let killed = self.outside.running.ended(self.key);
+        let killed = self.outside.running.ended(self.key, false);
         self.outside.room.watchdog.forget(self.told.take());
         let used = children::reap(child).map_err(|error| lost(error.to_string()))?;
         let was_killed = killed.is_some();

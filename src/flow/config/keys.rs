@@ -7,7 +7,7 @@ const fn key(name: &'static str, kind: Kind, absent: Absent, meaning: &'static s
 }
 
 /// The sections of the file with their keys: what is read, and what the reference says of it.
-pub static PROJECT_KEYS: [&Keys; 3] = [&SECRETS, &RETENTION, &RECEIPTS];
+pub static PROJECT_KEYS: [&Keys; 5] = [&SECRETS, &RETENTION, &RECEIPTS, &AGENTS, &BACKENDS];
 
 static SECRETS: Keys = Keys {
     name: "secrets",
@@ -83,4 +83,87 @@ pub(super) static RECEIPTS: Keys = Keys {
         Absent::Nothing("receipts are not signed", "\"keys/receipts.pem\""),
         "the file with the Ed25519 key, in PEM, that signs receipts",
     )],
+};
+
+pub(super) static AGENTS: Keys = Keys {
+    name: "agents",
+    form: "[agents]\nbackend = \"claude\"\nmodel = \"sonnet\"\nfolders = [\"team\"]",
+    of: &[],
+    keys: &[
+        key(
+            "backend",
+            Kind::Text,
+            Absent::Nothing("each agent says it", "\"claude\""),
+            "what drives agents that name no backend: a built-in one, or one of `[backends]`",
+        ),
+        key(
+            "model",
+            Kind::Text,
+            Absent::Nothing("that which the backend takes by itself", "\"sonnet\""),
+            "the model of agents that name none and have this backend",
+        ),
+        key(
+            "folders",
+            Kind::List(None),
+            Absent::Nothing("only the usual ones", "[\"team\"]"),
+            "further folders whose agents (`*.md`) are known by name",
+        ),
+    ],
+};
+
+static BACKENDS: Keys = Keys {
+    name: "backends",
+    form: "[backends.aider]\ncommand = [\"aider\", \"--yes\", \"--model\", \"{model}\", \"--message\", \"{prompt}\"]\ninput = \"argument\"\nspeaks = \"text\"\npass_env = [\"AIDER_*\"]\nversion = [\"aider\", \"--version\"]\ninstall = \"pip install aider-chat\"",
+    of: &[],
+    keys: &[key(
+        "NAME",
+        Kind::Map(Some(&BACKEND)),
+        Absent::Nothing("the built-in ones alone", "{ command = [\"aider\"] }"),
+        "a further backend of agents: a section `[backends.NAME]` with these",
+    )],
+};
+
+pub(super) static BACKEND: Keys = Keys {
+    name: "backends.NAME",
+    form: "",
+    of: &[],
+    keys: &[
+        key(
+            "command",
+            Kind::List(None),
+            Absent::Needed("[\"aider\", \"--yes\", \"--message\", \"{prompt}\"]"),
+            "the program with its arguments. `{model}`, `{system}`, `{session}`, `{prompt}`, `{max_turns}` and `{schema_file}` in them \
+             stand for what the agent says; an argument with one that is not said is left out, with the flag before it",
+        ),
+        key(
+            "input",
+            Kind::Choice(&["stdin", "argument", "ndjson"]),
+            Absent::Value("\"stdin\""),
+            "where the task goes, unless `{prompt}` stands in the command: standard input, the last argument, or lines of JSON on standard input",
+        ),
+        key(
+            "speaks",
+            Kind::Choice(&["text", "ndjson", "claude", "codex", "gemini", "opencode"]),
+            Absent::Nothing("its first line tells: agent events, or else text", "\"text\""),
+            "how what it prints is read: as text, as agent events in lines of JSON, or as what one of the built-in programs prints",
+        ),
+        key(
+            "pass_env",
+            Kind::List(None),
+            Absent::Nothing("what every agent's program gets", "[\"AIDER_*\"]"),
+            "further variables of flow's environment that it gets, by name, or by a beginning and `*`",
+        ),
+        key(
+            "version",
+            Kind::List(None),
+            Absent::Nothing("the program with `--version`", "[\"aider\", \"--version\"]"),
+            "what prints its version, for `flow doctor`",
+        ),
+        key(
+            "install",
+            Kind::Text,
+            Absent::Nothing("nothing is said of it", "\"pip install aider-chat\""),
+            "how to get it, for `flow doctor` and where it is missing",
+        ),
+    ],
 };

@@ -15,6 +15,7 @@ pub fn complete(shape: &Shape, found: &mut Found) {
         Sort::Step => step(found, false),
         Sort::Pipeline => step(found, true),
         Sort::Secret => methods("secret.", found),
+        Sort::Agent => methods("agent.", found),
         Sort::Double => methods("double.", found),
         Sort::Run => {
             properties(&OF_RUNS, found);

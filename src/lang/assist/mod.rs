@@ -79,6 +79,8 @@ pub enum Sort {
     Pipeline,
     /// A secret.
     Secret,
+    /// An agent.
+    Agent,
     /// A run under test.
     Run,
     /// A step of a run under test.
@@ -108,7 +110,7 @@ impl Sort {
     /// What a function gives, by the end of its signature.
     fn given_by(signature: &str) -> Option<Sort> {
         let (_, gives) = signature.rsplit_once(" -> ")?;
-        [Sort::Step, Sort::Secret, Sort::Run, Sort::RunStep, Sort::Double, Sort::Text]
+        [Sort::Step, Sort::Secret, Sort::Agent, Sort::Run, Sort::RunStep, Sort::Double, Sort::Text]
             .into_iter()
             .find(|sort| sort.name() == gives)
     }
@@ -124,6 +126,7 @@ impl Sort {
             Sort::Step => "step",
             Sort::Pipeline => "pipeline",
             Sort::Secret => "secret",
+            Sort::Agent => "agent",
             Sort::Run => "run",
             Sort::RunStep => "step of a run",
             Sort::Double => "double",

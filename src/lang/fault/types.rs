@@ -17,6 +17,7 @@ pub fn short_type(name: &str) -> String {
             "Range<i64>" | "RangeInclusive<i64>" | "range" | "range=" => "range".into(),
             "StepRange<i64>" => "range with steps".into(),
             "Step" => "step".into(),
+            "Agent" => "agent".into(),
             "End" => "source or sink".into(),
             "Secret" | "SecretRef" => "secret".into(),
             "Double" | "Given" => "double".into(),
@@ -41,6 +42,7 @@ pub fn readable_type(name: &str) -> String {
         "closure" => "a closure".into(),
         "any" => "any value".into(),
         "Pending" => "a result that is not known yet".into(),
+        "agent" => "an agent".into(),
         other => format!("a {other}"),
     }
 }

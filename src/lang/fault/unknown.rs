@@ -9,16 +9,6 @@ use crate::diag::tokens::{Kind, Token, closing, tokens};
 use crate::diag::{Diagnostic, Sources, Span, nearest};
 use crate::lang::{ItemKind, Topic, library};
 
-/// What the language will have, and what can be used until then.
-const LATER: [(&str, &str); 1] =
-    [("agent", "run a program such as `claude` or `codex` as a step: `sh(\"plan\", \"claude -p …\")`")];
-
-fn later(name: &str) -> Option<Diagnostic> {
-    let (_, until) = LATER.iter().find(|(later, _)| *later == name)?;
-    let message = format!("`{name}` is part of the language, but this version cannot run it");
-    Some(Diagnostic::new("flow::lang::not_available", message).help(format!("until then: {until}")))
-}
-
 /// A function that does not exist, or not for these arguments; `signature` as Rhai gives it: `sh (string, i64)`.
 pub fn function(signature: &str, span: Span, session: &Session) -> Diagnostic {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
@@ -57,7 +47,8 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         )
         .help("a function is called with as many values as it has parameters");
     }
-    let method = types.first().is_some_and(|kind| kind == "step") && !catalogue.signatures(name, true).is_empty();
+    let of_handle = types.first().is_some_and(|kind| kind == "step" || kind == "agent");
+    let method = of_handle && !catalogue.signatures(name, true).is_empty();
     let given = if method { &types[1..] } else { types };
     let call = format!("{name}({})", given.join(", "));
     let mut known = catalogue.signatures(name, method);
@@ -81,17 +72,14 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         return Diagnostic::new("flow::lang::arguments", format!("the {what} `{name}` cannot be called as `{call}`"))
             .help(format!("it is called as {}", known.join(" or ")));
     }
-    if let Some(kind @ ("double" | "run")) = types.first().map(String::as_str) {
-        let own = of_tests.filter(|item| item.signatures.iter().any(|form| form.starts_with(&format!("{kind}."))));
+    if let Some(kind @ ("double" | "run" | "agent")) = types.first().map(String::as_str) {
+        let own = catalogue.items.iter().filter(|item| item.signatures.iter().any(|form| form.starts_with(&format!("{kind}."))));
         let names: Vec<&str> = own.map(|item| item.name.as_str()).collect();
         let all = || format!("it has {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
-        return Diagnostic::new("flow::lang::unknown_method", format!("a {kind} has no method `{name}`"))
+        return Diagnostic::new("flow::lang::unknown_method", format!("{} has no method `{name}`", readable_type(kind)))
             .help(crate::diag::did_you_mean(name, names.iter().copied()).unwrap_or_else(all));
     }
     let on_step = types.first().is_some_and(|kind| kind == "step");
-    if let Some(diagnostic) = later(name) {
-        return diagnostic;
-    }
     if let Some(diagnostic) = of_library(name, &call).filter(|_| !on_step) {
         return diagnostic;
     }

@@ -27,7 +27,10 @@ fn child(
     make: impl FnOnce() -> Result<Dynamic, Fault>,
 ) -> Result<StepId, Fault> {
     let start = session::build(context, |builder, _| Ok(builder.len()))?;
+    // Each iteration counts for itself how often it asks an agent.
+    let asked = session::with(|session| session.asked.clone());
     let value = make()?;
+    session::with(|session| session.asked = asked);
     if !value.is::<Step>() && !value.is_array() {
         let span = session::build(context, |builder, _| Ok(builder.step(group).span))?;
         let mut problem = crate::lang::handle::not_a_step(&value, span);
@@ -156,6 +159,14 @@ pub fn expand(
             ids.push(id);
             set_children(context, step, ids)
         }
+        Task::OnEvent(on) => {
+            session::with(|session| untrusted::remember(session, &last));
+            let given = vec![convert::to_dynamic(last)];
+            let id = child(context, step, format_smolstr!("{iteration}"), || call(&on.body, given))?;
+            let mut ids = on.children.clone();
+            ids.push(id);
+            set_children(context, step, ids)
+        }
         Task::Workflow(workflow) => {
             let mut args = Vec::with_capacity(workflow.args.len());
             for (name, value) in &workflow.args {
@@ -174,6 +185,7 @@ fn set_children(context: &NativeCallContext, group: StepId, ids: Vec<StepId>) ->
         match std::sync::Arc::make_mut(&mut builder.step_mut(group).task) {
             Task::Each(each) => each.children = ids,
             Task::Repeat(repeat) => repeat.children = ids,
+            Task::OnEvent(on) => on.children = ids,
             _ => {}
         }
         Ok(())

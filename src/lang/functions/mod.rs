@@ -3,7 +3,9 @@
 //! Each is one item with its meaning, its parameters and an example; help, reference, completion and suggestions are
 //! made from these (see `reference`), and the examples are run by the tests.
 
+mod agents;
 mod asserts;
+mod boards;
 mod doubles;
 mod fanout;
 mod groups;
@@ -19,6 +21,7 @@ mod settings;
 mod sources;
 mod streams;
 mod tasks;
+mod topics;
 #[cfg(test)]
 mod tried;
 mod values;
@@ -45,16 +48,19 @@ use crate::plan::{self, Builder, Task};
 pub const CALL: &str = "call_step";
 
 /// All of them, by the part of the reference in which they stand.
-fn modules() -> [(Topic, Module); 16] {
-    [
+fn modules() -> Vec<(Topic, Module)> {
+    vec![
         (Topic::Tasks, exported_module!(tasks::functions)),
         (Topic::Waits, exported_module!(waits::functions)),
         (Topic::Tasks, exported_module!(http::functions)),
         (Topic::Combinators, exported_module!(groups::functions)),
         (Topic::Combinators, exported_module!(fanout::functions)),
+        (Topic::Combinators, exported_module!(boards::functions)),
+        (Topic::Combinators, exported_module!(topics::functions)),
         (Topic::Streams, exported_module!(streams::functions)),
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),
+        (Topic::Agents, exported_module!(agents::functions)),
         (Topic::Policies, exported_module!(policy::functions)),
         (Topic::Policies, exported_module!(recovery::functions)),
         (Topic::Settings, exported_module!(settings::functions)),

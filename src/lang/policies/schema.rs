@@ -85,7 +85,7 @@ const INNER: [&str; 13] = [
 const MAPS: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
 /// Refuses what is no schema, and words that are probably misspelt: a validator would ignore them without a word.
-pub(super) fn check(schema: &Json, span: Span) -> Result<(), Fault> {
+pub fn check(schema: &Json, what: &str, span: Span) -> Result<(), Fault> {
     misspelt(schema, span)?;
     match jsonschema::validator_for(schema) {
         Ok(_) => Ok(()),
@@ -96,9 +96,9 @@ pub(super) fn check(schema: &Json, span: Span) -> Result<(), Fault> {
             Err(raise(
                 Diagnostic::new(
                     "flow::lang::schema",
-                    format!("what `validate` is given is no JSON Schema: {error}{at}"),
+                    format!("what `{what}` is given is no JSON Schema: {error}{at}"),
                 )
-                .label_word(span, word.unwrap_or("validate"), "given here")
+                .label_word(span, word.unwrap_or(what), "given here")
                 .help("a schema says what the output must be like: `#{ type: \"object\", required: [\"percent\"] }`"),
             ))
         }

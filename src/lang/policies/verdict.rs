@@ -21,7 +21,7 @@ pub(super) fn validate(context: &NativeCallContext, id: StepId, value: &Dynamic,
         Validate::Expr(expression)
     } else if value.is::<Map>() {
         let schema = session::with(|session| to_json(session, value, span))?;
-        schema::check(&schema, span)?;
+        schema::check(&schema, "validate", span)?;
         Validate::Schema(schema)
     } else {
         return Err(wrong("`validate`", "a closure `|r| …`, an expression, or a JSON Schema as a map", value, span));

@@ -87,6 +87,7 @@ fn gives(form: &Form) -> &'static str {
     match form.gives.as_str() {
         "step" => "Step",
         "secret" => "Secret",
+        "agent" => "Agent",
         "text" => "String",
         _ => "?",
     }

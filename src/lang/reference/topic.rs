@@ -9,6 +9,8 @@ pub enum Topic {
     Combinators,
     /// Steps that talk while they run.
     Streams,
+    /// AI agents, and what they are asked.
+    Agents,
     /// Methods of steps.
     Policies,
     /// Time, files, signals and people.
@@ -27,10 +29,11 @@ pub enum Topic {
 
 impl Topic {
     /// All of them, in the order of the reference.
-    pub const ALL: [Topic; 10] = [
+    pub const ALL: [Topic; 11] = [
         Topic::Tasks,
         Topic::Combinators,
         Topic::Streams,
+        Topic::Agents,
         Topic::Policies,
         Topic::Waits,
         Topic::Values,
@@ -46,6 +49,7 @@ impl Topic {
             Topic::Tasks => "tasks",
             Topic::Combinators => "combinators",
             Topic::Streams => "streams",
+            Topic::Agents => "agents",
             Topic::Policies => "policies",
             Topic::Waits => "waits",
             Topic::Values => "values",
@@ -62,6 +66,7 @@ impl Topic {
             Topic::Tasks => "Tasks",
             Topic::Combinators => "Combinators",
             Topic::Streams => "Streams and pipelines",
+            Topic::Agents => "Agents",
             Topic::Policies => "Policies",
             Topic::Waits => "Waits and people",
             Topic::Values => "Values and results",
@@ -83,6 +88,9 @@ impl Topic {
             }
             Topic::Streams => {
                 "Steps that talk while they run. In a stream, `a |> b`, processes run at the same time and read what those before them write. A pipeline takes items from a source through stages into a sink, and remembers which of them are done."
+            }
+            Topic::Agents => {
+                "An agent is a program or a service that works with a language model. It is declared once, and each question to it is a step: with policies, results and edges as any other, and with what it used, which tools it called and how its end was judged."
             }
             Topic::Policies => {
                 "A policy says how a step is to be run. Policies are methods of a step and give the step back, so they can follow each other. In the data form of `chain` they are keys of the step's map."

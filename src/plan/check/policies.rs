@@ -169,7 +169,8 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
     // Its processes are those of its source, its sink and its stages.
     let pipeline = matches!(&*step.task, Task::Pipeline(_));
     let filter = matches!(&*step.task, Task::Filter(_));
-    let attempts = process || request || matches!(&*step.task, Task::Call(_));
+    let agent = matches!(&*step.task, Task::Agent(_));
+    let attempts = process || request || agent || matches!(&*step.task, Task::Call(_));
     let mut wrong = Vec::new();
     let mut add = |policy, why: String, help| wrong.push(Misplaced { policy, why, help });
     let on_steps = "put it on the steps of the group";
@@ -219,28 +220,34 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
                 Task::Http(_) => "what a request sends is its `json`, `body`, `form` or `file`",
                 Task::Pipeline(_) => "what a pipeline reads is its source: `.from(…)`",
                 Task::Stream(_) => "put it on the step that the stream begins with",
+                Task::Agent(_) => "what an agent is to do is its prompt, and results can stand in it: `agent.ask(`Look at ${a.output}`)`",
                 _ => help,
             };
             add("stdin", only("the processes of"), help);
         }
         // That of a request is where its `file` is looked for.
-        if policy.cwd.is_some() && !request && !pipeline {
+        if policy.cwd.is_some() && !request && !pipeline && !agent {
             add("cwd", only("the processes of"), help);
         }
-        if !policy.env.is_empty() && !pipeline {
+        if !policy.env.is_empty() && !pipeline && !agent {
             add("env", only("the processes of"), help);
         }
         if policy.output_limit.is_some() {
             let help = match &*step.task {
                 Task::Http(_) => "the length of an answer is limited by `max_body`",
                 Task::Pipeline(_) => "remove it: items are handed on one by one",
+                Task::Agent(_) => "what an answer may cost is bounded: `max_turns`, `budget: #{ tokens: 50000 }`",
                 Task::Stream(_) => "how much is kept of what its steps write: `stream(name, […], #{ tee: \"1 MiB\" })`",
                 _ => help,
             };
             add("output_limit", only("the processes of"), help);
         }
         if policy.parse != Default::default() && !request {
-            let help = if group { on_steps } else { "remove it: its output is a value already" };
+            let help = match group {
+                true => on_steps,
+                false if agent => "an answer that is JSON is asked for with a schema: `agent.ask(\"…\", #{ schema: #{ … } })`",
+                false => "remove it: its output is a value already",
+            };
             add("parse", format!("only the output of a process is parsed, {kind} is none"), help);
         }
     }

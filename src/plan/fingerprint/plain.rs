@@ -36,6 +36,7 @@ impl Plain<'_> {
                 self.closure(&mut repeat.body);
                 repeat.until.iter_mut().for_each(|until| self.closure(until));
             }
+            Task::OnEvent(on) => self.closure(&mut on.body),
             Task::Http(http) => {
                 // Times and sizes that an attempt may take.
                 let Http { max_body, connect_ms, read_ms, total_ms, .. } = Http::default();
@@ -109,6 +110,7 @@ impl Plain<'_> {
             Value::Map(entries) => entries.iter_mut().for_each(|(_, value)| self.text(value)),
             Value::Expr(expression) => expression.span = Span::default(),
             Value::Closure(closure) => self.closure(closure),
+            Value::Agent(agent) => Arc::make_mut(agent).each_value_mut(&mut |value| self.text(value)),
         }
     }
 }

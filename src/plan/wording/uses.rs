@@ -24,6 +24,7 @@ fn references<'a>(value: &'a Value, visit: &mut dyn FnMut(&'a Reference)) {
         Value::Text(parts) | Value::List(parts) => parts.iter().for_each(|part| references(part, visit)),
         Value::Map(entries) => entries.iter().for_each(|(_, entry)| references(entry, visit)),
         Value::Closure(closure) => closure.captured.iter().for_each(|part| references(part, visit)),
+        Value::Agent(agent) => agent.each_value(&mut |value| references(value, visit)),
         Value::Plain(_) | Value::Expr(_) | Value::Step(_) | Value::Secret(_) => {}
     }
 }
@@ -84,6 +85,7 @@ impl Uses {
             Value::Text(parts) | Value::List(parts) => parts.iter().for_each(|part| self.look(plan, part)),
             Value::Map(entries) => entries.iter().for_each(|(_, entry)| self.look(plan, entry)),
             Value::Closure(closure) => closure.captured.iter().for_each(|part| self.look(plan, part)),
+            Value::Agent(agent) => agent.each_value(&mut |value| self.look(plan, value)),
             Value::Plain(_) | Value::Ref(_) | Value::Expr(_) | Value::Step(_) | Value::Secret(_) => {}
         }
     }

@@ -78,6 +78,7 @@ fn write_value(plan: &Plan, value: &Value, quoted: bool, text: &mut String) {
         Value::Expr(expression) => text.push_str(&format!("${{{}}}", expression.text)),
         Value::Closure(closure) => text.push_str(closure_text(&closure.text)),
         Value::Step(step) => text.push_str(&name(plan, *step)),
+        Value::Agent(agent) => text.push_str(&agent.name),
         Value::Secret(secret) => {
             text.push_str(&format!("{}${{secret {}}}{}", secret.before, secret.name, secret.after));
         }

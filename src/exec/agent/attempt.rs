@@ -1,0 +1,377 @@
+//! An attempt of a question, from its job to its outcome:
+//!
+//! 1. the prompt is put together and kept, and everything else that the agent says is filled in (a [`Brief`]),
+//! 2. its driver says what is to be run or sent (an [`Errand`]),
+//! 3. that is done, or a recording is read, while it is supervised,
+//! 4. what was seen is judged, and its answer looked at.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use super::around::inherited;
+use super::company::Company;
+use super::driver::driver_of;
+use super::hearing::{Heard, Hearing};
+use super::prompt::{self, Streamed};
+use super::supervise::{Supervised, Supervision};
+use super::verdict::{Case, End, Why, judge};
+use super::watch::Watch;
+use super::{Brief, Driver, Errand, Launch, Recording, answer, program};
+use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Output, Verdict};
+use crate::exec::capture::{Captured, Logs, log_stem, store_failure, value_output};
+use crate::exec::command::{self, Around, Program};
+use crate::exec::http::Requests;
+use crate::exec::process::Room;
+use crate::exec::running::Running;
+use crate::exec::secrets::Secrets;
+use crate::exec::{Job, Report, stdin};
+use crate::plan::{Agent, Ask, Budget, Json, Value};
+
+/// How much of standard error a message may quote, in bytes.
+const QUOTED: u64 = 2048;
+
+/// What the attempts of a run share.
+pub(in crate::exec) struct Shared<'a> {
+    pub running: &'a Arc<Running>,
+    pub room: &'a Room,
+    pub requests: &'a Requests,
+    /// Answers in place of agents.
+    pub recordings: Option<&'a dyn super::Recordings>,
+    pub report: &'a Report,
+}
+
+/// Makes the attempt and waits for its end. Blocks. `company`: it stands in a stream.
+pub(in crate::exec) fn run(
+    ask: &Ask,
+    job: &Job,
+    shared: &Shared<'_>,
+    company: Option<Box<dyn Company + '_>>,
+) -> Result<Outcome, Failure> {
+    let attempt = Attempt { ask, agent: &ask.agent, job, shared, logs: Logs::of(job)?, folder: folder(job) };
+    let mut report = Box::new(AgentReport {
+        agent: ask.agent.name.clone(),
+        backend: ask.agent.backend.clone(),
+        ..AgentReport::default()
+    });
+    let result = attempt.make(&mut report, company);
+    // What an earlier attempt left whose flow was killed may be there, too.
+    for number in [job.attempt, job.attempt.saturating_sub(1)] {
+        // Mostly there is none.
+        let _ = fs::remove_dir_all(attempt.folder.with_file_name(log_stem(job.step, &job.path, number)));
+    }
+    let mut outcome = result.unwrap_or_else(|failure| {
+        report.verdict = Verdict::Failed;
+        Outcome { error: Some(failure), ..Outcome::default() }
+    });
+    outcome.agent = Some(report);
+    Ok(outcome)
+}
+
+/// The folder of an attempt's own.
+fn folder(job: &Job) -> PathBuf {
+    job.site.folder.join("agents").join(log_stem(job.step, &job.path, job.attempt))
+}
+
+struct Attempt<'a> {
+    ask: &'a Ask,
+    agent: &'a Agent,
+    job: &'a Job,
+    shared: &'a Shared<'a>,
+    logs: Logs,
+    folder: PathBuf,
+}
+
+/// What was done, and what is known of its end.
+struct Done {
+    /// Without error and output.
+    outcome: Outcome,
+    end: End,
+    supervised: Supervised,
+}
+
+impl Attempt<'_> {
+    fn secrets(&self) -> &Arc<Secrets> {
+        &self.shared.room.secrets
+    }
+
+    /// A value as text, with the secrets in it. Where there is none, nothing.
+    fn revealed(&self, value: Option<&Value>) -> Result<Option<String>, Failure> {
+        value.map(|value| command::text(&*self.secrets().reveal(value)?, &self.job.inputs)).transpose()
+    }
+
+    fn text(&self, value: Option<&Value>) -> Result<Option<String>, Failure> {
+        value.map(|value| command::text(value, &self.job.inputs)).transpose()
+    }
+
+    fn texts(&self, values: &[Value]) -> Result<Vec<String>, Failure> {
+        values.iter().map(|value| command::text(value, &self.job.inputs)).collect()
+    }
+
+    fn make(&self, report: &mut AgentReport, mut company: Option<Box<dyn Company + '_>>) -> Result<Outcome, Failure> {
+        let Attempt { ask, agent, job, .. } = self;
+        let masked = self.secrets().of_run(&job.site.hidden);
+        let streamed = company.as_mut().map_or(Ok(Streamed::Nothing), |company| company.streamed())?;
+        let prompt = prompt::compose_with(ask, job, streamed)?;
+        report.prompt = Some(self.keep_prompt(&prompt.document(), masked)?);
+        let recording = match self.shared.recordings {
+            Some(recordings) => {
+                report.recorded = recordings.name().to_owned();
+                Some(recordings.find(&job.path, job.attempt)?)
+            }
+            None => None,
+        };
+        let brief = Brief {
+            agent,
+            model: self.text(agent.model.as_ref())?,
+            system: prompt.system,
+            prompt: prompt.text,
+            schema: ask.schema.as_ref(),
+            session: self.text(ask.session.as_ref())?.filter(|session| !session.is_empty()),
+            command: self.texts(&agent.command)?,
+            args: self.texts(&agent.args)?,
+            base_url: self.revealed(agent.base_url.as_ref())?,
+            api_key: if recording.is_none() { self.revealed(agent.api_key.as_ref())? } else { None },
+            allowance: allowance(agent.budget, job.allowance),
+            folder: &self.folder,
+            live: company.as_ref().is_some_and(|company| company.is_live()),
+        };
+        let done = match recording {
+            Some(recording) => self.replay(&recording, masked, company)?,
+            None => self.really(&brief, masked, company)?,
+        };
+        self.judged(done, report)
+    }
+
+    /// The prompt is kept for people, and for replays.
+    fn keep_prompt(&self, text: &str, masked: Option<&Secrets>) -> Result<Log, Failure> {
+        let path = self.logs.path("prompt.md");
+        let text = masked.map_or_else(|| text.into(), |secrets| secrets.mask().text(text).into_owned());
+        let keep = || {
+            fs::write(&path, text.as_bytes())?;
+            Captured::of(self.logs.name("prompt.md"), path.clone(), text.len() as u64)
+        };
+        keep().map(|captured| captured.log).map_err(|error| store_failure("write", &path, &error))
+    }
+
+    fn supervision<'s>(
+        &'s self,
+        dialect: Box<dyn super::Dialect>,
+        masked: Option<&'s Secrets>,
+        company: Option<Box<dyn Company + 's>>,
+    ) -> Supervision<'s> {
+        let job = self.job;
+        let limit = job.policy.as_ref().and_then(|policy| policy.output_limit).or(job.site.settings.output_limit);
+        let hearing = Hearing::new(&self.logs, dialect, masked, limit, company);
+        let watch = Watch::of(self.agent, allowance(self.agent.budget, job.allowance));
+        Supervision::new(hearing, watch, self.shared.report, (job.step, job.attempt))
+    }
+
+    /// Asks the agent itself.
+    fn really(
+        &self,
+        brief: &Brief<'_>,
+        masked: Option<&Secrets>,
+        mut company: Option<Box<dyn Company + '_>>,
+    ) -> Result<Done, Failure> {
+        let driver: Arc<dyn Driver> = driver_of(self.agent).into();
+        match driver.errand(brief)? {
+            Errand::Program(launch) => {
+                let program = self.program(&launch)?;
+                for (path, content) in &launch.files {
+                    write_private(path, content).map_err(|error| store_failure("write", path, &error))?;
+                }
+                let stdin = match company.as_mut().filter(|_| brief.live) {
+                    Some(company) => company.input(driver.clone(), driver.task_live(brief))?,
+                    None => stdin::bytes(&launch.stdin, &self.logs, self.job.site.hides())?
+                        .map_or_else(Stdio::null, Stdio::from),
+                };
+                let supervision = self.supervision(driver.dialect(), masked, company);
+                let around = (self.shared.running, self.shared.room);
+                let (outcome, supervised) = program::run(program, stdin, self.job, around, supervision);
+                // What was heard of it may have a better reason than its end.
+                let outcome = match outcome {
+                    Ok(outcome) => outcome,
+                    Err(failure) if failure.kind == FailureKind::Cancelled => {
+                        Outcome { error: Some(failure), ..Outcome::default() }
+                    }
+                    Err(failure) => return Err(failure),
+                };
+                let end = match &outcome.error {
+                    // It was not to begin.
+                    Some(failure)
+                        if failure.kind == FailureKind::Cancelled
+                            && outcome.signal.is_none()
+                            && outcome.code.is_none() =>
+                    {
+                        End::Failed(failure.clone())
+                    }
+                    _ => End::Program { code: outcome.code, signal: outcome.signal },
+                };
+                Ok(Done { outcome, end, supervised })
+            }
+            Errand::Request(_call) => {
+                Err(Failure::new(FailureKind::Agent, "requests are not there yet").help("use a command line"))
+            }
+        }
+    }
+
+    fn program(&self, launch: &Launch) -> Result<Program, Failure> {
+        let job = self.job;
+        if launch.words.first().is_none_or(String::is_empty) {
+            let message = format!("agent `{}` names no program", self.agent.name);
+            return Err(Failure::new(FailureKind::Spawn, message).help("`command: [\"program\", \"argument\"]`"));
+        }
+        let mut own = Vec::new();
+        for (name, value) in &self.agent.env {
+            own.push((name.clone(), self.revealed(Some(value))?.unwrap_or_default()));
+        }
+        let around = Around {
+            inherits: (!self.agent.inherit_env).then(|| inherited(&launch.pass_env)),
+            more: launch.env.clone(),
+            own,
+        };
+        let said = job.policy.as_ref().is_some_and(|policy| policy.cwd.is_some());
+        let cwd = match self.text(self.agent.cwd.as_ref().filter(|_| !said))? {
+            Some(cwd) => job.site.cwd.join(cwd),
+            None => job.cwd()?,
+        };
+        Program::with(launch.words.clone(), launch.words[0].clone(), cwd, around)
+    }
+
+    fn replay(
+        &self,
+        _recording: &Recording,
+        _masked: Option<&Secrets>,
+        _company: Option<Box<dyn Company + '_>>,
+    ) -> Result<Done, Failure> {
+        Err(Failure::new(FailureKind::Agent, "recordings are not there yet").help("ask the agent itself"))
+    }
+
+    /// What came of it.
+    fn judged(&self, done: Done, report: &mut AgentReport) -> Result<Outcome, Failure> {
+        let Done { mut outcome, end, supervised: Supervised { seen, files, why, peak_kib, unread } } = done;
+        let stderr = outcome.stderr.as_ref().map(|log| Captured { log: log.clone(), path: self.logs.path("err") });
+        let tail = stderr.as_ref().map(|stderr| stderr.tail(QUOTED)).unwrap_or_default();
+        // What it wrote to standard error may be too much, or its values for others wrong.
+        let why = why
+            .filter(|why| *why != Why::Cancelled || !is_own(&outcome))
+            .or_else(|| outcome.error.take().filter(|failure| matters(failure)).map(Why::Refused));
+        let (mut verdict, mut error) = judge(&Case {
+            agent: &self.agent.name,
+            backend: &self.agent.backend,
+            seen: &seen,
+            end: &end,
+            why: why.as_ref(),
+            strict: self.ask.strict,
+            stderr: self.logs.quote(&tail),
+            log: stderr.as_ref().map(|stderr| stderr.path.display().to_string()),
+        });
+        if unread {
+            (verdict, error) = (Verdict::Finished, None);
+        }
+        let text = without_newline(seen.answer());
+        report.text = self.text_output(text)?;
+        outcome.output = Output::None;
+        if error.is_none() {
+            outcome.output = report.text.clone();
+            if let (Some(schema), false) = (&self.ask.schema, unread) {
+                let structured = seen.closing.as_ref().and_then(|closing| closing.structured.as_ref());
+                match answer::value(text, structured, schema, &self.agent.name, |text| self.logs.quote(text)) {
+                    Ok(value) => outcome.output = value_output(value, self.job)?,
+                    Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
+                }
+            }
+        }
+        outcome.memory_kib = outcome.memory_kib.max(peak_kib);
+        match files {
+            Ok(Heard { raw, events }) => (outcome.stdout, report.events) = (raw, events),
+            Err(failure) => {
+                error.get_or_insert(failure);
+            }
+        }
+        outcome.error = error;
+        report.verdict = verdict;
+        report.usage = seen.usage;
+        report.tools_used = seen.tools_used;
+        report.denials = seen.denials;
+        for (place, text) in
+            [(&mut report.model, seen.model), (&mut report.version, seen.version), (&mut report.session, seen.session)]
+        {
+            *place = text;
+        }
+        Ok(outcome)
+    }
+
+    /// A text, in a file if it is long.
+    fn text_output(&self, text: &str) -> Result<Output, Failure> {
+        if text.len() <= crate::event::INLINE_LIMIT {
+            return Ok(Output::Value(Json::from(text)));
+        }
+        let path = self.logs.path("txt");
+        let keep = || {
+            fs::write(&path, text)?;
+            Captured::of(self.logs.name("txt"), path.clone(), text.len() as u64)
+        };
+        let captured = keep().map_err(|error| store_failure("write", &path, &error))?;
+        Ok(Output::File { log: captured.log, json: false })
+    }
+}
+
+/// Was it ended for what it did, not because somebody wanted it?
+fn is_own(outcome: &Outcome) -> bool {
+    outcome.error.as_ref().is_some_and(matters)
+}
+
+/// Is this failure of a process not just its end, of which the verdict says more?
+fn matters(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::TooMuch | FailureKind::Store | FailureKind::Output)
+}
+
+/// What both leave.
+fn allowance(own: Option<Budget>, left: Option<Budget>) -> Option<Budget> {
+    let (Some(own), Some(left)) = (own, left) else { return own.or(left) };
+    fn less<T: PartialOrd>(a: Option<T>, b: Option<T>) -> Option<T> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(if b < a { b } else { a }),
+            (a, b) => a.or(b),
+        }
+    }
+    Some(Budget {
+        usd: less(own.usd, left.usd),
+        tokens: less(own.tokens, left.tokens),
+        turns: less(own.turns, left.turns),
+        minutes: less(own.minutes, left.minutes),
+    })
+}
+
+/// Writes a file that only the user may read, and the folders above it.
+fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(content)
+}
+
+fn without_newline(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_budgets_the_smaller_one_counts() {
+        let usd = |usd| Some(Budget { usd: Some(usd), ..Budget::default() });
+        assert_eq!(allowance(usd(2.0), usd(1.0)), usd(1.0));
+        assert_eq!(allowance(usd(2.0), None), usd(2.0));
+        let turns = Some(Budget { turns: Some(3), ..Budget::default() });
+        assert_eq!(allowance(usd(2.0), turns), Some(Budget { usd: Some(2.0), turns: Some(3), ..Budget::default() }));
+    }
+}

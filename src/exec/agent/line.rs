@@ -1,0 +1,105 @@
+//! A line of a program: a JSON object, or something else.
+
+use serde_json::Map;
+
+use crate::event::AgentEvent;
+use crate::plan::Json;
+
+/// What a line holds.
+pub(super) enum Line {
+    /// Nothing but blanks.
+    Empty,
+    /// A JSON object.
+    Object(Map<String, Json>),
+    /// Anything else.
+    Text(String),
+}
+
+/// Reads a line. A byte order mark before it and blanks around it do not count; what is not UTF-8 is replaced.
+pub(super) fn read(line: &[u8]) -> Line {
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
+    if line.is_empty() {
+        return Line::Empty;
+    }
+    if line.starts_with(b"{") {
+        let object = match std::str::from_utf8(line) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_str(&String::from_utf8_lossy(line)),
+        };
+        if let Ok(object) = object {
+            return Line::Object(object);
+        }
+    }
+    Line::Text(String::from_utf8_lossy(line).into_owned())
+}
+
+/// The object of a line; what is none goes to `out`, if it is anything.
+pub(super) fn object(line: &[u8], out: &mut Vec<AgentEvent>) -> Option<Map<String, Json>> {
+    match read(line) {
+        Line::Empty => None,
+        Line::Object(object) => Some(object),
+        Line::Text(text) => {
+            out.push(other("text", &text));
+            None
+        }
+    }
+}
+
+/// An event for which flow has no word.
+pub(super) fn other(what: impl Into<String>, text: &str) -> AgentEvent {
+    AgentEvent::Other { what: what.into(), text: short(text) }
+}
+
+/// The beginning of a text, for people.
+pub(super) fn short(text: &str) -> String {
+    const MOST: usize = 300;
+    let text = text.trim();
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A text in an object.
+pub(super) fn text<'a>(object: &'a Map<String, Json>, key: &str) -> &'a str {
+    object.get(key).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// A number in an object, 0 where there is none. Also one that is written as a fraction.
+pub(super) fn number(object: &Map<String, Json>, key: &str) -> u64 {
+    object.get(key).map_or(0, whole)
+}
+
+/// As [`number`].
+pub(super) fn whole(value: &Json) -> u64 {
+    value.as_u64().or_else(|| value.as_f64().map(|number| number.max(0.0) as u64)).unwrap_or_default()
+}
+
+/// An object in an object.
+pub(super) fn inner<'a>(object: &'a Map<String, Json>, key: &str) -> Option<&'a Map<String, Json>> {
+    object.get(key).and_then(Json::as_object)
+}
+
+/// A value as text: a text as it is, blocks with texts joined, anything else as JSON.
+pub(super) fn as_text(value: &Json) -> String {
+    match value {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        Json::Array(blocks) => blocks.iter().map(block_text).collect::<Vec<_>>().join("\n"),
+        other => other.to_string(),
+    }
+}
+
+/// A block: its text if it has one; what else it is otherwise, without its bytes.
+fn block_text(block: &Json) -> String {
+    match block {
+        Json::Object(block) if block.get("text").is_some_and(Json::is_string) => text(block, "text").to_owned(),
+        Json::Object(block) if block.contains_key("source") => format!("[{}]", text(block, "type")),
+        other => as_text(other),
+    }
+}
+
+/// A list in an object; none is an empty one.
+pub(super) fn list<'a>(object: &'a Map<String, Json>, key: &str) -> &'a [Json] {
+    object.get(key).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
