@@ -187,6 +187,7 @@ fn conditions(table: &mut Table) {
             degraded: None,
             why_skipped: None,
             body: Body::Task,
+            spending: None,
         })
     };
     let inputs = Inputs {

@@ -19,6 +19,7 @@ use crate::plan::{Plan, StepId};
 use crate::state::breaker::Circuit;
 use crate::state::{Files, RunState};
 
+mod agents;
 mod answer;
 mod cancel;
 mod closures;
@@ -30,6 +31,7 @@ mod keep;
 mod outputs;
 mod project;
 mod receipts;
+mod recording;
 pub mod reference;
 mod replay;
 mod resume;
@@ -52,7 +54,7 @@ pub use crate::engine::drive::Attended;
 pub use crate::event::Stop;
 pub use crate::exec::Provider;
 pub use crate::exec::log_stem;
-pub use crate::lang::{Item, ItemKind, LARGEST, Script, format, items, text_of};
+pub use crate::lang::{AgentOrigin, FoundAgent, Item, ItemKind, LARGEST, Remark, Script, format, items, text_of};
 pub use crate::lang::{Parsed, Variables, assist, parsed};
 pub use crate::state::Waits;
 pub use crate::state::coverage::{Coverage, lcov};
@@ -64,12 +66,16 @@ pub use crate::store::{
     Letter, PublicKey, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store, Unverified,
     Verified, VerifiedExport, verify_export,
 };
+pub use agents::surroundings_of;
 pub use answer::{Answering, Posted};
 pub use config::{AgentDefaults, Config, PROJECT_KEYS, Receipts, Retention};
 pub use gc::Gc;
 pub use home::home_for;
 pub use outputs::output_file;
 pub use project::{Project, write};
+pub use recording::{
+    Asked as AskedAgent, Attempt, Course, Head, Passed, Recorded, Tried, Turn, WHAT_ANSWERS, WasRead, Written,
+};
 pub use replay::ReplayOptions;
 pub use resume::ResumeOptions;
 pub use rollback::WayBack;
@@ -80,7 +86,8 @@ pub use start::RunOptions;
 pub use taken::Taken;
 pub use templates::{Template, template, templates};
 pub use test::{
-    Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, Tests, Unequal, test_files, workflow_files,
+    Again, AgainOptions, Rehearsed, Test, TestEnd, TestOptions, TestResult, TestResults, Tests, Unequal, WayDifference,
+    test_files, workflow_files,
 };
 pub use watch::Watch;
 pub use who::who;
@@ -228,7 +235,8 @@ impl Flow {
     pub fn check_program(program: &Program, args: &[(String, String)]) -> Result<Checked> {
         let (plan, printed) = Self::evaluated(program, args)?;
         let texts = program.texts();
-        let warnings = warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts)).collect();
+        let of_plan = warnings(&plan).into_iter().map(|warning| warning.with_sources(&texts));
+        let warnings = program.warnings().into_iter().chain(of_plan).collect();
         Ok(Checked { plan, warnings, printed })
     }
 
@@ -248,9 +256,10 @@ impl Flow {
     /// # Errors
     /// What is wrong in its text.
     pub fn compile(&self, script: &Script) -> Result<Program> {
+        let script = Script { surroundings: self.surroundings(), ..script.clone() };
         match &self.inner.options.host {
-            Some(host) => Program::compile_with(host, script),
-            None => Program::compile(script),
+            Some(host) => Program::compile_with(host, &script),
+            None => Program::compile(&script),
         }
     }
 

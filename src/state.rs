@@ -3,14 +3,14 @@
 //! [`RunState::apply`] drives the live run, resume, the command line's status and every page. It decides nothing: it
 //! only writes down what an event says. What follows from the state is the machine's business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
     Alerted, Answer, Because, Created, Decision, Event, FailureKind, Meter, Outcome, Reached, Record, ResetWhy,
-    RollBack, RunStatus, Saw, Skip, Stop, WaitFor,
+    RollBack, RunStatus, Saw, Skip, Stop, Usage, WaitFor,
 };
 use crate::plan::{OnAlert, OnError, Plan, StepId, Task};
 
@@ -26,6 +26,7 @@ pub mod form;
 mod lineage;
 pub mod receipt;
 pub mod result;
+pub mod spending;
 pub mod takeup;
 mod topic;
 mod waits;
@@ -33,6 +34,7 @@ mod waits;
 pub use consumed::Consumed;
 pub use lineage::Lineage;
 pub use result::{Body, Files, Inputs, Problem, StepResult, resolve};
+pub use spending::{Amount, Spending};
 pub use waits::Waits;
 
 /// Everything that is known of a run.
@@ -67,6 +69,10 @@ pub struct RunState {
     pub printed: String,
     /// Attempts begun of steps that an edited script had no more, by path: should they come back, they count on.
     pub gone: BTreeMap<String, u32>,
+    /// The steps of which agents have used something.
+    consumers: BTreeSet<StepId>,
+    /// What those used that an edited script had no more.
+    gone_used: Usage,
 }
 
 /// Status of a step.
@@ -264,13 +270,14 @@ impl RunState {
                     step.started_at = at;
                 }
             }
-            Event::Retrying { step, outcome, delay_ms, .. } => {
-                let step = &mut self.steps[step.index()];
+            Event::Retrying { step: id, outcome, delay_ms, .. } => {
+                let step = &mut self.steps[id.index()];
                 step.status = Status::Retrying;
                 step.failures += 1;
                 step.has_consumed(outcome);
                 step.until = at + delay_ms;
                 step.outcome = Some(outcome.clone());
+                self.consumes(*id);
             }
             Event::Waiting { step, delay_ms, what } => {
                 let step = &mut self.steps[step.index()];
@@ -286,6 +293,7 @@ impl RunState {
             }
             Event::Used(used) => {
                 self.steps[used.step.index()].consumed.get_or_insert_default().now = Some((**used).clone());
+                self.consumes(used.step);
             }
             Event::Flowed(flowed) => {
                 let state = self.steps[flowed.step.index()].flowed.get_or_insert_default();
@@ -303,9 +311,9 @@ impl RunState {
                     state.alerts.push(((**alerted).clone(), at));
                 }
             }
-            Event::Finished { step, outcome, .. } => {
-                self.note_told(*step, outcome);
-                let step = &mut self.steps[step.index()];
+            Event::Finished { step: id, outcome, .. } => {
+                self.note_told(*id, outcome);
+                let step = &mut self.steps[id.index()];
                 step.has_consumed(outcome);
                 step.status = if outcome.error.is_none() { Status::Success } else { Status::Failed };
                 step.finished_at = at;
@@ -313,9 +321,11 @@ impl RunState {
                 step.ended = self.events;
                 step.waits_for = None;
                 step.outcome = Some(outcome.clone());
+                self.consumes(*id);
             }
             Event::Skipped { step, reason } => {
                 let step = &mut self.steps[step.index()];
+                step.let_go_of_attempt();
                 step.status = Status::Skipped;
                 step.finished_at = at;
                 step.ended = self.events;
@@ -459,12 +469,13 @@ impl RunState {
             task if task.is_group() => self.group_body(id),
             _ => Body::Task,
         };
+        let spending = self.spending(id).map(Box::new);
         if let (Task::Fallback(children), Body::Same(answer)) = (&*plan.task, &body) {
-            // What is asked of such a step is asked of the one that did the work.
+            // What is asked of such a step is asked of the one that did the work; what it cost is what all of them did.
             let degraded = children.first().is_some_and(|first| self.plan.step(*first).name != answer.name);
             let degraded = (degraded && step.status == Status::Success).then(|| answer.name.clone());
             let mut result =
-                StepResult { name: plan.name.clone(), status: step.status, degraded, ..(**answer).clone() };
+                StepResult { name: plan.name.clone(), status: step.status, degraded, spending, ..(**answer).clone() };
             if step.status == Status::Failed {
                 result.outcome = answer.outcome.clone().or_else(|| step.outcome.clone());
             }
@@ -486,6 +497,7 @@ impl RunState {
                 Skip::UpstreamFailed(_) => "a step before it failed",
             }),
             body,
+            spending,
         }
     }
 

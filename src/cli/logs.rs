@@ -13,7 +13,7 @@ use crate::flow::{log_stem, output_file};
 use crate::plan::{Ack, Plan, StepId, Task};
 use crate::state::RunState;
 use crate::view::logs::{Logs, Piece};
-use crate::view::{is_secret, partly_kept};
+use crate::view::{Look, Transcript, is_secret, partly_kept};
 
 /// How often a run that goes on is looked at again. It belongs to another process, which knows nothing of us.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -21,13 +21,15 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// Print what the steps of a run wrote
 ///
 /// All attempts, in the order in which they began. With several steps, the path of the step stands before each line. Of a
-/// pipeline, these are the items that it collected.
+/// pipeline, these are the items that it collected. Of an agent, this is what it said and did, as text.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
   flow logs last                                     all steps
   flow logs last test                                one step, or all steps of a group
   flow logs last test --stderr
+  flow logs last review --events                     what an agent did, for programs
+  flow logs last review --prompt                     what was sent to an agent
   flow logs last -f                                  and what they write from now on, until the run ends")]
 pub struct Args {
     /// An id, a unique beginning of one, or `last`
@@ -42,6 +44,15 @@ pub struct Args {
     /// Only standard error
     #[arg(long)]
     stderr: bool,
+    /// Of agents: what their programs printed, as it came
+    #[arg(long, conflicts_with = "stderr")]
+    raw: bool,
+    /// Of agents: what they said and did as events, a line of JSON each
+    #[arg(long, conflicts_with_all = ["stderr", "raw"])]
+    events: bool,
+    /// What was sent to agents: their prompts, with what these hold of other steps
+    #[arg(long, conflicts_with_all = ["stdout", "stderr", "raw", "events"])]
+    prompt: bool,
     /// Go on with what is written from now on, until the run ends
     #[arg(short, long)]
     follow: bool,
@@ -53,7 +64,14 @@ impl Args {
         let run = flow.find(&self.run)?;
         let folder = flow.run_folder(&run)?.join("logs");
         let mut state = RunState::default();
-        let mut reader = Reader { folder, read: HashMap::new(), attempts: Vec::new(), args: &self };
+        let mut reader = Reader {
+            folder,
+            read: HashMap::new(),
+            attempts: Vec::new(),
+            transcripts: HashMap::new(),
+            look: out::results_look(),
+            args: &self,
+        };
         let first = flow.records(&run, 0)?;
         reader.attempts_of(&mut state, &first);
         let only = self.step.as_deref().map(|step| flow.find_step(&state, step)).transpose()?;
@@ -76,7 +94,11 @@ impl Args {
             }
             std::thread::sleep(AGAIN);
         }
-        reader.tell_what_is_missing(&state);
+        match self.prompt {
+            true if reader.read.is_empty() => out::tell("nothing was sent to an agent here\n"),
+            true => {}
+            false => reader.tell_what_is_missing(&state),
+        }
         Ok(0)
     }
 }
@@ -88,6 +110,9 @@ struct Reader<'a> {
     read: HashMap<PathBuf, u64>,
     /// In the order in which they began.
     attempts: Vec<Begun>,
+    /// What agents said, by the files of their events.
+    transcripts: HashMap<PathBuf, Transcript>,
+    look: Look,
     args: &'a Args,
 }
 
@@ -100,6 +125,8 @@ struct Begun {
     attempt: u32,
     /// What the names of its files begin with.
     stem: String,
+    /// Does it ask an agent?
+    is_agent: bool,
     /// The file of what it gave: of a pipeline that of the collected items, the same for all attempts.
     output: String,
     /// The file that this one may begin with: what the attempt before has answered.
@@ -137,6 +164,23 @@ fn begins_with(file: &mut File, other: &Path) -> io::Result<bool> {
     }
 }
 
+/// Whole lines of events as text, and how many bytes that were. `open`: more will come.
+fn told(transcript: &mut Transcript, mut content: impl BufRead, open: bool) -> io::Result<(u64, String)> {
+    let (mut taken, mut text, mut line) = (0, String::new(), String::new());
+    while content.read_line(&mut line)? > 0 {
+        if !line.ends_with('\n') && open {
+            break;
+        }
+        taken += line.len() as u64;
+        transcript.line(line.trim_end(), &mut text);
+        line.clear();
+    }
+    if !open {
+        transcript.close(&mut text);
+    }
+    Ok((taken, text))
+}
+
 impl Reader<'_> {
     /// Takes up records: the attempts that have begun.
     fn attempts_of(&mut self, state: &mut RunState, records: &[Record]) {
@@ -151,8 +195,9 @@ impl Reader<'_> {
                     let hidden = is_secret(&state.plan, *step);
                     let after = (*attempt > 1 && goes_on(&state.plan, *step))
                         .then(|| output_file(&state.plan.step(*step).task, *step, &path, *attempt - 1));
+                    let is_agent = matches!(&*state.plan.step(*step).task, Task::Agent(_));
                     let step = Some(*step);
-                    self.attempts.push(Begun { step, path, attempt: *attempt, stem, output, after, hidden });
+                    self.attempts.push(Begun { step, path, attempt: *attempt, stem, is_agent, output, after, hidden });
                 }
                 Event::Replanned(new) => {
                     let now: HashMap<StepId, StepId> =
@@ -218,14 +263,37 @@ impl Reader<'_> {
     /// Prints what is new in the files; `open`: the run goes on.
     fn print(&mut self, logs: &mut Logs<impl Write>, open: bool) -> Result<(), End> {
         for begun in &self.attempts {
-            for (stderr, wanted) in [(false, !self.args.stderr), (true, !self.args.stdout)] {
+            let (prompt, out) = (self.args.prompt, format!("{}.prompt.md", begun.stem));
+            for (stderr, wanted) in [(false, !self.args.stderr), (true, !self.args.stdout && !prompt)] {
                 if !wanted {
                     continue;
                 }
-                let path = self.folder.join(if stderr { format!("{}.err", begun.stem) } else { begun.output.clone() });
+                let path = self.folder.join(match stderr {
+                    true => format!("{}.err", begun.stem),
+                    false if prompt => out.clone(),
+                    false => begun.output.clone(),
+                });
                 // A file that is not there has nothing to say.
+                let asks = begun.is_agent && !(stderr || prompt || self.args.raw);
+                if let (true, Ok(mut file)) =
+                    (asks, File::open(self.folder.join(format!("{}.agent.ndjson", begun.stem))))
+                {
+                    let read = self.read.entry(path.clone()).or_default();
+                    file.seek(SeekFrom::Start(*read))?;
+                    let piece = Piece { path: begun.path.clone(), attempt: begun.attempt, stderr };
+                    let content = BufReader::new(file);
+                    if self.args.events {
+                        *read += logs.write(&piece, content, open)?;
+                        continue;
+                    }
+                    let transcript = self.transcripts.entry(path).or_insert_with(|| Transcript::new(self.look));
+                    let (taken, text) = told(transcript, content, open)?;
+                    *read += taken;
+                    logs.write(&piece, text.as_bytes(), false)?;
+                    continue;
+                }
                 let Ok(mut file) = File::open(&path) else { continue };
-                if let (false, Some(before), false) = (stderr, &begun.after, self.read.contains_key(&path)) {
+                if let (false, Some(before), false) = (stderr || prompt, &begun.after, self.read.contains_key(&path)) {
                     // What it has taken over was printed with that one.
                     let before = self.folder.join(before);
                     let taken = if begins_with(&mut file, &before)? { before.metadata()?.len() } else { 0 };

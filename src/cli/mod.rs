@@ -4,6 +4,7 @@
 //! Results go to standard output, all else to standard error. Exit codes: 0 success; 1 the run failed; 2 the command
 //! line or the script is wrong and nothing was executed; 3 paused; 130 interrupted.
 
+mod agents;
 mod approve;
 mod breakers;
 mod cancel;
@@ -16,6 +17,7 @@ mod docs;
 mod export;
 mod fmt;
 mod follow;
+mod from_run;
 mod gc;
 mod input;
 mod logs;
@@ -116,6 +118,7 @@ enum Command {
     Cancel(cancel::Args),
     Checkpoints(checkpoints::Args),
     Rollback(rollback::Args),
+    Agents(agents::Args),
     Breakers(breakers::Args),
     Pipeline(pipeline::Args),
     Receipts(receipts::Args),
@@ -165,6 +168,7 @@ impl Command {
             Command::Cancel(args) => args.run(),
             Command::Checkpoints(args) => args.run(),
             Command::Rollback(args) => args.run(),
+            Command::Agents(args) => args.run(),
             Command::Breakers(args) => args.run(),
             Command::Pipeline(args) => args.run(),
             Command::Receipts(args) => args.run(),
@@ -201,6 +205,7 @@ impl Command {
             Command::Verify(args) => args.json,
             Command::Gc(args) => args.json,
             Command::Test(args) => args.json,
+            Command::Agents(args) => args.json,
             Command::Breakers(args) => args.json,
             Command::Docs(args) => args.json,
             Command::Logs(_)

@@ -36,6 +36,10 @@ pub struct Begin {
     /// Most steps that run at the same time. Default: what the script says, else the number of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_parallel: Option<u32>,
+    /// Who answers for agents: `live`, they themselves; or `recorded:RUN`, `recorded:FILE`: what they said once. With
+    /// `,timing` behind it as fast as it came then, else at once
+    #[arg(long, value_name = "WHO", default_value = "live")]
+    pub agents: String,
     #[command(flatten)]
     pub safety: Safety,
 }

@@ -21,6 +21,7 @@ Examples:
   flow script deploy.rhai                        run it
   flow script deploy.rhai --help                 this, and the parameters of deploy.rhai
   flow script deploy.rhai --arg env=staging      with a parameter
+  flow script deploy.rhai --agents recorded:last agents say again what they said in the newest run
   flow script deploy.rhai --resume last          take up the newest unfinished run of it, if any
   flow script deploy.rhai --json | jq .status    the result as data
   flow script deploy.rhai --events - --quiet     every event as a line of JSON
@@ -84,10 +85,14 @@ pub fn run(script: &Script, begin: Begin, options: &Options, resume: Option<&str
         other => other.map(str::to_owned),
     };
     match unfinished {
-        Some(run) => follow::resume(&flow, &run, Some(script), args, options),
+        Some(run) => {
+            flow.answered_as(&run, &begin.agents)?;
+            follow::resume(&flow, &run, Some(script), args, options)
+        }
         None => {
             let (max_parallel, attended) = (begin.max_parallel, options.attended());
-            let start = RunOptions { args, max_parallel, attended, signals: true, ..RunOptions::default() };
+            let agents = Some(begin.agents);
+            let start = RunOptions { args, max_parallel, attended, agents, signals: true, ..RunOptions::default() };
             follow::start(&flow, script, start, options)
         }
     }

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::options::look;
-use super::{Done, coverage, out, report};
+use super::{Done, coverage, from_run, out, report};
 use crate::diag::Diagnostic;
-use crate::flow::{TestEnd, TestOptions, TestResult, TestResults, Tests};
+use crate::flow::{AgainOptions, TestEnd, TestOptions, TestResult, TestResults, Tests};
 use crate::plan::unit;
 use crate::view::{self, TestCounts, TestLine, TestVerdict};
 
@@ -24,6 +24,8 @@ Examples:
   flow test --filter rollback                      those in whose name this stands
   flow test --junit report.xml                     for a CI system
   flow test --coverage --coverage-min 80           which ways of which decisions were ever gone
+  flow test deploy.rhai --from-run last            does the workflow go the way of a recorded run again?
+  flow test deploy.rhai --from-run deploy.ndjson   the same, from what `flow agents record --all` wrote
 
 Exit codes: 0 all passed; 1 a test failed; 2 a file of tests is wrong, or there are no tests.")]
 pub struct Args {
@@ -55,6 +57,12 @@ pub struct Args {
     /// Write what came of the tests to a file, in the form of JUnit
     #[arg(long, value_name = "FILE")]
     junit: Option<String>,
+    /// Run a workflow, PATH, in the head as a recorded run went, and compare the ways: nothing is started, agents say again what they said
+    #[arg(long, value_name = "RUN|FILE", conflicts_with_all = ["filter", "jobs", "fail_fast", "list", "coverage", "coverage_min", "junit"])]
+    from_run: Option<String>,
+    /// With `--from-run`: let the time pass that steps took then
+    #[arg(long, requires = "from_run")]
+    timing: bool,
     /// Print what came of the tests as data
     #[arg(long)]
     pub json: bool,
@@ -66,6 +74,10 @@ impl Args {
             Diagnostic::new("flow::cli::usage", format!("`--timeout {}` is no time: {problem}", self.timeout))
                 .help("write a number and a unit: `--timeout 30s`")
         })?;
+        if let Some(recorded) = self.from_run {
+            let timeout = Duration::from_millis(timeout);
+            return from_run::run(&self.paths, AgainOptions { recorded, timing: self.timing, timeout }, self.json);
+        }
         let options = TestOptions {
             paths: self.paths.clone(),
             filter: self.filter.clone(),

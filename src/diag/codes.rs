@@ -57,6 +57,12 @@ pub const CODES: &[Code] = &[
         "The run has no checkpoint of this name, or has not reached it. `flow checkpoints RUN` lists those it can be rolled back to.",
         None,
     ),
+    usage(
+        "flow::run::agents",
+        "What `--agents` says is neither `live` nor a recording that holds answers of agents.",
+        None,
+    ),
+    usage("flow::recording::form", "A file of recorded answers is not as such a file is.", None),
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
     usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
@@ -155,6 +161,11 @@ pub const CODES: &[Code] = &[
         Some("limit(\"db\", #{ max: 2 });\nsh(\"load\", \"./load.sh\").limit(\"db\", 3);"),
     ),
     usage(
+        "flow::plan::budget",
+        "A budget cannot mean what it says: there are two of one group, nothing uses it, or an agent would never start under it.",
+        Some("budget(#{ usd: 5.0 });\nbudget(\"more\", #{ turns: 100 });"),
+    ),
+    usage(
         "flow::plan::breaker",
         "A step names a breaker that is not declared.",
         Some("breaker(\"payments\");\nsh(\"pay\", \"./pay.sh\").breaker(\"payment\");"),
@@ -189,6 +200,13 @@ pub const CODES: &[Code] = &[
         "flow::plan::rule",
         "A warning: a rule has nothing to judge, or can never be satisfied.",
         Some("sh(\"tidy\", \"rm -rf tmp\").rule(\"all_done\");"),
+    ),
+    usage(
+        "flow::plan::not_live",
+        "A warning: an agent in a stream begins only when those before it have ended, since its backend cannot read while they write.",
+        Some(
+            "let a = agent(\"a\", #{ command: [\"./a.sh\"] });\nlet b = agent(\"b\", #{ backend: \"codex\" });\na.ask(\"Look for leaks\") |> b.ask(\"Mend what was found\");",
+        ),
     ),
     usage("flow::plan::too_large", "The plan has too many steps to be drawn in this format.", None),
     failure("flow::run::driver", "A run cannot begin or go on because the system refuses a thread, or flow is wrong."),
@@ -345,15 +363,26 @@ pub const CODES: &[Code] = &[
         Some("import \"../secrets\" as s;"),
     ),
     usage(
+        "flow::lang::swarm",
+        "A swarm or a pool of agents cannot be what it is said to be.",
+        Some("swarm(\"review\", #{ goal: \"Review it\", agents: [] });"),
+    ),
+    usage(
+        "flow::lang::not_a_swarm",
+        "Something of a swarm is said of another step.",
+        Some("sh(\"a\", \"true\").goal(\"Review it\");"),
+    ),
+    usage(
         "flow::lang::agent",
         "Something that is said of an agent cannot be, or there is no such agent or backend.",
         Some("agent(\"coder\", #{ backend: \"claud\" });"),
     ),
     usage(
-        "flow::lang::not_available",
-        "Something of the language that this version cannot run.",
-        Some("swarm(#{ topology: \"star\" });"),
+        "flow::lang::agent_file",
+        "A file of an agent is not loaded, or not quite in order, or a folder holds none.",
+        Some("let team = agents(\"nowhere\");"),
     ),
+    usage("flow::lang::not_available", "Something of the language that this version cannot run.", Some("sleep(1);")),
     usage(
         "flow::lang::pipeline",
         "Something else stands where a pipeline needs its source, its sink or a stage.",
@@ -417,6 +446,8 @@ pub const CODES: &[Code] = &[
         "flow::test::file",
         "A test reads a file that the run under test has not left, or gives it one outside of its folder.",
     ),
+    failure("flow::test::path", "A recorded run, played again, went another way."),
+    usage("flow::test::recording", "What is to be played again does not hold a whole run.", None),
     failure("flow::test::endless", "A run under test, or a test, did not come to its end in time."),
     failure("flow::test::panic", "A mistake in flow ended a test."),
     failure("flow::test::folder", "The folder that a workflow under test is to run in cannot be made."),

@@ -11,6 +11,7 @@
 //! - if nothing of the main graph is left, hooks; then the end.
 
 mod attempt;
+mod budget;
 mod closed;
 mod condition;
 mod group;
@@ -33,10 +34,11 @@ mod undo;
 mod usage;
 mod wait;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use self::node::Node;
+use super::ledger::Ledger;
 use super::limits::Limits;
 use super::order::Ready;
 use crate::event::{
@@ -45,6 +47,7 @@ use crate::event::{
 use crate::plan::{Graph, Growth, Moment, Settings, StepId};
 use crate::state::{RunState, Status};
 
+pub use self::budget::{agents_of, named as budget_named};
 pub use self::condition::{Asked, asked};
 
 /// What comes in.
@@ -217,6 +220,8 @@ pub struct Machine {
     work: VecDeque<StepId>,
     ready: Ready,
     limits: Limits,
+    /// What budgets leave.
+    ledger: Ledger,
     /// Results of conditions that are known, by step and branch ([`node::OWN`] for a step's own).
     decided: HashMap<(StepId, u32), Decision>,
     default_parallel: u32,
@@ -240,6 +245,14 @@ pub struct Machine {
     failed_hard: Option<StepId>,
     /// Open groups that wait for what others publish.
     listeners: Vec<StepId>,
+    /// Something has happened after which one of them may be at its end.
+    unsure: bool,
+    /// Nothing more follows from what has happened: now that can be told.
+    quiet: bool,
+    /// Steps that publish or may get such that do; those that are final may be missing. Nothing: to be found.
+    actors: Option<Vec<StepId>>,
+    /// Those of them whose next child could not be made, while others go on.
+    unmade: BTreeMap<StepId, Failure>,
     /// Steps that ended after an interruption.
     late: Vec<StepId>,
     /// How the main graph ended.
@@ -272,6 +285,7 @@ impl Machine {
             work: VecDeque::new(),
             ready: Ready::default(),
             limits: Limits::default(),
+            ledger: Ledger::default(),
             decided: HashMap::new(),
             default_parallel,
             running: 0,
@@ -284,6 +298,10 @@ impl Machine {
             wanted: 0,
             failed_hard: None,
             listeners: Vec::new(),
+            unsure: false,
+            quiet: false,
+            actors: None,
+            unmade: BTreeMap::new(),
             late: Vec::new(),
             result: None,
             started: false,
@@ -348,6 +366,7 @@ impl Machine {
             if let Some(step) = self.failed_hard.take() {
                 self.stop(Stop::Failure(step));
             }
+            self.end_overspent();
             if self.state.stopping == Some(Stop::Interrupted) {
                 self.pause_if_quiet();
                 return;
@@ -357,7 +376,7 @@ impl Machine {
                 self.consider(id);
             } else {
                 self.dispatch();
-                if self.work.is_empty() && self.failed_hard.is_none() && !self.go_on() {
+                if self.work.is_empty() && self.failed_hard.is_none() && !self.look_who_listens() && !self.go_on() {
                     return;
                 }
             }
@@ -384,6 +403,9 @@ impl Machine {
     /// Gives out an event and applies it.
     fn emit(&mut self, event: Event) {
         self.state.apply(self.at, &event);
+        if !self.ledger.is_empty() {
+            self.keep_books(&event);
+        }
         self.out.events.push(event);
     }
 

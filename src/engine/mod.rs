@@ -4,6 +4,7 @@
 
 pub mod bus;
 pub mod drive;
+pub mod ledger;
 pub mod limits;
 pub mod machine;
 pub mod numbering;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::machine::{self, Asked};
+use super::machine::{self, Asked, Machine};
 use crate::event::Outcome;
 use crate::exec::{Job, Question, Site, StreamMember, StreamPlace, Work, has_cache};
 use crate::plan::{StepId, Task, Value};
@@ -28,7 +28,8 @@ impl Gatherer {
     }
 
     /// An attempt of a task; where it may be found in the cache, the look at that.
-    pub fn attempt(&mut self, state: &RunState, step: StepId, attempt: u32) -> Work {
+    pub fn attempt(&mut self, machine: &Machine, step: StepId, attempt: u32) -> Work {
+        let state = &machine.state;
         let plan = state.plan.step(step);
         // What undoes something is done whatever was done in earlier runs.
         let undo = state.plan.undo_of(step);
@@ -57,7 +58,7 @@ impl Gatherer {
             missed: None,
             stream: stream_place(state, step),
             reached: state.step(step).flowed.as_ref().and_then(|flowed| flowed.reached.clone()),
-            allowance: None,
+            allowance: machine.allowance(step),
             undone: undo.map(|undo| kept(state, undo)).unwrap_or_default(),
         };
         if cached { Work::Lookup(job) } else { Work::Attempt(job) }

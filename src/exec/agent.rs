@@ -14,6 +14,8 @@ mod journal;
 mod lines;
 mod program;
 pub mod prompt;
+mod replay;
+mod request;
 mod seen;
 mod supervise;
 mod verdict;
@@ -22,11 +24,19 @@ mod weight;
 
 use std::path::Path;
 
+mod anthropic;
 mod claude;
+mod codex;
 mod command;
 mod driver;
+mod gemini;
 mod line;
+mod openai;
+mod opencode;
 mod spec;
+mod sse;
+#[cfg(test)]
+mod tests;
 
 pub use driver::{dialect_of, driver_of};
 

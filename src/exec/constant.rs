@@ -1,7 +1,7 @@
 //! `task` and `fail`: a constant, and a failure with a message.
 
 use crate::event::{Failure, FailureKind, Outcome};
-use crate::plan::Value;
+use crate::plan::{Bounds, Budget, Value};
 use crate::state::resolve;
 use crate::state::result::plain_text;
 
@@ -12,6 +12,11 @@ use super::capture::value_output;
 pub(super) fn constant(value: &Value, job: &Job) -> Result<Outcome, Failure> {
     let value = resolve(value, &job.inputs)?;
     Ok(Outcome { output: value_output(value, job)?, ..Outcome::default() })
+}
+
+/// `budget(#{…})`: what it bounds. What is left of it is found out when it is read.
+pub(super) fn budget(budget: &Budget, job: &Job) -> Result<Outcome, Failure> {
+    Ok(Outcome { output: value_output(Bounds::of(budget).to_json(), job)?, ..Outcome::default() })
 }
 
 /// `fail(name, message)`: always a failure.

@@ -20,6 +20,8 @@ use client::Clients;
 use request::Request;
 use value::Values;
 
+pub(super) use stream::{Listener, Post, Streamed};
+
 mod answer;
 mod client;
 mod exchange;
@@ -27,6 +29,7 @@ mod pulse;
 mod redirect;
 mod request;
 mod retry_after;
+mod stream;
 mod trouble;
 mod upload;
 mod value;

@@ -114,6 +114,11 @@ pub(super) trait Ends {
     /// It runs: its first process.
     fn begun(&mut self, _leader: Pid) {}
 
+    /// Is it interrupted before it is asked to end, since it may have something to say then?
+    fn ends_gently(&self) -> bool {
+        false
+    }
+
     /// Is nothing that it has started to stay, however it ends?
     fn leaves_nothing(&self) -> bool {
         false
@@ -196,6 +201,7 @@ pub(super) fn begun(
     running.begun(key, leader, tick, mark);
     let told = room.watchdog.tell(leader);
     if let Some(ends) = ends.as_mut() {
+        running.end_gently(key, ends.ends_gently());
         ends.begun(leader);
     }
     let mut hard = false;

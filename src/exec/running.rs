@@ -74,8 +74,13 @@ struct Entry {
     leader: Pid,
     mark: Mark,
     began: Began,
+    /// Its first process alone is interrupted before the others are asked to end: it may have something to say.
+    gently: bool,
     killed: Option<Killed>,
 }
+
+/// How long an attempt has that is ended gently, before all its processes are asked to end.
+const GENTLY: Duration = Duration::from_secs(2);
 
 /// An attempt was ended by us, or nothing of it is to stay.
 pub(super) struct Killed {
@@ -120,9 +125,16 @@ impl Running {
         let key = key.into();
         let mut table = self.table();
         let began = Began { tick, leader };
-        table.entries.insert(key, Entry { leader, mark: mark(), began, killed: None });
+        table.entries.insert(key, Entry { leader, mark: mark(), began, gently: false, killed: None });
         if table.doomed.remove(&key) {
             self.order(&mut table, key, false);
+        }
+    }
+
+    /// Is it to be ended gently: interrupted as by Ctrl-C, and only then asked to end as others are?
+    pub fn end_gently(&self, key: impl Into<Key>, gently: bool) {
+        if let Some(entry) = self.table().entries.get_mut(&key.into()) {
+            entry.gently = gently;
         }
     }
 
@@ -272,31 +284,43 @@ impl Running {
 
     /// The thread that ends processes.
     fn end_all(&self, orders: &Receiver<(Key, bool)>) {
-        let mut deadlines: BTreeMap<Instant, Vec<Key>> = BTreeMap::new();
+        let mut deadlines: BTreeMap<Instant, Vec<(Key, Signal)>> = BTreeMap::new();
         loop {
             let order = match deadlines.keys().next() {
                 Some(next) => orders.recv_deadline(*next),
                 None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match order {
-                Ok((key, hard)) => {
-                    let deadline = Instant::now() + if hard { Duration::ZERO } else { self.grace };
-                    self.signal(key, if hard { Signal::KILL } else { Signal::TERM }, deadline);
-                    if !hard {
-                        deadlines.entry(deadline).or_default().push(key);
+                Ok((key, true)) => self.signal(key, Signal::KILL, Instant::now()),
+                Ok((key, false)) => {
+                    let now = Instant::now();
+                    let asks = if self.interrupt(key) { GENTLY.min(self.grace / 2) } else { Duration::ZERO };
+                    let deadline = now + asks + self.grace;
+                    match asks.is_zero() {
+                        true => self.signal(key, Signal::TERM, deadline),
+                        false => deadlines.entry(now + asks).or_default().push((key, Signal::TERM)),
                     }
+                    deadlines.entry(deadline).or_default().push((key, Signal::KILL));
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let now = Instant::now();
                     while let Some(entry) = deadlines.first_entry().filter(|entry| *entry.key() <= now) {
-                        for key in entry.remove() {
-                            self.signal(key, Signal::KILL, now);
+                        for (key, signal) in entry.remove() {
+                            self.signal(key, signal, if signal == Signal::KILL { now } else { now + self.grace });
                         }
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// Interrupts the first process of an attempt that is to be ended gently.
+    fn interrupt(&self, key: Key) -> bool {
+        // Under the lock, so that it cannot be reaped meanwhile.
+        let table = self.table();
+        let entry = table.entries.get(&key).filter(|entry| entry.gently);
+        entry.is_some_and(|entry| rustix::process::kill_process(entry.leader, Signal::INT).is_ok())
     }
 
     /// Signals the tree of an attempt, if its first process is still there.
@@ -320,8 +344,8 @@ impl Running {
         let orphans = || self.orphans(&self.table(), killed.began);
         let kin = Kin { leader: Cell::new(Some(leader)), mark, orphans: &orphans };
         let hurry = self.table().finishing.get(&key).cloned().unwrap_or_default();
-        // Of one that ended by itself there mostly is nobody left, and nobody has been told to end.
-        if killed.by_itself && !kin.members().is_empty() {
+        // It ended before the others were asked to. Of one that ended by itself there mostly is nobody left.
+        if killed.deadline.is_none() && !kin.members().is_empty() {
             killed.known = kin.signal(Signal::TERM);
         }
         if !killed.by_itself || !killed.known.is_empty() {

@@ -166,6 +166,7 @@ pub(super) fn attempt(
             Ok(Outcome { output, stderr, error, ..Outcome::default() })
         }
         Task::Const(value) => constant::constant(value, job),
+        Task::Budget(budget) => constant::budget(budget, job),
         Task::Fail(message) => constant::fail(message, job),
         Task::Publish(publish) => constant::constant(&publish.value, job),
         Task::Board(_) => Ok(Outcome::default()),

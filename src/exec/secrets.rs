@@ -152,12 +152,9 @@ impl Secrets {
                     .map(|(key, value)| Ok((key.clone(), self.revealed(value)?)))
                     .collect::<Result<_, Failure>>()?,
             ),
-            Value::Plain(_)
-            | Value::Ref(_)
-            | Value::Expr(_)
-            | Value::Closure(_)
-            | Value::Step(_)
-            | Value::Agent(_) => value.clone(),
+            Value::Plain(_) | Value::Ref(_) | Value::Expr(_) | Value::Closure(_) | Value::Step(_) | Value::Agent(_) => {
+                value.clone()
+            }
         })
     }
 }

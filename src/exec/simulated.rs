@@ -5,15 +5,19 @@ mod breakers;
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use self::breakers::Circuits;
+use super::agent::Recordings;
 use super::gate::passed;
+use super::http::Requests;
+use super::process::Room;
 use super::running::Running;
 use super::workers::{Keep, inside};
-use super::{Closures, Done, Executor, Job, Work, output, wait};
-use crate::event::{Failure, FailureKind, Log, Outcome, Output, Reply};
+use super::{Closures, Done, Executor, Job, Report, Work, agent, output, wait};
+use crate::event::{Changes, Failure, FailureKind, Log, Outcome, Output, Reply};
 use crate::plan::{Json, Parse, Sink, StepId, Task, Value};
 use crate::state::{Files, resolve};
 
@@ -24,6 +28,8 @@ pub struct Simulated {
     files: Arc<InMemory>,
     circuits: Arc<Circuits>,
     keep: Keep,
+    /// What is needed where an agent is answered for.
+    around: OnceLock<(Room, Requests)>,
     asked: Mutex<Begun>,
 }
 
@@ -38,19 +44,33 @@ pub struct Begun {
 
 /// The files of a run whose steps write none: what they are said to have printed.
 #[derive(Default)]
-pub struct InMemory(Mutex<HashMap<String, String>>);
+pub struct InMemory {
+    texts: Mutex<HashMap<String, String>>,
+    /// Where agents that were answered for left theirs.
+    folder: PathBuf,
+    /// The files of the run that is played again.
+    below: Option<Arc<dyn Files>>,
+}
 
 impl Files for InMemory {
     fn read(&self, log: &Log) -> io::Result<Vec<u8>> {
-        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        files.get(&log.file).map(|text| text.clone().into_bytes()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        if let Some(text) = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&log.file) {
+            return Ok(text.clone().into_bytes());
+        }
+        let Some(below) = &self.below else { return Err(io::ErrorKind::NotFound.into()) };
+        std::fs::read(self.folder.join(&log.file)).or_else(|_| below.read(log))
     }
 }
 
 impl InMemory {
+    /// With files of a folder, and of an earlier run.
+    pub fn above(folder: &Path, below: Option<Arc<dyn Files>>) -> Self {
+        InMemory { texts: Mutex::default(), folder: folder.to_owned(), below }
+    }
+
     fn keep(&self, file: String, text: &str) -> Log {
         let bytes = text.len() as u64;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), text.to_owned());
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), text.to_owned());
         Log { file, bytes, sha256: String::new() }
     }
 }
@@ -66,8 +86,46 @@ impl Simulated {
             files,
             circuits,
             keep,
+            around: OnceLock::new(),
             asked: Mutex::default(),
         }
+    }
+
+    /// With what answers in place of agents.
+    #[must_use]
+    pub fn answered_by(mut self, recordings: Option<Arc<dyn Recordings>>) -> Self {
+        self.keep.recordings = recordings;
+        self
+    }
+
+    /// Asks an agent that has answered once: what it said is read and judged again. Nothing is started, and nothing is written
+    /// but its logs. `changes`: the files that it changed then.
+    pub fn ask_again(&self, mut job: Job, changes: Option<Box<Changes>>) -> Done {
+        if let Some(policy) = &mut job.policy {
+            let policy = Arc::make_mut(policy);
+            (policy.writes, policy.isolate) = Default::default();
+        }
+        job.stream = None;
+        let task = job.task.clone();
+        let Task::Agent(ask) = &*task else { return self.reply(&job, &Reply::default()) };
+        let (room, requests) = self.around.get_or_init(|| {
+            let secrets = self.keep.secrets.clone();
+            (Room::with(secrets.clone(), false), Requests::with(secrets))
+        });
+        let shared = agent::Shared {
+            running: &self.running,
+            room,
+            requests,
+            recordings: self.keep.recordings.as_deref(),
+            // What it used is in its outcome.
+            report: &(Arc::new(|_| {}) as Report),
+        };
+        let mut outcome = agent::run(ask, &job, &shared, None)
+            .unwrap_or_else(|failure| Outcome { error: Some(failure), ..Outcome::default() });
+        if let Some(report) = &mut outcome.agent {
+            report.changes = changes.or(report.changes.take());
+        }
+        finished(&job, outcome)
     }
 
     /// The breakers of the run.

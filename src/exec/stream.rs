@@ -5,7 +5,10 @@
 //!
 //! `docs/streams.md` says what is promised.
 
+mod agent;
+mod emit;
 mod filter;
+mod heard;
 mod hub;
 mod inlet;
 mod junction;
@@ -18,11 +21,15 @@ mod outlet;
 mod pipes;
 mod seat;
 mod spool;
+mod telling;
+mod transcript;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::hub::Hub;
+use super::agent::Recordings;
+use super::http::Requests;
 use super::process::Room;
 use super::running::Running;
 use super::{Closures, Job, Report};
@@ -39,6 +46,9 @@ pub(super) struct Around<'a> {
     pub running: &'a Arc<Running>,
     pub room: &'a Room,
     pub report: &'a Report,
+    pub requests: &'a Requests,
+    /// Answers in place of agents.
+    pub recordings: Option<&'a dyn Recordings>,
 }
 
 impl Streams {

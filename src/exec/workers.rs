@@ -124,7 +124,15 @@ impl Executors {
                     },
                 ),
                 _ if job.stream.is_some() => {
-                    open.run(job, &stream::Around { closures: &*script, running: &table, room: &shared, report: &say })
+                    let around = stream::Around {
+                        closures: &*script,
+                        running: &table,
+                        room: &shared,
+                        report: &say,
+                        requests: &asks,
+                        recordings: kept.recordings.as_deref(),
+                    };
+                    open.run(job, &around)
                 }
                 _ => process::run(job, &table, &shared),
             }));

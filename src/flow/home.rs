@@ -25,6 +25,11 @@ fn project_of(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.join(CONFIG).is_file())
 }
 
+/// The `flow.toml` for a folder: the nearest one upwards.
+pub(super) fn config_of(folder: &Path) -> Option<PathBuf> {
+    project_of(folder).map(|project| project.join(CONFIG))
+}
+
 /// The settings of a project.
 const CONFIG: &str = "flow.toml";
 

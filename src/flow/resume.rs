@@ -230,7 +230,7 @@ pub(super) fn pinned(state: &RunState, store: &Store) -> Result<Script> {
     let (name, _) = pins.first().ok_or_else(missing)?;
     let text: Arc<str> = texts.get(name).cloned().ok_or_else(missing)?;
     let path = (state.created.file != "-").then(|| PathBuf::from(&state.created.file));
-    Ok(Script { name: name.clone(), path, text, pinned: Some(texts) })
+    Ok(Script { name: name.clone(), path, text, pinned: Some(texts), surroundings: Arc::default() })
 }
 
 /// The script of a run with its modules, as they were, compiled.

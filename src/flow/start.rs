@@ -67,6 +67,7 @@ impl Flow {
         let program = self.compile(script)?;
         // What is wrong in it is told before anything runs.
         self.config()?;
+        let options = RunOptions { agents: self.who_answers(options.agents.as_deref())?, ..options };
         tracing::debug!(script = script.name, "compiled");
         let (args, open) = (options.args.clone(), options.open);
         let (flow, script, compiled) = (self.clone(), script.clone(), program.clone());
@@ -83,7 +84,7 @@ impl Flow {
         printed: String,
     ) -> Result<(Running, Events)> {
         let store = self.store()?;
-        let closures = Kept::new(program, store.clone());
+        let closures = Kept::new(program.clone(), store.clone());
         let file = match &script.path {
             Some(path) => path.display().to_string(),
             None => "-".to_owned(),
@@ -118,7 +119,9 @@ impl Flow {
         let state = RunState::of(&past);
         let (signals, attended) = (options.signals, options.attended);
         let begin = Beginning { log, past, state, opening, numbering, closures, signals, attended };
-        self.drive(begin)
+        let (running, events) = self.drive(begin)?;
+        running.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(program.warnings());
+        Ok((running, events))
     }
 
     /// Sets a driver to work on a run. Nothing happens until its inbox is told to begin.
@@ -136,8 +139,8 @@ impl Flow {
             breakers: Some(shared.clone()),
             results,
             secrets: self.secrets()?,
-            workflows: Some(Arc::new(Others::of(self, &state.created.file, &state.created.cwd))),
-            recordings: None,
+            workflows: Some(Arc::new(Others::of(self, &state.created))),
+            recordings: self.recordings(state.created.agents.as_deref())?,
             full: self.inner.options.durability == Durability::Full,
             adopts: self.inner.options.adopts,
         };

@@ -1,7 +1,9 @@
 //! Tests of workflows: which there are, and what comes of them.
 
 mod count;
+mod differences;
 mod find;
+mod from_run;
 mod room;
 mod stage;
 
@@ -21,7 +23,9 @@ use crate::state::coverage::Coverage;
 
 pub use crate::lang::trial::{Rehearsed, Unequal};
 pub use count::workflow_files;
+pub use differences::Difference as WayDifference;
 pub use find::test_files;
+pub use from_run::{Again, AgainOptions};
 
 /// Which tests are to be made, and how.
 #[derive(Clone, Debug)]
@@ -121,7 +125,9 @@ impl Flow {
         let mut all = 0;
         for (file, only) in &files {
             let name = file.display().to_string();
-            let program = match Script::read(file).and_then(|script| Program::compile_tests(&script)) {
+            let program = match Script::read(file)
+                .and_then(|script| Program::compile_tests(&Script { surroundings: self.surroundings(), ..script }))
+            {
                 Ok(program) => program,
                 Err(problem) => {
                     tests.wrong.push(problem);

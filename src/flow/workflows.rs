@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Flow, RunOptions, Running, Script};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::engine::drive::Attended;
-use crate::event::{Failure, FailureKind, PartOf, RunStatus, Stop};
+use crate::event::{Created, Failure, FailureKind, PartOf, RunStatus, Stop};
 use crate::exec::Workflows;
 use crate::plan::{Hierarchy, Json, StepId, Value};
 use crate::state::RunState;
@@ -26,18 +26,21 @@ pub(super) struct Others {
     folder: PathBuf,
     /// Where the run takes place.
     cwd: PathBuf,
+    /// What answers in place of agents.
+    agents: Option<String>,
 }
 
 impl Others {
-    /// For a run of this script. `flow`: with which the others are run.
-    pub fn of(flow: &Flow, script: &str, cwd: &str) -> Self {
+    /// For this run. `flow`: with which the others are run.
+    pub fn of(flow: &Flow, created: &Created) -> Self {
+        let (script, cwd) = (created.file.as_str(), &created.cwd);
         let cwd = PathBuf::from(cwd);
         let folder = match script {
             "-" => cwd.clone(),
             script => Path::new(script).parent().map_or_else(|| cwd.clone(), Path::to_owned),
         };
         let flow = Flow { inner: flow.inner.clone(), nested: flow.nested + 1 };
-        Others { flow, folder, cwd }
+        Others { flow, folder, cwd, agents: created.agents.clone() }
     }
 
     /// Reads the script that is meant: a path from the folder of the script, as everywhere.
@@ -85,6 +88,8 @@ impl Workflows for Others {
             args: args.to_vec(),
             cwd: Some(self.cwd.clone()),
             attended: Attended::Always,
+            // Where agents are answered for, none is started here either.
+            agents: self.agents.clone(),
             part_of: Some(part_of.clone()),
             ..RunOptions::default()
         };

@@ -1,6 +1,9 @@
 //! Agents of scripts: what is said of them, and what they are asked.
 
 mod ask;
+mod file;
+mod folder;
+mod named;
 mod schema;
 
 use std::sync::Arc;
@@ -14,12 +17,17 @@ use super::handle::{self, Pending, Step};
 use super::keys;
 use super::options::{self, Options, here, texts, wrong};
 use super::session;
+use super::surroundings::Surroundings;
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::plan::{
-    Agent, AgentConfig, AgentInput, BACKENDS, Budget, Json, Permission, SecretRef, Speaks, Value, check_url,
+    Agent, AgentConfig, AgentInput, BACKENDS, Backend, BackendSpec, Budget, Json, Permission, SecretRef, Speaks, Value,
+    check_url,
 };
 
 pub use ask::{CONTEXT_WORDS, ask, asked_by_input};
+pub use file::{Remark, text_of};
+pub use folder::{Found, Origin, known};
+pub use named::{find, names, of_folder, of_name};
 
 /// Whose settings an agent uses, by the names in scripts.
 pub const CONFIG: [(&str, AgentConfig); 2] = [("own", AgentConfig::Own), ("user", AgentConfig::User)];
@@ -44,14 +52,19 @@ pub fn declare(context: &NativeCallContext, name: &str, said: &Map) -> Result<ha
     }
     let mut agent = Agent { name: name.into(), ..Agent::default() };
     let mut options = Options::named(&keys::AGENT, format!("the agent `{name}`"), said, span);
-    lay_over(&mut agent, &mut options, span)?;
+    let surroundings = session::with(|session| session.program.clone()).surroundings();
+    lay_over(&mut agent, &mut options, span, &surroundings)?;
     options.done()?;
-    if agent.backend.is_empty() {
-        agent.backend = if agent.command.is_empty() { USUAL.into() } else { "command".into() };
-    }
+    complete(&mut agent, &surroundings);
     let agent = Arc::new(agent);
-    let known =
-        session::with(|session| session.agents.entry(agent.name.clone()).or_insert_with(|| agent.clone()).clone());
+    // One of a file is no other declaration: what the script says counts.
+    let known = session::with(|session| match session.agents.get(&agent.name).filter(|known| known.file.is_none()) {
+        Some(known) => known.clone(),
+        None => {
+            session.agents.insert(agent.name.clone(), agent.clone());
+            agent.clone()
+        }
+    });
     if known != agent {
         return Err(raise(
             Diagnostic::new("flow::lang::agent", format!("the agent `{name}` is declared already, in another way"))
@@ -62,29 +75,28 @@ pub fn declare(context: &NativeCallContext, name: &str, said: &Map) -> Result<ha
     Ok(handle::Agent(known))
 }
 
-/// `agent(name)`: one that is declared already.
-pub fn find(context: &NativeCallContext, name: &str) -> Result<handle::Agent, Fault> {
-    let (span, name) = (here(context), options::name(context, name)?);
-    if let Some(known) = session::with(|session| session.agents.get(name).cloned()) {
-        return Ok(handle::Agent(known));
+/// Fills in what the surroundings say of agents that say nothing of it themselves.
+fn complete(agent: &mut Agent, around: &Surroundings) {
+    let usual = around.backend.as_deref().unwrap_or(USUAL);
+    if agent.backend.is_empty() {
+        agent.backend = if agent.command.is_empty() { usual.into() } else { "command".into() };
+        agent.via = around.backends.get(agent.backend.as_str()).cloned();
     }
-    let known = session::with(|session| session.agents.keys().map(ToString::to_string).collect::<Vec<_>>());
-    let help = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_else(|| match known.is_empty() {
-        true => format!("declare it: `agent(\"{name}\", #{{ backend: \"claude\" }})`"),
-        false => format!("there are: {}", known.join(", ")),
-    });
-    Err(raise(
-        Diagnostic::new("flow::lang::agent", format!("there is no agent `{name}`"))
-            .label_word(span, name, "named here")
-            .help(help),
-    ))
+    if agent.model.is_none() && agent.backend == usual {
+        agent.model = around.model.clone().map(|model| Value::Plain(model.into()));
+    }
 }
 
 /// Takes the keys of an agent out of a map, and lays what they say over it.
-fn lay_over(agent: &mut Agent, options: &mut Options, span: Span) -> Result<(), Fault> {
+fn lay_over(agent: &mut Agent, options: &mut Options, span: Span, around: &Surroundings) -> Result<(), Fault> {
     let what = |key: &str| format!("`{key}` of agent");
     if let Some(name) = options.text("backend")? {
-        agent.backend = backend(&name, span)?;
+        let (name, via) = backend(&name, span, around)?;
+        if agent.backend != name {
+            // A model belongs to its backend.
+            agent.model = None;
+        }
+        (agent.backend, agent.via) = (name, via);
     }
     for (key, slot) in [("model", &mut agent.model), ("system", &mut agent.system), ("cwd", &mut agent.cwd)] {
         if let Some(given) = options.take(key) {
@@ -169,11 +181,15 @@ fn truth(options: &mut Options, key: &'static str, span: Span) -> Result<Option<
 }
 
 /// The name of a backend that there is.
-fn backend(name: &str, span: Span) -> Result<SmolStr, Fault> {
-    let known: Vec<&str> = BACKENDS.iter().map(|backend| backend.name).collect();
-    if known.contains(&name) {
-        return Ok(name.into());
+fn backend(name: &str, span: Span, around: &Surroundings) -> Result<(SmolStr, Option<Arc<BackendSpec>>), Fault> {
+    if Backend::named(name).is_some() {
+        return Ok((name.into(), None));
     }
+    if let Some(spec) = around.backends.get(name) {
+        return Ok((name.into(), Some(spec.clone())));
+    }
+    let known = BACKENDS.iter().map(|backend| backend.name).chain(around.backends.keys().map(String::as_str));
+    let known: Vec<&str> = known.collect();
     let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
         format!("there are: {}; another program is described in flow.toml under `[backends.{name}]`, or named with `command: [\"{name}\"]`", known.join(", "))
     });

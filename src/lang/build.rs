@@ -8,6 +8,7 @@ use rhai::{Dynamic, Scope};
 use super::fault::{self, Fault};
 use super::program::{Program, on_large_stack};
 use super::session::{self, Frame, Purpose, Session};
+use super::swarm;
 use crate::diag::{Diagnostic, Result, did_you_mean, nearest};
 use crate::plan::{self, Builder, Growth, Param, StepId};
 use crate::state::{Files, StepResult};
@@ -84,6 +85,7 @@ impl Program {
             let ((result, looked), mut session) = session.enter(|| {
                 let mut scope = self.scope();
                 let result = self.0.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &main.ast);
+                let result = result.and_then(|value| swarm::finish_all().map(|()| value));
                 session::with(|session| match &result {
                     Err(_) => {
                         session.keys = fault::keys_of_scope(&scope);

@@ -9,7 +9,7 @@ use super::fault::{self, Fault};
 use super::library::PREFIX;
 use super::program::{File, Program, on_large_stack};
 use super::session::{Frame, Purpose, Session};
-use super::{closures, convert, functions};
+use super::{closures, convert, functions, swarm};
 use crate::diag::{Diagnostic, Span};
 use crate::event::{Decision, Failure, FailureKind, Saw};
 use crate::plan::{self, Builder, Closure, Condition, Growth, Json, Plan, StepId};
@@ -134,7 +134,7 @@ impl Program {
     }
 
     /// The context in which functions of a file are called: its functions and its imports.
-    fn context<'a>(&'a self, file: &'a File) -> Option<NativeCallContext<'a>> {
+    pub(super) fn context<'a>(&'a self, file: &'a File) -> Option<NativeCallContext<'a>> {
         let store = file.context.get_or_init(|| {
             let mut source = String::new();
             for statement in file.ast.statements() {
@@ -197,8 +197,10 @@ impl Program {
                 Failure::new(FailureKind::Script, "the recorded script cannot be loaded any more")
                     .help("start the workflow anew")
             })?;
-            let (result, mut session) =
-                session.enter(|| functions::expand(&context, &task, step, iteration, last, inputs));
+            let (result, mut session) = session.enter(|| {
+                let expanded = functions::expand(&context, &task, step, iteration, last, inputs);
+                expanded.and_then(|()| swarm::finish_all())
+            });
             if let Some(problem) = session.refused.take() {
                 return Err(as_failure(problem, span));
             }

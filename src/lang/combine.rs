@@ -100,16 +100,16 @@ fn named(context: &NativeCallContext, name: &str, params: &[(String, Dynamic)], 
         };
         return sequence(context, &value);
     }
-    if let Some(agent) = session::with(|session| session.agents.get(name).cloned()) {
+    if let Some(agent) = agents::of_name(name) {
         let step = agents::asked_by_input(context, &agent, span)?;
         return sequence(context, &Dynamic::from(step));
     }
     let mut known: Vec<String> = session::with(|session| {
         let mut known: Vec<String> = session.commands.keys().map(ToString::to_string).collect();
-        known.extend(session.agents.keys().map(ToString::to_string));
         known.extend(session.program.function_names());
         known
     });
+    known.extend(agents::names().iter().map(ToString::to_string));
     known.extend(session::build(context, |builder, _| {
         Ok(builder.names().iter().map(ToString::to_string).collect::<Vec<_>>())
     })?);

@@ -10,6 +10,7 @@ mod policy;
 mod script;
 mod shared;
 mod stream;
+mod swarm;
 mod task;
 mod testing;
 
@@ -20,6 +21,7 @@ pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
 pub use shared::{BOARD, MEMORY, ON_EVENT};
 pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
+pub use swarm::{POOL, SWARM};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
 pub use testing::{FAILS, KINDS};
 
@@ -183,11 +185,13 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 40] = [
+pub static ALL: [&Keys; 42] = [
     &AGENT,
     &ASK,
     &WINDOW,
     &BUDGET,
+    &SWARM,
+    &POOL,
     &RETRY,
     &BREAKER,
     &BREAKER_OF_STEP,

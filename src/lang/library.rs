@@ -70,7 +70,7 @@ fn call(
 }
 
 /// An error of the library, at the place where it was called.
-fn at_the_call(error: Fault) -> Fault {
+pub fn at_the_call(error: Fault) -> Fault {
     let innermost = fault::innermost(&error);
     if matches!(innermost, EvalAltResult::ErrorTerminated(..)) {
         return error;

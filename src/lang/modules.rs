@@ -8,6 +8,7 @@ use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
 use super::fault::{Fault, raise};
 use super::program::LoadProblem;
+use super::surroundings::Surroundings;
 use super::{library, session};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 
@@ -143,7 +144,17 @@ fn locate(importer: &str, path: &str, span: Span) -> Result<String, Diagnostic> 
 
 /// The name of a module's file, as a person would look for it.
 pub fn file_name(name: &str) -> String {
-    if name.ends_with(".rhai") || name.starts_with("std/") { name.to_owned() } else { format!("{name}.rhai") }
+    // Files of agents are no modules; they are read with their whole path.
+    if name.ends_with(".rhai") || name.starts_with("std/") || is_text(name) {
+        name.to_owned()
+    } else {
+        format!("{name}.rhai")
+    }
+}
+
+/// Is it the name of something that is read, but is no script: a file of an agent, or what a project says of agents?
+pub fn is_text(name: &str) -> bool {
+    name == Surroundings::NAME || (name.ends_with(".md") && Path::new(name).is_absolute())
 }
 
 /// The text of a module file.

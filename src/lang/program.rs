@@ -8,8 +8,10 @@ use rhai::{AST, Engine, NativeCallContextStore};
 use smol_str::SmolStr;
 
 use super::host::SharedHost;
+use super::library::PREFIX;
 use super::script::Script;
-use super::{LARGEST, closures, fault, host, modules, secret, session, words};
+use super::surroundings::Surroundings;
+use super::{LARGEST, closures, fault, host, modules, secret, session, swarm, words};
 use crate::diag::{Diagnostic, Result, Sources, tokens};
 
 /// A compiled script with everything it imports. Cheap to clone.
@@ -20,6 +22,7 @@ pub(super) struct Inner {
     pub(super) engine: Arc<Engine>,
     pub(super) script: Script,
     pub(super) files: RwLock<Vec<Arc<File>>>,
+    warnings: RwLock<Vec<Diagnostic>>,
 }
 
 /// A compiled file of a program.
@@ -54,7 +57,12 @@ impl Program {
         if script.text.len() > LARGEST {
             modules::text_of(&script.name, script.text.as_bytes().to_vec())?;
         }
-        let program = Program(Arc::new(Inner { engine, script: script.clone(), files: RwLock::default() }));
+        let program = Program(Arc::new(Inner {
+            engine,
+            script: script.clone(),
+            files: RwLock::default(),
+            warnings: RwLock::default(),
+        }));
         on_large_stack(|| program.add(script.name.clone(), script.text.clone()))?;
         Ok(program)
     }
@@ -75,6 +83,18 @@ impl Program {
         Sources::new(
             files.map(|(n, (name, text))| (if n == 0 { name } else { modules::file_name(&name) }, text)).collect(),
         )
+    }
+
+    /// What its evaluations had to say that was no error, each once.
+    pub fn warnings(&self) -> Vec<Diagnostic> {
+        self.0.warnings.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn warn(&self, warning: Diagnostic) {
+        let mut warnings = self.0.warnings.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if warnings.iter().all(|known| known.message() != warning.message()) {
+            warnings.push(warning);
+        }
     }
 
     /// Secrets that are named in its functions and closures, in all files so far.
@@ -119,6 +139,14 @@ impl Program {
         let secrets = if text.contains("secret") { secret::named_in(&ast) } else { Vec::new() };
         let file = Arc::new(File { name, text, ast, functions, secrets, context: OnceLock::new() });
         self.0.files.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(file.clone());
+        if file.text.contains("swarm") && !file.name.starts_with(PREFIX) {
+            // It is part of every script that can need it, also if that is only while the plan runs. Runs of older versions
+            // have none.
+            match self.load(swarm::MODULE) {
+                Err(LoadProblem::Wrong(problem)) => return Err(problem),
+                Ok(_) | Err(LoadProblem::Missing) => {}
+            }
+        }
         Ok(file)
     }
 
@@ -126,6 +154,10 @@ impl Program {
     pub(super) fn load(&self, name: &str) -> std::result::Result<Arc<File>, LoadProblem> {
         if let Some(file) = self.files().iter().skip(1).find(|file| file.name == name) {
             return Ok(file.clone());
+        }
+        if modules::is_text(name) {
+            let pinned = self.0.script.pinned.as_ref().and_then(|pinned| pinned.get(name));
+            return pinned.map(|text| self.keep_text(name.to_owned(), text.clone())).ok_or(LoadProblem::Missing);
         }
         let text: Arc<str> = match (&self.0.script.pinned, modules::standard(name), self.folder()) {
             (Some(pinned), ..) => pinned.get(name).cloned().ok_or(LoadProblem::Missing)?,
@@ -137,6 +169,73 @@ impl Program {
             (None, None, None) => return Err(LoadProblem::Missing),
         };
         self.add(name.to_owned(), text).map_err(LoadProblem::Wrong)
+    }
+
+    /// Keeps a text that was read and is no script, so that a resume reads the same.
+    fn keep_text(&self, name: String, text: Arc<str>) -> Arc<File> {
+        let mut files = self.0.files.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(known) = files.iter().find(|file| file.name == name) {
+            return known.clone();
+        }
+        let file = Arc::new(File {
+            name,
+            text,
+            ast: AST::empty(),
+            functions: HashMap::new(),
+            secrets: Vec::new(),
+            context: OnceLock::new(),
+        });
+        files.push(file.clone());
+        file
+    }
+
+    /// The files of agents in a folder, in the order of their names: as they were recorded, or as they are now.
+    pub(super) fn agent_files(&self, folder: &Path) -> Vec<(PathBuf, Arc<str>)> {
+        let is_one = |path: &Path| path.extension().is_some_and(|ending| ending == "md");
+        let mut paths: Vec<PathBuf> = match &self.0.script.pinned {
+            Some(pinned) => pinned.keys().map(PathBuf::from).filter(|path| path.parent() == Some(folder)).collect(),
+            None => {
+                let entries = std::fs::read_dir(folder).into_iter().flatten();
+                entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect()
+            }
+        };
+        paths.retain(|path| is_one(path));
+        paths.sort();
+        let text = |path: &Path| -> Option<Arc<str>> {
+            let name = path.to_str()?;
+            if let Some(known) = self.files().iter().find(|file| file.name == name) {
+                return Some(known.text.clone());
+            }
+            let text: Arc<str> = match &self.0.script.pinned {
+                Some(pinned) => pinned.get(name)?.clone(),
+                None => {
+                    let small = std::fs::metadata(path).is_ok_and(|known| known.len() <= LARGEST as u64);
+                    let bytes = std::fs::read(path).ok().filter(|_| small)?;
+                    super::agents::text_of(&bytes).into()
+                }
+            };
+            Some(self.keep_text(name.to_owned(), text).text.clone())
+        };
+        paths.into_iter().filter_map(|path| Some((text(&path)?, path))).map(|(text, path)| (path, text)).collect()
+    }
+
+    /// What the script finds around it: as it was recorded, or as it is now.
+    pub(super) fn surroundings(&self) -> Arc<Surroundings> {
+        let now = &self.0.script.surroundings;
+        let text = match &self.0.script.pinned {
+            Some(pinned) => match pinned.get(Surroundings::NAME) {
+                Some(text) => text.clone(),
+                None => {
+                    let (project, home) = (now.project.clone(), now.home.clone());
+                    return Arc::new(Surroundings { project, home, ..Surroundings::default() });
+                }
+            },
+            None if now.say_something() => serde_json::to_string(&**now).unwrap_or_default().into(),
+            None => return now.clone(),
+        };
+        let kept = self.keep_text(Surroundings::NAME.to_owned(), text);
+        let read = serde_json::from_str::<Surroundings>(&kept.text).unwrap_or_default();
+        Arc::new(Surroundings { project: now.project.clone(), home: now.home.clone(), ..read })
     }
 
     /// Takes the text of a module or sub-workflow as given, whatever the file says: one that is open in an editor. The name

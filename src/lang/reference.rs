@@ -56,7 +56,7 @@ pub struct Form {
 pub enum Kind {
     /// A function.
     Function,
-    /// A method of a step, of an agent, or of a secret.
+    /// A method of a step, of an agent, of a pool, or of a secret.
     Method,
     /// A property of a step's result.
     Property,
@@ -233,6 +233,7 @@ fn is_method(function: &Function) -> bool {
         Some("run") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "run"),
         Some("secret") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "secret"),
         Some("agent") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "agent"),
+        Some("pool") => p.kind.as_deref().is_some_and(|kind| short_type(kind) == "map"),
         _ => false,
     };
     function.name.starts_with(char::is_alphabetic) && function.params.first().is_some_and(of)
@@ -263,6 +264,7 @@ pub fn signature(function: &Function, method: bool) -> String {
     let dot = match function.params.first().and_then(|first| first.name.as_deref()) {
         Some("secret") if method => "secret.",
         Some("agent") if method => "agent.",
+        Some("pool") if method => "pool.",
         Some("double") if method => "double.",
         Some("run") if method => "run.",
         _ if method => "step.",

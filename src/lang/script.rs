@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::modules::{self, LARGEST};
+use super::surroundings::Surroundings;
 use crate::diag::{Diagnostic, Result, did_you_mean};
 
 /// A script that is to be compiled.
@@ -18,6 +19,8 @@ pub struct Script {
     pub text: Arc<str>,
     /// Texts of modules and sub-workflows as they were recorded, by name. If given, no file is read.
     pub pinned: Option<HashMap<String, Arc<str>>>,
+    /// What it finds around it.
+    pub surroundings: Arc<Surroundings>,
 }
 
 impl Script {
@@ -35,12 +38,13 @@ impl Script {
             path: Some(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
             text: text.into(),
             pinned: None,
+            surroundings: Arc::default(),
         })
     }
 
     /// A script from a text.
     pub fn from_text(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Script { name: name.into(), path: None, text: text.into(), pinned: None }
+        Script { name: name.into(), path: None, text: text.into(), pinned: None, surroundings: Arc::default() }
     }
 }
 

@@ -13,6 +13,7 @@ use rhai::{FnPtr, NativeCallContext, NativeCallContextStore, Position};
 use smol_str::SmolStr;
 
 use super::library::PREFIX;
+use super::swarm::{Draft, Load};
 use super::trial::Trial;
 use super::{Program, Runner};
 use crate::diag::{Diagnostic, Span};
@@ -62,12 +63,18 @@ pub struct Session {
     pub commands: HashMap<SmolStr, FnPtr>,
     /// The agents that the script declares, by name.
     pub agents: BTreeMap<SmolStr, Arc<crate::plan::Agent>>,
+    /// Agents that stand in files and are known by name, once they have been looked for.
+    pub found: Option<Arc<Vec<super::agents::Found>>>,
     /// How often each agent was asked without a name for the step.
     pub asked: HashMap<SmolStr, u32>,
     pub runner: Option<Box<dyn Runner>>,
     /// Modules loaded so far, by name, and those being loaded.
     pub modules: HashMap<String, Arc<rhai::Module>>,
     pub loading: Vec<String>,
+    /// Swarms whose steps are still to be made.
+    pub swarms: Vec<Draft>,
+    /// How often the workers of pools were asked.
+    pub load: Load,
     /// Where the script calls a function of the standard library, while it does.
     pub caller: Option<Span>,
     /// Keys of the maps that the script had when it went wrong.
@@ -167,10 +174,13 @@ impl Session {
             frames: Vec::new(),
             commands: HashMap::new(),
             agents: BTreeMap::new(),
+            found: None,
             asked: HashMap::new(),
             runner: None,
             modules: HashMap::new(),
             loading: Vec::new(),
+            swarms: Vec::new(),
+            load: Load::default(),
             caller: None,
             keys: Vec::new(),
             context: None,

@@ -199,6 +199,7 @@ fn subject_of<'a>(
     let here = std::env::current_dir().unwrap_or_default();
     let path = path.strip_prefix(&here).unwrap_or(&path);
     let script = Script::read(path).map_err(|problem| problem.label_word(span, name.clone(), "named here"))?;
+    let script = Script { surroundings: tests.0.script.surroundings.clone(), ..script };
     let program = Program::compile(&script)?;
     let built = program.clone();
     Ok(Subject { program, script, args: texts, evaluate: Box::new(move |runner| built.build_with(args, Some(runner))) })

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use super::lines::Encoding;
 use super::problem::Teller;
 use super::texts::Text;
 use crate::diag::{Diagnostic, Result};
-use crate::flow::{Checked, Flow, Script};
+use crate::flow::{Checked, Flow, Script, surroundings_of};
 use crate::lang::{Program, interruptible};
 use crate::plan::Json;
 
@@ -206,5 +207,6 @@ pub fn script(text: &Text) -> Script {
         Some(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         None => "untitled.rhai".to_owned(),
     };
-    Script { path: text.path.clone(), ..Script::from_text(name, text.text.clone()) }
+    let surroundings = surroundings_of(text.path.as_deref().and_then(Path::parent));
+    Script { path: text.path.clone(), surroundings, ..Script::from_text(name, text.text.clone()) }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, AgentInput, Speaks};
+use super::{Agent, AgentConfig, AgentInput, Speaks};
 
 /// What is known of a backend beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,7 @@ pub const BACKENDS: [Backend; 7] = [
     Backend {
         name: "anthropic",
         why_not_live: "a request is sent whole",
+        checks_schema: true,
         has_tools: false,
         install: "nothing to install: give it a key, `api_key: secret(\"ANTHROPIC_API_KEY\")`",
         ..PROGRAM
@@ -88,6 +89,7 @@ pub const BACKENDS: [Backend; 7] = [
     Backend {
         name: "openai",
         why_not_live: "a request is sent whole",
+        checks_schema: true,
         has_tools: false,
         install: "nothing to install: give it a key, `api_key: secret(\"OPENAI_API_KEY\")`",
         ..PROGRAM
@@ -100,7 +102,80 @@ pub const BACKENDS: [Backend; 7] = [
     },
 ];
 
+/// What an agent asks for and its backend does not have, or needs and is not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// The key.
+    pub key: &'static str,
+    /// Is it one that is needed? Else it is one that cannot be said.
+    pub needed: bool,
+    /// Why, as the end of a sentence about the backend.
+    pub why: &'static str,
+    /// What to do.
+    pub help: &'static str,
+}
+
+impl Lack {
+    /// As a sentence.
+    pub fn message(&self, agent: &Agent) -> String {
+        let verb = if self.needed { "needs" } else { "cannot have" };
+        format!("agent `{}` {verb} `{}`: its backend `{}` {}", agent.name, self.key, agent.backend, self.why)
+    }
+}
+
 impl Backend {
+    /// What of it can be seen beforehand that this backend does not have. `session`: it is to go on with a conversation.
+    pub fn lacks(&self, agent: &Agent, session: bool) -> Vec<Lack> {
+        let mut lacks = Vec::new();
+        let mut lack = |said: bool, key, (needed, why, help): (bool, &'static str, &'static str)| {
+            lacks.extend(said.then_some(Lack { key, needed, why, help }));
+        };
+        let tools = agent.tools.as_ref().is_some_and(|tools| !tools.is_empty());
+        let own = agent.config.map_or(agent.api_key.is_some(), |config| config == AgentConfig::Own);
+        match self.name {
+            "anthropic" | "openai" => {
+                let help = "leave it out, or take a backend that is a program: claude, codex, gemini or opencode";
+                let none = (false, "is a request, which has none", help);
+                lack(tools, "tools", none);
+                lack(agent.mcp_servers.is_some(), "mcp_servers", none);
+                lack(session, "session", none);
+                lack(!agent.command.is_empty(), "command", none);
+                lack(!agent.args.is_empty(), "args", none);
+                let help = "name one: `model: \"…\"`";
+                lack(agent.model.is_none(), "model", (true, "takes no model by itself", help));
+            }
+            "codex" => {
+                let help = "`permission: \"read\"` and `permission: \"edit\"` bound what its commands can do";
+                let none = (false, "cannot be told which tools it has", help);
+                lack(agent.tools.is_some(), "tools", none);
+                lack(!agent.deny_tools.is_empty(), "deny_tools", none);
+            }
+            "gemini" if !own => {
+                let help = "say `config: \"own\"`, and give it a key: `api_key: secret(\"GEMINI_API_KEY\")`";
+                let none = (false, "takes that from its settings, which are the user's", help);
+                lack(agent.tools.is_some(), "tools", none);
+                lack(!agent.deny_tools.is_empty(), "deny_tools", none);
+                lack(agent.mcp_servers.is_some(), "mcp_servers", none);
+            }
+            "opencode" => {
+                let help = "name it, with its provider: `model: \"anthropic/claude-sonnet-4\"`";
+                let with = agent.base_url.is_some() || agent.api_key.is_some();
+                let why = "has no other way to know whose `base_url` or `api_key` that is";
+                lack(with && agent.model.is_none(), "model", (true, why, help));
+            }
+            "command" => {
+                let help = "name it: `command: [\"program\", \"argument\"]`";
+                lack(agent.command.is_empty(), "command", (true, "is any program", help));
+            }
+            _ => {}
+        }
+        if matches!(self.name, "claude" | "codex" | "gemini" | "opencode") && own {
+            let help = "say `config: \"user\"` in both questions; conversations are kept there";
+            lack(session, "session", (false, "has settings of its own for each answer", help));
+        }
+        lacks
+    }
+
     /// The built-in one of a name.
     pub fn named(name: &str) -> Option<&'static Backend> {
         BACKENDS.iter().find(|backend| backend.name == name)
@@ -116,23 +191,23 @@ impl Agent {
         }
     }
 
-    /// Does it read what others write while they write it? Else why not, as the end of a sentence about it.
+    /// Does it read what others write while they write it? And how: event by event (`Ndjson`), or as it comes (`Stdin`)?
     ///
     /// # Errors
-    /// Why not.
-    pub fn reads_live(&self) -> Result<(), &'static str> {
+    /// Why not, as the end of a sentence.
+    pub fn reads_live(&self) -> Result<AgentInput, &'static str> {
         let input = match &self.via {
             Some(spec) if spec.has_prompt() => AgentInput::Argument,
             Some(spec) => spec.input,
             None => match Backend::named(&self.backend) {
                 Some(backend) if !backend.reads_live => return Err(backend.why_not_live),
-                Some(backend) if backend.name != "command" => return Ok(()),
+                Some(backend) if backend.name != "command" => return Ok(AgentInput::Ndjson),
                 _ => self.input.unwrap_or_default(),
             },
         };
         match input {
-            AgentInput::Stdin | AgentInput::Ndjson => Ok(()),
-            AgentInput::Argument => Err("its program gets its task as an argument, which is complete when it begins"),
+            AgentInput::Argument => Err("its task is an argument of its program"),
+            input => Ok(input),
         }
     }
 }
@@ -176,5 +251,34 @@ impl BackendSpec {
     /// Does the task stand in its command?
     pub fn has_prompt(&self) -> bool {
         self.command.iter().any(|word| word.contains("{prompt}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_backend_does_not_have_is_known_beforehand() {
+        let with_tools = Agent { tools: Some(vec!["Read".into()]), ..Agent::default() };
+        let keys = |name: &str, agent: &Agent, session| {
+            let backend = Backend::named(name).expect("it is built in");
+            backend.lacks(agent, session).into_iter().map(|lack| lack.key).collect::<Vec<_>>()
+        };
+        assert_eq!(keys("claude", &with_tools, true), [""; 0]);
+        assert_eq!(keys("codex", &with_tools, true), ["tools"]);
+        assert_eq!(keys("gemini", &with_tools, false), ["tools"]);
+        assert_eq!(keys("openai", &with_tools, true), ["tools", "session", "model"]);
+        assert_eq!(keys("command", &Agent::default(), false), ["command"]);
+        let own = Agent { config: Some(AgentConfig::Own), ..with_tools };
+        assert_eq!(keys("gemini", &own, false), [""; 0]);
+        assert_eq!(keys("claude", &own, true), ["session"]);
+    }
+
+    #[test]
+    fn names_in_braces_are_found() {
+        let places = |word| BackendSpec::places(word).collect::<Vec<_>>();
+        assert_eq!(places("-m={model}:{x}"), ["model", "x"]);
+        assert_eq!(places("{}{A}{\"a\":1}"), [""; 0]);
     }
 }

@@ -220,8 +220,23 @@ impl Builder {
 
     /// A chain: a group whose output is that of its end.
     pub fn chain(&mut self, name: SmolStr, sequence: Sequence, span: Span) -> StepId {
-        let mut children = sequence.members.clone();
-        match sequence.exits[..] {
+        let children = self.in_chain(sequence);
+        let id = self.add(Step::new(name, Task::Chain(children.clone()), span));
+        self.adopt(id, &children);
+        id
+    }
+
+    /// Gives a chain that has no steps yet its steps.
+    pub fn fill_chain(&mut self, id: StepId, sequence: Sequence) {
+        let children = self.in_chain(sequence);
+        self.step_mut(id).task = Arc::new(Task::Chain(children.clone()));
+        self.adopt(id, &children);
+    }
+
+    /// The children of a chain, the one that gives its output last.
+    fn in_chain(&mut self, sequence: Sequence) -> Vec<StepId> {
+        let Sequence { exits, members: mut children, span, .. } = sequence;
+        match exits[..] {
             [last] => {
                 children.retain(|child| *child != last);
                 children.push(last);
@@ -229,16 +244,13 @@ impl Builder {
             [] => {}
             _ => {
                 // Several ends: they are a group of their own, so that the chain has one last step.
-                let exits = sequence.exits.clone();
                 let tail = Sequence { entries: exits.clone(), exits: exits.clone(), members: exits.clone(), span };
                 let tail = self.as_step(tail);
                 children.retain(|child| !exits.contains(child));
                 children.push(tail);
             }
         }
-        let id = self.add(Step::new(name, Task::Chain(children.clone()), span));
-        self.adopt(id, &children);
-        id
+        children
     }
 
     /// A group of steps side by side.

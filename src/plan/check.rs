@@ -4,6 +4,7 @@
 //! [`warnings`] finds what is probably not meant. Both report everything at once, the most important first.
 
 mod branches;
+mod budget;
 mod cycles;
 mod hooks;
 mod names;
@@ -34,6 +35,7 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     hooks::out_of_order(plan, &tree, &mut found);
     policies::limits(plan, &mut found);
     policies::out_of_place(plan, &mut found);
+    budget::budgets(plan, &mut found);
     stream::members(plan, &mut found);
     stream::alone(plan, &mut found);
     pipeline::pipelines(plan, &mut found);
@@ -53,7 +55,9 @@ pub fn warnings(plan: &Plan) -> Vec<Diagnostic> {
     branches::repeated(plan, &mut found);
     policies::rules(plan, &mut found);
     policies::without_effect(plan, &mut found);
+    budget::untold(plan, &mut found);
     recovery::without_timeout(plan, &mut found);
+    stream::begins_late(plan, &mut found);
     hooks::skipped(plan, &tree, &mut found);
     found.list.into_iter().map(Diagnostic::as_warning).collect()
 }

@@ -7,6 +7,7 @@ mod agent;
 pub mod analysis;
 pub mod arrow;
 mod backend;
+mod budget;
 pub mod builder;
 pub mod check;
 mod class;
@@ -45,7 +46,8 @@ pub use agent::{
     Agent, AgentConfig, AgentInput, Ask, Board, Budget, Context, Emit, Isolate, MergeTrees, OnConflict, OnEvent,
     Permission, Publish, Put, Speaks,
 };
-pub use backend::{BACKENDS, Backend, BackendSpec};
+pub use backend::{BACKENDS, Backend, BackendSpec, Lack};
+pub use budget::{Bounds, Unit, bounds_of, covers};
 pub use builder::{Builder, Piece, Sequence, Side};
 pub use class::{Class, ClassRule, Matches, Strategy};
 pub use graph::Graph;

@@ -93,6 +93,11 @@ impl Step {
         }
     }
 
+    /// The word for what it does: what a combinator above the kinds of tasks calls it, or the kind.
+    pub fn word(&self) -> &str {
+        self.shape.as_deref().unwrap_or_else(|| self.task.kind())
+    }
+
     /// Its policies, or the defaults.
     pub fn policy(&self) -> &Policy {
         static NONE: std::sync::LazyLock<Policy> = std::sync::LazyLock::new(Policy::default);

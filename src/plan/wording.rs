@@ -3,6 +3,7 @@
 //! Names and scripts come from a script that is perhaps not trusted, so nothing leaves here that a terminal or a
 //! drawing would take for a command: control characters and direction marks are replaced.
 
+mod agent;
 mod names;
 mod pipeline;
 mod policy;
@@ -13,6 +14,7 @@ mod value;
 
 use text::ENOUGH;
 
+pub use agent::agent;
 pub use names::Names;
 pub use pipeline::{box_lines, pipeline, sink, source, stage, stage_work};
 pub use policy::{breaker, limit, on_error_name, policies, strategies};

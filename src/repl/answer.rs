@@ -175,7 +175,7 @@ impl Answer {
         for id in self.steps.iter().take(NAMED) {
             let command = wording::command(plan, plan.step(*id));
             let room = if look.width > 0 { look.width } else { 100 };
-            let kind = plan.step(*id).task.kind();
+            let kind = plan.step(*id).word();
             let line = look.cut(&format!("+ {}  {kind}  {}", plan.path(*id), command.replace('\n', " ")), room);
             text.push_str(&look.paint(Tone::Faint, line.trim_end()));
             text.push('\n');
@@ -225,7 +225,7 @@ pub fn step_line(plan: &Plan, result: Option<&StepResult>, id: StepId, look: Loo
     let took = took.map_or(String::new(), |result| format!("  {}", wording::duration(result.duration_ms)));
     let command = wording::command(plan, step).replace('\n', " ");
     let name = plan.path(id);
-    let (kind, width) = (step.task.kind(), if look.width > 0 { look.width } else { 100 });
+    let (kind, width) = (step.word(), if look.width > 0 { look.width } else { 100 });
     let room = width.saturating_sub(name.chars().count() + kind.len() + took.len() + 8).max(8);
     let rest = format!("  {kind}  {}", look.cut(&command, room));
     format!(

@@ -133,11 +133,14 @@ impl RunState {
             moved.insert(*old, *id);
         }
         let mut known: Vec<bool> = vec![false; before.len()];
+        let mut now = HashMap::new();
         for (id, old) in new.kept.iter().chain(&new.again) {
             let step = &mut steps[id.index()];
             step.attempt = step.attempt.max(before[old.index()].attempt);
             known[old.index()] = true;
+            now.insert(*old, *id);
         }
+        self.move_consumed(&before, &mut steps, &now);
         for (id, step) in before.iter().enumerate().filter(|(id, _)| !known[*id]) {
             self.remember_attempts(StepId(id as u32), step.attempt);
         }
@@ -185,6 +188,25 @@ impl RunState {
             })
             .collect();
         self.judge_handled();
+    }
+
+    /// What was used stays used. What the new plan has no more counts for the group in which it stood, if that is still
+    /// there. `now`: from the steps of the plan before to those of the new one.
+    fn move_consumed(&mut self, before: &[StepState], steps: &mut [StepState], now: &HashMap<StepId, StepId>) {
+        steps.iter_mut().for_each(|step| step.consumed = None);
+        for old in std::mem::take(&mut self.consumers) {
+            let mut step = StepState { consumed: before[old.index()].consumed.clone(), ..StepState::default() };
+            step.let_go_of_attempt();
+            let Some(used) = step.consumed.map(|consumed| consumed.over) else { continue };
+            let mut around = std::iter::successors(Some(old), |id| self.plan.step(*id).parent);
+            match around.find_map(|id| now.get(&id).copied()) {
+                Some(id) => {
+                    steps[id.index()].consumed.get_or_insert_default().over += &used;
+                    self.consumers.insert(id);
+                }
+                None => self.gone_used += &used,
+            }
+        }
     }
 
     /// Is it the pipeline that it was, with all it waits for?

@@ -1,8 +1,9 @@
 //! What agents have used: per step over all its attempts, and added up over groups.
 
+use super::spending::Spending;
 use super::{RunState, StepState};
 use crate::event::{Outcome, Usage, Used};
-use crate::plan::StepId;
+use crate::plan::{StepId, Task, bounds_of, covers};
 
 /// What the agent of a step has used, whatever became of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,16 +49,52 @@ impl StepState {
 }
 
 impl RunState {
-    /// What the agents in a step used, at any depth: of an agent its own, of a group that of all its children.
+    /// What the agents in a step used, at any depth: of an agent its own, of a group that of all that is or was in it.
     pub fn consumed(&self, id: StepId) -> Usage {
-        let mut open = vec![id];
-        let mut total = Usage::default();
-        while let Some(id) = open.pop() {
-            if let Some(consumed) = &self.step(id).consumed {
+        match self.plan.step(id).task.is_group() {
+            true => self.consumed_within(Some(id)),
+            false => self.step(id).consumed.as_ref().map(|consumed| consumed.total()).unwrap_or_default(),
+        }
+    }
+
+    /// As [`RunState::consumed`]; nothing stands for the whole run.
+    pub fn consumed_within(&self, scope: Option<StepId>) -> Usage {
+        let mut total = if scope.is_none() { self.gone_used } else { Usage::default() };
+        for consumer in &self.consumers {
+            let within = scope.is_none_or(|scope| covers(&self.plan, *consumer).any(|id| id == scope));
+            if let (true, Some(consumed)) = (within, &self.step(*consumer).consumed) {
                 total += &consumed.total();
             }
-            open.extend(self.plan.members(id));
         }
         total
+    }
+
+    /// The steps of which something was used.
+    pub fn consumers(&self) -> impl Iterator<Item = StepId> + '_ {
+        self.consumers.iter().copied()
+    }
+
+    /// What was used by steps that the plan has no more, and that stood in no group which it still has.
+    pub fn gone_used(&self) -> &Usage {
+        &self.gone_used
+    }
+
+    /// A step has used something.
+    pub(super) fn consumes(&mut self, id: StepId) {
+        if self.step(id).consumed.is_some() {
+            self.consumers.insert(id);
+        }
+    }
+
+    /// What was spent in a step or group, or of the budget that it is, and what may be. Nothing: nothing was, and nothing bounds it.
+    pub fn spending(&self, id: StepId) -> Option<Spending> {
+        let step = self.plan.step(id);
+        let bounds = bounds_of(step);
+        if bounds.is_none() && self.consumers.is_empty() {
+            return None;
+        }
+        let is_budget = matches!(*step.task, Task::Budget(_));
+        let used = if is_budget { self.consumed_within(step.parent) } else { self.consumed(id) };
+        Some(Spending { used, bounds, is_budget })
     }
 }

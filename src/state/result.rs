@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::json;
 use smol_str::SmolStr;
 
-use super::Status;
 use super::board::Board;
+use super::{Spending, Status};
 use crate::diag::did_you_mean;
-use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Output};
+use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Output, Usage};
 use crate::plan::{Json, Key, Reference, StepId, Value, expression};
 
 /// Reading a value failed: what happened and what to do.
@@ -71,6 +71,8 @@ pub struct StepResult {
     pub why_skipped: Option<&'static str>,
     /// Where its output comes from.
     pub body: Body,
+    /// What its agents used, and may use; of a budget what was spent of it, when this was read.
+    pub spending: Option<Box<Spending>>,
 }
 
 /// Where the output of a step comes from.
@@ -188,6 +190,7 @@ impl StepResult {
                 Some(log) => trim_newline(self.read_text(log, files)?).into(),
                 None => self.outcome.as_ref().map_or(Json::Null, |_| "".into()),
             },
+            _ if self.is_spending(name) => self.spent(name).unwrap_or_default(),
             _ if self.status == Status::Skipped => Json::Null,
             "output" | "results" => self.output(files)?,
             "text" => match self.text(files)? {
@@ -313,6 +316,26 @@ impl StepResult {
         }
     }
 
+    /// Does this name what its agents used, before anything that its output may say?
+    fn is_spending(&self, name: &str) -> bool {
+        if name == "cost_usd" && self.report().is_some_and(|report| report.usage.cost_usd.is_none()) {
+            return false;
+        }
+        let spending = self.spending.as_deref();
+        spending.is_some_and(|spending| {
+            let counts = spending.is_budget || spending.bounds.is_some() || spending.used != Usage::default();
+            counts && spending.property(name).is_some()
+        }) || (self.report().is_some() && self.spent(name).is_some())
+    }
+
+    /// What its agents used: nothing, where there are none.
+    fn spent(&self, name: &str) -> Option<Json> {
+        match self.spending.as_deref() {
+            Some(spending) => spending.property(name),
+            None => Spending::default().property(name),
+        }
+    }
+
     fn field(&self, field: &str, files: &dyn Files) -> Result<Json, Problem> {
         if let Body::Board(board) = &self.body {
             // What nobody has noted yet is nothing.
@@ -322,8 +345,8 @@ impl StepResult {
             return Ok(value.clone());
         }
         let output = self.output(files)?;
-        if let Some(value) = output.get(field) {
-            return Ok(value.clone());
+        if let Some(value) = output.get(field).cloned().or_else(|| self.spent(field)) {
+            return Ok(value);
         }
         let mut known: Vec<String> = PROPERTIES.iter().map(|(name, _)| (*name).to_owned()).collect();
         if self.report().is_some() {
@@ -331,6 +354,7 @@ impl StepResult {
         }
         known.extend(self.outcome.iter().flat_map(|o| o.fields.keys().cloned()));
         known.extend(output.as_object().into_iter().flat_map(|map| map.keys().cloned()));
+        known.extend(Spending::PROPERTIES.iter().map(|(name, _)| (*name).to_owned()));
         let mut problem = self.problem(format!("`{}` has no property `{field}`", self.name));
         problem.help = did_you_mean(field, known.iter().map(String::as_str)).or_else(|| {
             Some(match self.status {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::look::one_line;
 use super::table::table;
 use super::time::Clock;
-use super::{Look, Tone};
+use super::{Look, Tone, agents};
 use crate::event::{Alerted, Counts, Meter, Streamed};
 use crate::plan::wording::{self, count, plural};
 use crate::plan::{Alert, Json, Metric, StepId, Task, unit};
@@ -92,6 +92,10 @@ pub(super) fn counts_of(state: &RunState, id: StepId) -> Option<Counts> {
 
 /// What is going on in a step that runs, in pieces, the most telling first.
 pub(super) fn live(state: &RunState, id: StepId) -> Vec<String> {
+    let agent = agents::live(state, id);
+    if !agent.is_empty() {
+        return agent;
+    }
     if let Some(meter) = of_member(state, id) {
         let mut pieces = vec![bytes(meter.bytes), byte_rate(meter.per_second)];
         if meter.went > 0 {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{MASK, flowed, is_secret, waits};
+use super::{MASK, agents, flowed, is_secret, waits};
 use crate::event::{Because, Event, Record, RunStatus, Skip, Stop};
 use crate::plan::{Json, Plan, StepId};
 use crate::state::breaker::{Circuit, Phase};
@@ -11,7 +11,7 @@ use crate::state::{Files, RunState, Status};
 /// The object that `--json` prints at the end of a run (see the command's help). Its keys are a promise:
 /// `{"run", "workflow", "status", "duration_ms", "steps": {path: {"status", "output", "code", "attempts", "duration_ms", "error"}}}`.
 ///
-/// Groups are in it as well, anonymous ones are not. While steps wait for something from outside, there is also a list
+/// Groups are in it as well, anonymous ones are not. Where agents were answered for from a recording, `agents` says so. While steps wait for something from outside, there is also a list
 /// `waiting`: `{"step", "for": "answer" | "signal" | "file" | "time", "until", "command", …}`. `status`: with what is known beyond the log (`interrupted`).
 pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
     let mut steps = Map::new();
@@ -28,6 +28,9 @@ pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
         "duration_ms": state.latest_at.saturating_sub(state.started_at),
         "steps": steps,
     });
+    if let Some(agents) = &state.created.agents {
+        run["agents"] = agents.as_str().into();
+    }
     let waits = state.waits();
     if !waits.is_empty() {
         run["waiting"] = waits.iter().map(|waits| waits::json(&state.created.run, waits)).collect();
@@ -61,6 +64,9 @@ fn step(state: &RunState, id: StepId, files: &dyn Files) -> Json {
     }
     if let (Some(note), Json::Object(object)) = (outcome.and_then(|outcome| outcome.cache.as_deref()), &mut object) {
         object.insert("cached".into(), note.hit.into());
+    }
+    if let Json::Object(object) = &mut object {
+        agents::json(state, id, object);
     }
     object
 }

@@ -3,6 +3,7 @@
 //! Everything here is a function of events and state, and of a [`Look`]. It knows no clock and no store, and but
 //! for [`progress`] no terminal: the doors say how wide the screen is, what time it is, and where the text goes.
 
+mod agents;
 mod breakers;
 mod checkpoints;
 mod collected;
@@ -23,6 +24,7 @@ mod place;
 pub mod progress;
 mod reason;
 mod receipts;
+mod roster;
 mod runs;
 mod show;
 mod summary;
@@ -30,12 +32,14 @@ mod table;
 mod takeup;
 mod templates;
 pub mod time;
+mod transcript;
 mod value;
 mod verdicts;
 mod waits;
 mod ways;
 mod why;
 
+pub use agents::{dollars, usage};
 pub use breakers::{breakers, not_closed};
 pub use checkpoints::{checkpoints, way_back};
 pub use collected::{CollectedLine, Outcome, collected};
@@ -50,13 +54,15 @@ pub use markdown::{Colours, markdown};
 pub use params::parameters;
 pub use place::{is_secret, place};
 pub use receipts::{EvidenceLine, receipt, receipts};
+pub use roster::{AgentLine, FileRemark, roster};
 pub use runs::{RunLine, runs};
 pub use show::show;
 pub use summary::{LogPaths, Summary};
 pub use takeup::{takeup, takeup_json};
 pub use templates::{TemplateLine, templates};
+pub use transcript::Transcript;
 pub use value::value;
-pub use verdicts::{TestCounts, TestLine, TestVerdict, test_failure, test_line, test_summary};
+pub use verdicts::{TestCounts, TestLine, TestVerdict, test_failure, test_line, test_summary, went_again};
 pub use waits::command;
 pub use ways::{ways, ways_json};
 pub use why::Why;

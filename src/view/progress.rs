@@ -131,12 +131,17 @@ impl Progress {
                     // Where nobody reads, there is nobody to be told.
                     let _ = writeln!(out, "{:>7}  {}", time::since(since), news.line);
                 }
-                if let Event::Flowed(flowed) = &*record.event {
-                    let began = state.step(flowed.step).started_at;
-                    let told = self.figures.entry(flowed.step).or_insert(began);
+                let of = match &*record.event {
+                    Event::Flowed(flowed) => Some(flowed.step),
+                    Event::Used(used) => Some(used.step),
+                    _ => None,
+                };
+                if let Some(step) = of {
+                    let began = state.step(step).started_at;
+                    let told = self.figures.entry(step).or_insert(began);
                     if record.at >= *told + FIGURES && record.at >= self.figures_at + ANY_FIGURES {
                         (*told, self.figures_at) = (record.at, record.at);
-                        for line in news::figures(state, flowed.step, self.look) {
+                        for line in news::figures(state, step, self.look) {
                             let _ = writeln!(out, "{:>7}  {line}", time::since(since));
                         }
                         let _ = out.flush();

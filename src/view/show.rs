@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::counts::Counts;
 use super::look::{columns, one_line};
 use super::time::{self, Clock};
-use super::{Look, MASK, Tone, flowed, is_secret, reason, waits};
+use super::{Look, MASK, Tone, agents, flowed, is_secret, reason, waits};
 use crate::event::{Because, RunStatus, Skip};
 use crate::plan::{Graph, StepId, Task};
 use crate::state::{RunState, Status};
@@ -43,6 +43,9 @@ fn header(state: &RunState, status: RunStatus, clock: &Clock, look: Look) -> Str
     if let Some(replays) = &created.replays {
         row("replays", format!("the dead letters of `{}` in run {}", one_line(&replays.step), replays.run));
     }
+    if let Some(agents) = &created.agents {
+        row("agents", format!("answered from a recording: {}", agents.trim_start_matches("recorded:")));
+    }
     if let Some(of) = &created.part_of {
         let stage = one_line(&of.stage);
         row("part of", format!("run {}, for the stage `{stage}` of `{}`", of.run, one_line(&of.step)));
@@ -52,6 +55,7 @@ fn header(state: &RunState, status: RunStatus, clock: &Clock, look: Look) -> Str
     row("took", time::duration(end.saturating_sub(state.started_at)));
     let counts = Counts::of(state);
     row("steps", counts.text());
+    row("agents", agents::in_all(state).join(", "));
     if let Some(stop) = state.stopping {
         row("stopped", format!("because {}", reason::stop(&state.plan, stop)));
     }
@@ -123,7 +127,7 @@ impl Tree<'_> {
         }
         let name = match &plan.key {
             Some(key) => format!("[{}]", one_line(key)),
-            None if nameless => plan.task.kind().to_owned(),
+            None if nameless => plan.word().to_owned(),
             None => plan.name.to_string(),
         };
         let step = self.state.step(id);
@@ -160,6 +164,7 @@ impl Tree<'_> {
     fn note(&self, id: StepId, children: &[StepId]) -> String {
         let (state, step, plan) = (self.state, self.state.step(id), self.state.plan.step(id));
         let mut notes = Vec::new();
+        let agent = step.outcome.as_ref().and_then(|outcome| outcome.agent.as_deref());
         if let Some(moment) = state.plan.hook(id) {
             notes.push(format!("on {}", reason::moment_name(moment)));
         }
@@ -192,6 +197,7 @@ impl Tree<'_> {
             }
             Status::Success if is_secret(&state.plan, id) => notes.push(MASK.to_owned()),
             Status::Success => {
+                notes.extend(agent.map(agents::over).filter(|said| !said.is_empty()).map(|said| said.join(", ")));
                 let by = waits::answered_by(state, id).map(|by| format!("by {by}"));
                 let said: Vec<_> = self.output(id).into_iter().chain(by).collect();
                 if !said.is_empty() {
@@ -200,6 +206,7 @@ impl Tree<'_> {
             }
             Status::Failed if reason::is_child_failure(state, id) => {}
             Status::Failed => {
+                notes.extend(agent.map(agents::over).filter(|said| !said.is_empty()).map(|said| said.join(", ")));
                 notes.push(reason::failed(step.outcome.as_deref()));
                 if let Some(how) = reason::handled(state, id) {
                     notes.push(format!("dealt with: {how}"));
@@ -224,7 +231,10 @@ impl Tree<'_> {
                 notes.push(format!("tries again at {}", self.clock.time(step.until)));
                 notes.push(reason::failed(step.outcome.as_deref()));
             }
-            Status::Cancelled => notes.push("cancelled".to_owned()),
+            Status::Cancelled => {
+                notes.push("cancelled".to_owned());
+                notes.extend(agent.map(agents::over).filter(|said| !said.is_empty()).map(|said| said.join(", ")));
+            }
             Status::Running if self.status == RunStatus::Interrupted && !plan.task.is_group() => {
                 notes.push("cut off when the run's process ended".to_owned());
             }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::counts::Counts;
 use super::look::{columns, one_line};
 use super::time::Clock;
-use super::{Look, Tone, flowed, is_secret, place, reason, time, waits};
+use super::{Look, Tone, agents, flowed, is_secret, place, reason, time, waits};
 use crate::event::{Log, RunStatus};
 use crate::plan::StepId;
 use crate::state::{Files, RunState, Status};
@@ -126,7 +126,9 @@ impl Summary<'_> {
             (RunStatus::Success, run) if !run.is_empty() => look.paint(Tone::Faint, &format!("  (run {run})")),
             _ => String::new(),
         };
-        format!("{} {name} {said} after {took}: {}{run}\n", look.sign(status), Counts::of(state).text())
+        let used = agents::in_all(state);
+        let used = if used.is_empty() { String::new() } else { format!("; agents: {}", used.join(", ")) };
+        format!("{} {name} {said} after {took}: {}{used}{run}\n", look.sign(status), Counts::of(state).text())
     }
 
     /// What became of the items of pipelines, and the alerts that were raised.
@@ -180,8 +182,15 @@ impl Summary<'_> {
         if is_secret(&state.plan, id) && !logs.is_empty() {
             let _ = writeln!(text, "  its output is secret and not shown");
         }
+        let is_agent = outcome.is_some_and(|outcome| outcome.agent.is_some());
+        if is_agent && self.kept && !state.created.run.is_empty() && !is_secret(&state.plan, id) {
+            let path = shell_word(&state.plan.path(id));
+            let _ = writeln!(text, "  what it did: flow logs {} {path}", state.created.run);
+        }
         for (n, log) in logs.iter().enumerate() {
-            if !is_secret(&state.plan, id) {
+            // What an agent's program prints is for programs.
+            let for_programs = is_agent && log.file.ends_with(".out");
+            if !is_secret(&state.plan, id) && !for_programs {
                 // Errors come last and in full; what was printed before them may be what they are about.
                 self.tail(text, log, if n + 1 < logs.len() { TAIL_LINES / 2 } else { TAIL_LINES });
             }

@@ -170,3 +170,15 @@ pub fn test_summary(counts: TestCounts, took: Duration, look: Look) -> String {
     let sign = if failed + wrong > 0 { Status::Failed } else { Status::Success };
     format!("\n{} {} in {}\n", look.sign(sign), parts.join(", "), duration(took.as_millis() as u64))
 }
+
+/// Whether a workflow went the way of a recorded run, in a line. `counts`: what was compared, in words.
+pub fn went_again(file: &str, differences: usize, counts: &str, recorded: &str, took: Duration, look: Look) -> String {
+    let (sign, says) = match differences {
+        0 => (Status::Success, format!("{file} goes the way of {recorded}")),
+        n => {
+            let n = look.paint(Tone::Bad, &plural(n, "difference"));
+            (Status::Failed, format!("{file} does not go the way of {recorded}: {n}"))
+        }
+    };
+    format!("{} {says} ({counts}, in {})\n", look.sign(sign), duration(took.as_millis() as u64))
+}

@@ -173,6 +173,7 @@ fn result_of(step: u32, outcome: Outcome) -> (StepId, Arc<StepResult>) {
         degraded: None,
         why_skipped: None,
         body: Body::Task,
+        spending: None,
     };
     (StepId(step), Arc::new(result))
 }

@@ -240,13 +240,10 @@ fn definitions_for_other_tools_are_current() {
     is_current("grammar/flow.d.rhai", &definitions()).unwrap_or_else(|difference| panic!("{difference}"));
 }
 
-/// What will be there is explained, but cannot be tried yet.
-const LATER: [&str; 1] = ["swarm"];
-
 #[test]
 fn every_item_says_all_that_it_has_to() {
     let mut wrong = Vec::new();
-    for item in items().iter().filter(|item| !LATER.contains(&item.name.as_str())) {
+    for item in items() {
         let name = format!("{} `{}`", item.kind.name(), item.name);
         let mut require = |holds: bool, what: &str| {
             if !holds {

@@ -27,6 +27,7 @@ fn result(name: &str, status: Status, output: Json) -> Arc<StepResult> {
         degraded: None,
         why_skipped: None,
         body: Body::Task,
+        spending: None,
     })
 }
 

@@ -60,6 +60,30 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(cases(4_000))]
+
+    /// So it is with steps that publish and groups that listen, whenever the process dies.
+    #[test]
+    fn all_that_is_published_is_heard_once((raw, header, world, dice) in any_case(14)) {
+        let plan = spec::plan(&raw, header, May { reversed: dice % 2 == 0, ..May::with_events() });
+        let mut play = Play::of(&plan, world, dice, false);
+        let mut lot = Dice(dice ^ 0xbeef);
+        play.give(Input::Start);
+        let mut crashes = if dice % 3 == 0 { 0 } else { 3 };
+        while !play.closed {
+            if crashes > 0 && lot.below(12) == 0 {
+                crashes -= 1;
+                play.crash(3 + lot.below(play.records.len() - 2));
+            } else {
+                play.step();
+            }
+        }
+        like_the_naive_reading(&play, &plan, world);
+        play.check_topics();
+    }
+}
+
+proptest! {
     #![proptest_config(cases(3_000))]
 
     /// A run whose process dies, again and again, after any event, ends as if nothing had happened.
@@ -131,7 +155,8 @@ proptest! {
     /// and the invariants hold.
     #[test]
     fn every_run_has_an_end((raw, header, world, dice) in any_case(14)) {
-        let may = May { stop: true, anything: true, reversed: dice % 3 == 0, ..May::all() };
+        let may = if dice % 2 == 0 { May::all() } else { May::with_events() };
+        let may = May { stop: true, anything: true, reversed: dice % 3 == 0, ..may };
         let plan = spec::plan(&raw, header, may);
         let mut play = Play::of(&plan, world, dice, true);
         let mut lot = Dice(dice ^ 0x1234);
@@ -163,6 +188,43 @@ proptest! {
         if asked == Some(Stop::Cancelled) {
             prop_assert!(matches!(play.state().status, RunStatus::Cancelled | RunStatus::Failed | RunStatus::Success));
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(3_000))]
+
+    /// Agents start only as far as budgets allow, wait only while others run, are ended when too much was used; nothing that
+    /// was used is forgotten, whatever dies and is tried again. (What is checked stands in `play/money.rs`.)
+    #[test]
+    fn budgets_are_kept((raw, header, world, dice) in any_case(14)) {
+        let anything = dice % 4 == 0;
+        let may = May { budgets: true, stop: anything, anything, reversed: dice % 3 == 0, ..May::all() };
+        let plan = spec::plan(&raw, header, may);
+        let mut play = Play::of(&plan, world, dice, anything);
+        let mut lot = Dice(dice ^ 0x4242);
+        play.give(Input::Start);
+        while !play.closed {
+            match lot.below(40) {
+                0 => play.crash(play.records.len() - lot.below(3).min(play.records.len() - 3)),
+                1 => {
+                    play.give(Input::Stop(Stop::Interrupted));
+                    play.finish();
+                    if play.state().status == RunStatus::Paused {
+                        play.crash(play.records.len());
+                    }
+                }
+                _ if play.can_go_on() => play.step(),
+                _ => assert!(play.closed, "the run hangs: {}", play.story()),
+            }
+        }
+        play.check_end();
+        // Who waits for what others give back gets it, or is refused; nobody is forgotten.
+        let stuck = |event: &Event| {
+            let Event::Finished { outcome, .. } = event else { return false };
+            outcome.error.as_ref().is_some_and(|error| error.message.starts_with("it can never start"))
+        };
+        prop_assert!(anything || !play.records.iter().any(|record| stuck(&record.event)), "{}", play.story());
     }
 }
 

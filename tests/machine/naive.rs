@@ -1,10 +1,12 @@
 //! A second, naive reading of `docs/semantics.md`: no counters, no queue, no time. It asks of every step again and again what the
 //! page says of it, until nothing more follows. It shares no code with the machine.
 
+mod listening;
+
 use std::collections::BTreeMap;
 
 use flow::event::{Decision, RunStatus};
-use flow::plan::{Condition, EdgeKind, Moment, OnError, Plan, Rule, StepId, Task};
+use flow::plan::{Condition, EdgeKind, Moment, OnError, OnEvent, Plan, Rule, StepId, Task};
 use flow::state::Status;
 
 use crate::spec::{in_quorum, judged, moment_of};
@@ -76,6 +78,8 @@ struct Naive {
     whole: BTreeMap<StepId, bool>,
     /// Who looked at whom.
     looked: Vec<(StepId, StepId)>,
+    /// Who has published something.
+    published: Vec<StepId>,
 }
 
 /// Interprets a plan.
@@ -92,8 +96,10 @@ pub fn interpret(plan: &Plan, world: World) -> Result {
         made: BTreeMap::new(),
         whole: BTreeMap::new(),
         looked: Vec::new(),
+        published: Vec::new(),
     };
-    naive.fix(&[Some(Moment::Start), None]);
+    naive.fix(&[Some(Moment::Start)]);
+    naive.fix(&[None]);
     let run = if naive.run_fails() { RunStatus::Failed } else { RunStatus::Success };
     let (runs, not) = match run {
         RunStatus::Failed => (Moment::Failure, Moment::Success),
@@ -125,7 +131,7 @@ impl Naive {
                     any |= self.ask(id);
                 }
             }
-            if !any {
+            if !any && !self.end_listening(parts) {
                 return;
             }
         }
@@ -154,6 +160,9 @@ impl Naive {
     }
 
     fn set(&mut self, id: StepId, end: End) -> bool {
+        if end == End::Success && matches!(*self.plan.step(id).task, Task::Publish(_)) {
+            self.published.push(id);
+        }
         self.end[id.index()] = Some(end);
         true
     }
@@ -366,6 +375,17 @@ impl Naive {
                 }
                 self.make(id, done + 1)
             }
+            Task::OnEvent(on) if !self.whole.contains_key(&id) => {
+                let heard = on.children.len() as u32;
+                match self.unheard(on) {
+                    Some(from) if heard < on.max => match self.world.hear(&self.plan, id, from, heard + 1) {
+                        Err(_) if !all_final => false,
+                        growth => self.made_of(id, heard + 1, growth),
+                    },
+                    Some(_) if all_final => self.set(id, End::Failed),
+                    _ => false,
+                }
+            }
             Task::Fallback(children) if all_final => {
                 let end = children.iter().find_map(|child| self.end[child.index()].filter(|end| *end != End::Failed));
                 self.by_child[id.index()] = end.is_none() && !children.is_empty();
@@ -387,7 +407,17 @@ impl Naive {
     }
 
     fn make(&mut self, id: StepId, iteration: u32) -> bool {
-        match self.world.expand(&self.plan, id, iteration) {
+        let growth = self.world.expand(&self.plan, id, iteration);
+        self.made_of(id, iteration, growth)
+    }
+
+    fn made_of(
+        &mut self,
+        id: StepId,
+        iteration: u32,
+        growth: std::result::Result<flow::plan::Growth, flow::event::Failure>,
+    ) -> bool {
+        match growth {
             Err(_) => self.set(id, End::Failed),
             Ok(growth) => {
                 self.plan.grow(growth);
@@ -400,6 +430,11 @@ impl Naive {
                 true
             }
         }
+    }
+
+    /// The first thing published that this group has no child for.
+    fn unheard(&self, on: &OnEvent) -> Option<StepId> {
+        self.published.iter().copied().find(|step| on.hears(self.plan.step(*step)) && !on.of.contains(step))
     }
 
     fn inside(&self, id: StepId, group: StepId) -> bool {

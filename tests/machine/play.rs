@@ -2,12 +2,13 @@
 //! against what must always hold, by books of its own.
 
 mod checks;
+mod money;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flow::engine::machine::{Asked, Effect, Input, Machine, Timer, asked};
-use flow::event::{Alerted, Created, Event, Record, Stop};
+use flow::event::{AgentReport, Alerted, Created, Event, Record, Stop, Usage, Used};
 use flow::plan::{Growth, Plan, StepId, Task};
 use flow::state::{RunState, Seen, Status};
 
@@ -164,6 +165,7 @@ impl Play {
         self.check_streams(&out.events);
         for event in out.events {
             self.check_event(&event);
+            self.check_money(&event);
             match &event {
                 Event::Started { step, attempt } if !self.state().plan.step(*step).task.is_group() => {
                     started.push((*step, *attempt));
@@ -280,18 +282,35 @@ impl Play {
                     let alerted = Alerted { step, alert: 0, stage: "stage".into(), value: 1.0 };
                     self.give(Input::Alerted(Box::new(alerted)));
                 }
+                if self.tells_use(step, attempt) {
+                    return;
+                }
                 let killed = self.running.remove(&(step, attempt)).unwrap_or(false);
                 // What is killed may have ended by itself just then.
                 let fate = match self.fate(step) {
                     _ if killed && self.dice.below(4) > 0 => Fate::Cancelled,
                     fate => fate,
                 };
-                let outcome = self.world.outcome(fate).into();
+                let mut outcome = self.world.outcome(fate);
+                if matches!(*self.state().plan.step(step).task, Task::Agent(_)) {
+                    let usage = if fate == Fate::Cancelled {
+                        self.told(step)
+                    } else {
+                        self.world.usage(&self.path(step), attempt)
+                    };
+                    outcome.agent = Some(Box::new(AgentReport { usage, ..AgentReport::default() }));
+                }
+                let outcome = outcome.into();
                 self.give(Input::Finished { step, attempt, outcome });
             }
             Next::Decided(step, branch) => self.decided(step, branch),
             Next::Expanded(step, iteration) => {
-                let result = self.world.expand(&self.state().plan, step, iteration);
+                let plan = &self.state().plan;
+                let result = match (&*plan.step(step).task, self.state().next_event(step)) {
+                    (Task::OnEvent(_), Some(from)) => self.world.hear(plan, step, from, iteration),
+                    (Task::OnEvent(_), None) => Ok(Growth { base: plan.steps.len() as u32, ..Growth::default() }),
+                    _ => self.world.expand(plan, step, iteration),
+                };
                 // Meanwhile other steps may come, so that the ids in the answer have to be moved.
                 self.give(Input::Expanded { step, result: result.map(Box::new) });
             }
@@ -302,6 +321,26 @@ impl Play {
                 self.give(Input::Fired(timer));
             }
         }
+    }
+
+    /// An agent tells what it has used so far, now and then; then it goes on.
+    fn tells_use(&mut self, step: StepId, attempt: u32) -> bool {
+        let is_agent = matches!(*self.state().plan.step(step).task, Task::Agent(_));
+        let known = self.told(step);
+        let whole = self.world.usage(&self.path(step), attempt);
+        if !is_agent || known.turns >= whole.turns || self.dice.below(2) == 0 {
+            return false;
+        }
+        let usage = Usage { turns: known.turns + 1, ..known };
+        self.next.push(Next::Ends(step, attempt));
+        self.give(Input::Used(Box::new(Used { step, attempt, usage, ..Used::default() })));
+        true
+    }
+
+    /// What it has told in the attempt that goes on.
+    fn told(&self, step: StepId) -> Usage {
+        let consumed = self.state().step(step).consumed.as_ref();
+        consumed.and_then(|consumed| consumed.now.as_ref()).map(|now| now.usage).unwrap_or_default()
     }
 
     fn decided(&mut self, step: StepId, branch: u32) {

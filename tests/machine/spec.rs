@@ -1,8 +1,9 @@
 //! Random plans, decoded from random bytes: fewer and smaller bytes give a simpler plan, so that proptest can shrink.
 
 use flow::plan::{
-    Alert, Backoff, Branch, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit, Metric, Moment,
-    OnAlert, OnError, Order, Plan, Quorum, Repeat, Retry, Rule, Severity, Step, StepId, Stream, Task, Value, Workflow,
+    Agent, Alert, Ask, Backoff, Branch, Budget, Closure, Condition, Each, Edge, EdgeKind, Growth, Header, Json, Limit,
+    Metric, Moment, OnAlert, OnError, OnEvent, Order, Plan, Publish, Quorum, Repeat, Retry, Rule, Severity, Step,
+    StepId, Stream, Task, Value, Workflow,
 };
 
 /// One step, raw.
@@ -22,12 +23,22 @@ pub struct May {
     pub together: bool,
     /// Steps that hang on alerts.
     pub alerts: bool,
+    /// Agents and budgets: who is refused depends on who comes first.
+    pub budgets: bool,
+    /// Steps that publish, and groups that listen. Not together with races and quorums, in which it depends on time whether
+    /// something is published.
+    pub events: bool,
 }
 
 impl May {
     /// Everything whose end does not depend on time.
     pub fn all() -> Self {
         May { together: true, alerts: true, ..May::default() }
+    }
+
+    /// The same, with events instead of what runs together.
+    pub fn with_events() -> Self {
+        May { alerts: true, events: true, ..May::default() }
     }
 }
 
@@ -53,7 +64,9 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
         let mut step = task(format!("s{n}"));
         open.truncate(usize::from(bytes[1]) % (open.len() + 1));
         step.parent = open.last().copied();
-        step.task = kind(bytes[0], may).into();
+        // Where budgets matter, many agents, which seldom wait for each other.
+        let many = may.budgets && bytes[0] % 4 != 0;
+        step.task = kind(if many { 0 } else { bytes[0] }, may).into();
         let member = step.parent.is_some_and(|group| matches!(*plan.step(group).task, Task::Stream(_)));
         if member {
             step.task = kind(0, may).into();
@@ -83,14 +96,70 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
     fill_groups(&mut plan, raw);
     fill_header(&mut plan.header, header, may);
     let mut arcs = Arcs::of(&plan);
-    add_edges(&mut plan, raw, may, &mut arcs);
+    if !may.budgets || header[3] % 4 == 0 {
+        add_edges(&mut plan, raw, may, &mut arcs);
+    }
     if may.alerts {
         add_alerts(&mut plan, raw, &mut arcs);
+    }
+    if may.budgets {
+        add_budgets(&mut plan, raw);
     }
     if may.reversed { reversed(plan) } else { plan }
 }
 
+/// Makes agents of some tasks, with budgets around them and of their own.
+fn add_budgets(plan: &mut Plan, raw: &[Raw]) {
+    for id in plan.ids() {
+        let bytes = &raw[id.index()];
+        let drawn = u64::from(bytes[0] ^ bytes[9].rotate_left(3) ^ bytes[10].rotate_left(5));
+        let most = |n: u64| Budget {
+            turns: (n % 3 != 1).then_some(1 + n % 9),
+            tokens: (n % 3 != 0).then_some(1 + n / 3 % 9),
+            ..Budget::default()
+        };
+        let member = plan.stream_of(id).is_some();
+        let step = &mut plan.steps[id.index()];
+        let kind = drawn % 8;
+        let task = step.task.clone();
+        match &*task {
+            Task::Const(_) if kind < 6 && step.policy().alerts.is_empty() => {
+                let budget = [None, Some(most(drawn / 8 % 4)), Some(most(drawn / 8 % 3)), Some(most(drawn / 8))]
+                    [(drawn % 4) as usize];
+                let agent = Agent { name: "a".into(), backend: "command".into(), budget, ..Agent::default() };
+                let ask = serde_json::json!({ "agent": agent, "prompt": Value::Plain(Json::Null) });
+                let ask: Ask = serde_json::from_value(ask).expect("an agent and a prompt are enough");
+                step.task = Task::Agent(Box::new(ask)).into();
+                if kind == 4 {
+                    step.policy_mut().budget = Some(most(drawn / 8 + 1));
+                }
+            }
+            Task::Const(_) if !member => {
+                step.task = Task::Budget(most(drawn / 8 + 4)).into();
+            }
+            task if task.is_group() && kind < 5 => step.policy_mut().budget = Some(most(drawn / 8 + 2)),
+            _ => {}
+        }
+    }
+}
+
+/// Topics, the last of them only to listen to.
+const TOPICS: [&str; 4] = ["a", "b.c", "b.d", "b.*"];
+
+/// A step that publishes.
+pub fn publish(topic: usize) -> Task {
+    Task::Publish(Box::new(Publish { topic: TOPICS[topic % 3].into(), value: Value::Plain(Json::Null) }))
+}
+
 fn kind(byte: u8, may: May) -> Task {
+    match byte {
+        170..=219 if may.events => return publish(byte.into()),
+        220.. if may.events => {
+            let (topic, max) = (TOPICS[usize::from(byte) % 4].into(), 1 + u32::from(byte) % 7);
+            return Task::OnEvent(Box::new(OnEvent { topic, body: closure(&[]), max, children: vec![], of: vec![] }));
+        }
+        _ => {}
+    }
     match byte % if may.together { 27 } else { 21 } {
         21..=23 => Task::Stream(Box::new(Stream::of(Vec::new()))),
         n @ 24..=26 => Task::Quorum(Quorum { need: u32::from(n), race: n == 24, children: Vec::new() }),

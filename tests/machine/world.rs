@@ -1,10 +1,10 @@
 //! How things turn out: attempts, conditions, fan-outs. It all depends on a seed and on names, never on time or ids.
 
-use flow::event::{Decision, Failure, FailureKind, Outcome};
+use flow::event::{Decision, Failure, FailureKind, Outcome, Tokens, Usage};
 use flow::plan::{EdgeKind, Growth, OnError, Plan, Rule, Step, StepId, Task};
 use flow::state::Status;
 
-use crate::spec::{closure, task};
+use crate::spec::{closure, publish, task};
 
 /// See the module's page.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,13 @@ impl World {
         Outcome { error, ..Outcome::default() }
     }
 
+    /// What an agent uses in an attempt, in all.
+    pub fn usage(self, path: &str, attempt: u32) -> Usage {
+        let drawn = self.draw(path, 20_000 + u64::from(attempt));
+        let tokens = Tokens { input: drawn / 64 % 3, output: drawn / 256 % 2, ..Tokens::default() };
+        Usage { turns: [0, 1, 1, 2, 2, 3, 4, 6][(drawn % 8) as usize], tokens, ..Usage::default() }
+    }
+
     /// A condition (`which`: 0 a step's own, 1 and on a branch's, 1000 and on an `until`), given what it reads; and
     /// whether it looks at how those ended.
     pub fn decide(self, path: &str, which: u64, read: &[Status]) -> (Decision, bool) {
@@ -91,22 +98,35 @@ impl World {
         let mut growth = Growth { base: plan.steps.len() as u32, ..Growth::default() };
         let mut group = plan.step(id).clone();
         let count = match *group.task {
-            Task::Repeat(_) => 1,
+            Task::Repeat(_) | Task::OnEvent(_) => 1,
             _ => (drawn / 16) % 4,
         };
         let mut children = Vec::new();
         for n in 0..count {
-            let key = if matches!(*group.task, Task::Repeat(_)) { u64::from(iteration) } else { n };
+            let one = matches!(*group.task, Task::Repeat(_) | Task::OnEvent(_));
+            let key = if one { u64::from(iteration) } else { n };
             let before = children.last().copied();
             children.push(self.child(&mut growth, id, &path, key, before));
         }
         match std::sync::Arc::make_mut(&mut group.task) {
             Task::Each(each) => each.children = children,
             Task::Repeat(repeat) => repeat.children.extend(children),
+            Task::OnEvent(on) => on.children.extend(children),
             Task::Workflow(workflow) => workflow.expanded = true,
             _ => {}
         }
         growth.changed.push((id, group));
+        Ok(growth)
+    }
+
+    /// The child of a group that listens, for what `from` published.
+    pub fn hear(self, plan: &Plan, id: StepId, from: StepId, number: u32) -> Result<Growth, Failure> {
+        let mut growth = self.expand(plan, id, number)?;
+        if let Some((_, group)) = growth.changed.last_mut()
+            && let Task::OnEvent(on) = std::sync::Arc::make_mut(&mut group.task)
+        {
+            on.of.push(from);
+        }
         Ok(growth)
     }
 
@@ -141,6 +161,10 @@ impl World {
                     }
                     growth.steps.push(inner);
                 }
+            }
+            2 if depth < 2 => {
+                child.task = publish((drawn / 65_536) as usize).into();
+                growth.steps.push(child);
             }
             1 if depth < 2 => {
                 let items = Some(flow::plan::Value::Plain(flow::plan::Json::Null));

@@ -1,5 +1,6 @@
 //! Streams: real processes, real pipes, real files.
 
+mod agents;
 mod bench;
 mod ends;
 mod flow;

@@ -35,7 +35,7 @@ impl Driver {
     /// An attempt begins with the end of the round; one that has to wait for that, when the round is committed. Where there
     /// is a cache, a look at it comes first.
     fn attempt(&mut self, step: StepId, attempt: u32) {
-        let work = self.gatherer.attempt(&self.machine.state, step, attempt);
+        let work = self.gatherer.attempt(&self.machine, step, attempt);
         if matches!(work, Work::Lookup(_)) {
             self.lookups.insert((step, attempt), true);
         }

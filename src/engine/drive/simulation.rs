@@ -5,14 +5,19 @@
 //! - Closures are called at once. Attempts that would leave the process end as their doubles say, after the time that
 //!   they are said to take.
 //! - Nothing left to do now: the clock goes on to the next end of an attempt, or the next timer.
+//! - Instead of doubles there may be an earlier run ([`Past`]): then each attempt ends as it did in that one, and its agents
+//!   say again what they said.
 //! - Nothing is to come either: the run is at its end, or waits for somebody who never answers.
 
+mod again;
 mod outside;
 mod play;
 mod stand_in;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::again::{Happened, Past};
 use self::play::Play;
 use super::Message;
 use crate::diag::{Diagnostic, Result};
@@ -35,6 +40,14 @@ pub struct Scene {
     pub doubles: Vec<Double>,
     /// Is a process without a double an error? Otherwise it succeeds without output.
     pub strict: bool,
+    /// What became of the steps of an earlier run: it stands for the world, and doubles are not asked.
+    pub past: Option<Arc<dyn Past>>,
+    /// Does the time really pass that steps take?
+    pub timing: bool,
+    /// When the run begins, in milliseconds since 1970.
+    pub begins_at: u64,
+    /// Where what answers again in place of agents leaves its files.
+    pub folder: PathBuf,
     /// What the run is called, and with which parameters.
     pub created: Created,
     /// Is it time to give up?
@@ -51,6 +64,8 @@ pub struct Ended {
     pub files: Arc<dyn Files>,
     /// Which of the doubles stand for steps of the run.
     pub met: Vec<bool>,
+    /// Steps that the earlier run did not have, or had with nothing to tell, and that would have left the process.
+    pub unknown: Vec<StepId>,
 }
 
 /// See the module's page.
@@ -63,15 +78,26 @@ pub struct Simulation {
 impl Scene {
     /// Nothing is said of anything.
     pub fn new(closures: Arc<dyn Closures>) -> Self {
-        let (doubles, created) = (Vec::new(), Created::default());
-        Scene { closures, doubles, strict: false, created, late: Box::new(|| false) }
+        Scene {
+            closures,
+            doubles: Vec::new(),
+            strict: false,
+            past: None,
+            timing: false,
+            begins_at: BEGIN,
+            folder: PathBuf::new(),
+            created: Created::default(),
+            late: Box::new(|| false),
+        }
     }
 }
 
 impl Simulation {
     /// A simulation that begins with the first piece of a plan.
     pub fn new(scene: Scene) -> Self {
-        Simulation { scene, files: Arc::default(), play: None }
+        let below = scene.past.as_ref().map(|past| past.files());
+        let files = Arc::new(InMemory::above(&scene.folder, below));
+        Simulation { scene, files, play: None }
     }
 
     /// Has it begun?
@@ -143,15 +169,15 @@ impl Simulation {
         }
         play.look_at_plan();
         let met = play.met(&self.scene);
-        let Play { driver, log, passed, .. } = play;
+        let Play { driver, log, passed, unknown, .. } = play;
         let mut records = std::mem::take(&mut *log.records());
         let mut state = driver.state().clone();
         if !state.status.is_final() {
             let event = Arc::new(Event::Paused);
-            let at = BEGIN + passed.as_millis() as u64;
+            let at = self.scene.begins_at + passed.as_millis() as u64;
             state.apply(at, &event);
             records.push(Record { seq: records.len() as u64, at, event });
         }
-        Ok(Ended { state, records, files: self.files, met })
+        Ok(Ended { state, records, files: self.files, met, unknown })
     }
 }

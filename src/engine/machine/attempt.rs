@@ -20,18 +20,23 @@ impl Machine {
             None => self.attempt_over(id),
         }
         let node = &mut self.nodes[id.index()];
-        let ended = node.take(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::KILLED);
+        let ended = node.take(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::OVERSPENT | node::KILLED);
         let cancelled = outcome.error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled);
         if !self.state.plan.step(id).policy().limits.is_empty() {
             self.limits.give_back(id);
         }
         if ended & (node::ABORTED | node::UNNEEDED) != 0 && outcome.error.is_some() {
+            self.note_use(id, attempt, &outcome);
             self.cut_off(id);
             self.ended(id);
         } else if ended & node::TIMED_OUT != 0 {
             Arc::make_mut(&mut outcome).error = Some(self.too_late(id));
             self.conclude(id, attempt, outcome);
+        } else if ended & node::OVERSPENT != 0 && outcome.error.is_some() {
+            self.overspent(id, &mut outcome);
+            self.conclude(id, attempt, outcome);
         } else if cancelled && self.state.stopping == Some(Stop::Interrupted) {
+            self.note_use(id, attempt, &outcome);
             self.emit(Event::Interrupted { step: id, attempt });
         } else {
             self.conclude(id, attempt, outcome);
@@ -60,7 +65,8 @@ impl Machine {
             Timer::Retry(id, attempt) => {
                 if self.is(id, Status::Retrying) && self.state.step(id).attempt == attempt && self.disarm(id) {
                     match self.stream_of(id) {
-                        Some(_) => self.attempt_of_member(id),
+                        Some(_) if self.may_spend_again(id) => self.attempt_of_member(id),
+                        Some(_) => {}
                         None => self.start(id),
                     }
                 }

@@ -14,6 +14,7 @@ impl Machine {
         let wanted = node.take(node::WANTED);
         node.clear(node::QUEUED | node::PARKED);
         self.pending -= waited.count_ones();
+        self.ledger.let_go(id);
         self.open[part as usize] -= 1;
         if wanted != 0 {
             self.wanted -= 1;

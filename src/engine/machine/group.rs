@@ -28,6 +28,7 @@ pub(super) enum End {
 impl Machine {
     pub(super) fn open_group(&mut self, id: StepId) {
         let attempt = self.state.step(id).attempt + 1;
+        self.unmade.remove(&id);
         self.emit(Event::Started { step: id, attempt });
         self.arm_timeout(id, attempt);
         if !self.nodes[id.index()].flow {
@@ -207,10 +208,11 @@ impl Machine {
         self.pending -= 1;
         match result {
             Ok(growth) => self.grow(Some(id), *growth),
+            // What it has heard before goes on.
+            Err(failure) if self.nodes[id.index()].open > 0 => drop(self.unmade.insert(id, failure)),
             Err(failure) => self.group_failed(id, failure),
         }
         self.wake(id);
-        self.wake_listeners();
     }
 
     /// Does this child make its group fail?

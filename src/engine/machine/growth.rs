@@ -18,6 +18,7 @@ impl Machine {
         let was_complete = self.state.plan.complete;
         let changed: Vec<StepId> = growth.changed.iter().map(|(id, _)| *id).collect();
         let few = changed.len() <= FEW;
+        let budgets_change = self.changes_budgets(&growth);
         // Steps that are given to another group, with the one they were in.
         let mut moved = Vec::new();
         for (id, new) in &growth.changed {
@@ -64,7 +65,9 @@ impl Machine {
             self.limits.set(&self.state.plan.header.limits);
             self.arm_run();
         }
+        self.open_budgets(new.clone(), budgets_change);
         self.ready.plan_grew();
+        self.note_actors(new.clone());
         self.need_more(&changed, new.clone());
         if self.state.plan.complete && !was_complete {
             self.wake_all();
@@ -79,6 +82,7 @@ impl Machine {
         if self.state.step(id).status == Status::Pending {
             let node = &mut self.nodes[id.index()];
             node.clear(node::QUEUED | node::PARKED | node::RULE_MET);
+            self.ledger.let_go(id);
         }
         self.wake(id);
     }

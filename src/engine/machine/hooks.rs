@@ -63,15 +63,17 @@ impl Machine {
                 self.wake_all();
                 true
             }
-            Some(_) if self.undoing.is_some() => self.idle() && (self.let_go() || self.unlock()),
-            Some(_) if self.hooks_open() => self.idle() && (self.let_go() || self.unlock()),
+            Some(_) if self.undoing.is_some() => {
+                self.idle() && (self.let_go() || self.end_listening() || self.unlock())
+            }
+            Some(_) if self.hooks_open() => self.idle() && (self.let_go() || self.end_listening() || self.unlock()),
             Some(status) if self.open[Part::Complete as usize] == 0 => {
                 self.emit(Event::Ended { status });
                 self.effect(Effect::Close);
                 self.over = true;
                 true
             }
-            Some(_) => self.idle() && (self.let_go() || self.unlock()),
+            Some(_) => self.idle() && (self.let_go() || self.end_listening() || self.unlock()),
         }
     }
 

@@ -49,6 +49,9 @@ pub const UNNEEDED: u32 = 1 << 19;
 /// A member of a stream whose readers have seen the end of what it wrote.
 pub const READ: u32 = 1 << 20;
 
+/// It is being ended because more was spent of a budget than that allows.
+pub const OVERSPENT: u32 = 1 << 21;
+
 /// Key of a step's own condition, as against those of its branches.
 pub const OWN: u32 = u32::MAX;
 

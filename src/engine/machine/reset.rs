@@ -67,6 +67,7 @@ impl Machine {
         let again: BTreeSet<StepId> = steps.iter().copied().collect();
         self.emit(Event::Reset { steps: steps.clone(), retired: retired.clone(), why });
         self.decided.retain(|(step, _), _| !again.contains(step));
+        self.forget_actors();
         for id in retired {
             self.graph.retire(id, self.state.plan.step(id));
         }
@@ -105,6 +106,7 @@ impl Machine {
         node.clear(node::RULE_MET);
         if self.state.step(id).status == Status::Pending {
             node.clear(node::QUEUED | node::PARKED);
+            self.ledger.let_go(id);
             self.stop_asking(id);
             let asks = |effect: &Effect| matches!(effect, Effect::Decide { step, .. } if *step == id);
             self.out.effects.retain(|effect| !asks(effect));

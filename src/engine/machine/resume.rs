@@ -20,6 +20,7 @@ impl Machine {
         }
         self.sort_into_parts();
         self.limits.set(&self.state.plan.header.limits);
+        self.make_ledger();
         for i in 0..self.state.decisions.len() {
             let decided = &self.state.decisions[i];
             let (id, branch, result) = (decided.step, decided.branch, decided.result.clone());

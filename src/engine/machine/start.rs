@@ -130,7 +130,7 @@ impl Machine {
         if takes_slot(&self.state.plan, id) {
             self.nodes[id.index()].set(node::QUEUED);
             self.ready.push(place, id);
-        } else if self.take_limits(id, place) {
+        } else if self.may_spend(id, place) && self.take_limits(id, place) {
             match &*self.state.plan.step(id).task {
                 Task::Wait(ms) => {
                     let delay_ms = *ms;
@@ -155,6 +155,11 @@ impl Machine {
                 self.enter(id, place);
                 continue;
             }
+            if let Some((place, id)) = self.wake_spender() {
+                self.nodes[id.index()].clear(node::PARKED);
+                self.enter(id, place);
+                continue;
+            }
             if self.running - self.slotless >= self.parallel() {
                 return;
             }
@@ -169,7 +174,7 @@ impl Machine {
                 // Hooks that come before it have come to the plan since.
                 continue;
             }
-            if self.take_limits(id, place) {
+            if self.may_spend(id, place) && self.take_limits(id, place) {
                 match self.is_stream(id) {
                     true => self.open_stream(id),
                     false => self.attempt(id),

@@ -27,6 +27,9 @@ impl Machine {
         }
         let open = self.nodes[id.index()].open > 0;
         let heard = on.children.len() as u32;
+        if let Some(failure) = self.unmade.get(&id) {
+            return if open { Progress::Waits } else { Progress::Failed(failure.clone()) };
+        }
         match self.state.next_event(id) {
             Some(_) if heard < on.max => return self.expand(id, heard + 1, frozen),
             Some(_) if open => return Progress::Waits,
@@ -39,7 +42,30 @@ impl Machine {
             }
             None => {}
         }
-        if open || frozen || self.is_awaited(id) { Progress::Waits } else { Progress::Complete }
+        if open || frozen {
+            return Progress::Waits;
+        }
+        if !self.quiet {
+            self.unsure = true;
+            return Progress::Waits;
+        }
+        if self.is_awaited(id) { Progress::Waits } else { Progress::Complete }
+    }
+
+    /// Nothing more follows by itself: may a group that listens end now? Returns whether something follows from that.
+    pub(super) fn look_who_listens(&mut self) -> bool {
+        if !std::mem::take(&mut self.unsure) || self.listeners.is_empty() {
+            return false;
+        }
+        self.quiet = true;
+        for id in self.listeners.clone() {
+            self.consider(id);
+            if !self.work.is_empty() {
+                break;
+            }
+        }
+        self.quiet = false;
+        !self.work.is_empty()
     }
 
     fn path(&self, id: StepId) -> String {
@@ -47,24 +73,66 @@ impl Machine {
     }
 
     /// May something still come for this group?
-    fn is_awaited(&self, id: StepId) -> bool {
-        let late = self.late_because_of(id);
-        let open = self.state.plan.ids().filter(|step| *step != id && self.may_act(*step, id, &late));
-        let mut others = Vec::new();
-        let mut publishers = Vec::new();
-        for step in open {
+    fn is_awaited(&mut self, id: StepId) -> bool {
+        let mut actors = match self.actors.take() {
+            Some(actors) => actors,
+            None => self.state.plan.ids().filter(|step| self.is_actor(*step)).collect(),
+        };
+        let awaited = self.is_awaited_of(id, &mut actors);
+        self.actors = Some(actors);
+        awaited
+    }
+
+    /// Does it publish, or get children that may?
+    fn is_actor(&self, id: StepId) -> bool {
+        let plan = &self.state.plan;
+        matches!(*plan.step(id).task, Task::Publish(_)) || plan.gets_steps_at_run_time(id)
+    }
+
+    /// The plan has grown by these.
+    pub(super) fn note_actors(&mut self, new: std::ops::Range<u32>) {
+        self.unsure = true;
+        if let Some(mut actors) = self.actors.take() {
+            actors.extend(new.map(StepId).filter(|step| self.is_actor(*step)));
+            self.actors = Some(actors);
+        }
+    }
+
+    /// Some that were final are open again.
+    pub(super) fn forget_actors(&mut self) {
+        (self.unsure, self.actors) = (true, None);
+    }
+
+    fn is_awaited_of(&self, id: StepId, actors: &mut Vec<StepId>) -> bool {
+        let hears = |on: StepId, step: StepId| match &*self.state.plan.step(on).task {
+            Task::OnEvent(on) => on.hears(self.state.plan.step(step)),
+            _ => false,
+        };
+        let mut late = None;
+        let (mut others, mut publishers) = (Vec::new(), Vec::new());
+        let mut at = 0;
+        while let Some(step) = actors.get(at).copied() {
+            if self.state.step(step).status.is_final() {
+                actors.swap_remove(at);
+                continue;
+            }
+            at += 1;
+            let late = late.get_or_insert_with(|| self.late_because_of(id));
+            if step == id || !self.may_act(step, id, late) {
+                continue;
+            }
             match &*self.state.plan.step(step).task {
+                Task::Publish(_) if hears(id, step) => return true,
                 Task::Publish(_) => publishers.push(step),
                 Task::OnEvent(_) => others.push(step),
                 _ => return true,
             }
         }
-        let hears = |on: StepId| match &*self.state.plan.step(on).task {
-            Task::OnEvent(on) => publishers.iter().any(|step| on.hears(self.state.plan.step(*step))),
-            _ => false,
-        };
-        let goes_on = |on: StepId| self.nodes[on.index()].has(node::EXPANDING) || self.state.next_event(on).is_some();
-        hears(id) || others.into_iter().any(|other| goes_on(other) || hears(other))
+        others.into_iter().any(|other| {
+            self.nodes[other.index()].has(node::EXPANDING)
+                || self.state.next_event(other).is_some()
+                || publishers.iter().any(|step| hears(other, *step))
+        })
     }
 
     /// Could this step, which is not final, publish or get children before `group` has ended?
@@ -92,28 +160,32 @@ impl Machine {
             if !late.insert(step) {
                 continue;
             }
-            if let Some(group) = plan.step(step).parent.filter(|_| plan.step(step).undoes.is_none()) {
+            if let Some(group) = plan.step(step).parent.filter(|_| self.is_settled(step)) {
                 // Of a quorum the others may be enough.
                 let alone = |child: &StepId| late.contains(child) || self.state.step(*child).status.is_final();
-                if !matches!(*plan.step(group).task, Task::Quorum(_))
-                    || self.graph.children(group).iter().all(|child| alone(child))
-                {
+                let is_quorum = matches!(*plan.step(group).task, Task::Quorum(_));
+                if !is_quorum || self.graph.children(group).iter().all(alone) {
                     open.push(group);
                 }
             }
-            if self.is(step, Status::Pending) && step != id {
+            if self.is(step, Status::Pending) {
                 open.extend(self.graph.children(step));
+                open.extend(plan.step(step).policy().alerts.iter().filter_map(|alert| alert.action));
             }
             open.extend(self.next_alternatives(step));
-            let pending = |action: &StepId| self.is(*action, Status::Pending);
-            open.extend(plan.step(step).policy().alerts.iter().filter_map(|alert| alert.action).filter(pending));
             for edge in self.graph.successors(step) {
                 let next = plan.step(edge.from);
-                let judged = edge.kind != EdgeKind::Condition;
-                let may_be_early = judged && matches!(next.policy().rule, Rule::OneSuccess | Rule::OneFailed);
+                // Its alert comes first, then its rule, then its condition: each may keep it from running.
+                let alert = next.on_alert.is_some_and(|on| !self.state.was_raised(on));
+                let may_be_early = alert
+                    || match edge.kind {
+                        EdgeKind::Condition => self.nodes[edge.from.index()].waits > 0,
+                        _ => matches!(next.policy().rule, Rule::OneSuccess | Rule::OneFailed),
+                    };
                 // The conditions of a flow's branches are asked for one after the other.
                 let own = next.after.iter().any(|after| after.from == step && after.kind == edge.kind);
-                if self.is(edge.from, Status::Pending) && !may_be_early && (own || judged) {
+                let waits = self.is(edge.from, Status::Pending) && self.is_settled(edge.from);
+                if own && waits && !may_be_early {
                     open.push(edge.from);
                 } else if !own && self.waits_for_branch(edge.from, step) {
                     open.push(edge.from);
@@ -122,6 +194,13 @@ impl Machine {
             }
         }
         late
+    }
+
+    /// Is it certain that this step will not be skipped with its group, or by a choice?
+    fn is_settled(&self, id: StepId) -> bool {
+        let Some(group) = self.state.plan.step(id).parent else { return true };
+        let node = &self.nodes[group.index()];
+        self.is(group, Status::Running) && (!node.flow || self.nodes[id.index()].has(node::CHOSEN))
     }
 
     /// The alternatives that come after this one.
@@ -137,8 +216,8 @@ impl Machine {
     fn waits_for_branch(&self, flow: StepId, read: StepId) -> bool {
         let Task::Flow(branches) = &*self.state.plan.step(flow).task else { return false };
         let next = branches.get(self.nodes[flow.index()].cursor as usize);
-        let complete = self.nodes[flow.index()].has(node::COMPLETE) || self.state.step(flow).status.is_final();
-        !complete && next.and_then(|next| next.when.as_ref()).is_some_and(|when| when.steps().contains(&read))
+        let asks = self.is(flow, Status::Running) && !self.nodes[flow.index()].has(node::COMPLETE);
+        asks && next.and_then(|next| next.when.as_ref()).is_some_and(|when| when.steps().contains(&read))
     }
 
     /// A step has become final: those who listen may have something to hear, or nothing any more.
@@ -147,17 +226,11 @@ impl Machine {
             return;
         }
         self.listeners.retain(|listener| *listener != id);
-        let plan = &self.state.plan;
-        let step = plan.step(id);
-        let in_quorum = step.parent.is_some_and(|group| matches!(*plan.step(group).task, Task::Quorum(_)));
-        if matches!(*step.task, Task::Publish(_)) || step.task.is_group() || in_quorum {
-            self.wake_listeners();
-        }
-    }
-
-    pub(super) fn wake_listeners(&mut self) {
-        for n in 0..self.listeners.len() {
-            self.wake(self.listeners[n]);
+        self.unsure = true;
+        if matches!(*self.state.plan.step(id).task, Task::Publish(_)) {
+            for n in 0..self.listeners.len() {
+                self.wake(self.listeners[n]);
+            }
         }
     }
 

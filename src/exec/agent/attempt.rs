@@ -20,7 +20,7 @@ use super::prompt::{self, Streamed};
 use super::supervise::{Supervised, Supervision};
 use super::verdict::{Case, End, Why, judge};
 use super::watch::Watch;
-use super::{Brief, Driver, Errand, Launch, Recording, answer, program};
+use super::{Brief, Driver, Errand, Launch, Recording, answer, program, replay, request};
 use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Output, Verdict};
 use crate::exec::capture::{Captured, Logs, log_stem, store_failure, value_output};
 use crate::exec::command::{self, Around, Program};
@@ -29,7 +29,7 @@ use crate::exec::process::Room;
 use crate::exec::running::Running;
 use crate::exec::secrets::Secrets;
 use crate::exec::{Job, Report, stdin};
-use crate::plan::{Agent, Ask, Budget, Json, Value};
+use crate::plan::{Agent, Ask, Backend, Budget, Json, Value};
 
 /// How much of standard error a message may quote, in bytes.
 const QUOTED: u64 = 2048;
@@ -181,6 +181,10 @@ impl Attempt<'_> {
         match driver.errand(brief)? {
             Errand::Program(launch) => {
                 let program = self.program(&launch)?;
+                let folder = self.folder.display().to_string();
+                if launch.env.iter().any(|(_, value)| value.starts_with(&folder)) {
+                    make_private(&self.folder).map_err(|error| store_failure("create", &self.folder, &error))?;
+                }
                 for (path, content) in &launch.files {
                     write_private(path, content).map_err(|error| store_failure("write", path, &error))?;
                 }
@@ -213,14 +217,16 @@ impl Attempt<'_> {
                 };
                 Ok(Done { outcome, end, supervised })
             }
-            Errand::Request(_call) => {
-                Err(Failure::new(FailureKind::Agent, "requests are not there yet").help("use a command line"))
+            Errand::Request(call) => {
+                let supervision = self.supervision(driver.dialect(), masked, company);
+                let around = (self.shared.running, self.shared.requests);
+                let (outcome, end, supervised) = request::run(&call, &self.agent.name, self.job, around, supervision);
+                Ok(Done { outcome, end, supervised })
             }
         }
     }
 
     fn program(&self, launch: &Launch) -> Result<Program, Failure> {
-        let job = self.job;
         if launch.words.first().is_none_or(String::is_empty) {
             let message = format!("agent `{}` names no program", self.agent.name);
             return Err(Failure::new(FailureKind::Spawn, message).help("`command: [\"program\", \"argument\"]`"));
@@ -234,21 +240,38 @@ impl Attempt<'_> {
             more: launch.env.clone(),
             own,
         };
-        let said = job.policy.as_ref().is_some_and(|policy| policy.cwd.is_some());
-        let cwd = match self.text(self.agent.cwd.as_ref().filter(|_| !said))? {
-            Some(cwd) => job.site.cwd.join(cwd),
-            None => job.cwd()?,
-        };
-        Program::with(launch.words.clone(), launch.words[0].clone(), cwd, around)
+        Program::with(launch.words.clone(), launch.words[0].clone(), self.cwd()?, around)
     }
 
+    /// Answers from a recording.
     fn replay(
         &self,
-        _recording: &Recording,
-        _masked: Option<&Secrets>,
-        _company: Option<Box<dyn Company + '_>>,
+        recording: &Recording,
+        masked: Option<&Secrets>,
+        company: Option<Box<dyn Company + '_>>,
     ) -> Result<Done, Failure> {
-        Err(Failure::new(FailureKind::Agent, "recordings are not there yet").help("ask the agent itself"))
+        let dialect = match recording.backend.as_str() {
+            // Whoever drives it now may speak otherwise.
+            backend if !backend.is_empty() && backend != self.agent.backend && Backend::named(backend).is_some() => {
+                driver_of(&Agent { backend: backend.into(), ..Agent::default() }).dialect()
+            }
+            _ => driver_of(self.agent).dialect(),
+        };
+        let keeps_time = self.shared.recordings.is_some_and(|recordings| recordings.keeps_time());
+        let supervision = self.supervision(dialect, masked, company);
+        let folder = self.cwd()?;
+        let (outcome, end, supervised) =
+            replay::run(recording, keeps_time, &folder, self.job, &self.logs, self.shared.running, supervision);
+        Ok(Done { outcome: outcome?, end, supervised })
+    }
+
+    /// Where it works.
+    fn cwd(&self) -> Result<PathBuf, Failure> {
+        let said = self.job.policy.as_ref().is_some_and(|policy| policy.cwd.is_some());
+        match self.text(self.agent.cwd.as_ref().filter(|_| !said))? {
+            Some(cwd) => Ok(self.job.site.cwd.join(cwd)),
+            None => self.job.cwd(),
+        }
     }
 
     /// What came of it.
@@ -348,11 +371,14 @@ fn allowance(own: Option<Budget>, left: Option<Budget>) -> Option<Budget> {
     })
 }
 
+/// Makes a folder that only the user may read, and those above it.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 /// Writes a file that only the user may read, and the folders above it.
 fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
+    path.parent().map_or(Ok(()), make_private)?;
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(content)
 }

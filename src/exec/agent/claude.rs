@@ -11,7 +11,7 @@ use crate::event::{AgentError, AgentEvent, Denial, Failure, Tokens, Usage};
 use crate::plan::{Json, Permission};
 
 use super::command::{LONGEST_ARGUMENT, as_argument};
-use super::driver::{cannot, own_config};
+use super::driver::{cannot, has_all, own_config};
 use super::line::{as_text, inner, list, number, object, other, short, text, whole};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
@@ -40,6 +40,7 @@ const PASS: [&str; 8] = [
 
 impl Driver for Claude {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
+        has_all(brief)?;
         let mut launch = Launch { words: brief.command.clone(), ..Launch::default() };
         if launch.words.is_empty() {
             launch.words.push("claude".to_owned());
@@ -101,15 +102,6 @@ fn flags(brief: &Brief<'_>, launch: &mut Launch) -> Result<(), Failure> {
         add(&["--model", model]);
     }
     if let Some(session) = &brief.session {
-        if own_config(agent) {
-            return Err(cannot(
-                format!(
-                    "the agent `{}` is to go on with a conversation, and has settings of its own for each answer",
-                    agent.name
-                ),
-                "conversations are kept in the user's settings: say `config: \"user\"` for the agent in both questions",
-            ));
-        }
         // Each attempt goes on from the same place, whatever one before it added.
         add(&["--resume", session, "--fork-session"]);
     }
@@ -180,8 +172,8 @@ pub(super) struct ClaudeLines {
     denied: HashSet<String>,
     /// The name of the trouble with the model, of the last `assistant` line that has one.
     trouble: String,
-    /// Tokens of each message, before there are totals.
-    messages: HashMap<String, Tokens>,
+    /// Tokens of each message, before there are totals, and whether it is its own and not a sub-agent's: then it is a turn.
+    messages: HashMap<String, (Tokens, bool)>,
     /// Turns of results before this one.
     turns: u64,
     /// Tokens of results that do not add up by themselves.
@@ -279,22 +271,21 @@ impl ClaudeLines {
                 kind => other(format!("assistant/{kind}"), text(block, "text")),
             });
         }
-        self.message_used(message, out);
+        self.message_used(message, parent, out);
     }
 
     /// The usage in a message is that at its beginning: a lower bound, until a result tells the total.
-    fn message_used(&mut self, message: &Map<String, Json>, out: &mut Vec<AgentEvent>) {
+    fn message_used(&mut self, message: &Map<String, Json>, parent: &str, out: &mut Vec<AgentEvent>) {
         let (Some(usage), id) = (inner(message, "usage"), text(message, "id")) else { return };
         if id.is_empty() {
             return;
         }
         let now = tokens(usage);
-        let known = self.messages.entry(id.to_owned()).or_default();
-        if *known != now {
-            *known = now;
+        let known = self.messages.insert(id.to_owned(), (now, parent.is_empty()));
+        if known.is_none_or(|(known, _)| known != now) {
             let mut total = self.before;
-            self.messages.values().for_each(|more| add(&mut total, more));
-            let turns = self.turns + self.messages.len() as u64;
+            self.messages.values().for_each(|(more, _)| add(&mut total, more));
+            let turns = self.turns + self.messages.values().filter(|(_, own)| *own).count() as u64;
             out.push(AgentEvent::Usage(Usage { cost_usd: self.cost_usd, tokens: total, turns, time_ms: 0 }));
         }
     }

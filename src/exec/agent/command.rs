@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::event::{AgentEvent, Failure};
 use crate::plan::{AgentInput, Speaks};
 
-use super::driver::{cannot, dialect_of};
+use super::driver::{cannot, dialect_of, has_all};
 use super::line::{Line, other, read};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
@@ -20,13 +20,8 @@ pub(super) struct Command {
 
 impl Driver for Command {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
+        has_all(brief)?;
         let mut launch = Launch { words: brief.command.clone(), ..Launch::default() };
-        if launch.words.is_empty() {
-            return Err(cannot(
-                format!("the agent `{}` names no program", brief.agent.name),
-                "the backend `command` needs one: `command: [\"program\", \"argument\"]`",
-            ));
-        }
         launch.words.extend(brief.args.iter().cloned());
         surroundings(brief, &mut launch);
         give_task(brief, brief.system.as_deref(), self.input, &mut launch)?;

@@ -27,9 +27,9 @@ pub(in crate::exec) trait Company: Send {
     /// Is it still being told? Then its silence is none.
     fn tells(&self) -> bool;
 
-    /// A line that it wrote, without its end, and what that says. Both may be empty. May wait until those behind it have
-    /// room.
-    fn said(&mut self, line: &[u8], events: &[AgentEvent]);
+    /// A line that it wrote, without its end, and what that says; without a line, what follows from its end, or flow's own words.
+    /// May wait until those behind it have room.
+    fn said(&mut self, line: Option<&[u8]>, events: &[AgentEvent]);
 
     /// What is called the moment its program has ended, from another thread: `true` if by us, and then `said` should not wait
     /// any more.

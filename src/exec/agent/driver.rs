@@ -1,10 +1,15 @@
 //! Which driver an agent has.
 
 use crate::event::{Failure, FailureKind};
-use crate::plan::{Agent, AgentConfig, Class, Speaks};
+use crate::plan::{Agent, AgentConfig, Backend, Class, Speaks};
 
+use super::anthropic::Anthropic;
 use super::claude::{Claude, ClaudeLines};
+use super::codex::{Codex, CodexLines};
 use super::command::{Command, EitherLines, EventLines, TextLines};
+use super::gemini::{Gemini, GeminiLines};
+use super::openai::Openai;
+use super::opencode::{Opencode, OpencodeLines};
 use super::spec::Program;
 use super::{Brief, Dialect, Driver, Errand};
 
@@ -16,6 +21,11 @@ pub fn driver_of(agent: &Agent) -> Box<dyn Driver> {
     let driver: Box<dyn Driver> = match agent.backend.as_str() {
         "claude" => Box::new(Claude),
         "command" => Box::new(Command { input: agent.input.unwrap_or_default(), speaks: agent.speaks }),
+        "codex" => Box::new(Codex),
+        "gemini" => Box::new(Gemini),
+        "opencode" => Box::new(Opencode),
+        "anthropic" => Box::new(Anthropic),
+        "openai" => Box::new(Openai),
         _ => Box::new(Unknown),
     };
     match agent.speaks {
@@ -31,7 +41,9 @@ pub fn dialect_of(speaks: Option<Speaks>) -> Box<dyn Dialect> {
         Some(Speaks::Text) => Box::new(TextLines::default()),
         Some(Speaks::Ndjson) => Box::new(EventLines),
         Some(Speaks::Claude) => Box::new(ClaudeLines::default()),
-        Some(Speaks::Codex | Speaks::Gemini | Speaks::Opencode) => Box::new(EitherLines::default()),
+        Some(Speaks::Codex) => Box::new(CodexLines::default()),
+        Some(Speaks::Gemini) => Box::new(GeminiLines::default()),
+        Some(Speaks::Opencode) => Box::new(OpencodeLines::default()),
     }
 }
 
@@ -86,5 +98,15 @@ pub(super) fn own_config(agent: &Agent) -> bool {
     match agent.config {
         Some(config) => config == AgentConfig::Own,
         None => agent.api_key.is_some(),
+    }
+}
+
+/// Has its backend all that the agent asks for? Plans are checked, but a conversation is known only now.
+pub(super) fn has_all(brief: &Brief<'_>) -> Result<(), Failure> {
+    let agent = brief.agent;
+    let lacks = Backend::named(&agent.backend).map(|backend| backend.lacks(agent, brief.session.is_some()));
+    match lacks.unwrap_or_default().first() {
+        Some(lack) => Err(cannot(lack.message(agent), lack.help)),
+        None => Ok(()),
     }
 }

@@ -144,7 +144,7 @@ impl<'a> Hearing<'a> {
         let (at, read) = (self.begun.elapsed().as_millis() as u64, &mut self.read);
         self.lines.end(&mut |line| read.line(at, line.from, line.bytes, line.text, line.cut));
         read.dialect.end(&mut read.events);
-        read.note(at, 0, 0, &[]);
+        read.note(at, 0, 0, None);
         read.failed.take().map_or(Ok(()), Err)
     }
 
@@ -152,7 +152,7 @@ impl<'a> Hearing<'a> {
     pub fn remark(&mut self, what: &str, text: String) {
         let at = self.now();
         self.read.events.push(AgentEvent::Other { what: what.to_owned(), text });
-        self.read.note(at, 0, 0, &[]);
+        self.read.note(at, 0, 0, None);
     }
 
     /// What it comes to, and its files.
@@ -174,14 +174,12 @@ impl Read<'_> {
             let text = format!("a line of {bytes} bytes was cut to {}", text.len());
             self.events.push(AgentEvent::Other { what: "cut line".into(), text });
         }
-        if !text.is_empty() {
-            self.dialect.line(text, &mut self.events);
-        }
-        self.note(at, from, bytes, text);
+        self.dialect.line(text, &mut self.events);
+        self.note(at, from, bytes, Some(text));
     }
 
     /// Notes the events that are there. The first of a line says which line it is.
-    fn note(&mut self, at: u64, from: u64, mut bytes: u64, line: &[u8]) {
+    fn note(&mut self, at: u64, from: u64, mut bytes: u64, line: Option<&[u8]>) {
         if let Some(company) = &mut self.company {
             company.said(line, &self.events);
         }

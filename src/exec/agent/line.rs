@@ -103,3 +103,46 @@ fn block_text(block: &Json) -> String {
 pub(super) fn list<'a>(object: &'a Map<String, Json>, key: &str) -> &'a [Json] {
     object.get(key).and_then(Json::as_array).map_or(&[], Vec::as_slice)
 }
+
+/// The HTTP status that a message names: `status 429`, `last status: 429 Too Many Requests`.
+pub(super) fn status_in(message: &str) -> Option<u16> {
+    let lower = message.to_ascii_lowercase();
+    lower.split("status").skip(1).find_map(|rest| {
+        let number: String = rest
+            .trim_start_matches([' ', ':', '=', '"', '_'])
+            .trim_start_matches("code")
+            .chars()
+            .skip_while(|c| " :=\"".contains(*c))
+            .take_while(char::is_ascii_digit)
+            .collect();
+        number.parse().ok().filter(|status| (100..600).contains(status))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_found() {
+        for (message, status) in [
+            ("unexpected status 401 Unauthorized", Some(401)),
+            ("last status: 429 Too Many Requests", Some(429)),
+            ("{\"status\":503}", Some(503)),
+            ("status code: 500", Some(500)),
+            ("the status of 3 things", None),
+            ("status 7", None),
+            ("no luck", None),
+        ] {
+            assert_eq!(status_in(message), status, "{message}");
+        }
+    }
+
+    #[test]
+    fn blocks_become_text() {
+        let blocks =
+            serde_json::json!([{"type":"text","text":"a"},{"type":"image","source":{"data":"AAAA"}},{"k":1},"b"]);
+        assert_eq!(as_text(&blocks), "a\n[image]\n{\"k\":1}\nb");
+        assert_eq!(short(&"é".repeat(400)).chars().count(), 301);
+    }
+}

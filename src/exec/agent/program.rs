@@ -105,6 +105,10 @@ impl Ends for Connected {
         }
     }
 
+    fn ends_gently(&self) -> bool {
+        true
+    }
+
     fn leaves_nothing(&self) -> bool {
         true
     }
@@ -159,7 +163,9 @@ fn listen(mut pipe: PipeReader, leader: Pid, job: &Job, running: &Arc<Running>, 
             supervision.weighs(kib);
         }
         if supervision.look() {
-            running.kill((job.step, job.attempt), false);
+            let key = (job.step, job.attempt);
+            running.end_gently(key, supervision.may_have_a_word());
+            running.kill(key, false);
         }
         wait(open.then_some(&pipe), process.as_ref(), supervision.wait());
     }

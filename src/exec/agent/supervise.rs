@@ -20,6 +20,8 @@ pub(super) struct Supervision<'a> {
     watch: Watch,
     /// Why it is being ended.
     why: Option<Why>,
+    /// That was said.
+    ending: bool,
     report: &'a Report,
     of: (StepId, u32),
     /// What was told last, and when.
@@ -45,7 +47,7 @@ impl<'a> Supervision<'a> {
     /// Of an attempt that begins now.
     pub fn new(hearing: Hearing<'a>, watch: Watch, report: &'a Report, of: (StepId, u32)) -> Self {
         let told = (0, Used { step: of.0, attempt: of.1, ..Used::default() });
-        Supervision { hearing, watch, why: None, report, of, told, ends: 0, memory_kib: 0, peak_kib: 0 }
+        Supervision { hearing, watch, why: None, ending: false, report, of, told, ends: 0, memory_kib: 0, peak_kib: 0 }
     }
 
     /// Bytes that it said.
@@ -77,16 +79,20 @@ impl<'a> Supervision<'a> {
             self.watch.heard(now);
         }
         self.tell(now);
-        let had = self.why.is_some();
-        if !had {
+        if self.why.is_none() {
             self.why = self.watch.due(now, self.hearing.seen(), self.memory_kib);
         }
-        self.why.is_some() && !had
+        self.why.is_some() && !std::mem::replace(&mut self.ending, true)
     }
 
     /// What is to be called when its program has ended.
     pub fn at_exit(&self) -> Option<Arc<dyn Fn(bool) + Send + Sync>> {
         self.hearing.at_exit()
+    }
+
+    /// May it say what it has used in all, when it is interrupted? One that says nothing any more does not.
+    pub fn may_have_a_word(&self) -> bool {
+        matches!(self.why, Some(Why::Budget(_) | Why::Total(_)))
     }
 
     /// How long to wait for more before it is looked at again.
@@ -96,7 +102,17 @@ impl<'a> Supervision<'a> {
 
     /// It is ended by somebody else.
     pub fn cancelled(&mut self) {
-        self.why.get_or_insert(Why::Cancelled);
+        if self.why.is_none() {
+            // The step may have the same timeout, which is looked at by others.
+            self.why = Some(self.watch.too_long(self.hearing.now()).unwrap_or(Why::Cancelled));
+        }
+    }
+
+    /// If it had said that it is done, it was ended since it did not end.
+    pub fn was_told_to_end(&mut self) {
+        if self.hearing.seen().closing.is_some() {
+            self.why.get_or_insert(Why::Lingered);
+        }
     }
 
     fn tell(&mut self, now: u64) {

@@ -11,8 +11,8 @@
 //! | was ended after its total time | hung | `timeout` |
 //! | was ended since it said nothing for too long | hung | `hung` |
 //! | said that it is done, with an error, and did not end | hung | that of the error |
-//! | said that it is done, with an error | failed | `agent`, with the class of the error |
 //! | was a request that was not answered as it should be | failed | `http`, `connection` |
+//! | said that it is done, with an error | failed | `agent`, with the class of the error |
 //! | did not say that it is done, and was ended by a signal or with a code that is not 0 | failed; silent if it said nothing | `agent`, `silent` |
 //! | did not say that it is done | cut_off; silent if it said nothing | `cut_off`, `silent` |
 //! | said that it is done, and ended with a signal or a code that is not 0 | failed | `agent` |
@@ -120,12 +120,14 @@ pub(super) fn judge(case: &Case<'_>) -> (Verdict, Option<Failure>) {
         }
         Some(Why::Lingered) | None => {}
     }
+    if let End::Failed(failure) = case.end {
+        return fail(Verdict::Failed, failure.clone());
+    }
     if let Some(error) = error {
         let (verdict, failure) = by_error(case, error);
         return fail(verdict, failure);
     }
     let ended = match case.end {
-        End::Failed(failure) => return fail(Verdict::Failed, failure.clone()),
         // It had been told to.
         _ if case.why.is_some() => None,
         End::Program { signal: Some(signal), .. } => Some(format!("was ended by {}", signal_name(*signal))),

@@ -9,6 +9,9 @@ use crate::plan::{Agent, Budget};
 /// How long a program may take to end after it has said that it is done.
 pub(super) const LINGERS_MS: u64 = 5_000;
 
+/// By how much clocks that began at different moments may differ.
+const SLACK_MS: u64 = 250;
+
 /// How often what is told of it, and its memory, are looked at.
 const LOOK_MS: u64 = 500;
 
@@ -29,6 +32,9 @@ pub(super) struct Watch {
 impl Watch {
     /// For an attempt that may use so much.
     pub fn of(agent: &Agent, allowance: Option<Budget>) -> Self {
+        // Some programs know no such limit.
+        let turns = [allowance.and_then(|may| may.turns), agent.max_turns.map(u64::from)].into_iter().flatten().min();
+        let allowance = turns.map(|_| Budget { turns, ..allowance.unwrap_or_default() }).or(allowance);
         Watch {
             idle_ms: agent.idle_timeout_ms.unwrap_or(Agent::IDLE_MS),
             total_ms: agent.timeout_ms.filter(|ms| *ms > 0),
@@ -66,6 +72,11 @@ impl Watch {
             return Some(Why::Total(total));
         }
         (self.idle_ms > 0 && now >= self.heard + self.idle_ms).then_some(Why::Idle(self.idle_ms))
+    }
+
+    /// Is its time over, or nearly?
+    pub fn too_long(&self, now: u64) -> Option<Why> {
+        self.total_ms.filter(|total| now + SLACK_MS >= *total).map(Why::Total)
     }
 
     /// Milliseconds until it has to be looked at again, if nothing comes.

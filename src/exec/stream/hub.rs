@@ -10,6 +10,7 @@ use super::super::capture::{Logs, log_stem, store_failure};
 use super::super::process;
 use super::super::{Job, StreamPlace};
 use super::Around;
+use super::agent;
 use super::filter;
 use super::inlet::Inlet;
 use super::junction::Junction;
@@ -156,6 +157,7 @@ impl Hub {
         let result = self.begin(number, job, around).and_then(|mut seat| {
             let result = match &*job.task {
                 Task::Filter(filter) => filter::run(filter, job, around, &mut seat),
+                Task::Agent(ask) => agent::run(ask, job, around, &mut seat, member),
                 _ => process::connected(job, around.running, around.room, Some(&mut seat)),
             };
             (partly, not_kept, unread) = (seat.partly, seat.not_kept.take(), seat.unread);
@@ -238,7 +240,12 @@ impl Hub {
         if let Some((handle, writer)) = self.after(number) {
             let (taken, stdout) = pipe(true).map_err(|error| no_room(&error))?;
             never_wait(&taken).map_err(|error| no_room(&error))?;
-            let limit = if self.behind[number].is_some() { u64::MAX } else { self.place.stream.tee };
+            let limit = match self.behind[number] {
+                Some(_) => u64::MAX,
+                // Its log is what its program printed.
+                None if member.is_agent => 0,
+                None => self.place.stream.tee,
+            };
             let mut kept = Kept::new(&logs, limit, secrets);
             if self.behind[number].is_some() {
                 self.go_on(number, &mut kept)?;

@@ -23,6 +23,8 @@ pub(super) struct Member {
     pub judged: bool,
     /// It is a closure, which knows by itself what it has answered.
     pub is_filter: bool,
+    /// It is an agent, whose log and output are its own.
+    pub is_agent: bool,
     /// The attempt that is made.
     pub attempt: AtomicU32,
     /// Nobody reads it any more, and all who did ended well.
@@ -70,13 +72,15 @@ impl Member {
     pub fn of(member: &StreamMember, reads: bool) -> Self {
         let policy = member.policy.as_deref();
         let retried = retried(policy);
+        let is_agent = matches!(&*member.task, Task::Agent(_));
         Member {
             step: member.step,
             name: member.name.clone(),
             retried,
-            by_lines: reads && retried && policy.is_some_and(|policy| policy.ack == Ack::Line),
+            by_lines: reads && retried && !is_agent && policy.is_some_and(|policy| policy.ack == Ack::Line),
             judged: policy.is_some_and(|policy| policy.validate.is_some()),
             is_filter: matches!(&*member.task, Task::Filter(_)),
+            is_agent,
             attempt: AtomicU32::new(0),
             unread: AtomicBool::new(false),
             answered: Count::default(),

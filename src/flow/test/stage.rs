@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use super::room::Room;
 use super::workflow_files;
 use crate::diag::{Diagnostic, Result};
-use crate::engine::drive::simulation::{Scene, Simulation};
+use crate::engine::drive::simulation::{Ended, Scene, Simulation};
 use crate::event::{Created, Double};
 use crate::exec::Closures;
 use crate::flow::script::{self, failing_step, stopped};
 use crate::flow::{Attended, Durability, Flow, Options, RunOptions, Script, Stop};
 use crate::lang::Program;
-use crate::lang::Runner;
 use crate::lang::trial::{Rehearsed, Stage, Subject};
+use crate::lang::{Built, Runner};
 use crate::plan::{Growth, StepId};
 use crate::state::coverage::Coverage;
 use crate::state::{Files, StepResult};
@@ -59,29 +59,9 @@ impl Stage for Theatre {
             strict,
             created: Created { file, args, cwd: "/".into(), version: 1, ..Created::default() },
             late: Box::new(move || Instant::now() > deadline),
+            ..Scene::new(Arc::new(program.clone()))
         };
-        let simulation = Arc::new(Mutex::new(Simulation::new(scene)));
-        let prompter = Prompter { simulation: simulation.clone(), trouble: Arc::default() };
-        let trouble = prompter.trouble.clone();
-        let (built, printed) = evaluate(Box::new(prompter));
-        if let Some(problem) = lock(&trouble).take() {
-            return Err(problem);
-        }
-        let mut simulation =
-            std::mem::replace(&mut *lock(&simulation), Simulation::new(Scene::new(Arc::new(program.clone()))));
-        let mut problem = None;
-        match built {
-            Ok(built) => simulation.grow(built.growth, printed),
-            Err(wrong) if !simulation.has_begun() => return Err(wrong.with_printed(printed)),
-            Err(wrong) => {
-                // After the run has ended nobody waits for the script.
-                if wrong.code() != script::STOPPED {
-                    simulation.fail_script(failing_step(&wrong), printed);
-                    problem = Some(wrong);
-                }
-            }
-        }
-        let ended = simulation.finish()?;
+        let (ended, problem) = perform(scene, &program, evaluate)?;
         let rehearsed = Rehearsed {
             state: ended.state,
             records: ended.records,
@@ -148,6 +128,39 @@ impl Stage for Theatre {
         self.count(&program, &script, &rehearsed);
         Ok(rehearsed)
     }
+}
+
+/// Lets a workflow run in the head. Gives also what its script failed with after the run had begun.
+///
+/// # Errors
+/// What is wrong with the script, with a double, or with the time it takes.
+pub(super) fn perform(
+    scene: Scene,
+    program: &Program,
+    evaluate: impl FnOnce(Box<dyn Runner>) -> (Result<Built>, String),
+) -> Result<(Ended, Option<Diagnostic>)> {
+    let simulation = Arc::new(Mutex::new(Simulation::new(scene)));
+    let prompter = Prompter { simulation: simulation.clone(), trouble: Arc::default() };
+    let trouble = prompter.trouble.clone();
+    let (built, printed) = evaluate(Box::new(prompter));
+    if let Some(problem) = lock(&trouble).take() {
+        return Err(problem);
+    }
+    let mut simulation =
+        std::mem::replace(&mut *lock(&simulation), Simulation::new(Scene::new(Arc::new(program.clone()))));
+    let mut problem = None;
+    match built {
+        Ok(built) => simulation.grow(built.growth, printed),
+        Err(wrong) if !simulation.has_begun() => return Err(wrong.with_printed(printed)),
+        Err(wrong) => {
+            // After the run has ended nobody waits for the script.
+            if wrong.code() != script::STOPPED {
+                simulation.fail_script(failing_step(&wrong), printed);
+                problem = Some(wrong);
+            }
+        }
+    }
+    Ok((simulation.finish()?, problem))
 }
 
 /// Makes a folder, and the files in it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{lay_over, schema, text_value, truth};
+use super::{complete, lay_over, schema, text_value, truth};
 use crate::diag::{Diagnostic, Span};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::{self, Pending, Step};
@@ -52,7 +52,10 @@ pub fn ask(
         if let Some(given) = options.take("board") {
             ask.boards = boards(context, &given, span)?;
         }
-        lay_over(Arc::make_mut(&mut ask.agent), &mut options, span)?;
+        let surroundings = session::with(|session| session.program.clone()).surroundings();
+        let agent = Arc::make_mut(&mut ask.agent);
+        lay_over(agent, &mut options, span, &surroundings)?;
+        complete(agent, &surroundings);
         options.done()?;
     }
     if let (Some(name), Some(other)) = (name, &named) {

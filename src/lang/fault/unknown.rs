@@ -73,11 +73,17 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
             .help(format!("it is called as {}", known.join(" or ")));
     }
     if let Some(kind @ ("double" | "run" | "agent")) = types.first().map(String::as_str) {
-        let own = catalogue.items.iter().filter(|item| item.signatures.iter().any(|form| form.starts_with(&format!("{kind}."))));
+        let own = catalogue
+            .items
+            .iter()
+            .filter(|item| item.signatures.iter().any(|form| form.starts_with(&format!("{kind}."))));
         let names: Vec<&str> = own.map(|item| item.name.as_str()).collect();
         let all = || format!("it has {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
-        return Diagnostic::new("flow::lang::unknown_method", format!("{} has no method `{name}`", readable_type(kind)))
-            .help(crate::diag::did_you_mean(name, names.iter().copied()).unwrap_or_else(all));
+        return Diagnostic::new(
+            "flow::lang::unknown_method",
+            format!("{} has no method `{name}`", readable_type(kind)),
+        )
+        .help(crate::diag::did_you_mean(name, names.iter().copied()).unwrap_or_else(all));
     }
     let on_step = types.first().is_some_and(|kind| kind == "step");
     if let Some(diagnostic) = of_library(name, &call).filter(|_| !on_step) {

@@ -38,14 +38,19 @@ pub mod functions {
     ///
     /// In a shell: `claude -p`. In Airflow: a `BashOperator` around such a program.
     ///
-    /// Errors: `flow::lang::agent`, `flow::lang::option`, `flow::lang::unknown_option`, `flow::lang::choice`, `flow::lang::url`, `flow::lang::pending`
-    /// See: `.ask`, `secret`, `sh`
+    /// Errors: `flow::lang::agent`, `flow::lang::agent_file`, `flow::lang::option`, `flow::lang::unknown_option`, `flow::lang::choice`, `flow::lang::url`, `flow::lang::pending`
+    /// See: `.ask`, `agents`, `secret`, `sh`
     #[rhai_fn(name = "agent", return_raw)]
     pub fn agent_with(context: NativeCallContext, name: &str, options: Map) -> Result<Agent, Fault> {
         agents::declare(&context, name, &options)
     }
 
-    /// The agent of a name that is declared already.
+    /// The agent of a name: one that the script has declared, or one of a file.
+    ///
+    /// Files of agents are Markdown with front matter, as Claude Code keeps them: `name`, `description`, and any key of `agent`; what stands
+    /// below is what the agent is told before any task. Known by name are `.claude/agents/*.md` beside the script and upwards to the
+    /// folder of flow.toml (or `.git`), the folders that `[agents]` in flow.toml names, and the user's `~/.claude/agents`; the
+    /// nearest one of a name counts. `flow agents` lists them all. A run keeps what it read.
     ///
     /// ```rhai,no_run
     /// agent("coder", #{ backend: "codex" });
@@ -54,6 +59,24 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn agent(context: NativeCallContext, name: &str) -> Result<Agent, Fault> {
         agents::find(&context, name)
+    }
+
+    /// All agents of a folder, as a map by name. They are known by name from then on, too.
+    ///
+    /// Each file `*.md` with front matter is one: see `agent`. A file that is not loaded is told with its line, as a warning.
+    ///
+    /// - `folder` (text): the folder, relative to the script's; it must be within the project
+    ///
+    /// ```rhai,no_run
+    /// let team = agents("team/");
+    /// team.coder.ask("Mend the failing test") -> team.reviewer.ask("Review what was done");
+    /// ```
+    ///
+    /// Errors: `flow::lang::agent_file`, `flow::lang::import_outside`, `flow::lang::pending`
+    /// See: `agent`, `.ask`
+    #[rhai_fn(name = "agents", return_raw)]
+    pub fn agents_of(context: NativeCallContext, folder: &str) -> Result<Map, Fault> {
+        agents::of_folder(&context, folder)
     }
 
     /// A question to an agent, as a step. Its output is the answer: the agent's last text, or with a `schema` the JSON value.

@@ -12,7 +12,7 @@ use crate::lang::handle::{Pending, Step, not_a_step, sequence};
 use crate::lang::options::{Options, here, wrong};
 use crate::lang::program::{File, LoadProblem};
 use crate::lang::session::{self, Frame};
-use crate::lang::{closures, keys, untrusted, weave};
+use crate::lang::{closures, keys, swarm, untrusted, weave};
 use crate::plan::{self, Builder, Each, Json, Quorum, Repeat, Sequence, StepId, Task, Value};
 use crate::state::{Inputs, resolve};
 
@@ -519,6 +519,7 @@ fn run_now(
     wanted: impl FnOnce(&mut Builder) -> Vec<StepId>,
 ) -> Result<Vec<StepId>, Fault> {
     let span = here(context);
+    swarm::finish_all()?;
     let runner = session::with(|session| {
         if session.frames.len() > 1 {
             return Err(Diagnostic::new("flow::lang::run_nested", "`run` cannot stand in a sub-workflow or a fan-out")

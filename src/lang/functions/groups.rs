@@ -1,9 +1,9 @@
-//! The combinators: chain, parallel, flow, swarm, pipeline, and the arrow.
+//! The combinators: chain, parallel, flow, and the arrow.
 
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, ImmutableString, Map, NativeCallContext};
 
-use crate::diag::{Diagnostic, did_you_mean};
+use crate::diag::Diagnostic;
 use crate::lang::combine;
 use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::{Step, sequence};
@@ -98,17 +98,6 @@ fn some(context: &NativeCallContext, name: Option<&str>, word: &str, need: Need,
         children.into_iter().try_for_each(|child| builder.take(id, child))?;
         Ok(Step::One(id))
     })
-}
-
-fn later(context: &NativeCallContext, what: &str, needs: &str) -> Fault {
-    raise(
-        Diagnostic::new(
-            "flow::lang::not_available",
-            format!("`{what}` is part of the language, but this version cannot run it"),
-        )
-        .label(here(context), "called here")
-        .help(needs.to_owned()),
-    )
 }
 
 #[export_module]
@@ -534,29 +523,5 @@ pub mod functions {
     #[rhai_fn(name = "->", return_raw)]
     pub fn arrow_all(context: NativeCallContext, left: Array, right: Array) -> Result<Step, Fault> {
         connect(&context, &left.into(), &right.into())
-    }
-
-    /// Many agents on one goal. Not in this version: it says what it will need.
-    #[rhai_fn(return_raw)]
-    pub fn swarm(context: NativeCallContext, spec: Dynamic) -> Result<Step, Fault> {
-        if let Some(map) = spec.read_lock::<Map>() {
-            const KEYS: [&str; 8] =
-                ["name", "topology", "agents", "goal", "coordination", "limits", "timeout", "retry"];
-            for key in map.keys() {
-                if !KEYS.contains(&key.as_str()) {
-                    let help = did_you_mean(key, KEYS).unwrap_or_else(|| format!("its options: {}", KEYS.join(", ")));
-                    return Err(raise(
-                        Diagnostic::new("flow::lang::unknown_option", format!("swarm has no option `{key}`"))
-                            .label_word(here(&context), key.as_str(), "given here")
-                            .help(help),
-                    ));
-                }
-            }
-        }
-        Err(later(
-            &context,
-            "swarm",
-            "it will need agents: a program such as `claude` or `codex`, or an HTTP model with a key; until then run such a program as a step: `sh(\"plan\", \"claude -p …\")`",
-        ))
     }
 }

@@ -6,6 +6,7 @@
 mod agents;
 mod asserts;
 mod boards;
+mod budgets;
 mod doubles;
 mod fanout;
 mod groups;
@@ -20,6 +21,7 @@ mod secret;
 mod settings;
 mod sources;
 mod streams;
+mod swarms;
 mod tasks;
 mod topics;
 #[cfg(test)]
@@ -61,10 +63,12 @@ fn modules() -> Vec<(Topic, Module)> {
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),
         (Topic::Agents, exported_module!(agents::functions)),
+        (Topic::Agents, exported_module!(swarms::functions)),
         (Topic::Policies, exported_module!(policy::functions)),
         (Topic::Policies, exported_module!(recovery::functions)),
         (Topic::Settings, exported_module!(settings::functions)),
         (Topic::Settings, exported_module!(script::functions)),
+        (Topic::Settings, exported_module!(budgets::functions)),
         (Topic::Secrets, exported_module!(secret::functions)),
         (Topic::Values, exported_module!(json::functions)),
         (Topic::Values, exported_module!(moments::functions)),
@@ -83,6 +87,10 @@ pub fn register(engine: &mut Engine) {
     engine.register_fn("__context", |context: NativeCallContext| {
         let store = context.store_data();
         session::with(|session| session.context = Some(store));
+    });
+    // Nor this: texts of agents on their way into prompts, in `stdlib/swarm.rhai`.
+    engine.register_fn("__as_is", |context: NativeCallContext, text: rhai::ImmutableString| {
+        swarms::as_is(&context, &text)
     });
 }
 

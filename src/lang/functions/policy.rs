@@ -242,6 +242,27 @@ pub mod functions {
         set(&context, &step, "limit", &pair.into())
     }
 
+    /// The most that an agent, or the agents of a group, may use up.
+    ///
+    /// All attempts count, also those that failed. An agent that says so itself reserves this much of every budget around it before it
+    /// starts. What was used, and what is left, can be read at any time: `x.budget.remaining.usd`, `x.cost_usd`, `x.spent.tokens`.
+    ///
+    /// - `most` (map): see the table below
+    ///
+    /// ```rhai
+    /// let work = chain("work", [sh("a", "true"), sh("b", "true")]).budget(#{ usd: 1.0, minutes: 30 });
+    /// work -> sh("tell", `echo ${work.cost_usd} of ${work.budget.limits.usd} USD`);
+    /// ```
+    ///
+    /// In Claude Code: `--max-budget-usd`. In a shell: `ulimit`.
+    ///
+    /// Errors: `flow::lang::option`, `flow::lang::unknown_option`, `flow::plan::budget`
+    /// See: `budget`, `.timeout`, `.limit`
+    #[rhai_fn(return_raw)]
+    pub fn budget(context: NativeCallContext, step: Step, most: Dynamic) -> Result<Step, Fault> {
+        set(&context, &step, "budget", &most)
+    }
+
     /// The step never runs at the same time as another with the same lock, in this run.
     ///
     /// - `name`: the lock's name, or several

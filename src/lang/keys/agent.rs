@@ -184,11 +184,11 @@ pub static WINDOW: Keys = Keys {
     keys: &[key("window", Kind::Count(1), Needed("8000"), "about so many tokens of what led to it, the latest first")],
 };
 
-/// `budget: #{…}`
+/// `budget: #{…}`, `budget(#{…})`, `.budget(#{…})`
 pub static BUDGET: Keys = Keys {
     name: "budget",
     form: "agent(\"a\", #{ budget: … }).ask(\"b\");",
-    of: &[],
+    of: &["budget", ".budget"],
     keys: &[
         key(
             "usd",

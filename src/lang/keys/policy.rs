@@ -1,7 +1,7 @@
 //! Policies, and the maps that some of them take.
 
 use super::Absent::{Needed, Nothing, Value};
-use super::{Key, Keys, Kind, key, names};
+use super::{BUDGET, Key, Keys, Kind, key, names};
 use crate::lang::policies::{BACKOFF, ON_ERROR, PARSE};
 use crate::plan::{Ack, Rule};
 
@@ -100,7 +100,7 @@ const fn policy(name: &'static str, kind: Kind, absent: super::Absent) -> Key {
 }
 
 /// All policies: methods of a step, and keys of a step's map. What each means stands at its method.
-pub static POLICIES: [Key; 31] = [
+pub static POLICIES: [Key; 32] = [
     policy("after", Kind::Steps, Nothing("it waits for what it reads and what arrows say", "other")),
     policy("when", Kind::Condition, Nothing("always", "\"other.passed\"")),
     policy("rule", Kind::Choice(RULES), Value("\"all_success\"")),
@@ -141,6 +141,7 @@ pub static POLICIES: [Key; 31] = [
     policy("deadline", Kind::Duration, Nothing("none", "\"10m\"")),
     policy("estimate", Kind::Duration, Nothing("what earlier runs took", "\"4m\"")),
     policy("limit", Kind::Or(&[Kind::Text, Kind::List(None)]), Nothing("none", "\"database\"")),
+    policy("budget", Kind::Map(Some(&BUDGET)), Nothing("none", "#{ usd: 1.0 }")),
     policy("lock", Kind::Texts, Nothing("none", "\"schema\"")),
     policy("env", Kind::Map(None), Nothing("what flow was started with", "#{ CC: \"clang\" }")),
     policy("cwd", Kind::Text, Nothing("where flow was called", "\"build\"")),

@@ -68,6 +68,11 @@ pub(super) fn set(
             };
             change(context, id, |policy| policy.limits.push((name.as_str().into(), shares)))
         }
+        "budget" => {
+            let name = session::build(context, |builder, _| Ok(builder.step(id).name.clone()))?;
+            let budget = crate::lang::agents::budget(value, &format!("the budget of `{name}`"), span)?;
+            change(context, id, |policy| policy.budget = Some(budget))
+        }
         "lock" => {
             let names = options::texts(value, "the name of a lock", span)?;
             session::build(context, |builder, _| {

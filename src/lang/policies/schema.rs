@@ -94,12 +94,11 @@ pub fn check(schema: &Json, what: &str, span: Span) -> Result<(), Fault> {
             let word = place.rsplit('/').find(|word| !word.is_empty() && word.parse::<u32>().is_err());
             let at = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
             Err(raise(
-                Diagnostic::new(
-                    "flow::lang::schema",
-                    format!("what `{what}` is given is no JSON Schema: {error}{at}"),
-                )
-                .label_word(span, word.unwrap_or(what), "given here")
-                .help("a schema says what the output must be like: `#{ type: \"object\", required: [\"percent\"] }`"),
+                Diagnostic::new("flow::lang::schema", format!("what `{what}` is given is no JSON Schema: {error}{at}"))
+                    .label_word(span, word.unwrap_or(what), "given here")
+                    .help(
+                        "a schema says what the output must be like: `#{ type: \"object\", required: [\"percent\"] }`",
+                    ),
             ))
         }
     }

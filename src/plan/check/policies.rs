@@ -220,7 +220,9 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
                 Task::Http(_) => "what a request sends is its `json`, `body`, `form` or `file`",
                 Task::Pipeline(_) => "what a pipeline reads is its source: `.from(…)`",
                 Task::Stream(_) => "put it on the step that the stream begins with",
-                Task::Agent(_) => "what an agent is to do is its prompt, and results can stand in it: `agent.ask(`Look at ${a.output}`)`",
+                Task::Agent(_) => {
+                    "what an agent is to do is its prompt, and results can stand in it: `agent.ask(`Look at ${a.output}`)`"
+                }
                 _ => help,
             };
             add("stdin", only("the processes of"), help);
@@ -245,7 +247,9 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
         if policy.parse != Default::default() && !request {
             let help = match group {
                 true => on_steps,
-                false if agent => "an answer that is JSON is asked for with a schema: `agent.ask(\"…\", #{ schema: #{ … } })`",
+                false if agent => {
+                    "an answer that is JSON is asked for with a schema: `agent.ask(\"…\", #{ schema: #{ … } })`"
+                }
                 false => "remove it: its output is a value already",
             };
             add("parse", format!("only the output of a process is parsed, {kind} is none"), help);

@@ -5,6 +5,7 @@ use crate::diag::Diagnostic;
 use crate::plan::{Ack, EdgeKind, Plan, Policy, Rule, StepId, Stream, Task, wording};
 
 const STREAM: &str = "flow::plan::stream";
+const NOT_LIVE: &str = "flow::plan::not_live";
 const POLICY: &str = "flow::plan::stream_policy";
 
 /// Why a task cannot stand in a stream, and what to do instead.
@@ -227,8 +228,36 @@ fn policies(plan: &Plan, stream: &Stream, member: StepId, found: &mut Findings) 
         if policy.ack != Ack::End {
             add("ack", "a closure is not begun again", "remove it here");
         }
+    } else if policy.ack != Ack::End && matches!(&*step.task, Task::Agent(_)) {
+        add("ack", "an agent does not answer line by line", "remove it: a further attempt is told all of it again");
     } else if policy.ack != Ack::End && stream.writers(member).is_empty() {
         add("ack", "it reads nobody's lines", "put it on a step that reads others: `a |> b.ack(\"line\")`");
+    }
+}
+
+/// Agents that read others in a stream, and cannot while these write.
+pub(super) fn begins_late(plan: &Plan, found: &mut Findings) {
+    for id in plan.ids() {
+        let step = plan.step(id);
+        let (Task::Agent(ask), Some(group)) = (&*step.task, plan.stream_of(id)) else { continue };
+        let Task::Stream(stream) = &*plan.step(group).task else { continue };
+        let (Err(why), Some(writer)) = (ask.agent.reads_live(), stream.writers(id).first()) else { continue };
+        if found.full() || step.retired {
+            return;
+        }
+        let (name, writer) = (wording::name(plan, id), wording::name(plan, *writer));
+        let ended = match stream.writers(id).len() {
+            1 => format!("`{writer}` has ended"),
+            _ => "those before it have ended".to_owned(),
+        };
+        found.add(
+            Diagnostic::new(NOT_LIVE, format!("`{name}` begins when {ended}: {why}"))
+                .label(step.span, format!("its backend is `{}`", ask.agent.backend))
+                .label(plan.step(group).span, "in this stream")
+                .help(format!(
+                    "this works, and is no faster than `{writer} -> {name}`; `claude`, and `command` with `input: \"ndjson\"`, read while others write"
+                )),
+        );
     }
 }
 

@@ -74,6 +74,7 @@ pub(super) fn details(
         Task::Pipeline(pipeline) => {
             pieces.extend(wording::pipeline(pipeline).into_iter().map(|piece| (Ink::Dim, piece)));
         }
+        Task::Agent(_) => pieces.extend(wording::agent(plan, id).into_iter().map(|piece| (Ink::Dim, piece))),
         _ => {}
     }
     pieces.extend(wording::policies(plan, step).into_iter().map(|piece| (Ink::Dim, piece)));

@@ -142,6 +142,7 @@ pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
     if let Task::Pipeline(pipeline) = &*step.task {
         notes.splice(..0, wording::pipeline(pipeline));
     }
+    notes.splice(..0, wording::agent(plan, id));
     notes.retain(|note| !note.starts_with("estimate ") && !note.starts_with("env ") && !note.starts_with("tags "));
     let reads_nothing = step.after.iter().all(|edge| edge.kind != EdgeKind::Condition);
     if let Some(condition) = step.when.as_ref().filter(|_| reads_nothing) {
@@ -156,7 +157,7 @@ pub(super) fn lines(plan: &Plan, id: StepId, most: usize) -> Vec<String> {
 /// What stands beside the name of a group: its kind, and how it runs as a whole.
 pub(super) fn group_note(plan: &Plan, id: StepId) -> String {
     let step = plan.step(id);
-    let mut notes = vec![step.task.kind().to_owned()];
+    let mut notes = vec![step.word().to_owned()];
     match &*step.task {
         Task::Stream(stream) => notes.extend(wording::stream(stream)),
         Task::Quorum(_) => notes.push(wording::command(plan, step)),
@@ -172,7 +173,7 @@ pub(super) fn title(plan: &Plan, id: StepId) -> String {
     let step = plan.step(id);
     match &step.key {
         Some(key) => clean(&format!("[{key}]")),
-        None if step.anonymous => step.task.kind().to_owned(),
+        None if step.anonymous => step.word().to_owned(),
         None => clean(&step.name),
     }
 }

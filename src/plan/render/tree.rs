@@ -174,7 +174,7 @@ impl<'a> Tree<'a> {
                 && !is_nameless(self.plan.step(*id))
             {
                 columns.0 = (width(mark) + width(&self.name(*id))).clamp(columns.0, NAME_WIDTH.max(columns.0));
-                columns.1 = columns.1.max(self.plan.step(*id).task.kind().len());
+                columns.1 = columns.1.max(self.plan.step(*id).word().len());
             }
         }
         Frame { items: items.into_iter(), columns, prefix }
@@ -414,7 +414,7 @@ impl<'a> Tree<'a> {
         (names, kinds): (usize, usize),
     ) {
         let step = self.plan.step(id);
-        let kind = step.task.kind();
+        let kind = step.word();
         // A group without a name is called by its kind.
         let name = if is_nameless(step) { String::new() } else { shorten(&self.name(id), NAME_WIDTH * 2) };
         let gap = if is_nameless(step) { 0 } else { names.saturating_sub(width(mark) + width(&name)) + 2 };

@@ -3,8 +3,8 @@
 use super::value::closure_text;
 use super::{clean, duration, list, shorten, size, value};
 use crate::plan::{
-    Backoff, Breaker, Cache, Limit, OnError, OnTimeout, Parse, Plan, Retry, Rule, Settings, Step, Strategy, Task,
-    UndoScope, Validate,
+    Backoff, Bounds, Breaker, Cache, Limit, OnError, OnTimeout, Parse, Plan, Retry, Rule, Settings, Step, Strategy,
+    Task, UndoScope, Validate,
 };
 
 /// Longest condition, pattern or value that is shown.
@@ -46,6 +46,9 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
     }
     if let Some(on_error) = policy.on_error {
         words.push(format!("on error {}", on_error_name(on_error)));
+    }
+    if let Some(budget) = &policy.budget {
+        words.push(format!("budget {}", Bounds::of(budget).spelled()));
     }
     for (limit, shares) in &policy.limits {
         words.push(match plan.header.limits.get(limit) {

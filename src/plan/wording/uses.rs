@@ -3,11 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{clean, count, list, name, property, reference, shorten};
-use crate::plan::{EdgeKind, Plan, Reference, Step, StepId, Value};
+use crate::plan::{EdgeKind, Plan, Reference, Step, StepId, Task, Value};
 
 /// Every value that stands in a step: what its task and its policies use.
 pub fn each_value<'a>(step: &'a Step, visit: &mut dyn FnMut(&'a Value)) {
-    step.task.each_value(visit);
+    match &*step.task {
+        // What led to it is told as such.
+        Task::Agent(ask) => ask.each_own_value(visit),
+        task => task.each_value(visit),
+    }
     if let Some(policy) = &step.policy {
         policy.each_value(visit);
     }

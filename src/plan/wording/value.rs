@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{ENOUGH, clean, count, duration};
-use crate::plan::{Approve, Key, Plan, Reference, Shell, Step, StepId, Task, Value};
+use crate::plan::{Approve, Bounds, Key, Plan, Reference, Shell, Step, StepId, Task, Value};
 
 /// What a step is called in a sentence: its name, an iteration with its group's: `lint[src/a.rs]`.
 pub fn name(plan: &Plan, id: StepId) -> String {
@@ -120,7 +120,8 @@ pub fn command(plan: &Plan, step: &Step) -> String {
         }
         Task::Quorum(quorum) => format!("{} of {} must succeed", quorum.need, quorum.children.len()),
         Task::Agent(ask) => clean(&format!("{} · {}", ask.agent.name, value(plan, &ask.prompt))),
-        Task::Budget(_) | Task::Board(_) | Task::Merge(_) => String::new(),
+        Task::Budget(budget) => Bounds::of(budget).spelled(),
+        Task::Board(_) | Task::Merge(_) => String::new(),
         Task::Put(put) => clean(&format!("{} = {}", value(plan, &put.key), value(plan, &put.value))),
         Task::Publish(publish) => clean(&format!("{}: {}", publish.topic, value(plan, &publish.value))),
         Task::OnEvent(on) => clean(&format!("each event of {} · {}", on.topic, closure_text(&on.body.text))),

@@ -203,7 +203,7 @@ fn title(state: &RunState, id: StepId, now: u64, look: Look) -> String {
         Task::Stream(_) => String::new(),
         _ => format!(", {over}/{}", members.len()),
     };
-    let rest = format!("{}{done}  {}", plan.task.kind(), time::elapsed(now.saturating_sub(step.started_at)));
+    let rest = format!("{}{done}  {}", plan.word(), time::elapsed(now.saturating_sub(step.started_at)));
     let room = look.width.saturating_sub(columns(&rest) + 4);
     let name = look.cut(&one_line(&state.plan.path(id)), room.max(4));
     let line = look.cut(&format!("{} {name}  {rest}", look.bare_sign(step.status)), look.width);

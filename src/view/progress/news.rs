@@ -4,7 +4,7 @@ use crate::event::{Because, Event, Outcome, Skip, Stop, WaitFor};
 use crate::plan::StepId;
 use crate::state::{RunState, Status};
 use crate::view::look::one_line;
-use crate::view::{Look, flowed, reason, time, waits};
+use crate::view::{Look, agents, flowed, reason, time, waits};
 
 /// A line.
 pub(super) struct News {
@@ -58,6 +58,8 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
                     let cached = cached.map_or(String::new(), |said| format!(", {said}"));
                     let flowed = flowed::counts_of(state, *step).map(|counts| flowed::counts(&counts));
                     let flowed = flowed.or(outcome.streamed.as_deref().map(flowed::streamed));
+                    let agent = outcome.agent.as_deref().map(|report| agents::over(report).join(", "));
+                    let flowed = flowed.or(agent.filter(|said| !said.is_empty()));
                     let flowed = flowed.map_or(String::new(), |said| format!(": {said}"));
                     one(*step, Status::Success, &format!("done in {took}{cached}{flowed}"), true)
                 }

@@ -8,7 +8,7 @@ use crate::plan::{Condition, EdgeKind, Repeat, Rule, StepId, Task};
 use crate::state::{Lineage, Status};
 use crate::view::look::one_line;
 use crate::view::summary::shell_word;
-use crate::view::{is_secret, reason, time};
+use crate::view::{agents, is_secret, reason, time};
 
 /// Less processor time than this, in milliseconds, is not worth a line.
 const WORTH_TELLING_MS: u64 = 50;
@@ -190,6 +190,10 @@ impl Story<'_> {
                             false => format!("{name} began at {at}, {ago} ago."),
                             true => format!("{name} began at {at}, and was cut off when the run's process ended."),
                         });
+                        let live = agents::live(why.state, id);
+                        if !live.is_empty() {
+                            self.line(&format!("What it does, and has used so far: {}.", live.join(", ")));
+                        }
                     }
                 }
                 Event::Retrying { step, attempt, outcome, delay_ms } if is_it(step) => {
@@ -251,6 +255,9 @@ impl Story<'_> {
                 let elsewhere = error.span.filter(|span| (span.file, span.line) != (own.file, own.line));
                 self.help(elsewhere, reason::help(&self.why.state.plan, id, outcome));
             }
+        }
+        for said in outcome.agent.as_deref().map(agents::sentences).unwrap_or_default() {
+            self.line(&format!("{said}."));
         }
         if let Some(used) = used(outcome) {
             self.line(&format!("It used {used}."));

@@ -45,7 +45,7 @@ impl Play {
                 *step
             }
             Event::Planned { of: Some(group), .. } => {
-                let again = !matches!(*state.plan.step(*group).task, Task::Repeat(_));
+                let again = !matches!(*state.plan.step(*group).task, Task::Repeat(_) | Task::OnEvent(_));
                 assert!(!again || state.step(*group).expansions == 0, "a fan-out is evaluated again");
                 return;
             }
@@ -148,6 +148,7 @@ impl Play {
     /// The state is what the events say, and all is at its end.
     pub fn check_end(&self) {
         let folded = &self.shadow;
+        self.check_books();
         assert_eq!(folded.status, self.state().status);
         for id in self.state().plan.ids() {
             assert_eq!(folded.step(id).status, self.state().step(id).status);
@@ -200,6 +201,19 @@ fn may_run_early(plan: &Plan, wanted: &[StepId], id: StepId) -> bool {
         needed.extend(&whole);
         if before == (needed.len(), whole.len()) {
             return needed.contains(&id) || moment_of(plan, id).is_some();
+        }
+    }
+}
+
+impl Play {
+    /// Every group that listened and succeeded has heard all on its topic, in order, each once.
+    pub fn check_topics(&self) {
+        let state = self.state();
+        for id in state.plan.ids() {
+            let Task::OnEvent(on) = &*state.plan.step(id).task else { continue };
+            assert_eq!(on.children.len(), on.of.len());
+            let heard: Vec<StepId> = state.told.iter().copied().filter(|step| on.of.contains(step)).collect();
+            assert_eq!(heard, on.of, "heard in another order, or twice\n{}", self.story());
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::super::driver::HOLD;
 use super::super::{Attended, Driver, Inbox, Lookout, Message, Setup, Time};
 use super::outside::{Log, Post};
-use super::{BEGIN, PARALLEL, Scene};
+use super::{PARALLEL, Scene};
 use crate::diag::{Diagnostic, Result};
 use crate::engine::bus::Bus;
 use crate::engine::numbering::Numbering;
@@ -45,6 +44,11 @@ pub(super) struct Play {
     /// Steps of which nothing was said.
     pub(super) blank: HashSet<StepId>,
     pub(super) problem: Option<Diagnostic>,
+    /// Steps of which the earlier run says nothing.
+    pub unknown: Vec<StepId>,
+    begins_at: u64,
+    /// Does the time really pass?
+    timing: bool,
 }
 
 /// When, and which.
@@ -64,7 +68,7 @@ impl Play {
             run: "simulated".into(),
             ..scene.created.clone()
         };
-        let first = Record { seq: 0, at: BEGIN, event: Arc::new(Event::Created(Box::new(created))) };
+        let first = Record { seq: 0, at: scene.begins_at, event: Arc::new(Event::Created(Box::new(created))) };
         let mut opening =
             vec![Event::Opened { pid: 0, host: "simulated".into(), flow: env!("CARGO_PKG_VERSION").into() }];
         if !printed.is_empty() {
@@ -76,7 +80,8 @@ impl Play {
         }
         let (inbox, receive) = Inbox::open();
         let (log, post) = (Log::default(), Post::default());
-        let executor = Arc::new(Simulated::new(scene.closures.clone(), files.clone()));
+        let recordings = scene.past.as_ref().map(|past| past.recordings());
+        let executor = Arc::new(Simulated::new(scene.closures.clone(), files.clone()).answered_by(recordings));
         let state = RunState::of([&first]);
         log.records().push(first);
         let bus = Bus::starting_at(state.events);
@@ -88,13 +93,13 @@ impl Play {
             numbering,
             journal: Box::new(log.clone()),
             files: files.clone(),
-            folder: PathBuf::new(),
+            folder: scene.folder.clone(),
             executor: Box::new(move |_| to_executor),
             signals: None,
             lookout: Lookout::new(Box::new(post.clone()), Attended::Always, []),
             at_end: Box::new(|_| {}),
         };
-        let driver = Driver::new(setup, inbox.clone(), bus, BEGIN);
+        let driver = Driver::new(setup, inbox.clone(), bus, scene.begins_at);
         inbox.begin();
         Play {
             driver,
@@ -113,8 +118,12 @@ impl Play {
             known: HashSet::new(),
             blank: HashSet::new(),
             problem: None,
+            unknown: Vec::new(),
+            begins_at: scene.begins_at,
+            timing: scene.timing,
         }
     }
+
     pub fn note(&self, printed: String) {
         if !printed.is_empty() {
             self.inbox.note(Event::Printed { text: printed });
@@ -122,7 +131,7 @@ impl Play {
     }
 
     pub(super) fn wall(&self) -> u64 {
-        BEGIN + self.passed.as_millis() as u64
+        self.begins_at + self.passed.as_millis() as u64
     }
 
     /// Rounds at this moment, until nothing is left to do now.
@@ -178,6 +187,9 @@ impl Play {
         let next = self.due.peek().map(|Reverse((at, _))| *at);
         let timer = self.driver.next_timer();
         let Some(at) = next.into_iter().chain(timer).min() else { return false };
+        if self.timing {
+            std::thread::sleep(at.saturating_sub(self.passed));
+        }
         self.passed = self.passed.max(at);
         // What ends in the same moment as its time is up was in time.
         if next == Some(at)

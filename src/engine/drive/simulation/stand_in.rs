@@ -36,6 +36,9 @@ impl Play {
         };
         let mut job = Job { path: self.paths.get(job.step.index()).cloned().unwrap_or_default(), ..job };
         let key = (job.step, job.attempt);
+        if let Some(past) = &scene.past {
+            return self.begin_again(&**past, job);
+        }
         let reply = self.reply(scene, job.step, job.attempt);
         let process = job.task.leaves_process();
         let (done, takes_ms) = match reply {
@@ -103,6 +106,10 @@ impl Play {
         };
         for (step, what) in waiting {
             let attempt = self.driver.state().step(step).attempt;
+            if let Some(past) = &scene.past {
+                self.comes_again(&**past, step, attempt, &what);
+                continue;
+            }
             let Some((double, reply)) = self.reply(scene, step, attempt) else { continue };
             let path = self.paths[step.index()].clone();
             match self.comes(double, reply, &path, &what, attempt) {

@@ -100,7 +100,8 @@ fn all_that_an_agent_says_becomes_a_flag() {
 
 #[test]
 fn a_key_is_only_in_the_environment_and_brings_settings_of_its_own() {
-    let agent = Agent { api_key: Some(crate::plan::Value::Plain(Json::Null)), ..Agent::default() };
+    let agent =
+        Agent { backend: "claude".into(), api_key: Some(crate::plan::Value::Plain(Json::Null)), ..Agent::default() };
     let with_key = Brief { api_key: Some("sk-1".into()), ..brief(&agent) };
     let launch = launch(&with_key);
     assert!(launch.env.contains(&("ANTHROPIC_API_KEY".into(), "sk-1".into())));

@@ -66,12 +66,13 @@ fn the_task_comes_as_it_is_asked_for() {
 
 #[test]
 fn what_cannot_be_is_said() {
-    let agent = Agent::default();
+    let agent = Agent { backend: "command".into(), ..Agent::default() };
+    let known = Agent { command: vec![crate::plan::Value::Plain(json!("p"))], ..agent.clone() };
     let command = Command { input: AgentInput::Argument, speaks: None };
     for (brief, message) in [
-        (brief(&agent, &[]), "names no program"),
-        (Brief { prompt: "x".repeat(200_000), ..brief(&agent, &["p"]) }, "200011 bytes"),
-        (Brief { prompt: "a\0b".into(), ..brief(&agent, &["p"]) }, "null byte"),
+        (brief(&agent, &[]), "needs `command`"),
+        (Brief { prompt: "x".repeat(200_000), ..brief(&known, &["p"]) }, "200011 bytes"),
+        (Brief { prompt: "a\0b".into(), ..brief(&known, &["p"]) }, "null byte"),
     ] {
         let Err(problem) = command.errand(&brief) else { panic!("{message}") };
         assert!(problem.message.contains(message), "{}", problem.message);

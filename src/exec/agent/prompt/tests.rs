@@ -31,6 +31,7 @@ fn result(name: &str, output: Output) -> StepResult {
         degraded: None,
         why_skipped: None,
         body: Body::Task,
+        spending: None,
     }
 }
 

@@ -174,7 +174,7 @@ impl Paper<'_> {
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" class=\"kind\">{}</text>",
             rect.x + rect.width - 9.0,
             rect.y + 18.0,
-            step.task.kind()
+            step.word()
         ));
         self.put(format_args!("</g>"));
     }

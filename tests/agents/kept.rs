@@ -1,0 +1,64 @@
+//! What an agent's program gets to know, and what of it is kept.
+
+use crate::bench::{Bench, INIT, RESULT};
+
+#[test]
+fn its_environment_is_what_it_needs() {
+    let bench = Bench::claude(&format!("env > env.txt; echo '{RESULT}'"), "env: #{ OWN: \"1\" }");
+    let mut command = bench.command(&["script", "test.rhai", "--quiet"]);
+    command
+        .env("AWS_SECRET_ACCESS_KEY", "hidden")
+        .env("https_proxy", "http://proxy")
+        .env("ANTHROPIC_BASE_URL", "http://x");
+    assert!(command.status().unwrap().success());
+    let env = bench.wait_for("env.txt").join("\n") + "\n";
+    for has in [
+        "PATH=",
+        "OWN=1\n",
+        "FLOW_STEP=ask\n",
+        "https_proxy=http://proxy\n",
+        "ANTHROPIC_BASE_URL=",
+        "DISABLE_TELEMETRY=1",
+    ] {
+        assert!(env.contains(has), "{has}:\n{env}");
+    }
+    assert!(!env.contains("AWS_SECRET_ACCESS_KEY"), "{env}");
+    let bench = Bench::claude(&format!("env > env.txt; echo '{RESULT}'"), "inherit_env: true");
+    let mut command = bench.command(&["script", "test.rhai", "--quiet"]);
+    assert!(command.env("AWS_SECRET_ACCESS_KEY", "open").status().unwrap().success());
+    assert!(bench.wait_for("env.txt").join("\n").contains("AWS_SECRET_ACCESS_KEY=open"));
+}
+
+#[test]
+fn nothing_of_a_secret_is_kept() {
+    let result = RESULT.replace("final text", "the key is '\"$ANTHROPIC_API_KEY\"'");
+    let text = INIT.replace("\"s-1\"", "\"'\"$ANTHROPIC_API_KEY\"'\"");
+    let body = format!(
+        "echo '{text}'; echo \"key $ANTHROPIC_API_KEY\" >&2; ls \"$CLAUDE_CONFIG_DIR\" > folder.txt; echo \"$CLAUDE_CONFIG_DIR\" > where.txt; echo '{result}'"
+    );
+    let bench = Bench::claude(&body, "api_key: secret(\"MY_KEY\")");
+    let mut command = bench.command(&["script", "test.rhai", "--json", "--quiet"]);
+    let output = command.env("MY_KEY", "sk-very-secret-47").output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains("the key is ***"), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    // A folder of its own, which is gone.
+    let own = &bench.wait_for("where.txt")[0];
+    assert!(own.contains(".flow/runs/") && !std::path::Path::new(own).exists(), "{own}");
+    let mut open = vec![bench.path(".flow")];
+    while let Some(path) = open.pop() {
+        match path.is_dir() {
+            true => open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path())),
+            false => {
+                let bytes = std::fs::read(&path).unwrap();
+                assert!(!bytes.windows(17).any(|part| part == b"sk-very-secret-47"), "{}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_it_says_next_gets_is_its_answer() {
+    let bench = Bench::claude(&format!("echo '{INIT}'; echo '{RESULT}'"), "").and("ask -> sh(\"next\", \"cat\");");
+    let run = bench.flow(&["script", "test.rhai", "--quiet", "--json"]).code(0).json();
+    assert_eq!(run["steps"]["next"]["output"], "final text");
+}

@@ -1,0 +1,10 @@
+//! Agents: small programs that speak as the real ones do, also when they misbehave, through the built program.
+
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod dialects;
+mod ends;
+mod http;
+mod kept;
+mod limits;
