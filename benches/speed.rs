@@ -1,4 +1,5 @@
-//! How fast flow is, as one table: `cargo bench`; of streams and pipelines alone: `cargo bench -- streams`.
+//! How fast flow is, as one table: `cargo bench`; of streams and pipelines alone: `cargo bench -- streams`, of
+//! agents alone: `cargo bench -- agents`.
 //!
 //! Every figure is a ratio against a limit that is taken in the same run, or a time together with what it must not pass.
 //! The limits are the bare things: processes spawned by a loop that captures nothing, rows inserted by a loop that does
@@ -6,6 +7,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // a program for people, which may end at the first thing wrong
 
+mod agents;
 mod language;
 mod streams;
 
@@ -42,8 +44,12 @@ fn main() {
     if std::env::args().any(|arg| arg == "streams") {
         return streams::rows(&mut table, folder.path());
     }
+    if std::env::args().any(|arg| arg == "agents") {
+        return agents::rows(&mut table, folder.path());
+    }
     start(&mut table, folder.path());
     streams::rows(&mut table, folder.path());
+    agents::rows(&mut table, folder.path());
     plans(&mut table);
     conditions(&mut table);
     for parallel in [2, 8] {
@@ -177,6 +183,7 @@ fn conditions(table: &mut Table) {
     let result = |output: serde_json::Value| {
         std::sync::Arc::new(StepResult {
             name: "x".into(),
+            key: None,
             status: Status::Success,
             attempts: 1,
             duration_ms: 1,

@@ -474,8 +474,14 @@ impl RunState {
             // What is asked of such a step is asked of the one that did the work; what it cost is what all of them did.
             let degraded = children.first().is_some_and(|first| self.plan.step(*first).name != answer.name);
             let degraded = (degraded && step.status == Status::Success).then(|| answer.name.clone());
-            let mut result =
-                StepResult { name: plan.name.clone(), status: step.status, degraded, spending, ..(**answer).clone() };
+            let mut result = StepResult {
+                name: plan.name.clone(),
+                key: plan.key.clone(),
+                status: step.status,
+                degraded,
+                spending,
+                ..(**answer).clone()
+            };
             if step.status == Status::Failed {
                 result.outcome = answer.outcome.clone().or_else(|| step.outcome.clone());
             }
@@ -483,6 +489,7 @@ impl RunState {
         }
         StepResult {
             name: plan.name.clone(),
+            key: plan.key.clone(),
             status: step.status,
             degraded: None,
             attempts: step.attempt,

@@ -208,6 +208,11 @@ pub const CODES: &[Code] = &[
             "let a = agent(\"a\", #{ command: [\"./a.sh\"] });\nlet b = agent(\"b\", #{ backend: \"codex\" });\na.ask(\"Look for leaks\") |> b.ask(\"Mend what was found\");",
         ),
     ),
+    usage(
+        "flow::plan::agent",
+        "A question to an agent says something that its backend does not have, or lacks something that it needs.",
+        Some("agent(\"a\", #{ backend: \"anthropic\", tools: [\"Read\"] }).ask(\"Look\");"),
+    ),
     usage("flow::plan::too_large", "The plan has too many steps to be drawn in this format.", None),
     failure("flow::run::driver", "A run cannot begin or go on because the system refuses a thread, or flow is wrong."),
     failure("flow::run::stopped", "A run ended before its script had the result that it waited for with `run(…)`."),

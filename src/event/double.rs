@@ -1,6 +1,6 @@
 //! Doubles: how the attempts of a step end in a simulated run, instead of being made.
 
-use super::{Answer, Failure};
+use super::{Answer, Failure, Usage};
 use crate::diag::Span;
 use crate::plan::Json;
 
@@ -34,6 +34,8 @@ pub struct Reply {
     pub answer: Option<Answer>,
     /// How long it takes, in milliseconds.
     pub takes_ms: u64,
+    /// What an agent uses for it.
+    pub usage: Option<Usage>,
 }
 
 impl Double {

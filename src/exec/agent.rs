@@ -12,12 +12,15 @@ mod context;
 mod hearing;
 mod journal;
 mod lines;
+mod outcome;
 mod program;
 pub mod prompt;
 mod replay;
 mod request;
 mod seen;
 mod supervise;
+mod told;
+mod trouble;
 mod verdict;
 mod watch;
 mod weight;
@@ -33,6 +36,7 @@ mod gemini;
 mod line;
 mod openai;
 mod opencode;
+mod schema;
 mod spec;
 mod sse;
 #[cfg(test)]
@@ -42,6 +46,7 @@ pub use driver::{dialect_of, driver_of};
 
 pub(super) use attempt::{Shared, run};
 pub(super) use company::Company;
+pub(super) use told::aside;
 
 use crate::event::{AgentEvent, Failure};
 use crate::plan::{Agent, Budget, Json};

@@ -19,7 +19,7 @@ use self::files::Found;
 pub(super) use self::files::{MATCH, paths};
 use self::key::Parts;
 use super::{Closures, Job};
-use crate::event::{CacheNote, Failure, Outcome};
+use crate::event::{CacheNote, Failure, Outcome, Output, Usage};
 use crate::plan::unit::show_duration;
 use crate::plan::{self, Policy, StepId, Task};
 use crate::state::cached::{Entry, Kept, Stamp};
@@ -75,7 +75,7 @@ impl Miss {
 
 /// The cache of a task, where it can have one.
 pub(super) fn cache_of<'a>(task: &Task, policy: Option<&'a Policy>) -> Option<&'a plan::Cache> {
-    let can = matches!(task, Task::Shell(_) | Task::Exec(_) | Task::Call(_) | Task::Http(_));
+    let can = matches!(task, Task::Shell(_) | Task::Exec(_) | Task::Call(_) | Task::Http(_) | Task::Agent(_));
     policy.and_then(|policy| policy.cache.as_deref()).filter(|_| can)
 }
 
@@ -206,7 +206,16 @@ fn entry(results: &dyn Results, job: &Job, miss: &Miss, outcome: &Outcome) -> Re
     let found = files::matching(&cwd, cache)?;
     let full = |name: &str| cwd.join(name).to_string_lossy().into_owned();
     let outputs = hashed(results, &found, &stop)?.map(|(name, hash)| (full(name), hash)).collect();
-    let (outcome, texts, long, content) = place::keep(job, outcome, &results.folder(&miss.key))?;
+    let mut bare = outcome.clone();
+    if let Some(report) = &mut bare.agent {
+        // Its logs stay with the run that asked; whoever takes the answer up again uses nothing for it.
+        (report.prompt, report.events, report.changes) = (None, None, None);
+        report.usage = Usage { cost_usd: report.usage.cost_usd.map(|_| 0.0), ..Usage::default() };
+        if matches!(report.text, Output::File { .. }) {
+            report.text = Output::None;
+        }
+    }
+    let (outcome, texts, long, content) = place::keep(job, &bare, &results.folder(&miss.key))?;
     Ok(Entry {
         key: miss.key.clone(),
         parts: miss.parts.kept(),

@@ -221,6 +221,14 @@ impl Running {
         self.table().pipelines.remove(&key);
     }
 
+    /// Is an attempt, whatever it does, being ended?
+    pub fn is_to_end(&self, key: impl Into<Key>) -> bool {
+        let (key, table) = (key.into(), self.table());
+        table.calls.get(&key).is_some_and(|stop| stop.load(Ordering::Relaxed))
+            || table.requests.get(&key).is_some_and(Option::is_none)
+            || table.entries.get(&key).is_some_and(|entry| entry.killed.is_some())
+    }
+
     /// Ends an attempt; one that has not begun will not.
     pub fn kill(self: &Arc<Self>, key: impl Into<Key>, hard: bool) {
         let key = key.into();

@@ -17,8 +17,8 @@ use super::process::Room;
 use super::running::Running;
 use super::workers::{Keep, inside};
 use super::{Closures, Done, Executor, Job, Report, Work, agent, output, wait};
-use crate::event::{Changes, Failure, FailureKind, Log, Outcome, Output, Reply};
-use crate::plan::{Json, Parse, Sink, StepId, Task, Value};
+use crate::event::{AgentReport, Changes, Failure, FailureKind, Log, Outcome, Output, Reply, Verdict};
+use crate::plan::{Ask, Json, Parse, Sink, StepId, Task, Value};
 use crate::state::{Files, resolve};
 
 /// See the module's page.
@@ -72,6 +72,34 @@ impl InMemory {
         let bytes = text.len() as u64;
         self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone(), text.to_owned());
         Log { file, bytes, sha256: String::new() }
+    }
+}
+
+/// What is known of an agent that a double stands for.
+fn answered(ask: &Ask, reply: &Reply, outcome: &Outcome) -> AgentReport {
+    let verdict = match reply.error.as_ref().map(|error| error.kind) {
+        None => Verdict::Finished,
+        Some(FailureKind::CutOff) => Verdict::CutOff,
+        Some(FailureKind::Silent) => Verdict::Silent,
+        Some(FailureKind::Hung) => Verdict::Hung,
+        Some(FailureKind::OverBudget) => Verdict::OverBudget,
+        Some(FailureKind::Denied) => Verdict::Denied,
+        Some(_) => Verdict::Failed,
+    };
+    let text = match &outcome.output {
+        Output::Value(Json::String(text)) => Output::Value(text.clone().into()),
+        Output::Value(value) => Output::Value(value.to_string().into()),
+        _ => Output::None,
+    };
+    let model = ask.agent.model.as_ref().and_then(Value::as_text).unwrap_or_default().to_owned();
+    AgentReport {
+        verdict,
+        agent: ask.agent.name.clone(),
+        backend: ask.agent.backend.clone(),
+        model,
+        text,
+        usage: reply.usage.unwrap_or_default(),
+        ..AgentReport::default()
     }
 }
 
@@ -197,6 +225,9 @@ impl Simulated {
             None if reply.value.is_null() => outcome.output,
             None => Output::Value(reply.value.clone()),
         };
+        if let Task::Agent(ask) = &*job.task {
+            outcome.agent = Some(Box::new(answered(ask, reply, &outcome)));
+        }
         outcome
     }
 

@@ -1,6 +1,7 @@
 //! Agents of scripts: what is said of them, and what they are asked.
 
 mod ask;
+mod delegate;
 mod file;
 mod folder;
 mod named;
@@ -19,12 +20,14 @@ use super::options::{self, Options, here, texts, wrong};
 use super::session;
 use super::surroundings::Surroundings;
 use crate::diag::{Diagnostic, Span, did_you_mean};
+use crate::event::{Tokens, Usage};
 use crate::plan::{
     Agent, AgentConfig, AgentInput, BACKENDS, Backend, BackendSpec, Budget, Json, Permission, SecretRef, Speaks, Value,
     check_url,
 };
 
 pub use ask::{CONTEXT_WORDS, ask, asked_by_input};
+pub use delegate::delegate;
 pub use file::{Remark, text_of};
 pub use folder::{Found, Origin, known};
 pub use named::{find, names, of_folder, of_name};
@@ -289,9 +292,35 @@ pub fn budget(given: &Dynamic, what: &str, span: Span) -> Result<Budget, Fault> 
     };
     options.done()?;
     if budget == Budget::default() {
-        return Err(wrong(what, "a map that bounds something, such as `#{ usd: 1.0 }`", given, span));
+        return Err(raise(
+            Diagnostic::new("flow::lang::option", "the budget bounds nothing")
+                .label_word(span, "budget", "given here")
+                .help("say what may be used up: `#{ usd: 1.0 }`, `tokens`, `turns` or `minutes`"),
+        ));
     }
     Ok(budget)
+}
+
+/// What was used: an amount of US dollars, or a map as that of a budget.
+///
+/// # Errors
+/// As for a budget.
+pub fn used(given: &Dynamic, span: Span) -> Result<Usage, Fault> {
+    let what = "what is used";
+    if !given.is_map() {
+        let wanted = "an amount of US dollars, or a map such as `#{ usd: 0.5, tokens: 1200 }`";
+        let amount = given.as_float().ok().or_else(|| given.as_int().ok().map(|number| number as f64));
+        let amount = amount.filter(|amount| amount.is_finite() && *amount >= 0.0);
+        let cost_usd = amount.ok_or_else(|| wrong(what, wanted, given, span))?;
+        return Ok(Usage { cost_usd: Some(cost_usd), ..Usage::default() });
+    }
+    let Budget { usd, tokens, turns, minutes } = budget(given, what, span)?;
+    Ok(Usage {
+        cost_usd: usd,
+        tokens: Tokens { output: tokens.unwrap_or_default(), ..Tokens::default() },
+        turns: turns.unwrap_or_default(),
+        time_ms: minutes.map_or(0, |minutes| (minutes * 60_000.0) as u64),
+    })
 }
 
 /// A number greater than nothing.

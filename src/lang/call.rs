@@ -88,6 +88,7 @@ impl Program {
             Err(failure) => return (Err(failure), session),
         };
         session.known = Some(inputs.clone());
+        session.caller = Some(closure.span);
         let (result, mut session) = session.enter(|| self.call_by_name(closure, arguments));
         if let Some(problem) = session.refused.take() {
             return (Err(as_failure(problem, closure.span)), session);
@@ -179,6 +180,8 @@ impl Program {
             let task = plan.step(step).task.clone();
             let span = plan.step(step).span;
             session.builder = Some(Builder::on(plan));
+            // What the library makes later, too, has its place where it was called.
+            session.caller = Some(span);
             session.known = Some(inputs.clone());
             // Two frames: this is not the script itself, so `run` and hooks are refused.
             session.frames.push(Frame::default());

@@ -7,8 +7,8 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 use super::closures;
 use super::fault::{Fault, Need, not_known_yet, raise, readable_type};
 use super::handle::{Agent, Pending, Step};
-use super::secret;
-use super::session::Session;
+use super::session::{Purpose, Session};
+use super::{secret, untrusted};
 use crate::diag::{Diagnostic, Span};
 use crate::plan::shell::{Piece, scan};
 use crate::plan::{Expression, Json, Reference, SecretRef, Value};
@@ -183,7 +183,8 @@ pub fn to_value(session: &mut Session, value: &Dynamic, steps: Steps, span: Span
 
 /// A text of the script: with the marks of values in it, and with `${step.property}`.
 fn text_value(session: &Session, text: &str, span: Span) -> Result<Value, Fault> {
-    if !text.contains("${") && !is_marked(text) {
+    // What a closure computes is what it is: texts of others are in it, and nothing could be looked up any more.
+    if session.purpose == Purpose::Call || (!text.contains("${") && !is_marked(text)) {
         return Ok(Value::Plain(text.into()));
     }
     if let Some(refused) = session.refused.as_ref().filter(|_| is_marked(text)) {
@@ -197,7 +198,7 @@ fn text_value(session: &Session, text: &str, span: Span) -> Result<Value, Fault>
             // A part of a mark, cut out of a text.
             return Err(raise(super::fault::not_known_yet(Some("a text with results in it"), Need::Compute, span)));
         };
-        scanned(&rest[..start], span, &mut parts);
+        scanned(session, &rest[..start], span, &mut parts);
         if let Some(value) = number(&after[..end]).and_then(|n| session.marks.get(n)) {
             match value {
                 Value::Text(inner) => parts.extend(inner.iter().cloned()),
@@ -206,7 +207,7 @@ fn text_value(session: &Session, text: &str, span: Span) -> Result<Value, Fault>
         }
         rest = &after[end + MARK.1.len_utf8()..];
     }
-    scanned(rest, span, &mut parts);
+    scanned(session, rest, span, &mut parts);
     Ok(match parts.len() {
         0 => Value::Plain("".into()),
         1 if matches!(parts[0], Value::Plain(_)) => parts.remove(0),
@@ -214,11 +215,17 @@ fn text_value(session: &Session, text: &str, span: Span) -> Result<Value, Fault>
     })
 }
 
-fn scanned(text: &str, span: Span, parts: &mut Vec<Value>) {
+fn scanned(session: &Session, text: &str, span: Span, parts: &mut Vec<Value>) {
     if text.is_empty() {
         return;
     }
     for piece in scan(text) {
+        let piece = match piece {
+            Piece::Expression(text) if untrusted::is_expression_of(session, &text) => {
+                Piece::Text(format!("${{{text}}}"))
+            }
+            piece => piece,
+        };
         match piece {
             Piece::Text(text) => match parts.last_mut() {
                 Some(Value::Plain(Json::String(before))) => before.push_str(&text),

@@ -14,12 +14,12 @@ mod swarm;
 mod task;
 mod testing;
 
-pub use agent::{AGENT, ASK, BUDGET, WINDOW};
+pub use agent::{AGENT, ASK, BUDGET, DELEGATE, WINDOW};
 pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, EACH, FLOW, PARALLEL, REPEAT, STEP, TASKS};
 pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
-pub use shared::{BOARD, MEMORY, ON_EVENT};
+pub use shared::{BOARD, MEMORY, MERGE, ON_EVENT};
 pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
 pub use swarm::{POOL, SWARM};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
@@ -165,27 +165,32 @@ impl Absent {
 impl Keys {
     /// A key of its name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
-        self.every().find(|key| key.name == name)
+        self.every().into_iter().find(|key| key.name == name)
     }
 
     /// The names of all keys.
     pub fn names(&self) -> Vec<&'static str> {
-        self.every().map(|key| key.name).collect()
+        self.every().into_iter().map(|key| key.name).collect()
     }
 
     /// All keys: its own, and those that it shares with another map.
-    pub fn every(&self) -> impl Iterator<Item = &'static Key> + use<> {
-        self.keys.iter().chain(self.shared().into_iter().flat_map(|shared| shared.keys))
+    pub fn every(&self) -> Vec<&'static Key> {
+        self.keys.iter().chain(self.shared().into_iter().flat_map(Keys::every)).collect()
     }
 
     /// The map whose keys can stand here, too: a question can say of its agent whatever the agent's own map can.
     pub fn shared(&self) -> Option<&'static Keys> {
-        (self.name == ASK.name).then_some(&AGENT)
+        match self.name {
+            name if name == ASK.name => Some(&AGENT),
+            name if name == DELEGATE.name => Some(&ASK),
+            _ => None,
+        }
     }
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 42] = [
+pub static ALL: [&Keys; 44] = [
+    &DELEGATE,
     &AGENT,
     &ASK,
     &WINDOW,
@@ -211,6 +216,7 @@ pub static ALL: [&Keys; 42] = [
     &BOARD,
     &MEMORY,
     &ON_EVENT,
+    &MERGE,
     &PARALLEL,
     &CHAIN,
     &CHAIN_OPTIONS,

@@ -9,7 +9,7 @@ mod member;
 mod pool;
 mod text;
 
-pub use draft::{COMMUNICATION, CONFLICT, Draft, MODULE, TOPOLOGY, finish_all, new, say};
+pub use draft::{COMMUNICATION, CONFLICT, Draft, MODULE, STATE, TOPOLOGY, finish_all, new, say};
 pub use member::Load;
 pub use pool::{ask as ask_pool, declare as declare_pool};
 pub use text::{is_one, read};

@@ -33,6 +33,11 @@ pub fn remember(session: &mut Session, value: &Json) {
     }
 }
 
+/// Is it an expression that stands in a text from a result? Then it is none of the script's.
+pub fn is_expression_of(session: &Session, expression: &str) -> bool {
+    session.untrusted.iter().any(|text| text.contains("${") && text.contains(expression))
+}
+
 /// A text from a result that stands in a shell script without quotes.
 pub fn found_in<'a>(session: &'a Session, script: &str) -> Option<&'a str> {
     let stands =

@@ -3,6 +3,7 @@
 //! [`check`] finds what would make a run hang or do something else than what is written; such a plan is refused.
 //! [`warnings`] finds what is probably not meant. Both report everything at once, the most important first.
 
+mod agent;
 mod branches;
 mod budget;
 mod cycles;
@@ -41,6 +42,7 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     pipeline::pipelines(plan, &mut found);
     pipeline::shared(plan, &tree, &mut found);
     pipeline::alerts(plan, &mut found);
+    agent::agents(plan, &mut found);
     recovery::breakers(plan, &mut found);
     recovery::checkpoints(plan, &mut found);
     recovery::undos(plan, &mut found);

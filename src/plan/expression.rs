@@ -33,7 +33,7 @@ mod parse;
 mod tests;
 
 pub use eval::{Lookup, eval, holds};
-pub use function::{FUNCTIONS, Function};
+pub use function::{FUNCTIONS, Function, mentions};
 pub use operator::{Arithmetic, Comparator};
 pub use parse::parse;
 

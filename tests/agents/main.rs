@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod chain;
 mod dialects;
 mod ends;
 mod http;
 mod kept;
 mod limits;
+mod record;

@@ -166,6 +166,7 @@ fn exec(words: &[&str]) -> Task {
 fn result_of(step: u32, outcome: Outcome) -> (StepId, Arc<StepResult>) {
     let result = StepResult {
         name: "before".into(),
+        key: None,
         status: Status::Success,
         attempts: 1,
         duration_ms: 0,

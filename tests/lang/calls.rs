@@ -20,6 +20,7 @@ impl Files for NoFiles {
 fn result(name: &str, status: Status, output: Json) -> Arc<StepResult> {
     Arc::new(StepResult {
         name: name.into(),
+        key: None,
         status,
         attempts: 1,
         duration_ms: 5,

@@ -1,5 +1,6 @@
 //! The language as scripts see it: what plans they give, what they are refused for, what their closures compute.
 
+mod agents;
 mod calls;
 mod pipelines;
 mod plans;

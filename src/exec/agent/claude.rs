@@ -13,6 +13,8 @@ use crate::plan::{Json, Permission};
 use super::command::{LONGEST_ARGUMENT, as_argument};
 use super::driver::{cannot, has_all, own_config};
 use super::line::{as_text, inner, list, number, object, other, short, text, whole};
+use super::schema::{inside, inside_text, of_object};
+use super::told::aside;
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
 /// Claude Code.
@@ -70,10 +72,11 @@ impl Driver for Claude {
     }
 
     fn tell_live(&self, from: &str, event: &AgentEvent) -> Option<Vec<u8>> {
-        let AgentEvent::Text { text, parent, .. } = event else { return None };
-        if !parent.is_empty() || text.trim().is_empty() {
-            return None;
-        }
+        let text = match event {
+            AgentEvent::Text { text, parent, .. } if parent.is_empty() && !text.trim().is_empty() => text.clone(),
+            AgentEvent::Text { .. } => return None,
+            event => aside(event)?,
+        };
         let content = json!([{ "type": "text", "text": format!("[{from}] {text}") }]);
         Some(input_line("assistant", content))
     }
@@ -143,7 +146,7 @@ fn flags(brief: &Brief<'_>, launch: &mut Launch) -> Result<(), Failure> {
         add(&["--max-budget-usd", &usd.max(0.0).to_string()]);
     }
     if let Some(schema) = brief.schema {
-        let schema = as_argument(schema.to_string()).map_err(|_| {
+        let schema = as_argument(of_object(schema).to_string()).map_err(|_| {
             cannot("the schema is too long for an argument", "make it shorter, or check the answer with `validate`")
         })?;
         add(&["--json-schema", &schema]);
@@ -311,7 +314,11 @@ impl ClaudeLines {
         list(line, "permission_denials").iter().filter_map(Json::as_object).for_each(|denial| self.denied(denial, out));
         let error = self.error(line);
         let structured = line.get("structured_output").filter(|value| !value.is_null()).cloned();
-        let said = line.get("result").and_then(Json::as_str).map(str::to_owned);
+        let structured = structured.map(inside);
+        let said = match (line.get("result").and_then(Json::as_str), &structured) {
+            (Some(said), Some(answer)) if inside_text(said).is_some() => Some(answer.to_string()),
+            (said, _) => said.map(str::to_owned),
+        };
         out.push(AgentEvent::Finished {
             text: said.filter(|_| error.is_none()),
             structured: structured.filter(|_| error.is_none()),

@@ -250,14 +250,22 @@ fn sources(
         empty.push((label.to_owned(), "was skipped"));
         return Ok(());
     }
-    let within = |name: &str| if is_nameless(label) { name.to_owned() } else { format!("{label}/{name}") };
+    let within = |name: &str, key: Option<&SmolStr>| match key {
+        Some(key) => format!("{label}[{key}]"),
+        None if is_nameless(label) => name.to_owned(),
+        None => format!("{label}/{name}"),
+    };
     match &result.body {
         Body::Same(inner) => return sources(inner, label, job, out, empty),
         Body::List(parts) => {
-            return parts.iter().try_for_each(|part| sources(part, &within(&part.name), job, out, empty));
+            return parts
+                .iter()
+                .try_for_each(|part| sources(part, &within(&part.name, part.key.as_ref()), job, out, empty));
         }
         Body::Map(parts) => {
-            return parts.iter().try_for_each(|(name, part)| sources(part, &within(name), job, out, empty));
+            return parts
+                .iter()
+                .try_for_each(|(name, part)| sources(part, &within(name, part.key.as_ref()), job, out, empty));
         }
         Body::Task | Body::Nothing | Body::Board(_) | Body::Value(..) => {}
     }

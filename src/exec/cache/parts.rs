@@ -7,7 +7,7 @@ use super::key::{Parts, Pieces};
 use crate::event::{Failure, Log, Outcome, Output};
 use crate::exec::command::shell_words;
 use crate::exec::{Closures, Job, stdin};
-use crate::plan::{Agent, Closure, Http, HttpBody, Json, Shell, Task, Validate, Value};
+use crate::plan::{Agent, Ask, Closure, Http, HttpBody, Json, Shell, Task, Validate, Value};
 use crate::state::result::plain_text;
 use crate::state::{Body, StepResult, resolve};
 
@@ -30,6 +30,7 @@ pub(super) fn of(job: &Job, closures: &dyn Closures) -> Result<(Parts, Vec<PathB
             }
         }
         Task::Http(http) => hashing.http(http, &mut parts, &mut files)?,
+        Task::Agent(ask) => hashing.ask(ask, &mut parts)?,
         _ => {}
     }
     let policy = job.policy.as_deref();
@@ -205,6 +206,32 @@ impl Hashing<'_> {
                 }
             }
             value => add_json(&resolve(value, &self.job.inputs)?, pieces),
+        }
+        Ok(())
+    }
+
+    /// A question: the whole agent, what it is asked, and what it is told of others. Who gets the answer is no part of it.
+    fn ask(&self, ask: &Ask, parts: &mut Parts) -> Result<(), Failure> {
+        let mut agent = Pieces::default();
+        self.add_agent(&ask.agent, &mut agent)?;
+        parts.add("agent", agent.hash());
+        parts.add("prompt", self.value(&ask.prompt)?);
+        let how = (&ask.schema, &ask.context, ask.strict);
+        parts.add_piece("`schema` and `context`", serde_json::to_vec(&how).unwrap_or_default());
+        if let Some(session) = &ask.session {
+            parts.add("`session`", self.value(session)?);
+        }
+        let mut earlier = Pieces::default();
+        for (name, value) in &ask.earlier {
+            earlier.add(name.as_str());
+            self.add(value, &mut earlier)?;
+        }
+        for step in ask.further_steps() {
+            self.add(&Value::Step(step), &mut earlier)?;
+        }
+        parts.add("context", earlier.hash());
+        if !self.job.input.is_empty() {
+            parts.add("input", self.chain_input()?);
         }
         Ok(())
     }

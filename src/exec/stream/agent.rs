@@ -8,6 +8,7 @@ use std::io::{self, PipeWriter, Read, Write};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use smol_str::SmolStr;
@@ -32,6 +33,9 @@ const CHUNK: usize = 64 * 1024;
 
 /// How often one that waits looks whether it is to end.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// How long one that is being ended waits for its readers.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Makes an attempt, and waits for its end. Blocks.
 pub(super) fn run(
@@ -157,16 +161,20 @@ impl Beside<'_, '_> {
 
     /// Writes what is to be written, as far as somebody reads it.
     fn write(&mut self) {
-        let mut at = 0;
+        let (mut at, mut until) = (0, None);
         while at < self.buffer.len() {
             let Some(out) = &mut self.out else { break };
             match out.write(&self.buffer[at..]) {
                 Ok(n) => at += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.exit.killed.load(Ordering::SeqCst) {
-                        self.out = None;
-                        break;
+                    if self.exit.killed.load(Ordering::SeqCst) || self.seat.running.is_to_end(self.seat.key) {
+                        // Its readers are perhaps being ended, too. What it still says is to be heard by us.
+                        let until = *until.get_or_insert_with(|| Instant::now() + PATIENCE);
+                        if Instant::now() >= until {
+                            self.out = None;
+                            break;
+                        }
                     }
                     // As above.
                     let _ = poll(&mut [PollFd::new(&*out, PollFlags::OUT)], Some(&LOOK));

@@ -4,13 +4,10 @@ use smol_str::SmolStr;
 
 use super::heard::heard;
 use crate::event::AgentEvent;
-use crate::state::result::shorten;
+use crate::exec::agent::aside;
 
 /// Most bytes that are kept of each: of more the beginning is left out.
 const MOST: usize = 2 << 20;
-
-/// How much of what a tool is given, and gives, is told, in characters.
-const TOOL: usize = 500;
 
 /// See the module's page: of each writer, in the order declared.
 pub(super) struct Transcript {
@@ -76,20 +73,16 @@ impl Told {
     fn add(&mut self, event: &AgentEvent) {
         match event {
             AgentEvent::Text { text, delta, parent } if parent.is_empty() => self.message(text, *delta),
-            AgentEvent::Thinking { text, delta: false } => self.aside(&format!("(thinks) {text}")),
             AgentEvent::Thinking { text, delta: true } => self.message(text, true),
-            AgentEvent::ToolCall { name, input, parent, .. } if parent.is_empty() => {
-                self.aside(&format!("(calls {name}) {}", shorten(&input.to_string(), TOOL)));
-            }
-            AgentEvent::ToolResult { output, is_error, .. } => {
-                let what = if *is_error { "(gets an error)" } else { "(gets)" };
-                self.aside(&format!("{what} {}", shorten(output, TOOL)));
-            }
             // Mostly its last message.
             AgentEvent::Finished { text: Some(text), .. } if self.text[self.last..].trim_end() != text.trim_end() => {
                 self.message(text, false);
             }
-            _ => {}
+            event => {
+                if let Some(aside) = aside(event) {
+                    self.aside(&aside);
+                }
+            }
         }
     }
 

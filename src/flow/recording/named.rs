@@ -10,7 +10,8 @@ use crate::exec::agent::Recordings;
 use crate::flow::Flow;
 
 /// What `--agents` takes, in a line.
-pub const WHAT_ANSWERS: &str = "`live`, `recorded:RUN`, `recorded:FILE`, or one of these with `,timing` behind it";
+pub const WHAT_ANSWERS: &str =
+    "`live`, `recorded:RUN` or `recorded:FILE`; `,timing` behind a recording keeps its pauses";
 
 const RECORDED: &str = "recorded:";
 const TIMING: &str = ",timing";
@@ -133,7 +134,7 @@ impl Flow {
     pub(in crate::flow) fn recordings(&self, agents: Option<&str>) -> Result<Option<Arc<dyn Recordings>>> {
         let Some(named) = agents.map(Named::parse).transpose()?.flatten() else { return Ok(None) };
         let recorded = Arc::new(self.recorded_run(&named.what)?);
-        Ok(Some(Arc::new(Answers { recorded, timing: named.timing })))
+        Ok(Some(Arc::new(Answers { recorded, timing: named.timing, without_files: false })))
     }
 }
 

@@ -107,14 +107,19 @@ fn add(context: &NativeCallContext, name: Option<SmolStr>, ask: Ask, span: Span)
 }
 
 /// A name for a question that was given none: `coder`, then `coder-2`.
-fn next_name(agent: &str) -> SmolStr {
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let name: String = agent.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+pub(super) fn next_name(agent: &str) -> SmolStr {
+    let name = step_name(agent);
     session::with(|session| {
-        let times = session.asked.entry(name.as_str().into()).or_default();
+        let times = session.asked.entry(name.clone()).or_default();
         *times += 1;
-        if *times == 1 { name.into() } else { format_smolstr!("{name}-{times}") }
+        if *times == 1 { name } else { format_smolstr!("{name}-{times}") }
     })
+}
+
+/// The name of an agent, as a step can have it.
+pub(super) fn step_name(agent: &str) -> SmolStr {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    agent.chars().map(|c| if fits(c) { c } else { '-' }).collect()
 }
 
 /// What the agent is to do.

@@ -92,6 +92,11 @@ pub(super) fn of_folders(program: &Program, folders: &[(PathBuf, Origin)], surro
     for (folder, origin) in folders {
         for (file, text) in program.agent_files(folder) {
             let mut found = read(&file, &text, *origin, surroundings);
+            // What a folder is for stands in such a file; nobody takes it for an agent.
+            let is_readme = file.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("readme"));
+            if is_readme && found.agent.is_err() {
+                continue;
+            }
             if let Ok(agent) = &found.agent {
                 let before =
                     all.iter().find(|before| before.agent.as_ref().is_ok_and(|other| other.name == agent.name));

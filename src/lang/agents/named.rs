@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::Remark;
 use super::folder::{Found, Origin, folders, of_folders};
-use crate::diag::{Diagnostic, did_you_mean};
+use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::handle;
 use crate::lang::options::{self, here};
@@ -20,9 +20,16 @@ use crate::plan::Agent;
 /// # Errors
 /// There is none of this name, or its file is not loaded.
 pub fn find(context: &NativeCallContext, name: &str) -> Result<handle::Agent, Fault> {
-    let (span, name) = (here(context), options::name(context, name)?);
+    known(options::name(context, name)?, here(context)).map(handle::Agent)
+}
+
+/// The agent of a name.
+///
+/// # Errors
+/// There is none of this name, or its file is not loaded.
+pub fn known(name: &str, span: Span) -> Result<Arc<Agent>, Fault> {
     if let Some(known) = of_name(name) {
-        return Ok(handle::Agent(known));
+        return Ok(known);
     }
     let found = in_files();
     let refused = found.iter().find_map(|found| {

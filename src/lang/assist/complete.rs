@@ -125,7 +125,7 @@ impl Document {
             }
         };
         match role(self, open) {
-            Some(Role::Options(keys)) => keys.every().for_each(offer),
+            Some(Role::Options(keys)) => keys.every().into_iter().for_each(offer),
             Some(Role::StepMap) => {
                 let more = keys::POLICIES.iter().filter(|policy| keys::STEP.key(policy.name).is_none());
                 keys::STEP.keys.iter().chain(more).for_each(&mut offer);

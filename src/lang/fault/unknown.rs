@@ -152,7 +152,10 @@ fn operator(name: &str, types: &[String], span: Span) -> Diagnostic {
             format!("`->` stands between steps, but one side is {}", readable_type(other)),
         )
         .label(span, "one side of this is no step")
-        .help("`build -> test`, or with lists: `build -> [test, lint] -> ship`");
+        .help(match other {
+            "agent" => "a question to an agent is a step: `build -> coder.ask(\"…\")`; in a text its name is enough: `chain(\"build -> coder\")`",
+            _ => "`build -> test`, or with lists: `build -> [test, lint] -> ship`",
+        });
     }
     if types.iter().any(|kind| kind == "Pending") {
         return not_known_yet(None, Need::Compute, span);

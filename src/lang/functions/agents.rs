@@ -79,6 +79,49 @@ pub mod functions {
         agents::of_folder(&context, folder)
     }
 
+    /// Asks the agent that fits a task: by rules, then by what the agents are good for.
+    ///
+    /// The first rule of which a word stands in the prompt decides (at the begin of a word: `leak` fits `leaking`, but words of three
+    /// letters or fewer must be whole; capital or small is the same). Else the first agent of which a capability, the role or the name stands there; else the first of all. A prompt that is known
+    /// while the plan is made is decided about at once, and the step says why. One with results in it becomes a `flow` with a branch for each
+    /// rule and each agent: the plan shows them, and `flow why` tells what decided.
+    ///
+    /// - `name`: the step's name; without one, that of the agent
+    /// - `prompt` (text): what is to be done; results of steps may stand in it
+    /// - `options`: whom to ask, see the table below; and any key of `.ask` and of `agent`
+    ///
+    /// ```rhai,no_run
+    /// let coder = agent("coder", #{ capabilities: ["rust", "c"] });
+    /// let tester = agent("tester", #{ role: "tester" });
+    /// delegate("Find the leak in parser.c", #{ to: [coder, tester], rules: #{ "leak|valgrind": tester } });
+    ///
+    /// let issue = sh("issue", "cat issue.md");
+    /// delegate("mend", `Do this: ${issue.output}`, #{ to: [coder, tester] });
+    /// ```
+    ///
+    /// Errors: `flow::lang::agent`, `flow::lang::agent_file`, `flow::lang::option`, `flow::lang::unknown_option`
+    /// See: `agent`, `agents`, `.ask`, `flow`
+    #[rhai_fn(name = "delegate", return_raw)]
+    pub fn delegate_named(
+        context: NativeCallContext,
+        name: &str,
+        prompt: Dynamic,
+        options: Map,
+    ) -> Result<Step, Fault> {
+        agents::delegate(&context, Some(name), &prompt, &options)
+    }
+
+    /// Asks the agent that fits a task.
+    ///
+    /// ```rhai,no_run
+    /// let team = agents("team");
+    /// delegate("Mend the failing test", #{ to: team });
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn delegate(context: NativeCallContext, prompt: Dynamic, options: Map) -> Result<Step, Fault> {
+        agents::delegate(&context, None, &prompt, &options)
+    }
+
     /// A question to an agent, as a step. Its output is the answer: the agent's last text, or with a `schema` the JSON value.
     ///
     /// Results of other steps can stand in the prompt, and what comes before the step in a chain is handed over as data, labelled with

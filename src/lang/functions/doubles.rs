@@ -9,8 +9,8 @@ use crate::lang::convert::{to_dynamic, to_json};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::keys::{FAILS, KINDS};
 use crate::lang::options::{self, Options, here};
-use crate::lang::session;
 use crate::lang::trial::{self, Played, PlayedStep, Trial, Where};
+use crate::lang::{agents, session};
 use crate::plan::{Class, Json};
 
 /// A double in the hands of a test: its place among those given.
@@ -219,6 +219,27 @@ pub mod functions {
     pub fn takes(context: NativeCallContext, double: Given, duration: Dynamic) -> Result<Given, Fault> {
         let ms = options::duration(&duration, "the duration of `takes`", here(&context))?;
         change(&context, double, |reply| reply.takes_ms = ms)
+    }
+
+    /// What the agent uses for its answer: an amount of US dollars, or a map with `usd`, `tokens`, `turns` and `minutes`. Budgets count it.
+    ///
+    /// - `used` (number, or map): what is used
+    ///
+    /// ```rhai,test
+    /// given("plan").returns("first this, then that").costs(#{ usd: 0.5, tokens: 1200, turns: 3 });
+    /// let run = simulate(|| {
+    ///     let plan = agent("planner", #{}).ask("plan", "Plan it");
+    ///     sh("cheap", "true").when(|| plan.cost_usd < 1.0);
+    /// });
+    /// assert_eq(run.step("cheap").status, "success");
+    /// ```
+    ///
+    /// Errors: `flow::lang::option`, `flow::lang::unknown_option`.
+    /// See: `.returns`, `agent`, `.ask`.
+    #[rhai_fn(return_raw)]
+    pub fn costs(context: NativeCallContext, double: Given, used: Dynamic) -> Result<Given, Fault> {
+        let usage = agents::used(&used, here(&context))?;
+        change(&context, double, |reply| reply.usage = Some(usage))
     }
 
     /// The next attempt succeeds with this output.

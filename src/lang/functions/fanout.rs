@@ -6,9 +6,10 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::declare;
 use crate::diag::{Diagnostic, did_you_mean};
-use crate::lang::convert::{self, Steps, to_json, to_value};
+use crate::lang::convert::{self, Steps, to_value};
 use crate::lang::fault::{self, Fault, raise};
 use crate::lang::handle::{Pending, Step, not_a_step, sequence};
+use crate::lang::item::Item;
 use crate::lang::options::{Options, here, wrong};
 use crate::lang::program::{File, LoadProblem};
 use crate::lang::session::{self, Frame};
@@ -143,10 +144,8 @@ pub fn expand(
                 session::with(|session| {
                     // One item at a time: what the others hold cannot come into this one's steps.
                     session.untrusted.clear();
-                    let item = to_json(session, &item, each.body.span)?;
-                    untrusted::remember(session, &item);
-                    Ok::<_, Fault>(())
-                })?;
+                    untrusted::remember(session, &Item(item.clone()).to_json().unwrap_or_default());
+                });
                 call(&each.body, vec![item, (index as i64).into()])
             })?;
             set_children(context, step, ids)

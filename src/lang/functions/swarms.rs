@@ -213,7 +213,7 @@ pub mod functions {
         swarm::say(&context, &step, "aggregator", agent)
     }
 
-    /// Does a swarm wait for all its agents, `"synchronous"`, or go on with each, `"asynchronous"`?
+    /// Does a swarm wait for all its agents, `"synchronous"`, go on with each, `"asynchronous"`, or with what they publish, `"event_driven"`?
     ///
     /// - `communication` (text): which
     ///
@@ -228,6 +228,23 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn communication(context: NativeCallContext, step: Step, communication: Dynamic) -> Result<Step, Fault> {
         swarm::say(&context, &step, "communication", communication)
+    }
+
+    /// What the agents of a swarm see of what was said: a board of all, `"global"`, one of each, `"local"`, or one of each that shows that of the team,
+    /// `"hierarchical"`.
+    ///
+    /// - `state` (text): which
+    ///
+    /// ```rhai,no_run
+    /// let judges = ["ann", "bob"].map(|name| agent(name, #{}));
+    /// swarm("agree").topology("mesh").goal("Which name is best?").agents(judges).state("local").conflict("consensus");
+    /// ```
+    ///
+    /// Errors: `flow::lang::not_a_swarm`, `flow::lang::choice`
+    /// See: `swarm`, `board`
+    #[rhai_fn(return_raw)]
+    pub fn state(context: NativeCallContext, step: Step, state: Dynamic) -> Result<Step, Fault> {
+        swarm::say(&context, &step, "state", state)
     }
 
     /// How it is decided between the answers of a swarm: `"consensus"`, `"majority"`, `"weighted"` or `"priority"`.

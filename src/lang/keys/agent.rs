@@ -206,3 +206,24 @@ pub static BUDGET: Keys = Keys {
         ),
     ],
 };
+
+/// `delegate(prompt, #{…})`: these, and any key of [`ASK`].
+pub static DELEGATE: Keys = Keys {
+    name: "delegate",
+    form: "delegate(\"b\", …);",
+    of: &["delegate"],
+    keys: &[
+        key(
+            "to",
+            Kind::Or(&[Kind::List(None), Kind::Map(None)]),
+            Needed("[agent(\"a\", #{})]"),
+            "the agents that can be asked: a list of agents or of their names, or a map such as `agents(\"team\")` gives",
+        ),
+        key(
+            "rules",
+            Kind::Or(&[Kind::Map(None), Kind::List(None)]),
+            Nothing("what the agents are good for decides", "[[\"leak|valgrind\", agent(\"a\", #{})]]"),
+            "words and the agent that is asked where one of them begins a word of the prompt: `#{ \"leak|valgrind\": tester }`, in the order written; or a list of pairs",
+        ),
+    ],
+};

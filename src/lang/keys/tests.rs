@@ -45,6 +45,7 @@ fn needed(keys: &Keys) -> Vec<(&'static str, &'static str)> {
         "alert" => &[("above", "100")],
         "program" => &[("sh", "\"ls\"")],
         "pipeline.stages" => &[("do", "|item| item")],
+        "swarm" => &[("goal", "\"g\""), ("aggregator", "chief")],
         _ => &[],
     };
     needed.chain(one.iter().copied()).collect()
@@ -55,7 +56,11 @@ fn beside(keys: &Keys, key: &str) -> (Option<(&'static str, &'static str)>, Opti
     match (keys.name, key) {
         ("stream", "buffer") => (Some(("slow", "\"drop_oldest\"")), None),
         ("stage" | "pipeline.stages", "batch_timeout") => (Some(("batch_size", "10")), None),
+        ("agent" | "ask", "input" | "speaks") => (Some(("command", "[\"cat\"]")), None),
+        ("agent" | "ask", "max_tokens") => (Some(("backend", "\"anthropic\"")), None),
         ("program", "exec") => (None, Some("sh")),
+        ("swarm", "on_conflict") => (Some(("conflict", "\"majority\"")), None),
+        ("swarm", "max_tasks") => (Some(("coordinator", "chief")), None),
         ("pipeline.stages", "args") => (Some(("workflow", "\"ci/test.rhai\"")), Some("do")),
         ("pipeline.stages", key) if WORKS.contains(&key) || key == "batch" => (None, Some("do")),
         _ => (None, None),

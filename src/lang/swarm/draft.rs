@@ -39,8 +39,27 @@ pub const TOPOLOGY: [(&str, Topology); 4] = [
     ("pipeline", Topology::Pipeline),
 ];
 
-/// Does somebody wait for all?
-pub const COMMUNICATION: [(&str, bool); 2] = [("synchronous", false), ("asynchronous", true)];
+/// Who waits for whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Communication {
+    /// All for all.
+    #[default]
+    Synchronous,
+    /// Nobody for more than what it needs.
+    Asynchronous,
+    /// The aggregator hears what is published.
+    EventDriven,
+}
+
+/// Ways to communicate, by their names in scripts.
+pub const COMMUNICATION: [(&str, Communication); 3] = [
+    ("synchronous", Communication::Synchronous),
+    ("asynchronous", Communication::Asynchronous),
+    ("event_driven", Communication::EventDriven),
+];
+
+/// Who sees what the others noted.
+pub const STATE: [(&str, &str); 3] = [("global", "global"), ("local", "local"), ("hierarchical", "hierarchical")];
 
 /// How it is decided between answers.
 pub const CONFLICT: [(&str, &str); 4] =
@@ -165,10 +184,10 @@ fn make(draft: &Draft, program: &Program) -> Result<(), Fault> {
         let mut members = builder.orphans(start);
         members.retain(|id| !sequence.members.contains(id));
         members.extend(sequence.members.iter().copied());
+        members.sort_unstable();
         let entries = sequence.entries.clone();
         builder.fill_chain(group, Sequence { entries, members, exits: sequence.exits.clone(), span: draft.span });
-        let name = TOPOLOGY.iter().find(|(_, known)| *known == topology).map_or("", |(name, _)| name);
-        builder.step_mut(group).shape = Some(format_smolstr!("swarm ({name})"));
+        builder.step_mut(group).shape = Some(format_smolstr!("swarm ({})", name_of(&TOPOLOGY, topology)));
         Ok(())
     })
 }
@@ -200,7 +219,7 @@ impl<'a> Reading<'a> {
         let coordinator = self.agent("coordinator")?;
         let given = self.options.choice("topology", &TOPOLOGY)?;
         let topology = given.unwrap_or(if coordinator.is_some() { Topology::Hierarchical } else { Topology::Star });
-        let what = TOPOLOGY.iter().find(|(_, known)| *known == topology).map_or("", |(name, _)| name);
+        let what = name_of(&TOPOLOGY, topology);
         let mut members = match self.options.take("agents") {
             Some(value) => member::several(&value, span)?,
             None => Vec::new(),
@@ -214,7 +233,7 @@ impl<'a> Reading<'a> {
         }
         let aggregator = self.agent("aggregator")?;
         let arbiter = self.agent("on_conflict")?;
-        let asynchronous = self.options.choice("communication", &COMMUNICATION)?.unwrap_or_default();
+        let communication = self.options.choice("communication", &COMMUNICATION)?.unwrap_or_default();
         let conflict = self.options.choice("conflict", &CONFLICT)?;
         let rounds = self.options.count("rounds", 1)?;
         let max_tasks = self.options.count("max_tasks", 1)?;
@@ -310,9 +329,19 @@ impl<'a> Reading<'a> {
                 ),
             ));
         }
-        if asynchronous {
-            self.asynchronous(topology, failover, conflict.is_some(), aggregator.is_some(), rounds)?;
+        let state = self.options.choice("state", &STATE)?;
+        let talk = Talk {
+            topology,
+            rounds: rounds.is_some_and(|rounds| rounds > 1),
+            votes: conflict.is_some() || aggregator.is_none() && coordinator.is_none(),
+            failover,
+            shared: state.is_none_or(|state| state == "global"),
+        };
+        if let Some((word, message, help)) = talk.impossible(communication) {
+            return Err(self.refuse(said(message), word, help));
         }
+        let free = communication == Communication::Asynchronous && topology == Mesh;
+        let state = state.unwrap_or(if free { "global" } else { "" });
         let goal = match self.options.take("goal") {
             Some(goal) if goal.is_string() || goal.is::<Pending>() => goal,
             Some(step) if step.is::<Step>() => step,
@@ -353,7 +382,7 @@ impl<'a> Reading<'a> {
         };
         let all: Array = members.iter().map(|member| member.to_map(None).into()).collect();
         let has_arbiter = arbiter.is_some();
-        let entries: [(&str, Dynamic); 18] = [
+        let entries: [(&str, Dynamic); 19] = [
             ("name", name.to_string().into()),
             ("goal", goal),
             ("members", all.into()),
@@ -362,7 +391,8 @@ impl<'a> Reading<'a> {
             ("has_aggregator", has_aggregator.into()),
             ("arbiter", role(arbiter, "arbitrate")),
             ("has_arbiter", has_arbiter.into()),
-            ("communication", if asynchronous { "asynchronous" } else { "synchronous" }.into()),
+            ("communication", name_of(&COMMUNICATION, communication).into()),
+            ("state", state.into()),
             ("conflict", conflict.unwrap_or_default().into()),
             ("vote", vote),
             ("rounds", i64::from(rounds).into()),
@@ -375,40 +405,6 @@ impl<'a> Reading<'a> {
         ];
         self.options.done()?;
         Ok((topology, entries.into_iter().map(|(key, value)| (key.into(), value)).collect()))
-    }
-
-    fn asynchronous(
-        &self,
-        topology: Topology,
-        failover: bool,
-        conflict: bool,
-        aggregator: bool,
-        rounds: Option<u32>,
-    ) -> Result<(), Fault> {
-        let refuse = |message: &str, help: &str| {
-            Err(self.refuse(
-                format!("the swarm `{}` is asynchronous, {message}", self.draft.name),
-                "asynchronous",
-                help,
-            ))
-        };
-        match topology {
-            Topology::Mesh => {
-                refuse("but a mesh talks in rounds", "leave out `communication`; or let it be a `\"star\"`")
-            }
-            Topology::Star if conflict || !aggregator => refuse(
-                "but a vote waits for all",
-                "name an `aggregator`, who takes in each answer as it comes, and leave out `conflict`",
-            ),
-            Topology::Star if rounds.is_some_and(|rounds| rounds > 1) => {
-                refuse("but rounds wait for all", "leave out `rounds`")
-            }
-            Topology::Pipeline if failover => refuse(
-                "so its agents run at the same time, and nobody can take over from one of them",
-                "leave out `failover`, or `communication`",
-            ),
-            _ => Ok(()),
-        }
     }
 
     /// What each is told beside the goal.
@@ -433,4 +429,48 @@ impl<'a> Reading<'a> {
         }
         Ok(map)
     }
+}
+
+/// How the agents talk.
+struct Talk {
+    topology: Topology,
+    rounds: bool,
+    votes: bool,
+    failover: bool,
+    shared: bool,
+}
+
+impl Talk {
+    /// Why they cannot do so in this way: a word of the script, what is wrong, and what to do.
+    fn impossible(&self, communication: Communication) -> Option<(&'static str, &'static str, &'static str)> {
+        use Communication::{Asynchronous, EventDriven, Synchronous};
+        let word = name_of(&COMMUNICATION, communication);
+        let (message, help) = match (communication, self.topology) {
+            (Synchronous, _) => return None,
+            (EventDriven, Topology::Mesh | Topology::Pipeline) => (
+                "is event-driven, but has nobody who hears all",
+                "in a `\"star\"` and a `\"hierarchical\"` one the aggregator does; in a mesh, `\"asynchronous\"` agents see at any time what the others said",
+            ),
+            (Asynchronous, Topology::Mesh) if !self.shared => (
+                "is asynchronous, and its agents see nothing of each other",
+                "leave out `state`, or let it be `\"global\"`: what they say stands on a board that all see",
+            ),
+            (Asynchronous, Topology::Pipeline) if self.failover => (
+                "is asynchronous, so its agents run at the same time, and nobody can take over from one of them",
+                "leave out `failover`, or `communication`",
+            ),
+            (_, Topology::Star) if self.votes => (
+                "does not wait for all, but a vote does",
+                "name an `aggregator`, who takes in each answer as it comes, and leave out `conflict`",
+            ),
+            (_, Topology::Star) if self.rounds => ("does not wait for all, but rounds do", "leave out `rounds`"),
+            _ => return None,
+        };
+        Some((word, message, help))
+    }
+}
+
+/// The name of a choice.
+fn name_of<T: Copy + PartialEq>(choices: &[(&'static str, T)], choice: T) -> &'static str {
+    choices.iter().find(|(_, known)| *known == choice).map_or("", |(name, _)| name)
 }

@@ -57,7 +57,8 @@ impl Member {
             true => format!("{}-agent", self.name),
             false => self.name.chars().map(|c| if fits(c) { c } else { '-' }).collect(),
         };
-        let entries: [(&str, Dynamic); 10] = [
+        let entries: [(&str, Dynamic); 11] = [
+            ("leads", step.is_some().into()),
             ("name", self.name.to_string().into()),
             ("step", step.map_or(own, str::to_owned).into()),
             ("agent", Dynamic::from(self.agent.clone())),

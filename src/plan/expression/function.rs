@@ -92,6 +92,8 @@ functions! {
         |a| Ok(a.text(0)?.starts_with(&a.text(1)?).into());
     "ends_with"("x, y") "does the text x end with y?", "ends_with('a.rs', '.rs')" => "true",
         |a| Ok(a.text(0)?.ends_with(&a.text(1)?).into());
+    "mentions"("text, words") "does one of the words, divided by `|`, begin a word of the text? Those of three letters or fewer must be the whole word; capital or small is the same", "mentions('Two LEAKS in it', 'leak|crash')" => "true",
+        |a| Ok(mentions(&a.text(0)?, &a.text(1)?).into());
     "first"("list") "the first item; nothing if there is none", "first([1, 2])" => "1",
         |a| Ok(a.list(0)?.first().cloned().unwrap_or_default());
     "last"("list") "the last item; nothing if there is none", "last([1, 2])" => "2",
@@ -101,6 +103,19 @@ functions! {
     "values"("map") "the values of a map, as an array", "values(json('{\"a\": 1}'))" => "[1]",
         |a| Ok(a.map(0)?.values().cloned().collect());
     "sum"("list") "all numbers of an array together", "sum([1, 2.5])" => "3.5", sum;
+}
+
+/// Is one of the `words`, which are divided by `|`, the begin of a word of `text`? Those of three letters or fewer are whole words
+/// only: `c` does not stand in `cat`. Capital or small is the same.
+pub fn mentions(text: &str, words: &str) -> bool {
+    let text = text.to_lowercase();
+    let stands = |word: &str, at: usize| {
+        let short = word.chars().count() <= 3;
+        let ends = !text[at + word.len()..].starts_with(char::is_alphanumeric);
+        !text[..at].ends_with(char::is_alphanumeric) && (ends || !short)
+    };
+    let mut words = words.split('|').map(|word| word.trim().to_lowercase()).filter(|word| !word.is_empty());
+    words.any(|word| text.match_indices(word.as_str()).any(|(at, _)| stands(&word, at)))
 }
 
 /// Evaluated arguments, with how they are written.

@@ -24,6 +24,7 @@ impl Files for Named {
 fn result(name: &str, output: Output) -> StepResult {
     StepResult {
         name: name.into(),
+        key: None,
         status: Status::Success,
         attempts: 1,
         duration_ms: 0,
