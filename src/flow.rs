@@ -24,6 +24,7 @@ mod answer;
 mod cancel;
 mod closures;
 mod config;
+mod doctor;
 mod export;
 mod gc;
 mod home;

@@ -115,8 +115,9 @@ class Stub(BaseHTTPRequestHandler):
             return self.answer(400, {"type": "error", "error": {"type": "invalid_request_error", "message": "the stub refuses"}})
         names = [tool.get("name") for tool in body.get("tools", [])]
         shell = shell_tool(names, ["Bash"])
-        if "StructuredOutput" in names and not after_tool:
-            block = {"type": "tool_use", "id": "toolu_9", "name": "StructuredOutput", "input": {}}
+        forced = (body.get("tool_choice") or {}).get("name") or ("StructuredOutput" if "StructuredOutput" in names else "")
+        if forced and not after_tool:
+            block = {"type": "tool_use", "id": "toolu_9", "name": forced, "input": {}}
             delta = {"type": "input_json_delta", "partial_json": json.dumps({"answer": "stub"})}
             stop = "tool_use"
         elif "USE_TOOL" in task and shell and not after_tool:

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::options::{look, short_path};
-use super::{Done, out};
+use super::{Done, out, record};
 use crate::diag::Diagnostic;
 use crate::flow::FoundAgent;
 use crate::plan::{Agent, Json, Value};
@@ -17,12 +17,18 @@ use crate::view::{self, AgentLine, FileRemark};
 /// the project's (with flow.toml or .git), in the folders that `[agents]` in flow.toml names, and in `~/.claude/agents`. Of two with
 /// one name, the one that is found first counts.
 #[derive(clap::Args)]
-#[command(after_long_help = "\
+#[command(
+    after_long_help = "\
 Examples:
   flow agents
   flow agents --folder web            as a script in that folder knows them
-  flow agents --json")]
+  flow agents --json
+  flow agents record last -o FILE     what those of a run said: `flow agents record --help`",
+    args_conflicts_with_subcommands = true
+)]
 pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// The folder of the script
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
@@ -31,8 +37,16 @@ pub struct Args {
     pub json: bool,
 }
 
+#[derive(clap::Subcommand)]
+enum What {
+    Record(record::Args),
+}
+
 impl Args {
     pub fn run(self) -> Done {
+        if let Some(What::Record(args)) = self.what {
+            return args.run();
+        }
         let folder = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
         if !folder.is_dir() {
             let shown = self.folder.display();

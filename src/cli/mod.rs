@@ -14,6 +14,7 @@ mod completions;
 mod coverage;
 mod deliver;
 mod docs;
+mod doctor;
 mod export;
 mod fmt;
 mod follow;
@@ -28,6 +29,7 @@ mod out;
 mod pipeline;
 mod plan;
 mod receipts;
+mod record;
 mod repl;
 mod report;
 mod resume;
@@ -128,6 +130,7 @@ enum Command {
     Template(template::Args),
     New(new::Args),
     Docs(docs::Args),
+    Doctor(doctor::Args),
     Lsp(lsp::Args),
     Completions(completions::Args),
 }
@@ -179,6 +182,7 @@ impl Command {
             Command::Template(args) => args.run(),
             Command::New(args) => args.run(),
             Command::Docs(args) => args.run(),
+            Command::Doctor(args) => args.run(),
             Command::Lsp(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
@@ -199,6 +203,7 @@ impl Command {
             Command::Repl(args) => args.json,
             Command::Template(args) => args.json(),
             Command::Runs(args) => args.json,
+            Command::Doctor(args) => args.json,
             Command::Show(args) => args.json,
             Command::Pipeline(args) => args.json(),
             Command::Receipts(args) => args.json,

@@ -21,7 +21,7 @@ Examples:
   flow script deploy.rhai                        run it
   flow script deploy.rhai --help                 this, and the parameters of deploy.rhai
   flow script deploy.rhai --arg env=staging      with a parameter
-  flow script deploy.rhai --agents recorded:last agents say again what they said in the newest run
+  flow script team.rhai --agents recorded:last    agents say again what they said in the newest run
   flow script deploy.rhai --resume last          take up the newest unfinished run of it, if any
   flow script deploy.rhai --json | jq .status    the result as data
   flow script deploy.rhai --events - --quiet     every event as a line of JSON

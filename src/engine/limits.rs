@@ -140,6 +140,17 @@ impl Limits {
         self.held.insert(step, shares);
     }
 
+    /// Counts a step that holds shares, or runs, as holding these, too: there are limits now that it did not know of.
+    pub fn hold_also(&mut self, step: StepId, shares: Vec<Share>) {
+        let held = self.held.entry(step).or_default();
+        for (limit, n) in shares {
+            if !held.iter().any(|(known, _)| *known == limit) {
+                held.push((limit, n));
+                self.limits[limit as usize].held += n;
+            }
+        }
+    }
+
     fn take(&mut self, step: StepId, shares: Vec<Share>) {
         for &(limit, n) in &shares {
             let state = &mut self.limits[limit as usize];

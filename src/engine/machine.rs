@@ -41,6 +41,7 @@ use self::node::Node;
 use super::ledger::Ledger;
 use super::limits::Limits;
 use super::order::Ready;
+use super::writers::Writers;
 use crate::event::{
     Again, Alerted, Answer, Decision, Event, Failure, Flowed, Outcome, Record, RunStatus, Saw, Stop, Used, WaitFor,
 };
@@ -220,6 +221,7 @@ pub struct Machine {
     work: VecDeque<StepId>,
     ready: Ready,
     limits: Limits,
+    writers: Writers,
     /// What budgets leave.
     ledger: Ledger,
     /// Results of conditions that are known, by step and branch ([`node::OWN`] for a step's own).
@@ -285,6 +287,7 @@ impl Machine {
             work: VecDeque::new(),
             ready: Ready::default(),
             limits: Limits::default(),
+            writers: Writers::default(),
             ledger: Ledger::default(),
             decided: HashMap::new(),
             default_parallel,

@@ -12,3 +12,4 @@ pub mod order;
 pub mod waiting;
 pub mod ways;
 mod work;
+pub mod writers;

@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 
 use super::limits::{MINUTE, asked, takes_slot};
 use crate::event::Stop;
+use crate::plan::writes::area;
 use crate::plan::{EdgeKind, Moment, Step, StepId, Task};
 use crate::state::{RunState, Status};
 
@@ -45,6 +46,17 @@ pub enum Waiting {
         /// Who holds them now. Empty for a limit `per_minute`.
         holders: Vec<StepId>,
     },
+    /// That this one ends, which may change the same files.
+    Writes {
+        /// The other one.
+        other: StepId,
+        /// A pattern of its own,
+        own: String,
+        /// and one of the other's, that may mean the same file.
+        its: String,
+    },
+    /// It is a group that listens: nothing new has been published, but may be.
+    Events,
     /// That an alert of this stream or pipeline is raised.
     Alert(StepId),
     /// A slot: so many tasks run.
@@ -186,6 +198,8 @@ fn group_waits_for(state: &RunState, id: StepId) -> Waiting {
         Task::Each(each) if each.items.is_some() && unexpanded => Waiting::Expansion,
         Task::Workflow(workflow) if !workflow.expanded && unexpanded => Waiting::Expansion,
         Task::Repeat(_) => Waiting::Expansion,
+        Task::OnEvent(_) if state.next_event(id).is_some() => Waiting::Expansion,
+        Task::OnEvent(_) => Waiting::Events,
         _ => Waiting::Nothing,
     }
 }
@@ -218,6 +232,9 @@ fn limits_and_slots(state: &RunState, id: StepId) -> Waiting {
             return Waiting::Limit { name: name.clone(), shares: *shares, max, holders: Vec::new() };
         }
     }
+    if let Some(waiting) = writes(state, id) {
+        return waiting;
+    }
     let runs = |id: &StepId| state.step(*id).status == Status::Running && takes_slot(&state.plan, *id);
     let running = state.plan.ids().filter(runs).count() as u32;
     let max = state.created.max_parallel.or(state.plan.header.settings.max_parallel);
@@ -226,6 +243,17 @@ fn limits_and_slots(state: &RunState, id: StepId) -> Waiting {
         None if running == 0 && !state.plan.complete => Waiting::Script,
         _ => Waiting::Slot { running, max },
     }
+}
+
+/// Who runs that may change the same files?
+fn writes(state: &RunState, id: StepId) -> Option<Waiting> {
+    let root = &state.created.cwd;
+    let own = area(&state.plan, id, root)?;
+    let mut others = state.plan.ids().filter(|other| *other != id && state.step(*other).status == Status::Running);
+    others.find_map(|other| {
+        let area = area(&state.plan, other, root)?;
+        own.meets(&area).map(|(own, its)| Waiting::Writes { other, own: own.to_owned(), its: its.to_owned() })
+    })
 }
 
 #[cfg(test)]

@@ -39,6 +39,12 @@ impl Gatherer {
         let mut need = |value: &Value| value.each_step(&mut |step| needed.push(step));
         plan.task.each_value(&mut need);
         plan.task.named().into_iter().for_each(|step| need(&Value::Step(step)));
+        let mut task = plan.task.clone();
+        if let Task::Merge(merge) = Arc::make_mut(&mut task) {
+            // A group stands for the steps in it that have work trees.
+            merge.of = with_trees(state, &merge.of);
+            merge.of.iter().for_each(|step| need(&Value::Step(*step)));
+        }
         if leaves {
             let settings = &state.plan.header.settings;
             settings.env.iter().for_each(|(_, value)| need(value));
@@ -50,7 +56,7 @@ impl Gatherer {
             step,
             attempt,
             path: if leaves || matches!(*plan.task, Task::Call(_)) { state.plan.path(step) } else { String::new() },
-            task: plan.task.clone(),
+            task,
             policy: plan.policy.clone(),
             input: plan.input.clone(),
             inputs: self.inputs(state, needed),
@@ -143,6 +149,20 @@ impl Gatherer {
         }
         self.groups.entry(step).or_insert_with(|| Arc::new(state.result(step))).clone()
     }
+}
+
+/// The steps with work trees of their own among these and in these groups, in order.
+fn with_trees(state: &RunState, of: &[StepId]) -> Vec<StepId> {
+    let mut open: Vec<StepId> = of.iter().rev().copied().collect();
+    let mut found = Vec::new();
+    while let Some(id) = open.pop() {
+        let step = state.plan.step(id);
+        if step.policy().isolate.is_some() && !step.task.is_group() && !found.contains(&id) {
+            found.push(id);
+        }
+        open.extend(state.plan.members(id).into_iter().rev());
+    }
+    found
 }
 
 /// Where a member of a stream stands in it.

@@ -34,6 +34,7 @@ mod gemini;
 mod line;
 mod openai;
 mod opencode;
+mod schema;
 mod spec;
 mod sse;
 #[cfg(test)]

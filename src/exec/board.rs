@@ -1,7 +1,7 @@
 //! Notes on boards: from `put`, and from what agents answer.
 
 use crate::event::{Failure, FailureKind, INLINE_LIMIT, Note, Outcome, Output};
-use crate::plan::{Json, Put, StepId};
+use crate::plan::{Ask, Board, Json, Put, StepId};
 use crate::state::result::{Body, plain_text};
 use crate::state::{Inputs, resolve};
 
@@ -13,6 +13,82 @@ pub(super) fn put(put: &Put, job: &Job) -> Result<Outcome, Failure> {
     let value = resolve(&put.value, &job.inputs)?;
     let note = note(put.board, key, value.clone(), &job.inputs)?;
     Ok(Outcome { output: Output::Value(value), notes: vec![note], ..Outcome::default() })
+}
+
+/// Knows what lasts over runs. A door: flow's is its store.
+pub trait Memories: Send + Sync {
+    /// What was noted in earlier runs, not longer ago than so many milliseconds.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn recall(&self, name: &str, ttl_ms: Option<u64>) -> Result<Vec<(String, Json)>, Failure>;
+}
+
+/// A board that lasts has what earlier runs noted: these are notes of its own step, which nobody writes again.
+pub(super) fn recall(board: &Board, memories: Option<&dyn Memories>, job: &Job) -> Result<Outcome, Failure> {
+    let (Some(name), Some(memories)) = (&board.memory, memories) else { return Ok(Outcome::default()) };
+    let known = memories.recall(name, board.ttl_ms)?;
+    let note = |(key, value)| Note { board: job.step, key, value, memory: None };
+    Ok(Outcome { notes: known.into_iter().map(note).collect(), ..Outcome::default() })
+}
+
+/// What an agent notes with its answer: of a text what stands in blocks ```` ```notes ````, each a JSON object; of a JSON value the
+/// map under its key `notes`. Gives the text without those blocks, if there were any.
+///
+/// # Errors
+/// What stands in such a block is no object; or is too long.
+pub(super) fn answered(
+    ask: &Ask,
+    text: &str,
+    value: Option<&Json>,
+    job: &Job,
+) -> Result<(Option<String>, Vec<Note>), Failure> {
+    let Some(board) = ask.boards.first().copied() else { return Ok((None, Vec::new())) };
+    let mut notes = Vec::new();
+    let mut take = |object: Json| -> Result<(), Failure> {
+        let Json::Object(object) = object else {
+            let message = format!("the notes of agent `{}` are no map of keys and values", ask.agent.name);
+            return Err(Failure::new(FailureKind::Agent, message)
+                .help("notes are a JSON object: ```notes and {\"key\": \"value\"} and ```, on lines of their own"));
+        };
+        for (key, value) in object {
+            notes.push(note(board, key, value, &job.inputs)?);
+        }
+        Ok(())
+    };
+    if let Some(value) = value {
+        value.get("notes").filter(|notes| notes.is_object()).cloned().map(&mut take).transpose()?;
+        return Ok((None, notes));
+    }
+    let (rest, blocks) = without_blocks(text);
+    let had = !blocks.is_empty();
+    for block in blocks {
+        take(serde_json::from_str(&block).unwrap_or_default())?;
+    }
+    Ok((had.then_some(rest), notes))
+}
+
+/// A text without its blocks of notes, and what stood in those.
+fn without_blocks(text: &str) -> (String, Vec<String>) {
+    let (mut rest, mut blocks) = (String::with_capacity(text.len()), Vec::new());
+    let mut inside: Option<String> = None;
+    for line in text.split_inclusive('\n') {
+        match &mut inside {
+            None if line.trim() == "```notes" => inside = Some(String::new()),
+            None => rest.push_str(line),
+            Some(_) if line.trim() == "```" => blocks.extend(inside.take()),
+            Some(block) => block.push_str(line),
+        }
+    }
+    if let Some(open) = inside {
+        // It was never closed: it is text like others.
+        rest.push_str("```notes\n");
+        rest.push_str(&open);
+    }
+    if !blocks.is_empty() {
+        rest.truncate(rest.trim_end().len());
+    }
+    (rest, blocks)
 }
 
 /// A note on a board.
@@ -35,4 +111,18 @@ pub fn note(board: StepId, key: String, value: Json, inputs: &Inputs) -> Result<
         _ => None,
     });
     Ok(Note { board, key, value, memory })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_of_notes_are_taken_out() {
+        let text = "It leaks.\n\n```notes\n{\"cause\": \"a leak\"}\n```\n";
+        assert_eq!(without_blocks(text), ("It leaks.".to_owned(), vec!["{\"cause\": \"a leak\"}\n".to_owned()]));
+        let text = "```rust\nfn f() {}\n```\n";
+        assert_eq!(without_blocks(text), (text.to_owned(), Vec::new()));
+        assert_eq!(without_blocks("a\n```notes\n{"), ("a\n```notes\n{".to_owned(), Vec::new()));
+    }
 }

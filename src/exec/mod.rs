@@ -22,6 +22,7 @@ mod blank;
 pub mod board;
 mod cache;
 mod capture;
+mod changes;
 mod children;
 mod command;
 mod constant;
@@ -30,10 +31,12 @@ mod exit;
 mod fake;
 mod fields;
 mod gate;
+mod git;
 mod http;
 mod judge;
 mod mask;
 mod memory;
+mod merge;
 mod output;
 mod pipeline;
 mod pool;
@@ -50,7 +53,9 @@ mod tree;
 mod wait;
 mod watchdog;
 mod workers;
+mod worktree;
 
+pub use board::Memories;
 pub use cache::{Miss, Results};
 pub use capture::log_stem;
 pub use fake::Fake;
@@ -60,6 +65,7 @@ pub use secrets::{Hidden, Provider, Secrets};
 pub use simulated::{Begun, Circuits, InMemory, Simulated};
 pub use tree::{end_marked, end_run};
 pub use workers::{Executors, Keep, Workflows};
+pub use worktree::forget_trees;
 
 /// One attempt of a task.
 pub struct Job {

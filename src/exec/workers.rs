@@ -18,7 +18,8 @@ use super::running::Running;
 use super::secrets::Secrets;
 use super::stream::{self, Streams};
 use super::{
-    Closures, Done, Executor, Job, Report, Results, Work, agent, cache, judge, pipeline, process, script, wait,
+    Closures, Done, Executor, Job, Memories, Report, Results, Work, agent, board, cache, changes, judge, merge,
+    pipeline, process, script, wait, worktree,
 };
 
 /// Most processes and requests that wait at the same time, each with a thread of its own. The machine starts no more than
@@ -40,6 +41,8 @@ pub struct Keep {
     pub results: Option<Arc<dyn Results>>,
     /// Secrets, and where they come from.
     pub secrets: Arc<Secrets>,
+    /// What lasts over runs.
+    pub memories: Option<Arc<dyn Memories>>,
     /// Runs other workflows for the stages of pipelines.
     pub workflows: Option<Arc<dyn Workflows>>,
     /// Answers in place of agents.
@@ -96,8 +99,9 @@ impl Executors {
         let asks = requests.clone();
         let (streams, script, say) = (Arc::new(Streams::default()), closures.clone(), report.clone());
         let open = streams.clone();
-        let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |job: Job| {
-            tell(finished(&kept, &job, |job| match &*job.task {
+        let outside = Pool::new("flow-outside", 2 << 20, MOST_OUTSIDE, Duration::ZERO, move |mut job: Job| {
+            let tree = worktree::prepare(&mut job);
+            let work = |job: &Job| match &*job.task {
                 Task::Http(http) => asks.make(http, job, &table),
                 Task::Agent(ask) if job.stream.is_none() => agent::run(
                     ask,
@@ -134,7 +138,18 @@ impl Executors {
                     };
                     open.run(job, &around)
                 }
+                Task::Merge(trees) => merge::merge(trees, job),
+                Task::Board(board) => board::recall(board, kept.memories.as_deref(), job),
                 _ => process::run(job, &table, &shared),
+            };
+            tell(finished(&kept, &job, |job| {
+                let watched = changes::watch(job);
+                let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
+                let mut outcome = worktree::within(tree, job, work).unwrap_or_else(failed);
+                if let Some(watched) = watched {
+                    watched.compare(&mut outcome);
+                }
+                Ok(outcome)
             }));
         });
         let cores = available_parallelism().map_or(2, usize::from).max(2);

@@ -208,6 +208,9 @@ fn waits_first_for(state: &RunState, id: StepId) -> String {
         Waiting::Moment(_) => "it is a hook, for the end of the run".to_owned(),
         Waiting::Stopped(_) => "the run is being stopped".to_owned(),
         Waiting::Alert(watched) => format!("no alert of `{}` has been raised", state.plan.path(watched)),
+        Waiting::Writes { other, own, .. } => {
+            format!("it writes `{own}`, and so may `{}`, which runs", state.plan.path(other))
+        }
         Waiting::Limit { name, .. } => format!("it waits for room at the limit `{name}`"),
         _ => "it has not begun".to_owned(),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Collected, Flow, Retention};
 use crate::diag::Result;
 use crate::engine::drive::now;
+use crate::exec::forget_trees;
 use crate::store::{GcOptions, InPassing};
 
 /// How often old runs are removed where `flow.toml` asks for it, and how long that may take.
@@ -47,6 +48,11 @@ impl Flow {
     /// If the database cannot be read or written.
     pub fn gc(&self, gc: &Gc) -> Result<Collected> {
         let Some(store) = self.existing()? else { return Ok(Collected::default()) };
+        if !gc.dry_run {
+            // What a run's work trees left in repositories is found by way of its folder.
+            let would = store.gc(&Gc { dry_run: true, ..*gc }.options(None))?.unwrap_or_default();
+            would.runs.iter().for_each(|run| forget_trees(&store.run_folder(&run.run)));
+        }
         Ok(store.gc(&gc.options(None))?.unwrap_or_default())
     }
 

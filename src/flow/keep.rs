@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::drive::{Committed, Journal};
-use crate::event::{Event, Record};
-use crate::exec::{Breakers, Results};
-use crate::plan::StepId;
+use crate::event::{Event, Failure, FailureKind, Record};
+use crate::exec::{Breakers, Memories, Results};
+use crate::plan::{Json, StepId};
 use crate::state::breaker::{Admission, Passer};
 use crate::state::cached::{Entry, Stamp};
 use crate::store::{RunLog, Store};
@@ -60,6 +60,15 @@ impl Breakers for Shared {
             tracing::warn!(breaker, %problem, "what is known of the breaker cannot be read");
             Admission::Go
         })
+    }
+}
+
+impl Memories for Shared {
+    fn recall(&self, name: &str, ttl_ms: Option<u64>) -> std::result::Result<Vec<(String, Json)>, Failure> {
+        let known = self.store.memory(Some(name), ttl_ms).map_err(|problem| {
+            Failure::new(FailureKind::Store, format!("the memory `{name}` cannot be read: {}", problem.message()))
+        })?;
+        Ok(known.into_iter().map(|note| (note.key, note.value)).collect())
     }
 }
 

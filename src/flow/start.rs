@@ -139,6 +139,7 @@ impl Flow {
             breakers: Some(shared.clone()),
             results,
             secrets: self.secrets()?,
+            memories: Some(shared.clone()),
             workflows: Some(Arc::new(Others::of(self, &state.created))),
             recordings: self.recordings(state.created.agents.as_deref())?,
             full: self.inner.options.durability == Durability::Full,

@@ -19,7 +19,7 @@ pub use group::{CHAIN, CHAIN_OPTIONS, CONDITION, EACH, FLOW, PARALLEL, REPEAT, S
 pub use pipeline::{PIPELINE, PIPELINE_OPTIONS, STAGE, STAGE_MAP};
 pub use policy::{BREAKER, BREAKER_OF_STEP, CACHE, POLICIES, RETRY};
 pub use script::{LIMIT, PARAM, SETTINGS, STRATEGIES, STRATEGY};
-pub use shared::{BOARD, MEMORY, ON_EVENT};
+pub use shared::{BOARD, MEMORY, MERGE, ON_EVENT};
 pub use stream::{ALERT, CSV, FILE, FILTER, PROGRAM, STREAM, WATCH};
 pub use swarm::{POOL, SWARM};
 pub use task::{APPROVE, FIELD, HTTP, SIGNAL, WAIT_FOR};
@@ -189,7 +189,7 @@ impl Keys {
 }
 
 /// All option maps.
-pub static ALL: [&Keys; 43] = [
+pub static ALL: [&Keys; 44] = [
     &DELEGATE,
     &AGENT,
     &ASK,
@@ -216,6 +216,7 @@ pub static ALL: [&Keys; 43] = [
     &BOARD,
     &MEMORY,
     &ON_EVENT,
+    &MERGE,
     &PARALLEL,
     &CHAIN,
     &CHAIN_OPTIONS,

@@ -448,6 +448,11 @@ pub enum Isolate {
     Worktree,
 }
 
+impl Isolate {
+    /// All of them, with their names in scripts.
+    pub const ALL: [(&'static str, Isolate); 1] = [("worktree", Isolate::Worktree)];
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -143,6 +143,9 @@ impl Builder {
             }
         }
         data.extend(step.task.named().into_iter().filter(|named| self.step(*named).task.is_living()));
+        if let Task::Merge(merge) = &*step.task {
+            data.extend(&merge.of);
+        }
         let conditions = step.when.as_deref().map(|when| (when.steps(), condition_is_open(when)));
         let branches_open = match &*step.task {
             Task::Flow(branches) => branches.iter().filter_map(|b| b.when.as_ref()).any(condition_is_open),
@@ -344,6 +347,7 @@ impl Builder {
         self.hoist_waits();
         self.place_clean_ups();
         self.hand_down_input();
+        self.hand_down_writes();
         self.feed_pipelines();
         self.free_alternatives();
         self.free_undos();
@@ -426,6 +430,29 @@ impl Builder {
         let seen = look(&plan);
         self.steps = plan.steps.split_off(self.base.steps.len());
         seen
+    }
+
+    /// What a group says of the files that are changed in it holds for the steps in it that say nothing.
+    fn hand_down_writes(&mut self) {
+        for id in (self.base.steps.len() + self.sent..self.len()).map(|id| StepId(id as u32)) {
+            let step = self.step(id);
+            if !step.task.changes_files() {
+                continue;
+            }
+            let above = |says: fn(&super::Policy) -> bool| {
+                let mut groups = std::iter::successors(Some(id), |id| self.step(*id).parent);
+                groups.find(|id| says(self.step(*id).policy())).filter(|group| *group != id)
+            };
+            let writes =
+                above(|policy| !policy.writes.is_empty()).map(|group| self.step(group).policy().writes.clone());
+            let isolate = above(|policy| policy.isolate.is_some()).and_then(|group| self.step(group).policy().isolate);
+            if let Some(writes) = writes {
+                self.step_mut(id).policy_mut().writes = writes;
+            }
+            if isolate.is_some() {
+                self.step_mut(id).policy_mut().isolate = isolate;
+            }
+        }
     }
 
     fn hand_down_input(&mut self) {

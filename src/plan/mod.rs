@@ -14,6 +14,7 @@ mod class;
 pub mod expression;
 pub mod fingerprint;
 pub mod forecast;
+pub mod glob;
 mod graph;
 mod hierarchy;
 mod http;
@@ -34,6 +35,7 @@ mod value;
 mod wait;
 pub mod ways;
 pub(crate) mod wording;
+pub mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

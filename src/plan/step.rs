@@ -254,6 +254,11 @@ impl Task {
         matches!(self, Task::Board(board) if board.memory.is_some())
     }
 
+    /// Does it run something that may change files, in a folder that a script can name?
+    pub fn changes_files(&self) -> bool {
+        matches!(self, Task::Shell(_) | Task::Exec(_) | Task::Agent(_) | Task::Pipeline(_) | Task::Call(_))
+    }
+
     /// Is it read as it is at that moment, and not as it was when the step ended? What reads it waits for it as a condition
     /// does: that it ended well says nothing about what comes before the reader.
     pub fn is_living(&self) -> bool {

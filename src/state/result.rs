@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use super::board::Board;
 use super::{Spending, Status};
 use crate::diag::did_you_mean;
-use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Output, Usage};
+use crate::event::{AgentReport, Changes, Failure, FailureKind, Log, Outcome, Output, Usage};
 use crate::plan::{Json, Key, Reference, StepId, Value, expression};
 
 /// Reading a value failed: what happened and what to do.
@@ -194,6 +194,13 @@ impl StepResult {
             },
             _ if self.is_spending(name) => self.spent(name).unwrap_or_default(),
             _ if self.status == Status::Skipped => Json::Null,
+            "changed" | "branch" if self.changes().is_some() => {
+                self.changes().map_or(Json::Null, |changes| match name {
+                    "changed" => changes.files.iter().cloned().map(Json::from).collect(),
+                    _ if changes.branch.is_empty() => Json::Null,
+                    _ => changes.branch.clone().into(),
+                })
+            }
             "output" | "results" => self.output(files)?,
             "text" => match self.text(files)? {
                 Some(text) => text.into(),
@@ -223,6 +230,11 @@ impl StepResult {
     /// What its agent did, if it asked one.
     fn report(&self) -> Option<&AgentReport> {
         self.outcome.as_ref().and_then(|outcome| outcome.agent.as_deref())
+    }
+
+    /// The files that it changed, if that was looked at.
+    fn changes(&self) -> Option<&Changes> {
+        self.outcome.as_ref()?.changes.as_deref()
     }
 
     fn problem(&self, message: String) -> Problem {

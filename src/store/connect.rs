@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("inbox.sql"),
     include_str!("cache.sql"),
     include_str!("proof.sql"),
+    include_str!("memory.sql"),
 ];
 
 /// The version this program knows.

@@ -16,9 +16,9 @@ use rusqlite::Connection;
 
 use super::log::Shared;
 use super::rows::{MOST_BYTES, Rows};
-use super::{breakers, failure, locked, runs};
+use super::{breakers, failure, locked, memory, runs};
 use crate::diag::{Diagnostic, Result};
-use crate::event::{Created, Event, Record};
+use crate::event::{Created, Event, Note, Record};
 
 /// Most events in one transaction, and most time spent on collecting them.
 const MOST_EVENTS: usize = 20_000;
@@ -120,12 +120,13 @@ fn wait_for_others(tries: i32) -> bool {
 
 /// A job that is ready for the transaction.
 enum Ready {
-    /// `rows` are its place in the [`Rows`]; `breakers`: what they mean for these; `failed`: it must not be written.
+    /// `rows` are its place in the [`Rows`]; `breakers`: what they mean for these; `notes`: what of them lasts; `failed`: it must not be written.
     Append {
         log: Arc<Shared>,
         new: Option<Box<Created>>,
         rows: Range<usize>,
         breakers: Vec<breakers::Change>,
+        notes: Vec<(u64, Note)>,
         failed: Option<Diagnostic>,
         done: Done,
     },
@@ -184,7 +185,8 @@ impl Writing {
                     None => breakers::changes(&log.run, uses, &records),
                     Some(_) => Vec::new(),
                 };
-                Ready::Append { log, new, rows: start..self.rows.len(), breakers, failed, done }
+                let notes = if failed.is_none() { memory::noted(&records) } else { Vec::new() };
+                Ready::Append { log, new, rows: start..self.rows.len(), breakers, notes, failed, done }
             }
             Job::Do { work, done } => Ready::Do { work: Some(work), done },
             Job::Flush(done) => Ready::Flush(done),
@@ -205,7 +207,7 @@ impl Writing {
         let mut touched: Vec<Arc<Shared>> = Vec::new();
         for job in batch {
             match job {
-                Ready::Append { log, new, rows, breakers, failed, .. } if failed.is_none() => {
+                Ready::Append { log, new, rows, breakers, notes, failed, .. } if failed.is_none() => {
                     if let Some(created) = new
                         && let Err(diagnostic) = runs::insert(connection, log, created)?
                     {
@@ -218,6 +220,7 @@ impl Writing {
                         touched.push(log.clone());
                     }
                     breakers.iter().try_for_each(|change| breakers::apply(connection, change))?;
+                    notes.iter().try_for_each(|(at, note)| memory::keep(connection, &log.run, *at, note))?;
                 }
                 Ready::Do { work, .. } => {
                     if let Some(work) = work.take() {

@@ -12,6 +12,7 @@ mod coverage;
 mod dead;
 mod diagnostic;
 pub mod docs;
+pub mod doctor;
 mod flowed;
 mod forecast;
 pub mod json;

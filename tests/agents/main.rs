@@ -9,3 +9,4 @@ mod ends;
 mod http;
 mod kept;
 mod limits;
+mod record;

@@ -25,7 +25,7 @@ fn the_reference_in_the_terminal() {
         .type_in("flow docs bakoff")
         .type_in("flow docs plan::cylce")
         .type_in("flow docs qqqqqqqq")
-        .type_in("flow docs --search no such words")
+        .type_in("flow docs --search xyzzy plugh")
         .type_in("flow docs retry.jitter --json")
         .type_in("flow docs bakoff --json")
         .check("docs");

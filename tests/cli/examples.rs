@@ -149,6 +149,49 @@ fn a_log_is_analysed_in_a_pipeline() {
     assert!(text.contains("line ") && text.contains("there is no request in it"), "{text}");
 }
 
+/// Runs an example whose agents say again what stands in its recording, and plays the recording again.
+fn says_again(session: &Session, name: &str) -> Json {
+    let recording = format!("examples/recordings/{name}.ndjson");
+    let steps = succeeds(session, &format!("{name}.rhai --agents recorded:{recording}"));
+    let output = session.run(&format!("flow test examples/{name}.rhai --from-run {recording}"));
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    steps
+}
+
+#[test]
+fn agents_research_plan_execute_and_review() {
+    let session = session();
+    let steps = says_again(&session, "13-agents");
+    assert_eq!(
+        (&steps["plan"]["attempts"], &steps["work[1]/test"]["status"]),
+        (&2.into(), &"failed".into()),
+        "{steps:#}"
+    );
+    assert_eq!(
+        (&steps["work[2]/test"]["status"], &steps["gate/done"]["status"]),
+        (&"success".into(), &"success".into())
+    );
+    assert!(steps["gate/done"]["output"].as_str().is_some_and(|script| script.contains("% 400")));
+}
+
+#[test]
+fn reviewers_vote() {
+    let session = session();
+    let steps = says_again(&session, "14-review-swarm");
+    assert_eq!(
+        (&steps["review"]["output"]["merge"], &steps["gate/send-back"]["status"]),
+        (&false.into(), &"success".into())
+    );
+}
+
+#[test]
+fn a_score_decides_which_way_a_text_goes() {
+    let session = session();
+    let steps = says_again(&session, "15-quality-gate");
+    assert_eq!((&steps["score"]["output"], &steps["gate/rewrite"]["status"]), (&67.into(), &"success".into()));
+    assert!(steps["merge"]["output"].as_str().is_some_and(|note| note.contains("Ctrl-C")), "{steps:#}");
+}
+
 #[test]
 fn a_deployment_is_made_repeated_and_taken_back() {
     let session = session();

@@ -160,7 +160,14 @@ fn commands_in_documents_exist() {
                     line[at..].split(['|', ';', '&']).next().unwrap_or_default().split_whitespace().collect();
                 let Some(command) = words.get(1) else { continue };
                 let help = session.run(&format!("flow {command} --help"));
-                let help = String::from_utf8_lossy(&help.stdout).into_owned();
+                let mut help = String::from_utf8_lossy(&help.stdout).into_owned();
+                let inner = words
+                    .get(2)
+                    .filter(|word| help.lines().any(|line| line.trim_start().split(' ').next() == Some(**word)));
+                if let Some(inner) = inner {
+                    let more = session.run(&format!("flow {command} {inner} --help"));
+                    help.push_str(&String::from_utf8_lossy(&more.stdout));
+                }
                 let known =
                     |option: &str| help.split(|c: char| !(c.is_alphanumeric() || c == '-')).any(|word| word == option);
                 if help.is_empty() {

@@ -315,3 +315,27 @@ fn the_tests_of_the_examples_pass() {
     session.type_in("flow test --jobs 1 --coverage");
     session.check("test-examples");
 }
+
+#[test]
+fn a_recorded_run_goes_its_way_again_or_differences_are_told() {
+    let mut session = Session::new();
+    session.file(
+        "gate.rhai",
+        r#"let score = sh("score", "echo 91");
+let flaky = sh("flaky", "test $FLOW_ATTEMPT = 2").retry(#{ max_attempts: 2, delay: "10ms" });
+flow("gate").when(|| score.number > 80, sh("high", "echo high")).otherwise(sh("low", "echo low"));
+sh("gone", "true").after(flaky);
+"#,
+    );
+    session.run("flow script gate.rhai --quiet");
+    session.run("flow agents record last --all -o gate.ndjson");
+    session
+        .type_in("flow test gate.rhai --from-run gate.ndjson")
+        .type_in("sed -i 's/> 80/> 95/; s/gone/new/; s/max_attempts: 2/max_attempts: 1/' gate.rhai")
+        .type_in("flow test gate.rhai --from-run gate.ndjson")
+        .type_in("flow test --from-run gate.ndjson")
+        .type_in("flow script gate.rhai --agents recored:last")
+        .type_in("flow script gate.rhai --agents recorded:last")
+        .type_in("flow script gate.rhai --agents recorded:none.ndjson")
+        .check("from-run");
+}

@@ -22,7 +22,7 @@ impl Machine {
         let node = &mut self.nodes[id.index()];
         let ended = node.take(node::TIMED_OUT | node::ABORTED | node::UNNEEDED | node::OVERSPENT | node::KILLED);
         let cancelled = outcome.error.as_ref().is_some_and(|error| error.kind == FailureKind::Cancelled);
-        if !self.state.plan.step(id).policy().limits.is_empty() {
+        if self.asks_for_limits(id) {
             self.limits.give_back(id);
         }
         if ended & (node::ABORTED | node::UNNEEDED) != 0 && outcome.error.is_some() {

@@ -20,7 +20,7 @@ impl Machine {
             self.wanted -= 1;
             self.effect(Effect::Ready(id));
         }
-        if !self.state.plan.step(id).policy().limits.is_empty() {
+        if self.asks_for_limits(id) {
             self.limits.give_back(id);
         }
         if self.failed_hard.is_none() && self.stops_run(id) {

@@ -65,6 +65,7 @@ impl Machine {
             self.limits.set(&self.state.plan.header.limits);
             self.arm_run();
         }
+        self.learn_writers(&changed);
         self.open_budgets(new.clone(), budgets_change);
         self.ready.plan_grew();
         self.note_actors(new.clone());

@@ -20,6 +20,7 @@ impl Machine {
         }
         self.sort_into_parts();
         self.limits.set(&self.state.plan.header.limits);
+        self.learn_writers(&[]);
         self.make_ledger();
         for i in 0..self.state.decisions.len() {
             let decided = &self.state.decisions[i];
@@ -130,7 +131,7 @@ impl Machine {
 
     /// What was open holds its shares, whatever the limits say by now.
     fn hold(&mut self, id: StepId) {
-        if !self.state.plan.step(id).policy().limits.is_empty() {
+        if self.asks_for_limits(id) {
             let shares = self.shares_of(id);
             self.limits.hold(id, shares);
         }

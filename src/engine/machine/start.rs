@@ -184,12 +184,29 @@ impl Machine {
     }
 
     pub(super) fn asks_for_limits(&self, id: StepId) -> bool {
-        !self.state.plan.step(id).policy().limits.is_empty() || self.is_stream(id)
+        !self.state.plan.step(id).policy().limits.is_empty()
+            || self.is_stream(id)
+            || self.writers.asks(&self.state.plan, id)
+    }
+
+    /// Takes in what new and changed steps say that they change.
+    pub(super) fn learn_writers(&mut self, changed: &[StepId]) {
+        let plan = self.state.plan.clone();
+        let met = self.writers.learn(&plan, changed, &self.state.created.cwd, &mut self.limits);
+        for id in met.into_iter().filter(|id| self.state.step(*id).status == Status::Running) {
+            let holder = plan.stream_of(id).unwrap_or(id);
+            let shares = self.limits.shares(&self.writers.asked(&plan, holder));
+            self.limits.hold_also(holder, shares);
+        }
     }
 
     /// The shares a step needs beyond those that a group above holds for it.
     pub(super) fn shares_of(&self, id: StepId) -> Vec<Share> {
-        let mut shares = self.limits.shares(&asked(&self.state.plan, id));
+        let mut names = asked(&self.state.plan, id);
+        if !self.writers.is_empty() {
+            names.to_mut().extend(self.writers.asked(&self.state.plan, id));
+        }
+        let mut shares = self.limits.shares(&names);
         shares.retain(|(limit, _)| !self.groups_of(id).any(|group| self.limits.holds(group, *limit)));
         shares
     }

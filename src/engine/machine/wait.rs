@@ -64,7 +64,7 @@ impl Machine {
     }
 
     pub(super) fn go_on_after_wait(&mut self, id: StepId, outcome: Outcome) {
-        if !self.state.plan.step(id).policy().limits.is_empty() {
+        if self.asks_for_limits(id) {
             self.limits.give_back(id);
         }
         self.conclude(id, self.state.step(id).attempt, Arc::new(outcome));

@@ -8,6 +8,7 @@ use crate::plan::Json;
 use super::claude::tokens;
 use super::driver::has_all;
 use super::line::{inner, other, text};
+use super::schema::{inside, of_object};
 use super::sse::{Events, Sent, address};
 use super::{Brief, Call, Dialect, Driver, Errand};
 
@@ -18,10 +19,8 @@ pub(super) struct Anthropic;
 const PLACE: &str = "https://api.anthropic.com";
 /// Most tokens of an answer if nothing is said: the API wants a number.
 const TOKENS: u64 = 8192;
-/// The tool that stands for a schema: its input is the answer. Where the schema is not that of an object, which a tool's must be,
-/// the answer is one key of it.
+/// The tool that stands for a schema: its input is the answer.
 const ANSWER: &str = "answer";
-const ANSWER_INSIDE: &str = "answer_inside";
 
 impl Driver for Anthropic {
     fn errand(&self, brief: &Brief<'_>) -> Result<Errand, Failure> {
@@ -36,15 +35,12 @@ impl Driver for Anthropic {
             body["system"] = json!(system);
         }
         if let Some(schema) = brief.schema {
-            let whole = schema.get("type").and_then(Json::as_str) == Some("object");
-            let (name, schema) = match whole {
-                true => (ANSWER, schema.clone()),
-                false => {
-                    (ANSWER_INSIDE, json!({ "type": "object", "properties": { ANSWER: schema }, "required": [ANSWER] }))
-                }
-            };
-            body["tools"] = json!([{ "name": name, "description": "Takes your answer.", "input_schema": schema }]);
-            body["tool_choice"] = json!({ "type": "tool", "name": name });
+            body["tools"] = json!([{
+                "name": ANSWER,
+                "description": "Takes your answer.",
+                "input_schema": of_object(schema),
+            }]);
+            body["tool_choice"] = json!({ "type": "tool", "name": ANSWER });
         }
         let mut headers = vec![
             ("content-type".to_owned(), "application/json".to_owned()),
@@ -70,8 +66,8 @@ pub(super) struct AnthropicLines {
     used: Usage,
     /// Why it stopped, once it has.
     stop: String,
-    /// The tool that takes the answer, and its input as far as it has come.
-    answer: Option<(String, String)>,
+    /// What the tool that takes the answer is given, as far as it has come.
+    answer: Option<String>,
     /// The block has given text already.
     speaking: bool,
     over: bool,
@@ -100,7 +96,7 @@ impl Dialect for AnthropicLines {
                 self.speaking = false;
                 let Some(block) = inner(&data, "content_block") else { return };
                 match text(block, "type") {
-                    "tool_use" => self.answer = Some((text(block, "name").to_owned(), String::new())),
+                    "tool_use" => self.answer = Some(String::new()),
                     "text" if !text(block, "text").is_empty() => self.say(text(block, "text"), out),
                     "text" | "thinking" => {}
                     kind => out.push(other(format!("block/{kind}"), "")),
@@ -161,7 +157,7 @@ impl AnthropicLines {
                 out.push(AgentEvent::Thinking { text: text(delta, "thinking").to_owned(), delta: continued });
             }
             "input_json_delta" => {
-                if let Some((_, input)) = &mut self.answer {
+                if let Some(input) = &mut self.answer {
                     input.push_str(text(delta, "partial_json"));
                 }
             }
@@ -184,12 +180,11 @@ impl AnthropicLines {
         let mut error =
             message.map(|message| AgentError { message, code: self.stop.clone(), limit, ..AgentError::default() });
         let mut structured = None;
-        if let (None, Some((name, input))) = (&error, &self.answer) {
+        if let (None, Some(input)) = (&error, &self.answer) {
             // A tool without anything in its input sends nothing.
             let input = if input.is_empty() { "{}" } else { input };
             match serde_json::from_str::<Json>(input) {
-                Ok(mut value) if name == ANSWER_INSIDE => structured = Some(value[ANSWER].take()),
-                Ok(value) => structured = Some(value),
+                Ok(value) => structured = Some(inside(value)),
                 Err(problem) => {
                     let message = format!("its answer is no JSON: {problem}");
                     error = Some(AgentError { message, code: "invalid_json".to_owned(), ..AgentError::default() });
@@ -249,11 +244,10 @@ mod tests {
             &Anthropic,
             &Brief { model: Some("m".into()), schema: Some(&list), ..brief(&agent) },
         );
-        assert_eq!(call.body["tools"][0]["input_schema"]["properties"]["answer"], list);
+        assert_eq!(call.body["tools"][0]["input_schema"]["properties"]["flow_answer"], list);
         assert_eq!(call.url, "https://api.anthropic.com/v1/messages");
-        assert!(
-            Anthropic.errand(&brief(&agent)).err().expect("no model").help.is_some_and(|help| help.contains("model:"))
-        );
+        let agent = Agent { model: None, ..agent };
+        assert!(Anthropic.errand(&brief(&agent)).err().expect("no model").message.contains("needs `model`"));
     }
 
     #[test]
@@ -284,16 +278,16 @@ mod tests {
 
     #[test]
     fn an_answer_that_fits_a_schema_is_a_tools_input() {
-        for (name, answer) in [("answer", json!({ "answer": [1] })), ("answer_inside", json!([1]))] {
-            let tool = format!(
-                r#"data: {{"type":"content_block_start","content_block":{{"type":"tool_use","id":"t","name":"{name}","input":{{}}}}}}"#
+        for (input, answer) in [("answer", json!({ "answer": [1] })), ("flow_answer", json!([1]))] {
+            let piece = format!(
+                r#"data: {{"type":"content_block_delta","delta":{{"type":"input_json_delta","partial_json":"{{\"{input}\":"}}}}"#
             );
             let mut events = events(
                 AnthropicLines::default(),
                 &[
                     START,
-                    &tool,
-                    r#"data: {"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{\"answer\":"}}"#,
+                    r#"data: {"type":"content_block_start","content_block":{"type":"tool_use","id":"t","name":"answer","input":{}}}"#,
+                    &piece,
                     r#"data: {"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"[1]}"}}"#,
                     &end("tool_use"),
                     STOP,

@@ -28,7 +28,7 @@ use crate::exec::http::Requests;
 use crate::exec::process::Room;
 use crate::exec::running::Running;
 use crate::exec::secrets::Secrets;
-use crate::exec::{Job, Report, stdin};
+use crate::exec::{Job, Report, board, stdin};
 use crate::plan::{Agent, Ask, Backend, Budget, Json, Value};
 
 /// How much of standard error a message may quote, in bytes.
@@ -297,6 +297,14 @@ impl Attempt<'_> {
             (verdict, error) = (Verdict::Finished, None);
         }
         let text = without_newline(seen.answer());
+        let mut noted = None;
+        if error.is_none() && !unread && self.ask.schema.is_none() {
+            match board::answered(self.ask, text, None, self.job) {
+                Ok((rest, notes)) => (noted, outcome.notes) = (rest, notes),
+                Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
+            }
+        }
+        let text = noted.as_deref().unwrap_or(text);
         report.text = self.text_output(text)?;
         outcome.output = Output::None;
         if error.is_none() {
@@ -304,7 +312,10 @@ impl Attempt<'_> {
             if let (Some(schema), false) = (&self.ask.schema, unread) {
                 let structured = seen.closing.as_ref().and_then(|closing| closing.structured.as_ref());
                 match answer::value(text, structured, schema, &self.agent.name, |text| self.logs.quote(text)) {
-                    Ok(value) => outcome.output = value_output(value, self.job)?,
+                    Ok(value) => {
+                        outcome.notes = board::answered(self.ask, text, Some(&value), self.job)?.1;
+                        outcome.output = value_output(value, self.job)?;
+                    }
                     Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
                 }
             }

@@ -13,6 +13,7 @@ use crate::plan::{Json, Permission};
 use super::command::{LONGEST_ARGUMENT, as_argument};
 use super::driver::{cannot, has_all, own_config};
 use super::line::{as_text, inner, list, number, object, other, short, text, whole};
+use super::schema::{inside, inside_text, of_object};
 use super::told::aside;
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
@@ -145,7 +146,7 @@ fn flags(brief: &Brief<'_>, launch: &mut Launch) -> Result<(), Failure> {
         add(&["--max-budget-usd", &usd.max(0.0).to_string()]);
     }
     if let Some(schema) = brief.schema {
-        let schema = as_argument(schema.to_string()).map_err(|_| {
+        let schema = as_argument(of_object(schema).to_string()).map_err(|_| {
             cannot("the schema is too long for an argument", "make it shorter, or check the answer with `validate`")
         })?;
         add(&["--json-schema", &schema]);
@@ -313,7 +314,11 @@ impl ClaudeLines {
         list(line, "permission_denials").iter().filter_map(Json::as_object).for_each(|denial| self.denied(denial, out));
         let error = self.error(line);
         let structured = line.get("structured_output").filter(|value| !value.is_null()).cloned();
-        let said = line.get("result").and_then(Json::as_str).map(str::to_owned);
+        let structured = structured.map(inside);
+        let said = match (line.get("result").and_then(Json::as_str), &structured) {
+            (Some(said), Some(answer)) if inside_text(said).is_some() => Some(answer.to_string()),
+            (said, _) => said.map(str::to_owned),
+        };
         out.push(AgentEvent::Finished {
             text: said.filter(|_| error.is_none()),
             structured: structured.filter(|_| error.is_none()),

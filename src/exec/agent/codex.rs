@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use serde_json::{Map, json};
 
-use crate::event::{AgentError, AgentEvent, Denial, Failure, Tokens, Usage};
+use crate::event::{AgentEvent, Denial, Failure, Tokens, Usage};
 use crate::plan::{Json, Permission};
 
 use super::driver::{has_all, own_config};
-use super::line::{as_text, inner, list, number, object, other, short, status_in, text};
+use super::line::{as_text, inner, list, number, object, other, said_error, short, text};
+use super::schema::{inside_text, of_object};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
 /// Codex.
@@ -49,7 +50,7 @@ impl Driver for Codex {
         if let Some(schema) = brief.schema {
             let path = brief.folder.join("schema.json");
             add(&["--output-schema", &path.display().to_string()]);
-            launch.files.push((path, schema.to_string().into_bytes()));
+            launch.files.push((path, of_object(schema).to_string().into_bytes()));
         }
         launch.words.extend(brief.args.iter().cloned());
         if let Some(session) = &brief.session {
@@ -120,11 +121,14 @@ impl Dialect for CodexLines {
                 let usage = inner(&line, "usage").map(tokens).unwrap_or_default();
                 let turns = self.turns.max(1);
                 out.push(AgentEvent::Usage(Usage { cost_usd: None, tokens: usage, turns, time_ms: 0 }));
-                out.push(AgentEvent::Finished { text: self.answer.clone(), error: None, structured: None });
+                let structured = self.answer.as_deref().and_then(inside_text);
+                let text = structured.as_ref().map(Json::to_string).or_else(|| self.answer.clone());
+                out.push(AgentEvent::Finished { text, error: None, structured });
             }
             "turn.failed" => {
                 let said = inner(&line, "error").map(|error| text(error, "message")).filter(|said| !said.is_empty());
-                let error = error(said.unwrap_or(&self.trouble));
+                let said = said.unwrap_or(&self.trouble);
+                let error = said_error(if said.is_empty() { "its turn failed" } else { said });
                 out.push(AgentEvent::Finished { text: None, error: Some(error), structured: None });
             }
             "error" => {
@@ -242,21 +246,6 @@ fn tokens(usage: &Map<String, Json>) -> Tokens {
     }
 }
 
-/// A message is often the server's answer as it came.
-fn error(said: &str) -> AgentError {
-    let answer: Option<Json> = said.find('{').and_then(|start| serde_json::from_str(&said[start..]).ok());
-    let inside = answer.as_ref().and_then(|answer| answer.get("error")).and_then(Json::as_object);
-    let message = inside.map(|error| text(error, "message")).filter(|message| !message.is_empty()).unwrap_or(said);
-    let code = inside.map(|error| [text(error, "code"), text(error, "type")]).unwrap_or_default();
-    AgentError {
-        message: if message.is_empty() { "its turn failed".to_owned() } else { short(message) },
-        code: code.into_iter().find(|code| !code.is_empty()).unwrap_or_default().to_owned(),
-        status: status_in(said),
-        retry_after_ms: None,
-        limit: false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{brief, events, finished, launch};
@@ -339,6 +328,16 @@ mod tests {
         let AgentEvent::Usage(usage) = &events[8] else { panic!("{events:?}") };
         assert_eq!((usage.cost_usd, usage.tokens.input, usage.tokens.total(), usage.turns), (None, 20, 38, 3));
         assert_eq!(events[9], AgentEvent::Finished { text: Some("final".into()), error: None, structured: None });
+    }
+
+    #[test]
+    fn an_answer_that_is_no_object_is_taken_out_of_one() {
+        let mut events = read(&[
+            r#"{"type":"item.completed","item":{"id":"i","type":"agent_message","text":"{\"flow_answer\":[1]}"}}"#,
+            r#"{"type":"turn.completed"}"#,
+        ]);
+        let end = AgentEvent::Finished { text: Some("[1]".into()), error: None, structured: Some(json!([1])) };
+        assert_eq!(events.pop(), Some(end));
     }
 
     #[test]

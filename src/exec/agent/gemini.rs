@@ -7,7 +7,7 @@ use crate::plan::{Json, Permission};
 
 use super::command::plain_task;
 use super::driver::{has_all, own_config};
-use super::line::{as_text, inner, number, object, other, short, status_in, text};
+use super::line::{as_text, inner, number, object, other, said_error, short, text};
 use super::{Brief, Dialect, Driver, Errand, Launch};
 
 /// Gemini CLI.
@@ -173,18 +173,14 @@ impl GeminiLines {
             let error = inner(line, "error");
             let said = error.map(|error| text(error, "message")).unwrap_or_default();
             let code = error.map(|error| text(error, "type")).unwrap_or_default();
-            let message =
-                if said.is_empty() { format!("it ended with status `{}`", text(line, "status")) } else { short(said) };
+            let unknown = format!("it ended with status `{}`", text(line, "status"));
+            let known = said_error(if said.is_empty() { &unknown } else { said });
+            let status = error.map(|error| number(error, "code")).and_then(|code| u16::try_from(code).ok());
             AgentError {
-                message,
-                code: code.to_owned(),
-                status: error
-                    .map(|error| number(error, "code"))
-                    .and_then(|code| u16::try_from(code).ok())
-                    .filter(|code| *code >= 100)
-                    .or_else(|| status_in(said)),
-                retry_after_ms: None,
+                code: if code.is_empty() { known.code } else { code.to_owned() },
+                status: status.filter(|code| *code >= 100).or(known.status),
                 limit: code == "FatalTurnLimitedError",
+                ..known
             }
         });
         out.push(AgentEvent::Finished { text: None, error, structured: None });
@@ -288,6 +284,13 @@ mod tests {
             ],
         );
         assert_eq!((error.code.as_str(), error.status, error.limit), ("ApiError", Some(503), false));
+        let error = finished(
+            GeminiLines::default(),
+            &[
+                r#"{"type":"result","status":"error","error":{"type":"Error","message":"[API Error: {\"error\":{\"code\":400,\"message\":\"no\"}}]"}}"#,
+            ],
+        );
+        assert_eq!((error.message.as_str(), error.status), ("no", Some(400)));
         assert!(finished(GeminiLines::default(), &[r#"{"type":"result","status":"odd"}"#]).message.contains("`odd`"));
     }
 }

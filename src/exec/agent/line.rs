@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 
-use crate::event::AgentEvent;
+use crate::event::{AgentError, AgentEvent};
 use crate::plan::Json;
 
 /// What a line holds.
@@ -117,6 +117,26 @@ pub(super) fn status_in(message: &str) -> Option<u16> {
             .collect();
         number.parse().ok().filter(|status| (100..600).contains(status))
     })
+}
+
+/// What a program says of a failure. Often it is the server's answer as it came, with or without words around it.
+pub(super) fn said_error(said: &str) -> AgentError {
+    let answer = said.find('{').and_then(|start| {
+        serde_json::Deserializer::from_str(&said[start..]).into_iter::<Json>().next().and_then(Result::ok)
+    });
+    let inside = answer.as_ref().and_then(|answer| answer.get("error")).and_then(Json::as_object);
+    let message = inside.map(|error| text(error, "message")).filter(|message| !message.is_empty()).unwrap_or(said);
+    let code =
+        inside.map(|error| [text(error, "code"), text(error, "type"), text(error, "status")]).unwrap_or_default();
+    let status =
+        inside.and_then(|error| error.get("code")).and_then(Json::as_u64).and_then(|code| u16::try_from(code).ok());
+    AgentError {
+        message: short(message),
+        code: code.into_iter().find(|code| !code.is_empty()).unwrap_or_default().to_owned(),
+        status: status.filter(|status| (100..600).contains(status)).or_else(|| status_in(said)),
+        retry_after_ms: None,
+        limit: false,
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::plan::Json;
 
 use super::driver::has_all;
 use super::line::{inner, list, number, other, text};
+use super::schema::{inside_text, of_object};
 use super::sse::{Events, Sent, address};
 use super::{Brief, Call, Dialect, Driver, Errand};
 
@@ -37,7 +38,7 @@ impl Driver for Openai {
         }
         if let Some(schema) = brief.schema {
             body["response_format"] =
-                json!({ "type": "json_schema", "json_schema": { "name": "answer", "schema": schema } });
+                json!({ "type": "json_schema", "json_schema": { "name": "answer", "schema": of_object(schema) } });
         }
         let mut headers = vec![
             ("content-type".to_owned(), "application/json".to_owned()),
@@ -61,6 +62,8 @@ pub(super) struct OpenaiLines {
     events: Events,
     begun: bool,
     speaking: bool,
+    /// Its text so far.
+    said: String,
     thinking: bool,
     /// Why it stopped, once it has.
     stop: String,
@@ -136,6 +139,7 @@ impl OpenaiLines {
         let said = [text(delta, "content"), text(delta, "refusal")];
         if let Some(said) = said.into_iter().find(|said| !said.is_empty()) {
             let continued = std::mem::replace(&mut self.speaking, true);
+            self.said.push_str(said);
             out.push(AgentEvent::Text { text: said.to_owned(), delta: continued, parent: String::new() });
         }
         if !text(delta, "refusal").is_empty() {
@@ -161,7 +165,8 @@ impl OpenaiLines {
         let limit = self.stop == "length";
         let error =
             message.map(|message| AgentError { message, code: self.stop.clone(), limit, ..AgentError::default() });
-        out.push(AgentEvent::Finished { text: None, error, structured: None });
+        let structured = if error.is_none() { inside_text(&self.said) } else { None };
+        out.push(AgentEvent::Finished { text: structured.as_ref().map(Json::to_string), error, structured });
     }
 }
 
@@ -249,6 +254,16 @@ mod tests {
             matches!(&events[4], AgentEvent::Usage(usage) if usage.tokens.input == 10 && usage.tokens.total() == 19)
         );
         assert_eq!(events[5], AgentEvent::Finished { text: None, error: None, structured: None });
+    }
+
+    #[test]
+    fn an_answer_that_is_no_object_is_taken_out_of_one() {
+        let all = events(
+            OpenaiLines::default(),
+            &[&chunk(r#"{"content":"{\"flow_ans"}"#, "null"), &chunk(r#"{"content":"wer\":[1]}"}"#, "\"stop\"")],
+        );
+        let end = AgentEvent::Finished { text: Some("[1]".into()), error: None, structured: Some(json!([1])) };
+        assert_eq!(all.last(), Some(&end));
     }
 
     #[test]

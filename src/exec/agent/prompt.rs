@@ -64,7 +64,8 @@ pub fn compose_with(ask: &Ask, job: &Job, streamed: Streamed<'_>) -> Result<Prom
         text.push_str("Your task:\n\n");
     }
     text.push_str(&task);
-    for part in behind(ask) {
+    let board = ask.boards.first().and_then(|board| job.inputs.get(*board)).map(|board| board.name.as_str());
+    for part in board.filter(|_| ask.schema.is_none()).map(notes_on).into_iter().chain(behind(ask)) {
         let newlines = if text.ends_with('\n') { "\n" } else { "\n\n" };
         text.push_str(newlines);
         text.push_str(&part);
@@ -156,6 +157,13 @@ fn behind(ask: &Ask) -> Vec<String> {
         ));
     }
     parts
+}
+
+/// How something is noted for others.
+fn notes_on(board: &str) -> String {
+    format!(
+        "To note something on the board `{board}`, where other steps read it, put it into a block like this at the end of your answer, one key for each thing:\n\n```notes\n{{\"key\": \"what to note\"}}\n```"
+    )
 }
 
 /// The request for an answer that fits a schema.

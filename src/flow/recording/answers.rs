@@ -96,6 +96,8 @@ fn changes(outcome: &Outcome, files: &dyn crate::state::Files) -> io::Result<Vec
 pub(in crate::flow) struct Answers {
     pub recorded: Arc<Recorded>,
     pub timing: bool,
+    /// Without the files that agents changed: nothing is to be written.
+    pub without_files: bool,
 }
 
 impl Recordings for Answers {
@@ -103,6 +105,7 @@ impl Recordings for Answers {
         let recorded = &self.recorded;
         let Some(known) = recorded.attempt(path, attempt) else { return Err(self.unknown(path)) };
         match (recorded.recording(known), known.outcome.as_ref().and_then(|outcome| outcome.error.clone())) {
+            (Ok(Some(recording)), _) if self.without_files => Ok(Recording { changes: Vec::new(), ..recording }),
             (Ok(Some(recording)), _) => Ok(recording),
             // It came to nothing before anybody was asked.
             (Ok(None), Some(failure)) if known.asked.is_some() => Err(failure),
@@ -202,7 +205,7 @@ mod tests {
             {\"step\":\"review[a.rs]\",\"attempt\":1,\"backend\":\"claude\"}\n\
             {\"step\":\"plan\",\"attempt\":1,\"backend\":\"claude\"}\n";
         let recorded = Arc::new(super::super::read::read("f", text.as_bytes()).expect("in order"));
-        let answers = Answers { recorded, timing: false };
+        let answers = Answers { recorded, timing: false, without_files: false };
         let says = |path: &str| {
             let failure = answers.find(path, 1).expect_err("there is none");
             format!("{} / {}", failure.message, failure.help.unwrap_or_default())

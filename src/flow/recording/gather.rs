@@ -118,10 +118,10 @@ pub fn gather(name: &str, records: &[Record], files: Arc<dyn Files>) -> Recorded
             answers.insert(path, one.answers);
         }
     }
-    for id in state.plan.ids().filter(|id| state.plan.step(*id).task.is_group()) {
-        // Groups end by their children.
-        attempts.remove(&state.plan.path(id));
-    }
+    // The others follow by themselves: groups by their children, closures by being called.
+    let outside = state.plan.ids().filter(|id| state.plan.step(*id).task.leaves_process());
+    let outside: HashSet<String> = outside.map(|id| state.plan.path(id)).collect();
+    attempts.retain(|path, _| outside.contains(path));
     let created = &state.created;
     let head = Head {
         workflow: created.workflow.clone(),
@@ -180,5 +180,79 @@ fn course(state: &RunState, told: &HashMap<String, Told>) -> Course {
         status: state.status,
         steps: plan.ids().filter(|id| state.is_listed(*id)).map(passed).collect(),
         turns: state.decisions.iter().map(turn).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Span;
+    use crate::event::{Created, Failure, FailureKind, Log, RunStatus};
+    use crate::plan::{Growth, Shell, Step, Task};
+
+    struct Nowhere;
+
+    impl Files for Nowhere {
+        fn read(&self, _: &Log) -> std::io::Result<Vec<u8>> {
+            Ok(Vec::new())
+        }
+    }
+
+    const A: StepId = StepId(0);
+
+    fn recorded(events: Vec<Event>) -> Recorded {
+        let task = Task::Shell(Shell { script: "true".into(), vars: Vec::new(), shell: None, direct: None });
+        let growth = Growth { steps: vec![Step::new("a", task, Span::default())], ..Growth::default() };
+        let first = [
+            Event::Created(Box::new(Created { workflow: "w".into(), ..Created::default() })),
+            Event::Planned { of: None, growth: Box::new(growth) },
+        ];
+        let records: Vec<Record> = first
+            .into_iter()
+            .chain(events)
+            .enumerate()
+            .map(|(n, event)| Record { seq: n as u64, at: 1_000 + 10 * n as u64, event: Arc::new(event) })
+            .collect();
+        gather("run x", &records, Arc::new(Nowhere))
+    }
+
+    fn began(attempt: u32) -> Event {
+        Event::Started { step: A, attempt }
+    }
+
+    fn ended(attempt: u32, code: i32) -> Event {
+        let error = (code != 0).then(|| Failure::new(FailureKind::Exit, "it failed"));
+        let outcome = Arc::new(Outcome { error, code: Some(code), ..Outcome::default() });
+        Event::Finished { step: A, attempt, outcome }
+    }
+
+    fn codes(recorded: &Recorded) -> Vec<(u32, Option<i32>)> {
+        let all = recorded.attempts_of("a").unwrap_or_default();
+        all.iter().map(|one| (one.number, one.outcome.as_ref().and_then(|outcome| outcome.code))).collect()
+    }
+
+    #[test]
+    fn what_was_interrupted_counts_as_if_it_had_gone_on() {
+        let interrupted = Event::Interrupted { step: A, attempt: 1 };
+        let end = Event::Ended { status: RunStatus::Success };
+        let recorded = recorded(vec![began(1), interrupted, began(2), ended(2, 0), end]);
+        assert_eq!(codes(&recorded), [(1, Some(0))]);
+        let course = recorded.course.expect("a whole run");
+        assert_eq!((course.steps[0].attempts, course.status), (1, RunStatus::Success));
+    }
+
+    #[test]
+    fn what_was_made_again_by_a_wish_counts_as_it_was_made_last() {
+        let again = Event::Reset { steps: vec![A], retired: Vec::new(), why: ResetWhy::From(vec!["a".into()]) };
+        let recorded = recorded(vec![began(1), ended(1, 1), again, began(2), ended(2, 0)]);
+        assert_eq!(codes(&recorded), [(1, Some(0))]);
+    }
+
+    #[test]
+    fn a_group_that_is_tried_again_counts_on() {
+        let again = Event::Reset { steps: vec![A], retired: Vec::new(), why: ResetWhy::Retry(A) };
+        let recorded = recorded(vec![began(1), ended(1, 1), again, began(2), ended(2, 0)]);
+        assert_eq!(codes(&recorded), [(1, Some(1)), (2, Some(0))]);
+        assert_eq!(recorded.attempt("a", 9).map(|one| one.number), Some(2));
     }
 }

@@ -133,7 +133,7 @@ impl Flow {
     pub(in crate::flow) fn recordings(&self, agents: Option<&str>) -> Result<Option<Arc<dyn Recordings>>> {
         let Some(named) = agents.map(Named::parse).transpose()?.flatten() else { return Ok(None) };
         let recorded = Arc::new(self.recorded_run(&named.what)?);
-        Ok(Some(Arc::new(Answers { recorded, timing: named.timing })))
+        Ok(Some(Arc::new(Answers { recorded, timing: named.timing, without_files: false })))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writing a recording as a file.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -45,7 +46,7 @@ impl Recorded {
             first.status = course.status.name().to_owned();
         }
         line(to, &first)?;
-        for (path, attempts) in &self.attempts {
+        for (path, attempts) in self.in_order() {
             let secret = self.secret.contains(path);
             if secret && (all || attempts.iter().any(|attempt| attempt.asked.is_some())) {
                 written.left_out.push(path.clone());
@@ -85,6 +86,15 @@ impl Recorded {
             written.steps = course.steps.len();
         }
         Ok(written)
+    }
+
+    /// The attempts as their steps stand in the plan, if that is known.
+    fn in_order(&self) -> Vec<(&String, &Vec<Attempt>)> {
+        let course = self.course.as_ref().map_or(&[][..], |course| &course.steps);
+        let places: HashMap<&str, usize> = course.iter().enumerate().map(|(n, one)| (one.step.as_str(), n)).collect();
+        let mut all: Vec<_> = self.attempts.iter().collect();
+        all.sort_by_key(|(path, _)| places.get(path.as_str()).copied().unwrap_or(usize::MAX));
+        all
     }
 
     fn agent(&self, path: &str, attempt: &Attempt, recording: &Recording, to: &mut dyn Write) -> io::Result<()> {

@@ -78,7 +78,7 @@ impl Past for Replay {
     }
 
     fn recordings(&self) -> Arc<dyn Recordings> {
-        Arc::new(Answers { recorded: self.recorded.clone(), timing: false })
+        Arc::new(Answers { recorded: self.recorded.clone(), timing: false, without_files: true })
     }
 
     fn files(&self) -> Arc<dyn Files> {

@@ -12,6 +12,7 @@ mod fanout;
 mod groups;
 mod http;
 mod json;
+mod merges;
 mod moments;
 mod pipelines;
 mod policy;
@@ -57,8 +58,9 @@ fn modules() -> Vec<(Topic, Module)> {
         (Topic::Tasks, exported_module!(http::functions)),
         (Topic::Combinators, exported_module!(groups::functions)),
         (Topic::Combinators, exported_module!(fanout::functions)),
-        (Topic::Combinators, exported_module!(boards::functions)),
-        (Topic::Combinators, exported_module!(topics::functions)),
+        (Topic::Agents, exported_module!(boards::functions)),
+        (Topic::Agents, exported_module!(topics::functions)),
+        (Topic::Agents, exported_module!(merges::functions)),
         (Topic::Streams, exported_module!(streams::functions)),
         (Topic::Streams, exported_module!(pipelines::functions)),
         (Topic::Streams, exported_module!(sources::functions)),

@@ -319,6 +319,50 @@ pub mod functions {
         set(&context, &step, "cwd", &folder)
     }
 
+    /// The files that the step changes: steps that may change the same ones never run at the same time.
+    ///
+    /// A step that would meet another one waits for its end; `flow why` names it and the pattern, `flow plan` all that exclude each other. Patterns are those of `.cache`,
+    /// relative to the step's folder; a folder stands for all that is in it. Of a group it holds for all steps in it that say nothing themselves. Steps with a work
+    /// tree of their own (`.isolate`) are in nobody's way.
+    ///
+    /// - `patterns`: a pattern, or several
+    ///
+    /// ```rhai
+    /// sh("format", "cargo fmt").writes(["src/**"]);
+    /// sh("bump", "./bump.sh").writes(["Cargo.toml", "src/version.rs"]);
+    /// ```
+    ///
+    /// In Bazel: the outputs of a rule. In a shell: `flock`, but by what is changed.
+    ///
+    /// Errors: `flow::lang::option`, `flow::plan::policy`
+    /// See: `.isolate`, `.lock`, `merge`
+    #[rhai_fn(return_raw)]
+    pub fn writes(context: NativeCallContext, step: Step, patterns: Dynamic) -> Result<Step, Fault> {
+        set(&context, &step, "writes", &patterns)
+    }
+
+    /// The step works in a git work tree of its own, made from the latest commit, on a branch of its own.
+    ///
+    /// What it changed is committed on that branch when it succeeds: `branch` is its name, `changed` the files. `merge` brings such branches together. A further attempt
+    /// begins afresh. The step's folder must be in a git repository that has a commit.
+    ///
+    /// - `how`: `"worktree"`
+    ///
+    /// ```rhai
+    /// let one = sh("one", "echo 1 > one.txt").isolate("worktree");
+    /// let two = sh("two", "echo 2 > two.txt").isolate("worktree");
+    /// merge("all", [one, two]);
+    /// ```
+    ///
+    /// In git: `git worktree add`.
+    ///
+    /// Errors: `flow::lang::choice`, `flow::plan::policy`
+    /// See: `merge`, `.writes`, `.cwd`
+    #[rhai_fn(return_raw)]
+    pub fn isolate(context: NativeCallContext, step: Step, how: Dynamic) -> Result<Step, Fault> {
+        set(&context, &step, "isolate", &how)
+    }
+
     /// What the process reads from its standard input, instead of the chain's input.
     ///
     /// - `text`: the text; other values are sent as JSON. May be the result of a step, or a secret

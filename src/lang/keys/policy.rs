@@ -3,12 +3,13 @@
 use super::Absent::{Needed, Nothing, Value};
 use super::{BUDGET, Key, Keys, Kind, key, names};
 use crate::lang::policies::{BACKOFF, ON_ERROR, PARSE};
-use crate::plan::{Ack, Rule};
+use crate::plan::{Ack, Isolate, Rule};
 
 const BACKOFFS: &[&str] = &names(&BACKOFF);
 const ON_ERRORS: &[&str] = &names(&ON_ERROR);
 const PARSES: &[&str] = &names(&PARSE);
 const ACKS: &[&str] = &names(&Ack::ALL);
+const ISOLATES: &[&str] = &names(&Isolate::ALL);
 const RULES: &[&str] = &names(&Rule::ALL);
 
 /// `.retry(#{…})`
@@ -100,7 +101,7 @@ const fn policy(name: &'static str, kind: Kind, absent: super::Absent) -> Key {
 }
 
 /// All policies: methods of a step, and keys of a step's map. What each means stands at its method.
-pub static POLICIES: [Key; 32] = [
+pub static POLICIES: [Key; 34] = [
     policy("after", Kind::Steps, Nothing("it waits for what it reads and what arrows say", "other")),
     policy("when", Kind::Condition, Nothing("always", "\"other.passed\"")),
     policy("rule", Kind::Choice(RULES), Value("\"all_success\"")),
@@ -145,6 +146,8 @@ pub static POLICIES: [Key; 32] = [
     policy("lock", Kind::Texts, Nothing("none", "\"schema\"")),
     policy("env", Kind::Map(None), Nothing("what flow was started with", "#{ CC: \"clang\" }")),
     policy("cwd", Kind::Text, Nothing("where flow was called", "\"build\"")),
+    policy("writes", Kind::Texts, Nothing("it may be beside any other", "[\"src/**\"]")),
+    policy("isolate", Kind::Choice(ISOLATES), Nothing("it works in its folder itself", "\"worktree\"")),
     policy("stdin", Kind::Value, Nothing("the chain's input, or nothing", "\"one\\ntwo\\n\"")),
     policy("parse", Kind::Choice(PARSES), Value("\"auto\"")),
     policy("shell", Kind::Text, Nothing("`sh`", "\"bash\"")),

@@ -1,7 +1,8 @@
 //! The maps of what steps share: boards, memories, topics.
 
 use super::Absent::{Nothing, Value};
-use super::{Keys, Kind, key};
+use super::{Keys, Kind, key, names};
+use crate::plan::OnConflict;
 
 /// `board(name, #{…})`
 pub static BOARD: Keys = Keys {
@@ -39,5 +40,20 @@ pub static ON_EVENT: Keys = Keys {
         Kind::Count(1),
         Value("100"),
         "how many events are heard, at most; one more is a failure, so that steps which publish for themselves have an end",
+    )],
+};
+
+const ON_CONFLICT: &[&str] = &names(&OnConflict::ALL);
+
+/// `merge(name, steps, #{…})`
+pub static MERGE: Keys = Keys {
+    name: "merge",
+    form: "merge(\"a\", [sh(\"b\", \"true\").isolate(\"worktree\")], …);",
+    of: &["merge"],
+    keys: &[key(
+        "on_conflict",
+        Kind::Choice(ON_CONFLICT),
+        Value("\"fail\""),
+        "where two have changed the same: `\"fail\"` merges nothing, `\"ours\"` keeps what is there already, `\"theirs\"` takes what comes, `\"skip\"` leaves out the branch that does not fit",
     )],
 };

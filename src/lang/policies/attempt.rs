@@ -10,7 +10,7 @@ use crate::lang::convert::{Steps, to_value};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::options::{self, Options, bytes, choice, duration, wrong};
 use crate::lang::{keys, session};
-use crate::plan::{Ack, Backoff, Breaker, Limit, Parse, Retry, StepId, Task};
+use crate::plan::{Ack, Backoff, Breaker, Isolate, Limit, Parse, Retry, StepId, Task};
 
 pub const PARSE: [(&str, Parse); 6] = [
     ("auto", Parse::Auto),
@@ -106,6 +106,21 @@ pub(super) fn set(
                 _ => policy.stdin = Some(value),
             })?;
             connect(context, id)
+        }
+        "writes" => {
+            let patterns = options::texts(value, "what the step `writes`", span)?;
+            if let Some(wrong) = patterns.iter().find(|pattern| pattern.trim().is_empty() || pattern.contains('\0')) {
+                return Err(raise(
+                    Diagnostic::new("flow::lang::option", format!("`{}` is no pattern of files", wrong.escape_debug()))
+                        .label(span, "given here")
+                        .help("patterns are relative to the step's folder: `.writes([\"src/**\", \"Cargo.toml\"])`"),
+                ));
+            }
+            change(context, id, |policy| policy.writes = patterns)
+        }
+        "isolate" => {
+            let isolate = choice(value, &what, &Isolate::ALL, span)?;
+            change(context, id, |policy| policy.isolate = Some(isolate))
         }
         "parse" => {
             let parse = choice(value, &what, &PARSE, span)?;

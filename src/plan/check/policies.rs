@@ -211,6 +211,13 @@ fn misplaced(step: &Step, policy: &Policy) -> Vec<Misplaced> {
             false => add("cache", format!("there is nothing to be spared: {why_once}"), remove),
         }
     }
+    if policy.isolate.is_some() && !group && !process && !agent {
+        let why = format!("only `sh`, `exec` and agents work in a folder, {kind} does not");
+        add("isolate", why, if group { on_steps } else { remove });
+    }
+    if !policy.writes.is_empty() && !group && !step.task.changes_files() {
+        add("writes", format!("{kind} changes no files"), remove);
+    }
     let only = |what: &str| format!("only {what} `sh` and `exec` steps have one, {kind} has none");
     let help = if group { on_steps } else { remove };
     if !process {

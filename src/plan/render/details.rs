@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::page::Ink;
 use crate::plan::hierarchy::Hierarchy;
 use crate::plan::wording::{self, Names, clean, count, list, plural};
-use crate::plan::{Condition, EdgeKind, Plan, StepId, Task};
+use crate::plan::{Condition, EdgeKind, Plan, StepId, Task, writes};
 
 /// What a step runs; of a group, how it goes on below.
 pub(super) fn what(plan: &Plan, tree: &Hierarchy, id: StepId) -> String {
@@ -76,6 +76,10 @@ pub(super) fn details(
         }
         Task::Agent(_) => pieces.extend(wording::agent(plan, id).into_iter().map(|piece| (Ink::Dim, piece))),
         _ => {}
+    }
+    let beside: Vec<StepId> = writes::beside(plan, id).into_iter().map(|(other, _)| other).collect();
+    if !beside.is_empty() {
+        pieces.push((Ink::Dim, format!("never beside {}", names(&beside))));
     }
     pieces.extend(wording::policies(plan, step).into_iter().map(|piece| (Ink::Dim, piece)));
     pieces

@@ -73,6 +73,12 @@ pub fn policies(plan: &Plan, step: &Step) -> Vec<String> {
     if let Some(cwd) = &policy.cwd {
         words.push(format!("in {}", shorten(&value(plan, cwd), SHOWN)));
     }
+    if !policy.writes.is_empty() {
+        words.push(format!("writes {}", list(&policy.writes, 4)));
+    }
+    if policy.isolate.is_some() {
+        words.push("in a work tree of its own".to_owned());
+    }
     if let Some(stdin) = &policy.stdin {
         words.push(format!("stdin {}", shorten(&value(plan, stdin), SHOWN)));
     }

@@ -3,7 +3,7 @@
 use super::{NAMES, Story, cause};
 use crate::event::{Because, Decision, Event, Log, Outcome, Skip};
 use crate::plan::unit;
-use crate::plan::wording::list;
+use crate::plan::wording::{list, plural};
 use crate::plan::{Condition, EdgeKind, Repeat, Rule, StepId, Task};
 use crate::state::{Lineage, Status};
 use crate::view::look::one_line;
@@ -264,8 +264,28 @@ impl Story<'_> {
         }
     }
 
+    /// What it changed beyond what it had declared, and where it worked.
+    fn changed(&mut self, id: StepId) {
+        let Some(changes) = self.why.state.step(id).outcome.as_ref().and_then(|outcome| outcome.changes.clone()) else {
+            return;
+        };
+        if !changes.branch.is_empty() {
+            let files = plural(changes.files.len(), "file");
+            self.line(&format!(
+                "It worked in a work tree of its own: {files} changed, on the branch `{}`.",
+                changes.branch
+            ));
+        }
+        if !changes.undeclared.is_empty() {
+            let files: Vec<_> = changes.undeclared.iter().map(|file| format!("`{file}`")).collect();
+            let writes = list(&self.why.state.plan.step(id).policy().writes, NAMES);
+            self.line(&format!("It changed {}, which it had not declared: it writes {writes}.", list(&files, NAMES)));
+        }
+    }
+
     /// What its end meant for the run and for others.
     pub(super) fn afterwards(&mut self, id: StepId) {
+        self.changed(id);
         let why = self.why;
         if why.state.step(id).status == Status::Failed {
             if let Some(said) = reason::not_again(why.state, id) {

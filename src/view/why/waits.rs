@@ -3,6 +3,7 @@
 use super::{NAMES, Story};
 use crate::event::{RunStatus, WaitFor};
 use crate::plan::wording::list;
+use crate::plan::writes::area;
 use crate::plan::{Condition, Rule, Step, StepId, Task};
 use crate::state::{RunState, Seen, Status};
 use crate::view::look::tone;
@@ -223,6 +224,18 @@ impl Story<'_> {
             let lately = limit.per_minute.map(|_| format!("; taken in the last minute: {}", self.taken_lately(name)));
             let lately = lately.unwrap_or_default();
             self.line(&format!("It needs {shares} of the limit `{name}` ({most}); held now by {held}{lately}."));
+        }
+        let root = &state.created.cwd;
+        if let Some(own) = area(&state.plan, id, root) {
+            for other in self.running() {
+                let Some(area) = area(&state.plan, other, root) else { continue };
+                if let Some((mine, its)) = own.meets(&area) {
+                    return self.line(&format!(
+                        "It writes `{mine}` and `{}`, which is running, writes `{its}`: they never run at the same time.",
+                        why.path(other)
+                    ));
+                }
+            }
         }
         if self.full_limit(id).is_some() {
             return self.line("No other step stands in its way: it starts when there is room.");

@@ -331,3 +331,15 @@ fn what_is_new_is_passed_on_and_nothing_fails() {
         .line(b"{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"\xff!\"}]}}", &mut out);
     assert!(matches!(&out[0], AgentEvent::Text { text, .. } if text == "\u{fffd}!"));
 }
+
+#[test]
+fn an_answer_that_is_no_object_is_put_into_one_and_taken_out_of_it() {
+    let agent = Agent::default();
+    let schema = json!({ "type": "array" });
+    let words = launch(&Brief { schema: Some(&schema), ..brief(&agent) }).words;
+    assert!(words.iter().any(|word| word.contains("\"flow_answer\":{\"type\":\"array\"}")), "{words:?}");
+    let (text, error, structured) = finished(&[
+        r#"{"type":"result","subtype":"success","is_error":false,"result":"{\"flow_answer\":[1]}","structured_output":{"flow_answer":[1]}}"#,
+    ]);
+    assert_eq!((text.as_deref(), error, structured), (Some("[1]"), None, Some(json!([1]))));
+}

@@ -1,0 +1,130 @@
+use std::fs;
+
+use serde_json::json;
+
+use super::{Place, step};
+
+/// A repository with a file `n.txt`.
+fn repository(script: &str) -> Place {
+    let place = Place::with(script);
+    place.git(&["init", "-q", "-b", "main", "."]);
+    fs::write(place.file("n.txt"), "base\n").expect("a file");
+    fs::write(place.file(".gitignore"), ".flow\n").expect("a file");
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-q", "-m", "first"]);
+    place
+}
+
+/// No branch, no work tree and no merge of flow's is left.
+fn is_clean(place: &Place) {
+    assert_eq!(place.git(&["branch", "--list", "flow/*"]), "");
+    assert_eq!(place.git(&["worktree", "list"]).lines().count(), 1);
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn what_was_done_apart_comes_together() {
+    let place = repository(
+        r#"
+        let one = sh("one", "echo 1 > one.txt");
+        let two = sh("two", "mkdir -p d; echo 2 > d/two.txt; rm n.txt");
+        let parts = parallel("parts", [one, two]).isolate("worktree");
+        let all = merge("all", [parts]);
+        all -> call("tell", || [one.changed, two.changed, two.branch.ends_with("parts/two"), all.output.files]);
+        "#,
+    );
+    let run = place.run(&[]);
+    assert_eq!(run["status"], "success", "{run:#}");
+    let expected = json!([["one.txt"], ["d/two.txt", "n.txt"], true, ["d/two.txt", "n.txt", "one.txt"]]);
+    assert_eq!(step(&run, "tell")["output"], expected);
+    assert_eq!(place.text("d/two.txt"), "2\n");
+    assert!(!place.file("n.txt").exists());
+    is_clean(&place);
+}
+
+const CONFLICT: &str = r#"
+    let how = param("how", #{ default: "fail" });
+    let one = sh("one", "echo 1 > n.txt").isolate("worktree");
+    let two = sh("two", "echo 2 > n.txt; echo x > x.txt").isolate("worktree");
+    one -> two;
+    merge("all", [one, two], #{ on_conflict: how });
+"#;
+
+#[test]
+fn a_conflict_leaves_all_as_it_was() {
+    let place = repository(CONFLICT);
+    let before = place.git(&["rev-parse", "HEAD"]);
+    let run = place.run(&[]);
+    let error = step(&run, "all")["error"].as_str().unwrap_or_default().to_owned();
+    assert!(error.contains("`two` and `one` changed the same in `n.txt`"), "{error}");
+    assert_eq!(place.git(&["rev-parse", "HEAD"]), before);
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
+    assert_eq!(place.text("n.txt"), "base\n");
+    // What the two did is there to be looked at, until the run is removed.
+    assert_eq!(place.git(&["branch", "--list", "flow/*"]).lines().count(), 2);
+    assert!(place.flow(&["gc", "--keep-runs", "0"]).status.success());
+    is_clean(&place);
+}
+
+#[test]
+fn conflicts_are_decided_as_the_script_says() {
+    for (how, text, skipped) in [("ours", "1\n", 0), ("theirs", "2\n", 0), ("skip", "1\n", 1)] {
+        let place = repository(CONFLICT);
+        let run = place.run(&["--arg", &format!("how={how}")]);
+        assert_eq!(run["status"], "success", "{how}: {run:#}");
+        assert_eq!(place.text("n.txt"), text, "{how}");
+        assert_eq!(step(&run, "all")["output"]["skipped"].as_array().map(Vec::len), Some(skipped), "{how}");
+    }
+}
+
+#[test]
+fn what_is_not_committed_is_not_overwritten() {
+    let place = repository(CONFLICT);
+    fs::write(place.file("n.txt"), "mine\n").expect("a file");
+    let run = place.run(&["--arg", "how=theirs"]);
+    assert_eq!(step(&run, "all")["status"], "failed");
+    assert_eq!(place.text("n.txt"), "mine\n");
+}
+
+#[test]
+fn a_further_attempt_begins_afresh() {
+    let place = repository(
+        r#"
+        let one = sh("one", "ls; echo x >> one.txt; test -e ../../../../../tried || { touch ../../../../../tried; exit 1; }")
+            .isolate("worktree").retry(#{ max_attempts: 2, delay: "1ms" });
+        merge("all", one);
+        "#,
+    );
+    let run = place.run(&[]);
+    assert_eq!(run["status"], "success", "{run:#}");
+    assert_eq!(place.text("one.txt"), "x\n");
+}
+
+#[test]
+fn it_needs_a_repository_with_a_commit() {
+    let place = Place::with("sh(\"one\", \"true\").isolate(\"worktree\");");
+    let run = place.run(&[]);
+    assert!(step(&run, "one")["error"].as_str().is_some_and(|error| error.contains("in no git repository")), "{run:#}");
+    place.git(&["init", "-q", "."]);
+    let run = place.run(&[]);
+    assert!(step(&run, "one")["error"].as_str().is_some_and(|error| error.contains("has no commit yet")), "{run:#}");
+}
+
+/// A process that is killed leaves nothing that is in the way.
+#[test]
+fn a_killed_run_goes_on() {
+    let place = repository(
+        r#"
+        let one = sh("one", `echo 1 > one.txt; if [ ! -e "$OLD/once" ]; then touch "$OLD/once"; kill -9 $PPID; sleep 5; fi`)
+            .isolate("worktree").env(#{ OLD: script_dir });
+        merge("all", one);
+        "#,
+    );
+    fs::write(place.file(".gitignore"), ".flow\nonce\n").expect("a file");
+    place.git(&["commit", "-q", "-a", "-m", "second"]);
+    place.flow(&["script", "test.rhai", "--quiet"]);
+    let output = place.flow(&["resume", "last", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(place.text("one.txt"), "1\n");
+    is_clean(&place);
+}
