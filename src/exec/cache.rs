@@ -75,7 +75,7 @@ impl Miss {
 
 /// The cache of a task, where it can have one.
 pub(super) fn cache_of<'a>(task: &Task, policy: Option<&'a Policy>) -> Option<&'a plan::Cache> {
-    let can = matches!(task, Task::Shell(_) | Task::Exec(_) | Task::Call(_) | Task::Http(_));
+    let can = matches!(task, Task::Shell(_) | Task::Exec(_) | Task::Call(_) | Task::Http(_) | Task::Agent(_));
     policy.and_then(|policy| policy.cache.as_deref()).filter(|_| can)
 }
 

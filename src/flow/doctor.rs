@@ -96,10 +96,9 @@ fn git() -> Finding {
     let version = found.as_ref().and_then(|program| version(program, &["--version".to_owned()]).ok());
     let inside =
         Path::new(".").canonicalize().is_ok_and(|here| here.ancestors().any(|folder| folder.join(".git").exists()));
-    let (health, help) = match (&found, inside) {
-        (None, _) => (Health::Missing, "agents that work in work trees of their own (`isolate`) need it: install git"),
-        (Some(_), true) => (Health::Good, ""),
-        (Some(_), false) => (Health::Good, ""),
+    let (health, help) = match found {
+        None => (Health::Missing, "agents that work in work trees of their own (`isolate`) need it: install git"),
+        Some(_) => (Health::Good, ""),
     };
     let state = match (&found, &version) {
         (None, _) => "not installed".to_owned(),

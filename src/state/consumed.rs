@@ -38,6 +38,8 @@ impl StepState {
     /// An attempt is over.
     pub(super) fn has_consumed(&mut self, outcome: &Outcome) {
         match &outcome.agent {
+            // What an earlier run has paid for costs nothing.
+            Some(_) if outcome.cache.as_ref().is_some_and(|cache| cache.hit) => {}
             Some(report) => {
                 let consumed = self.consumed.get_or_insert_default();
                 consumed.now = None;

@@ -46,7 +46,7 @@ fn check(agent: &str) {
     let all = GOOD.into_iter().chain(["hang-after"]).chain(BAD.iter().map(|(way, _)| *way));
     for way in all {
         let silence =
-            if ["stuck", "never", "deaf", "escapes-stuck"].contains(&way) { ", #{ idle_timeout: \"1s\" }" } else { "" };
+            if ["stuck", "never", "deaf", "escapes-stuck"].contains(&way) { ", #{ idle_timeout: \"3s\" }" } else { "" };
         script
             .push_str(&format!("a.ask(\"{way}\", \"Do it\\nscenario: {way}\\n\"{silence}).on_error(\"continue\");\n"));
     }

@@ -62,3 +62,17 @@ fn what_it_says_next_gets_is_its_answer() {
     let run = bench.flow(&["script", "test.rhai", "--quiet", "--json"]).code(0).json();
     assert_eq!(run["steps"]["next"]["output"], "final text");
 }
+
+#[test]
+fn an_answer_from_the_cache_is_whole_and_costs_nothing() {
+    let bench = Bench::claude(&format!("echo x >> ran; echo '{INIT}'; echo '{RESULT}'"), "")
+        .and("ask.cache(); let all = sh(\"all\", `echo \"${ask.text}|${ask.verdict}\"`);");
+    for cost in [0.25.into(), flow::plan::Json::Null] {
+        let run = bench.flow(&["script", "test.rhai", "--quiet", "--json"]).code(0).json();
+        assert_eq!(run["steps"]["all"]["output"], "final text|finished");
+        assert_eq!(run["steps"]["ask"]["cost_usd"], cost);
+        let told = bench.flow(&["logs", "last", "ask", "--stdout"]).code(0).out;
+        assert!(told.contains("session s-1"), "{told}");
+    }
+    assert_eq!(bench.wait_for("ran").len(), 1);
+}

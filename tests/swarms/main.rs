@@ -2,4 +2,5 @@
 
 mod bench;
 mod faults;
+mod plans;
 mod topologies;

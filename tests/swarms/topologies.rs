@@ -33,7 +33,7 @@ fn a_coordinator_gives_tasks_and_somebody_merges() {
     // What the coordinator wrote is a text, whatever it looks like.
     assert!(bench.asked("ann")[0].contains("Do ${x.y} one"), "{:?}", bench.asked("ann"));
     let merge = &bench.asked("chief")[1];
-    assert!(merge.contains("<data from=\"work/ann\">\nby ann"), "{merge}");
+    assert!(merge.contains("<data from=\"work[0]\">\nby ann"), "{merge}");
     let plan = bench.tell(&["plan", "team.rhai"]);
     assert!(plan.contains("swarm (hierarchical)"), "{plan}");
     assert!(bench.tell(&["why", "last", "team/work[0]"]).contains("team.rhai:"));

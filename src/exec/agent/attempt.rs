@@ -15,24 +15,21 @@ use std::sync::Arc;
 use super::around::inherited;
 use super::company::Company;
 use super::driver::driver_of;
-use super::hearing::{Heard, Hearing};
+use super::hearing::Hearing;
 use super::prompt::{self, Streamed};
 use super::supervise::{Supervised, Supervision};
-use super::verdict::{Case, End, Why, judge};
+use super::verdict::End;
 use super::watch::Watch;
-use super::{Brief, Driver, Errand, Launch, Recording, answer, program, replay, request};
-use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Output, Verdict};
-use crate::exec::capture::{Captured, Logs, log_stem, store_failure, value_output};
+use super::{Brief, Driver, Errand, Launch, Recording, program, replay, request};
+use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Verdict};
+use crate::exec::capture::{Captured, Logs, log_stem, store_failure};
 use crate::exec::command::{self, Around, Program};
 use crate::exec::http::Requests;
 use crate::exec::process::Room;
 use crate::exec::running::Running;
 use crate::exec::secrets::Secrets;
-use crate::exec::{Job, Report, board, stdin};
-use crate::plan::{Agent, Ask, Backend, Budget, Json, Value};
-
-/// How much of standard error a message may quote, in bytes.
-const QUOTED: u64 = 2048;
+use crate::exec::{Job, Report, stdin};
+use crate::plan::{Agent, Ask, Backend, Budget, Value};
 
 /// What the attempts of a run share.
 pub(in crate::exec) struct Shared<'a> {
@@ -76,21 +73,22 @@ fn folder(job: &Job) -> PathBuf {
     job.site.folder.join("agents").join(log_stem(job.step, &job.path, job.attempt))
 }
 
-struct Attempt<'a> {
-    ask: &'a Ask,
-    agent: &'a Agent,
-    job: &'a Job,
+/// An attempt that is made.
+pub(super) struct Attempt<'a> {
+    pub ask: &'a Ask,
+    pub agent: &'a Agent,
+    pub job: &'a Job,
     shared: &'a Shared<'a>,
-    logs: Logs,
+    pub logs: Logs,
     folder: PathBuf,
 }
 
 /// What was done, and what is known of its end.
-struct Done {
+pub(super) struct Done {
     /// Without error and output.
-    outcome: Outcome,
-    end: End,
-    supervised: Supervised,
+    pub outcome: Outcome,
+    pub end: End,
+    pub supervised: Supervised,
 }
 
 impl Attempt<'_> {
@@ -273,96 +271,6 @@ impl Attempt<'_> {
             None => self.job.cwd(),
         }
     }
-
-    /// What came of it.
-    fn judged(&self, done: Done, report: &mut AgentReport) -> Result<Outcome, Failure> {
-        let Done { mut outcome, end, supervised: Supervised { seen, files, why, peak_kib, unread } } = done;
-        let stderr = outcome.stderr.as_ref().map(|log| Captured { log: log.clone(), path: self.logs.path("err") });
-        let tail = stderr.as_ref().map(|stderr| stderr.tail(QUOTED)).unwrap_or_default();
-        // What it wrote to standard error may be too much, or its values for others wrong.
-        let why = why
-            .filter(|why| *why != Why::Cancelled || !is_own(&outcome))
-            .or_else(|| outcome.error.take().filter(|failure| matters(failure)).map(Why::Refused));
-        let (mut verdict, mut error) = judge(&Case {
-            agent: &self.agent.name,
-            backend: &self.agent.backend,
-            seen: &seen,
-            end: &end,
-            why: why.as_ref(),
-            strict: self.ask.strict,
-            stderr: self.logs.quote(&tail),
-            log: stderr.as_ref().map(|stderr| stderr.path.display().to_string()),
-        });
-        if unread {
-            (verdict, error) = (Verdict::Finished, None);
-        }
-        let text = without_newline(seen.answer());
-        let mut noted = None;
-        if error.is_none() && !unread && self.ask.schema.is_none() {
-            match board::answered(self.ask, text, None, self.job) {
-                Ok((rest, notes)) => (noted, outcome.notes) = (rest, notes),
-                Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
-            }
-        }
-        let text = noted.as_deref().unwrap_or(text);
-        report.text = self.text_output(text)?;
-        outcome.output = Output::None;
-        if error.is_none() {
-            outcome.output = report.text.clone();
-            if let (Some(schema), false) = (&self.ask.schema, unread) {
-                let structured = seen.closing.as_ref().and_then(|closing| closing.structured.as_ref());
-                match answer::value(text, structured, schema, &self.agent.name, |text| self.logs.quote(text)) {
-                    Ok(value) => {
-                        outcome.notes = board::answered(self.ask, text, Some(&value), self.job)?.1;
-                        outcome.output = value_output(value, self.job)?;
-                    }
-                    Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
-                }
-            }
-        }
-        outcome.memory_kib = outcome.memory_kib.max(peak_kib);
-        match files {
-            Ok(Heard { raw, events }) => (outcome.stdout, report.events) = (raw, events),
-            Err(failure) => {
-                error.get_or_insert(failure);
-            }
-        }
-        outcome.error = error;
-        report.verdict = verdict;
-        report.usage = seen.usage;
-        report.tools_used = seen.tools_used;
-        report.denials = seen.denials;
-        for (place, text) in
-            [(&mut report.model, seen.model), (&mut report.version, seen.version), (&mut report.session, seen.session)]
-        {
-            *place = text;
-        }
-        Ok(outcome)
-    }
-
-    /// A text, in a file if it is long.
-    fn text_output(&self, text: &str) -> Result<Output, Failure> {
-        if text.len() <= crate::event::INLINE_LIMIT {
-            return Ok(Output::Value(Json::from(text)));
-        }
-        let path = self.logs.path("txt");
-        let keep = || {
-            fs::write(&path, text)?;
-            Captured::of(self.logs.name("txt"), path.clone(), text.len() as u64)
-        };
-        let captured = keep().map_err(|error| store_failure("write", &path, &error))?;
-        Ok(Output::File { log: captured.log, json: false })
-    }
-}
-
-/// Was it ended for what it did, not because somebody wanted it?
-fn is_own(outcome: &Outcome) -> bool {
-    outcome.error.as_ref().is_some_and(matters)
-}
-
-/// Is this failure of a process not just its end, of which the verdict says more?
-fn matters(failure: &Failure) -> bool {
-    matches!(failure.kind, FailureKind::TooMuch | FailureKind::Store | FailureKind::Output)
 }
 
 /// What both leave.
@@ -392,11 +300,6 @@ fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), make_private)?;
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(content)
-}
-
-fn without_newline(text: &str) -> &str {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text)
 }
 
 #[cfg(test)]

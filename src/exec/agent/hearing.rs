@@ -106,7 +106,8 @@ impl<'a> Hearing<'a> {
     pub fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.came += bytes.len() as u64;
         if let Some(limit) = self.limit.filter(|limit| self.came > *limit) {
-            return Err(too_much("the agent", "standard output", limit));
+            let failure = too_much("the agent", "standard output", limit);
+            return Err(Failure { message: failure.message.replace('`', ""), ..failure });
         }
         self.add(bytes, false)
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use super::files::{content, stamp};
 use crate::event::{INLINE_LIMIT, Log, Outcome, Output};
 use crate::exec::Job;
-use crate::exec::capture::Logs;
+use crate::exec::capture::{Logs, log_stem};
 use crate::state::cached::{Entry, LongFile};
 
 /// The outcome with its files called by their endings; the short ones with their lengths; the long ones; what is in the
@@ -19,9 +19,11 @@ pub(super) type Split = (Outcome, Vec<(String, u64)>, Vec<LongFile>, Vec<u8>);
 pub(super) fn keep(job: &Job, outcome: &Outcome, folder: &Path) -> Result<Split, String> {
     let (mut texts, mut long, mut bytes) = (Vec::new(), Vec::<LongFile>::new(), Vec::new());
     let mut kept = Outcome { cache: None, breaker: None, cpu_ms: 0, memory_kib: 0, ..outcome.clone() };
+    let begin = format!("logs/{}.", log_stem(job.step, &job.path, job.attempt));
     for log in logs(&mut kept) {
         let path = job.site.folder.join(&log.file);
-        let ending = log.file.rsplit('.').next().unwrap_or_default().to_owned();
+        let own = log.file.strip_prefix(&begin);
+        let ending = own.or(log.file.rsplit('.').next()).unwrap_or_default().to_owned();
         let fails = |error: io::Error| format!("`{}` cannot be kept: {error}", path.display());
         if texts.iter().any(|(known, _)| *known == ending) || long.iter().any(|file| file.ending == ending) {
             // Its output is the very file that it wrote.
@@ -95,9 +97,16 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// The files of an outcome.
 fn logs(outcome: &mut Outcome) -> impl Iterator<Item = &mut Log> {
-    let output = match &mut outcome.output {
-        Output::File { log, .. } => Some(log),
-        _ => None,
-    };
-    outcome.stdout.iter_mut().chain(&mut outcome.stderr).chain(output)
+    fn of_output(output: &mut Output) -> Option<&mut Log> {
+        match output {
+            Output::File { log, .. } => Some(log),
+            _ => None,
+        }
+    }
+    let agent = outcome
+        .agent
+        .as_mut()
+        .into_iter()
+        .flat_map(|report| report.prompt.iter_mut().chain(&mut report.events).chain(of_output(&mut report.text)));
+    outcome.stdout.iter_mut().chain(&mut outcome.stderr).chain(of_output(&mut outcome.output)).chain(agent)
 }

@@ -10,7 +10,8 @@ use crate::exec::agent::Recordings;
 use crate::flow::Flow;
 
 /// What `--agents` takes, in a line.
-pub const WHAT_ANSWERS: &str = "`live`, `recorded:RUN`, `recorded:FILE`, or one of these with `,timing` behind it";
+pub const WHAT_ANSWERS: &str =
+    "`live`, `recorded:RUN` or `recorded:FILE`; `,timing` behind a recording keeps its pauses";
 
 const RECORDED: &str = "recorded:";
 const TIMING: &str = ",timing";

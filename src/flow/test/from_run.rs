@@ -13,6 +13,7 @@ use crate::event::{Answer, Created};
 use crate::exec::agent::Recordings;
 use crate::flow::recording::{Answers, Recorded, gather};
 use crate::flow::{Flow, Script};
+use crate::plan::Task;
 use crate::state::{Files, RunState};
 
 /// What a workflow is replayed from, and how.
@@ -168,7 +169,14 @@ impl Flow {
             let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
             hints.push(format!("nothing was recorded of {}: taken as ended well, without output", list(&unknown)));
         }
-        let prompts = other_prompts(&recorded, &now);
+        let mut prompts = other_prompts(&recorded, &now);
+        // What comes live is not read again.
+        let plan = &ended.state.plan;
+        let is_member = |path: &String| {
+            let step = plan.ids().find(|id| plan.path(*id) == *path).and_then(|id| plan.step(id).parent);
+            step.is_some_and(|parent| matches!(*plan.step(parent).task, Task::Stream(_)))
+        };
+        prompts.retain(|path| !is_member(path));
         if !prompts.is_empty() {
             let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
             hints.push(format!("asked otherwise than when the answer was recorded: {}", list(&prompts)));

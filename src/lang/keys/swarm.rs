@@ -80,7 +80,7 @@ pub static SWARM: Keys = Keys {
             Nothing("3 in a mesh, 1 in a star", "2"),
             "how many rounds there are, at most: a mesh ends when it is decided, a star when its aggregator is content",
         ),
-        key("max_tasks", Kind::Count(1), Value("10"), "how many tasks a coordinator may give, at most"),
+        key("max_tasks", Kind::Count(1), Nothing("10", "20"), "how many tasks a coordinator may give, at most"),
         key(
             "needed",
             Kind::Count(1),
@@ -138,14 +138,24 @@ pub static POOL: Keys = Keys {
             Nothing("the workers are named after agents", "#{ a: agent(\"a\") }"),
             "which agent each kind of worker is",
         ),
-        key("min", Kind::Count(0), Value("1"), "how many work at the same time at least, if there is work"),
+        key(
+            "min",
+            Kind::Count(0),
+            Nothing("1, where one of these is said", "1"),
+            "how many work at the same time at least, if there is work",
+        ),
         key("max", Kind::Count(1), Nothing("the sum of all", "8"), "how many work at the same time at most"),
         key(
             "scale",
             Kind::Text,
-            Value("\"queue.length\""),
+            Nothing("`\"queue.length\"`, where one of these is said", "\"queue.length / 10\""),
             "how many there are between `min` and `max`: one more for so many questions that wait",
         ),
-        key("idle_timeout", Kind::Duration, Value("\"1m\""), "after which time one that nobody needed goes away"),
+        key(
+            "idle_timeout",
+            Kind::Duration,
+            Nothing("a minute, where one of these is said", "\"1m\""),
+            "after which time one that nobody needed goes away",
+        ),
     ],
 };

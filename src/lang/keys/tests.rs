@@ -45,6 +45,7 @@ fn needed(keys: &Keys) -> Vec<(&'static str, &'static str)> {
         "alert" => &[("above", "100")],
         "program" => &[("sh", "\"ls\"")],
         "pipeline.stages" => &[("do", "|item| item")],
+        "swarm" => &[("goal", "\"g\""), ("aggregator", "chief")],
         _ => &[],
     };
     needed.chain(one.iter().copied()).collect()
@@ -58,6 +59,8 @@ fn beside(keys: &Keys, key: &str) -> (Option<(&'static str, &'static str)>, Opti
         ("agent" | "ask", "input" | "speaks") => (Some(("command", "[\"cat\"]")), None),
         ("agent" | "ask", "max_tokens") => (Some(("backend", "\"anthropic\"")), None),
         ("program", "exec") => (None, Some("sh")),
+        ("swarm", "on_conflict") => (Some(("conflict", "\"majority\"")), None),
+        ("swarm", "max_tasks") => (Some(("coordinator", "chief")), None),
         ("pipeline.stages", "args") => (Some(("workflow", "\"ci/test.rhai\"")), Some("do")),
         ("pipeline.stages", key) if WORKS.contains(&key) || key == "batch" => (None, Some("do")),
         _ => (None, None),

@@ -184,6 +184,7 @@ fn make(draft: &Draft, program: &Program) -> Result<(), Fault> {
         let mut members = builder.orphans(start);
         members.retain(|id| !sequence.members.contains(id));
         members.extend(sequence.members.iter().copied());
+        members.sort_unstable();
         let entries = sequence.entries.clone();
         builder.fill_chain(group, Sequence { entries, members, exits: sequence.exits.clone(), span: draft.span });
         builder.step_mut(group).shape = Some(format_smolstr!("swarm ({})", name_of(&TOPOLOGY, topology)));
