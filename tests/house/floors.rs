@@ -34,6 +34,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("lsp_server", &["lsp"]),
     ("lsp_types", &["lsp"]),
     ("quick_junit", &["view"]),
+    ("serde_saphyr", &["lang"]),
 ];
 
 fn floor(room: &str) -> Option<u32> {

@@ -139,7 +139,7 @@ fn tests_have_runs_and_doubles() {
     let test = |rest: &str| {
         names_with(&format!("fn test_it() {{ let run = simulate(\"deploy.rhai\", #{{}}); {rest} }}"), &known)
     };
-    assert!(test("given(\"build\").^").starts_with(&["answers".into(), "fails".into()]));
+    assert!(test("given(\"build\").^").starts_with(&["answers".into(), "costs".into(), "fails".into()]));
     assert!(test("given(\"build\").fails(\"x\").then^").contains(&"then_returns".to_owned()));
     assert!(test("run.^").contains(&"order".to_owned()));
     assert!(test("run.step(\"build\").^").contains(&"started_ms".to_owned()));

@@ -92,7 +92,7 @@ functions! {
         |a| Ok(a.text(0)?.starts_with(&a.text(1)?).into());
     "ends_with"("x, y") "does the text x end with y?", "ends_with('a.rs', '.rs')" => "true",
         |a| Ok(a.text(0)?.ends_with(&a.text(1)?).into());
-    "mentions"("text, words") "does one of the words, divided by `|`, begin a word of the text? Those of three letters or fewer must be the whole word; capital or small is the same", "mentions('Two LEAKS in it', 'leak|crash')" => "true",
+    "mentions"("text, words") "does one of the words, divided by bars, begin a word of the text? Those of three letters or fewer must be the whole word; capital or small is the same", "mentions('Two LEAKS in it', 'leak')" => "true",
         |a| Ok(mentions(&a.text(0)?, &a.text(1)?).into());
     "first"("list") "the first item; nothing if there is none", "first([1, 2])" => "1",
         |a| Ok(a.list(0)?.first().cloned().unwrap_or_default());
