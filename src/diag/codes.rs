@@ -349,7 +349,7 @@ pub const CODES: &[Code] = &[
     ),
     usage(
         "flow::lang::schema",
-        "What `validate` is given is no JSON Schema.",
+        "What `validate` or `schema` is given is no JSON Schema, or one that checks nothing.",
         Some("sh(\"a\", \"echo '[]'\").validate(#{ type: \"arary\" });"),
     ),
     usage("flow::lang::already_ran", "A step is changed after `run(step)`.", None),

@@ -28,6 +28,8 @@ pub(super) struct Program {
     pub cwd: PathBuf,
     /// What its environment is, where it does not inherit that of flow.
     pub around: Option<Around>,
+    /// What to do where it is not installed, if that is known.
+    pub install: Option<String>,
 }
 
 /// An environment that is not flow's own.
@@ -78,7 +80,7 @@ impl Program {
                 .help("`exec(name, [program, arguments…])` needs at least the program"));
         }
         check_words(&words)?;
-        Ok(Program { words, shown, cwd: job.cwd()?, around: None })
+        Ok(Program { words, shown, cwd: job.cwd()?, around: None, install: None })
     }
 
     /// The command, ready but for its three streams.
@@ -114,7 +116,7 @@ impl Program {
     /// A program with an environment of its own, `shown` in messages.
     pub fn with(words: Vec<String>, shown: String, cwd: PathBuf, around: Around) -> Result<Self, Failure> {
         check_words(&words)?;
-        Ok(Program { words, shown, cwd, around: Some(around) })
+        Ok(Program { words, shown, cwd, around: Some(around), install: None })
     }
 
     /// Program, arguments and place, with nothing added to the environment.

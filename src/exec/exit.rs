@@ -125,7 +125,8 @@ fn refused(program: &Program, error: &io::Error) -> Failure {
             }
         }
         io::ErrorKind::NotFound => {
-            fail(format!("the program `{name}` was not found in PATH")).help(not_found_help(name))
+            let help = program.install.clone().unwrap_or_else(|| not_found_help(name));
+            fail(format!("the program `{name}` was not found in PATH")).help(help)
         }
         io::ErrorKind::PermissionDenied => fail(format!("the program `{name}` cannot be executed: permission denied"))
             .help(format!("`chmod +x {name}` makes it executable; a directory cannot be run")),
@@ -187,7 +188,7 @@ mod tests {
     use super::*;
 
     fn program() -> Program {
-        Program { words: vec!["make".into()], shown: "make test".into(), cwd: "/".into(), around: None }
+        Program { words: vec!["make".into()], shown: "make test".into(), cwd: "/".into(), around: None, install: None }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Errors of scripts: from Rhai's to ours, with a place and a way out.
 
+mod agent;
 mod itself;
 mod keys;
 mod pending;
@@ -266,6 +267,11 @@ fn counted(count: usize, what: &str) -> String {
 /// A property of something that has none: Rhai says so in a sentence.
 fn property(message: &str, span: Span) -> Diagnostic {
     let quoted: Vec<&str> = message.split('\'').skip(1).step_by(2).collect();
+    if let [name, kind, ..] = quoted[..]
+        && types::short_type(kind) == "agent"
+    {
+        return agent::property(name, message.contains("writable"), span);
+    }
     let sentence = match quoted[..] {
         [name, kind] if message.starts_with("Unknown property") => {
             format!("{} has no property `{name}`", readable_type(kind))

@@ -174,10 +174,13 @@ impl Catalogue {
     /// How a function (or a method) of this name is called.
     pub fn signatures(&self, name: &str, method: bool) -> Vec<String> {
         let wanted = |item: &&Item| item.name == name && (item.kind == Kind::Method) == method;
+        // A property is no help where there is a function of its name.
+        let is_function = self.items.iter().any(|item| item.name == name && item.kind == Kind::Function);
         let ours: Vec<String> = self
             .items
             .iter()
             .filter(wanted)
+            .filter(|item| !is_function || item.kind != Kind::Property)
             .flat_map(|item| item.signatures.iter().map(|s| format!("`{s}`")))
             .collect();
         if !ours.is_empty() {

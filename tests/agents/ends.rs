@@ -163,3 +163,23 @@ fn a_program_that_is_not_there_is_told() {
     let step = bench.ask(1);
     assert!(step["error"].as_str().unwrap().contains("`no-such-claude` was not found"), "{step}");
 }
+
+#[test]
+fn how_to_get_a_program_that_is_not_there_is_told() {
+    let bench = Bench::new();
+    bench.write("test.rhai", "agent(\"coder\", #{ backend: \"codex\" }).ask(\"ask\", \"Do it\");\n");
+    let mut command = bench.command(&["script", "test.rhai"]);
+    let out = command.env("PATH", bench.path("empty")).output().unwrap();
+    // Help is broken into lines.
+    let told =
+        String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "`codex` was not found",
+        "`npm install -g @openai/codex` installs it",
+        "`flow doctor`",
+        "`--agents recorded:RUN`",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert_eq!(out.status.code(), Some(1), "{told}");
+}

@@ -96,7 +96,7 @@ pub fn plan(raw: &[Raw], header: [u8; 4], may: May) -> Plan {
     fill_groups(&mut plan, raw);
     fill_header(&mut plan.header, header, may);
     let mut arcs = Arcs::of(&plan);
-    if !may.budgets || header[3] % 4 == 0 {
+    if !may.budgets || header[3].is_multiple_of(4) {
         add_edges(&mut plan, raw, may, &mut arcs);
     }
     if may.alerts {
@@ -115,7 +115,7 @@ fn add_budgets(plan: &mut Plan, raw: &[Raw]) {
         let drawn = u64::from(bytes[0] ^ bytes[9].rotate_left(3) ^ bytes[10].rotate_left(5));
         let most = |n: u64| Budget {
             turns: (n % 3 != 1).then_some(1 + n % 9),
-            tokens: (n % 3 != 0).then_some(1 + n / 3 % 9),
+            tokens: (!n.is_multiple_of(3)).then_some(1 + n / 3 % 9),
             ..Budget::default()
         };
         let member = plan.stream_of(id).is_some();

@@ -14,6 +14,7 @@ pub fn all() -> Vec<(&'static str, Plan)> {
         ("live", live()),
         ("wide", wide()),
         ("hostile", hostile()),
+        ("agents", agents()),
         ("empty", empty()),
     ]
 }
@@ -232,6 +233,54 @@ pub fn hostile() -> Plan {
     let b = s.sh("end", "true");
     let c = s.sh("subgraph", "true");
     s.flow("gate", vec![(when("a.output == \"x|y\" && a.code < 3 -->", &[a]), b), (None, c)]);
+    s.plan
+}
+
+/// Agents, with what is said of each.
+pub fn agents() -> Plan {
+    let mut s = Sample::new("agents");
+    let ask = |agent: Agent, prompt: &str| Ask {
+        agent: std::sync::Arc::new(agent),
+        prompt: plain(prompt),
+        schema: None,
+        context: Context::Last,
+        earlier: Vec::new(),
+        readers: Vec::new(),
+        session: None,
+        takes_over: None,
+        boards: Vec::new(),
+        emit: Emit::Events,
+        strict: false,
+    };
+    let lead = Agent {
+        name: "lead".into(),
+        backend: "codex".into(),
+        model: Some(plain("gpt-x")),
+        role: Some("developer".into()),
+        tools: Some(vec!["Read".into(), "Edit".into()]),
+        deny_tools: vec!["WebFetch".into()],
+        permission: Permission::Edit,
+        max_turns: Some(20),
+        budget: Some(Budget { usd: Some(1.5), ..Budget::default() }),
+        max_memory: Some(2 << 30),
+        ..Agent::default()
+    };
+    let schema = json!({ "type": "object", "properties": { "tasks": { "type": "array" } } });
+    let plan = Ask { schema: Some(schema), ..ask(lead, "Plan how to mend the leak in the parser") };
+    let plan = s.add("plan", Task::Agent(Box::new(plan)));
+    // Called after the agent, whose role is its name.
+    let coder = |role: &str| Agent {
+        name: "coder".into(),
+        backend: "claude".into(),
+        role: Some(role.into()),
+        ..Agent::default()
+    };
+    let code = s.add("coder-2", Task::Agent(Box::new(ask(coder("coder"), "Do what was planned"))));
+    let all = Ask { context: Context::All, ..ask(coder("reviewer"), "Is it right?") };
+    let all = Ask { earlier: vec![("plan".into(), reference(plan, "output"))], ..all };
+    let review = s.add("review", Task::Agent(Box::new(all)));
+    s.order(plan, code);
+    s.order(code, review);
     s.plan
 }
 

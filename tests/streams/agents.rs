@@ -65,7 +65,7 @@ fn what_one_says_another_is_told_at_once() {
     assert_eq!(rest[1]["type"], "task");
     assert!(rest[1]["text"].as_str().expect("a text").ends_with("task of b"), "the task comes last: {rest:?}");
     assert_eq!((ended.output("a"), ended.output("c")), (json!("done"), json!("c is done")));
-    assert_eq!(ended.of("b").streamed.as_ref().expect("a stream").cut_short, false);
+    assert!(!ended.of("b").streamed.as_ref().expect("a stream").cut_short);
     let prompt = ended.prompt(&bench, "b");
     assert!(
         prompt.starts_with("(read from a while it was written)\n{\"type\":\"agent.text\",\"text\":\"one\""),

@@ -238,7 +238,9 @@ impl Attempt<'_> {
             more: launch.env.clone(),
             own,
         };
-        Program::with(launch.words.clone(), launch.words[0].clone(), self.cwd()?, around)
+        let mut program = Program::with(launch.words.clone(), launch.words[0].clone(), self.cwd()?, around)?;
+        program.install = install(self.agent, &launch.words[0]);
+        Ok(program)
     }
 
     /// Answers from a recording.
@@ -273,6 +275,22 @@ impl Attempt<'_> {
     }
 }
 
+/// What to do where the program of an agent's backend is not installed. Of a program that is not the backend's own, nothing is known.
+fn install(agent: &Agent, program: &str) -> Option<String> {
+    let how = match &agent.via {
+        Some(spec) if spec.command.first().is_some_and(|word| word == program) => &*spec.install,
+        Some(_) => return None,
+        None => Backend::named(&agent.backend).filter(|backend| backend.program == Some(program))?.install,
+    };
+    let how = match how {
+        "" => "install it, or mend its `command` in flow.toml".to_owned(),
+        how => format!("`{how}` installs it"),
+    };
+    Some(format!(
+        "{how}; `flow doctor` says what is here; `--agents recorded:RUN` plays what agents said in an earlier run"
+    ))
+}
+
 /// What both leave.
 fn allowance(own: Option<Budget>, left: Option<Budget>) -> Option<Budget> {
     let (Some(own), Some(left)) = (own, left) else { return own.or(left) };
@@ -305,6 +323,24 @@ fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::BackendSpec;
+
+    #[test]
+    fn how_to_get_the_program_of_a_backend_is_told() {
+        let of =
+            |backend: &str, program: &str| install(&Agent { backend: backend.into(), ..Agent::default() }, program);
+        assert!(
+            of("codex", "codex").is_some_and(|help| help.starts_with("`npm install -g @openai/codex` installs it; "))
+        );
+        assert_eq!(of("codex", "./my-codex"), None);
+        assert_eq!(of("command", "mine"), None);
+        let via = |install: &str| {
+            let spec = BackendSpec { command: vec!["aider".into()], install: install.into(), ..BackendSpec::default() };
+            super::install(&Agent { via: Some(Arc::new(spec)), ..Agent::default() }, "aider").unwrap_or_default()
+        };
+        assert!(via("pip install aider-chat").starts_with("`pip install aider-chat` installs it; "));
+        assert!(via("").starts_with("install it, or mend its `command` in flow.toml; "));
+    }
 
     #[test]
     fn of_two_budgets_the_smaller_one_counts() {

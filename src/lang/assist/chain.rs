@@ -4,7 +4,9 @@ use super::document::Document;
 use super::{Known, Shape, Sort};
 use crate::diag::tokens::Kind;
 use crate::lang::reference::{self, items};
-use crate::state::result::PROPERTIES;
+use crate::plan::Unit;
+use crate::state::Spending;
+use crate::state::result::{OF_AGENTS, PROPERTIES};
 
 /// How many variables and functions are followed on the way to a value.
 const DEEPEST: usize = 8;
@@ -256,9 +258,18 @@ fn of_property(document: &Document, of: &Value, name: &str, known: &Known, depth
     }
     let keys = match name {
         "output" | "results" | "json" => of.shape.keys.clone(),
+        "remaining" | "spent" | "limits" => {
+            let units = Unit::ALL.iter().map(|unit| (unit.name().to_owned(), "unit of budgets".to_owned()));
+            units.collect()
+        }
+        "budget" => {
+            let parts = Spending::PROPERTIES.iter().filter(|(name, _)| ["spent", "remaining", "limits"].contains(name));
+            parts.map(|(name, what)| ((*name).to_owned(), (*what).to_owned())).collect()
+        }
         _ => Vec::new(),
     };
-    let known = PROPERTIES.iter().any(|(property, _)| *property == name) || !keys.is_empty();
+    let mut all = PROPERTIES.iter().chain(&OF_AGENTS).chain(&Spending::PROPERTIES);
+    let known = all.any(|(property, _)| *property == name) || !keys.is_empty();
     let sort = if known || of.shape.keys.iter().any(|(key, _)| key == name) { Sort::Result } else { Sort::Unknown };
     Value { shape: Shape { sort, keys }, map: None }
 }

@@ -4,7 +4,8 @@ use super::complete::Found;
 use super::{CandidateKind, Shape, Sort, builtin};
 use crate::lang::reference::{self, items};
 use crate::lang::trial::{OF_RUNS, OF_STEPS};
-use crate::state::result::PROPERTIES;
+use crate::state::Spending;
+use crate::state::result::{OF_AGENTS, PROPERTIES};
 
 /// The properties and methods of a value.
 pub fn complete(shape: &Shape, found: &mut Found) {
@@ -41,6 +42,9 @@ pub fn complete(shape: &Shape, found: &mut Found) {
 
 fn step(found: &mut Found, pipeline: bool) {
     properties(&PROPERTIES, found);
+    // Any step may be that of an agent, or a group of such.
+    properties(&OF_AGENTS, found);
+    properties(&Spending::PROPERTIES, found);
     methods_that("step.", &|item| pipeline || !of_pipelines(item), found);
 }
 

@@ -5,7 +5,8 @@ use super::document::Document;
 use super::roles::{Role, role};
 use super::{CandidateKind, Completion, Known, builtin, chain};
 use crate::lang::modules;
-use crate::state::result::PROPERTIES;
+use crate::state::Spending;
+use crate::state::result::{OF_AGENTS, PROPERTIES};
 
 /// Words of expressions.
 const WORDS: [&str; 5] = ["and", "or", "not", "true", "false"];
@@ -151,8 +152,10 @@ fn properties(document: &Document, name: &str, known: &Known, found: &mut Found)
         }
     }
     if step.is_some() || !name.contains('.') {
-        for (property, meaning) in PROPERTIES {
-            found.plain(CandidateKind::Property, property, meaning);
+        for (property, meaning) in PROPERTIES.iter().chain(&OF_AGENTS).chain(&Spending::PROPERTIES) {
+            if !found.has(property) {
+                found.plain(CandidateKind::Property, property, meaning);
+            }
         }
     }
 }

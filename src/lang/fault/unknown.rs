@@ -3,6 +3,7 @@
 use super::super::functions::{CALL, catalogue};
 use super::super::secret;
 use super::super::session::Session;
+use super::agent;
 use super::pending::{Need, not_known_yet};
 use super::types::{readable_type, short_type};
 use crate::diag::tokens::{Kind, Token, closing, tokens};
@@ -52,6 +53,21 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
     let given = if method { &types[1..] } else { types };
     let call = format!("{name}({})", given.join(", "));
     let mut known = catalogue.signatures(name, method);
+    if let Some(kind) = types.first().filter(|_| method) {
+        // Other things may have a method of this name, too.
+        let own = |form: &String| form.starts_with(&format!("`{kind}."));
+        if known.iter().any(own) {
+            known.retain(own);
+        } else if kind == "agent" {
+            return agent::method(name);
+        }
+    }
+    if types.first().is_some_and(|kind| kind == "agent")
+        && !method
+        && !known.iter().any(|form| form.contains(": agent"))
+    {
+        return agent::method(name);
+    }
     if !known.is_empty()
         && !method
         && types.first().is_some_and(|kind| kind == "()")
@@ -72,7 +88,7 @@ fn named(name: &str, types: &[String], session: &Session) -> Diagnostic {
         return Diagnostic::new("flow::lang::arguments", format!("the {what} `{name}` cannot be called as `{call}`"))
             .help(format!("it is called as {}", known.join(" or ")));
     }
-    if let Some(kind @ ("double" | "run" | "agent")) = types.first().map(String::as_str) {
+    if let Some(kind @ ("double" | "run")) = types.first().map(String::as_str) {
         let own = catalogue
             .items
             .iter()

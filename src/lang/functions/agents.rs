@@ -139,7 +139,7 @@ pub mod functions {
     /// let coder = agent("coder", #{ backend: "claude" });
     /// let issue = sh("issue", "cat issue.md");
     /// let plan = coder.ask("plan", `Plan how to mend this: ${issue.output}`, #{
-    ///     schema: #{ tasks: [#{ title: "string", file: "string" }] },
+    ///     schema: #{ tasks: [#{ title: "string", file: "string", kind: "bug | feature" }] },
     ///     model: "opus",
     /// });
     /// each("tasks", plan.json.tasks, |task| coder.ask(`Do this: ${task.title}, in ${task.file}`));

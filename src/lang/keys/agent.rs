@@ -146,7 +146,7 @@ pub static ASK: Keys = Keys {
             "schema",
             Kind::Map(None),
             Nothing("any text", "#{ type: \"object\", required: [\"tasks\"] }"),
-            "what the answer must be like: a JSON Schema, or an example of types such as `#{ tasks: [#{ title: \"string\", done: \"boolean?\" }] }`; the output is then the JSON value",
+            "what the answer must be like: a JSON Schema, or an example of types such as `#{ tasks: [#{ title: \"string\", kind: \"bug | feature\", done: \"boolean?\" }] }`; the output is then the JSON value",
         ),
         key(
             "context",

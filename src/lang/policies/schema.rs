@@ -84,6 +84,11 @@ const INNER: [&str; 13] = [
 ];
 const MAPS: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
+/// Is it a word of JSON Schema?
+pub fn is_word(word: &str) -> bool {
+    WORDS.contains(&word)
+}
+
 /// Refuses what is no schema, and words that are probably misspelt: a validator would ignore them without a word.
 pub fn check(schema: &Json, what: &str, span: Span) -> Result<(), Fault> {
     misspelt(schema, span)?;

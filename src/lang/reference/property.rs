@@ -1,10 +1,11 @@
 //! Properties of steps: what each means is said where results are read (`state::result`); here are examples.
 
 use super::{Doc, Form, Item, Kind, Topic};
-use crate::state::result::PROPERTIES;
+use crate::state::Spending;
+use crate::state::result::{OF_AGENTS, PROPERTIES};
 
 /// An example of each property, and what to see as well.
-const EXAMPLES: [(&str, &str, &str); 20] = [
+const EXAMPLES: [(&str, &str, &str); 32] = [
     (
         "output",
         "let files = sh(\"files\", \"ls\");\nsh(\"show\", `echo ${files.output}`);\nlet cover = sh(\"cover\", \"echo '{\\\"percent\\\": 87}'\");\nsh(\"gate\", \"true\").when(|| cover.output.percent > 80);",
@@ -89,11 +90,80 @@ const EXAMPLES: [(&str, &str, &str); 20] = [
         "let fetch = sh(\"fetch\", \"true\").retry(3);\nsh(\"tell\", \"true\").when(|| fetch.attempts > 1);",
         "`.retry` `duration_ms`",
     ),
+    (
+        "cost_usd",
+        "let plan = agent(\"coder\", #{ backend: \"claude\" }).ask(\"plan\", \"Plan it\");\nsh(\"tell\", `echo ${plan.cost_usd} USD`);",
+        "`tokens` `spent` `agent`",
+    ),
+    (
+        "tokens",
+        "let plan = agent(\"coder\", #{ backend: \"claude\" }).ask(\"plan\", \"Plan it\");\nsh(\"warn\", \"true\").when(|| plan.tokens > 100000);",
+        "`cost_usd` `turns` `spent`",
+    ),
+    (
+        "turns",
+        "let plan = agent(\"coder\", #{ backend: \"claude\" }).ask(\"plan\", \"Plan it\");\nsh(\"warn\", \"true\").when(|| plan.turns > 10);",
+        "`tokens` `spent`",
+    ),
+    (
+        "session",
+        "let coder = agent(\"coder\", #{ backend: \"claude\" });\nlet plan = coder.ask(\"plan\", \"Plan it\");\nplan -> coder.ask(\"code\", \"Do it\", #{ session: plan.session });",
+        "`.ask`",
+    ),
+    (
+        "tools_used",
+        "let plan = agent(\"coder\", #{ backend: \"claude\" }).ask(\"plan\", \"Plan it\");\ncall(\"tools\", || plan.tools_used.keys());",
+        "`denials` `.ask`",
+    ),
+    (
+        "denials",
+        "let plan = agent(\"coder\", #{ backend: \"claude\" }).ask(\"plan\", \"Plan it\");\nsh(\"warn\", \"true\").when(|| plan.denials.len() > 0);",
+        "`tools_used` `.ask`",
+    ),
+    (
+        "verdict",
+        "let plan = agent(\"coder\", #{ backend: \"claude\" }).ask(\"plan\", \"Plan it\");\nplan.on_failure(sh(\"tell\", `echo ${plan.verdict}`));",
+        "`class` `error` `.ask`",
+    ),
+    (
+        "changed",
+        "let fix = agent(\"coder\", #{ backend: \"claude\" }).ask(\"fix\", \"Mend it\").writes([\"src/**\"]);\ncall(\"files\", || fix.changed);",
+        "`.writes` `.isolate`",
+    ),
+    (
+        "spent",
+        "let money = budget(#{ usd: 5.0 });\nsh(\"tell\", `echo ${money.spent.usd} USD`);",
+        "`remaining` `cost_usd`",
+    ),
+    (
+        "budget",
+        "let work = parallel(\"work\", [sh(\"a\", \"true\")]).budget(#{ usd: 1.0 });\ncall(\"left\", || work.budget.remaining.usd).after(work);",
+        "`.budget` `remaining`",
+    ),
+    (
+        "remaining",
+        "let money = budget(#{ usd: 5.0 });\nsh(\"more\", \"true\").when(|| money.remaining.usd > 1.0);",
+        "`spent` `limits`",
+    ),
+    (
+        "limits",
+        "let money = budget(#{ usd: 5.0 });\nsh(\"tell\", `echo ${money.spent.usd} of ${money.limits.usd} USD`);",
+        "`remaining` `spent`",
+    ),
 ];
 
 /// All properties, as items.
 pub(super) fn properties() -> impl Iterator<Item = Item> {
-    PROPERTIES.iter().map(|(name, meaning)| property(name, meaning))
+    let spent = |name: &str| Spending::PROPERTIES.iter().find(|(known, _)| *known == name);
+    let of_agents = OF_AGENTS.iter().map(move |(name, meaning)| match spent(name) {
+        Some((_, of_groups)) => {
+            property(name, &format!("of an agent's answer: {meaning}; of a group or a budget: {of_groups}"))
+        }
+        None => property(name, &format!("of an agent's answer: {meaning}")),
+    });
+    let alone = Spending::PROPERTIES.iter().filter(|(name, _)| !OF_AGENTS.iter().any(|(known, _)| known == name));
+    let of_all = PROPERTIES.iter().chain(alone).map(|(name, meaning)| property(name, meaning));
+    of_all.chain(of_agents)
 }
 
 fn property(name: &str, meaning: &str) -> Item {

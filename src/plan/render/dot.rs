@@ -145,6 +145,7 @@ impl Out<'_> {
             }
             Task::Const(_) => ", fillcolor=\"#f1f5f9\"",
             Task::Pipeline(_) => ", fillcolor=\"#f0fdfa\", color=\"#0d9488\"",
+            Task::Agent(_) => ", fillcolor=\"#fdf4ff\", color=\"#c026d3\"",
             _ => "",
         };
         self.line(depth, format_args!("s{} [label=\"{}\"{look}];", id.0, words.join("\\n")));

@@ -36,6 +36,7 @@ pub fn mermaid(plan: &Plan) -> String {
     for (class, look) in [
         ("pending", "stroke-dasharray:5 4"),
         ("fail", "fill:#fee2e2,stroke:#b91c1c,color:#450a0a"),
+        ("agent", "fill:#fdf4ff,stroke:#c026d3,color:#4a044e"),
         ("decision", "fill:#fef3c7,stroke:#b45309,color:#451a03"),
     ] {
         if text.contains(&format!(":::{class}\n")) {
@@ -87,6 +88,7 @@ fn figure(plan: &Plan, id: StepId, depth: usize, text: &mut String) {
     let class = match &*step.task {
         Task::Fail(_) => ":::fail",
         task if is_pending(task) => ":::pending",
+        Task::Agent(_) => ":::agent",
         _ => "",
     };
     line(text, depth, format_args!("{}{open}\"{words}\"{close}{class}", place(Place::Step(id))));

@@ -1,15 +1,82 @@
 //! What an agent gets from whom, and when it begins, in a few words each.
 
-use super::{clean, count, list, name};
-use crate::plan::{AgentInput, Context, Plan, StepId, Task};
+use super::{clean, count, list, name, shorten, size, value};
+use crate::plan::{AgentInput, Ask, Bounds, Context, Permission, Plan, Step, StepId, Task};
 
 /// Most names that are listed.
 const LISTED: usize = 6;
 
-/// What is said of an agent beyond its task: `told all that led to it: goal, plan`.
+/// Longest model or role that is shown.
+const SHOWN: usize = 30;
+
+/// Who is asked: `codex gpt-5 · developer`. Its name stands before that where the step is not called after it, its role where that is
+/// not its name.
+pub(super) fn who(plan: &Plan, step: &Step) -> String {
+    let Task::Agent(ask) = &*step.task else { return String::new() };
+    let agent = &*ask.agent;
+    let mut driver = agent.backend.to_string();
+    if let Some(model) = &agent.model {
+        driver.push_str(&format!(" {}", shorten(&value(plan, model), SHOWN)));
+    }
+    let mut words = Vec::new();
+    if !is_called_after(&step.name, &agent.name) {
+        words.push(agent.name.to_string());
+    }
+    words.push(driver);
+    words.extend(agent.role.as_deref().filter(|role| *role != agent.name).map(|role| shorten(role, SHOWN)));
+    words.retain(|word| !word.is_empty());
+    words.join(" · ")
+}
+
+/// Is a step called after an agent: `coder`, `coder-2`?
+fn is_called_after(step: &str, agent: &str) -> bool {
+    let Some(rest) = step.strip_prefix(agent) else { return false };
+    rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| !n.is_empty() && n.bytes().all(|c| c.is_ascii_digit()))
+}
+
+/// What holds for a question, where it is said: `tools Read, Edit`, `may edit`, `at most 20 turns`.
+fn terms(ask: &Ask) -> Vec<String> {
+    let agent = &*ask.agent;
+    let mut words = Vec::new();
+    if let Some(tools) = &agent.tools {
+        words.push(match tools.is_empty() {
+            true => "no tools".to_owned(),
+            false => format!("tools {}", list(tools, LISTED)),
+        });
+    }
+    if !agent.deny_tools.is_empty() {
+        words.push(format!("without {}", list(&agent.deny_tools, LISTED)));
+    }
+    if let Some((named, _)) = Permission::ALL.iter().find(|(_, one)| *one == agent.permission)
+        && agent.permission != Permission::Default
+    {
+        words.push(format!("permission {named}"));
+    }
+    if let Some(schema) = &ask.schema {
+        let fields = schema.get("properties").and_then(|fields| fields.as_object());
+        let fields: Vec<&String> = fields.into_iter().flat_map(|fields| fields.keys()).collect();
+        words.push(match fields.is_empty() {
+            true => "answers JSON by a schema".to_owned(),
+            false => format!("answers JSON: {}", list(&fields, LISTED)),
+        });
+    }
+    if let Some(turns) = agent.max_turns {
+        words.push(format!("at most {turns} {}", if turns == 1 { "turn" } else { "turns" }));
+    }
+    if let Some(budget) = &agent.budget {
+        words.push(format!("budget {}", Bounds::of(budget).spelled()));
+    }
+    if let Some(bytes) = agent.max_memory {
+        words.push(format!("memory up to {}", size(bytes)));
+    }
+    words.iter().map(|word| clean(word)).collect()
+}
+
+/// What is said of an agent beyond its task: `tools Read, Edit`, `told all that led to it: goal, plan`.
 pub fn agent(plan: &Plan, id: StepId) -> Vec<String> {
     let Task::Agent(ask) = &*plan.step(id).task else { return Vec::new() };
-    let mut words: Vec<String> = reads(plan, id).into_iter().collect();
+    let mut words = terms(ask);
+    words.extend(reads(plan, id));
     let earlier = || {
         let names: Vec<String> = ask.earlier.iter().map(|(name, _)| clean(name)).collect();
         match names.len() {

@@ -298,6 +298,7 @@ fn color(task: &Task) -> &'static str {
     match task {
         Task::Shell(_) | Task::Exec(_) | Task::Http(_) => "#2563eb",
         Task::Call(_) => "#7c3aed",
+        Task::Agent(_) => "#c026d3",
         Task::Const(_) => "#64748b",
         Task::Fail(_) => "#dc2626",
         Task::Wait(_) | Task::Approve(_) | Task::Signal(_) | Task::WaitUntil(_) | Task::WaitFor(_) => "#ca8a04",
