@@ -215,6 +215,9 @@ fn entry(results: &dyn Results, job: &Job, miss: &Miss, outcome: &Outcome) -> Re
             report.text = Output::None;
         }
     }
+    if let Some(changes) = &mut bare.changes {
+        changes.contents = None;
+    }
     let (outcome, texts, long, content) = place::keep(job, &bare, &results.folder(&miss.key))?;
     Ok(Entry {
         key: miss.key.clone(),
