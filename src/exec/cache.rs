@@ -212,6 +212,9 @@ fn entry(results: &dyn Results, job: &Job, miss: &Miss, outcome: &Outcome) -> Re
         report.changes = None;
         report.usage = Usage { cost_usd: report.usage.cost_usd.map(|_| 0.0), ..Usage::default() };
     }
+    if let Some(changes) = &mut bare.changes {
+        changes.contents = None;
+    }
     let (outcome, texts, long, content) = place::keep(job, &bare, &results.folder(&miss.key))?;
     Ok(Entry {
         key: miss.key.clone(),
