@@ -16,7 +16,9 @@ mod class;
 mod double;
 mod flowed;
 
-pub use agent::{AgentError, AgentEvent, AgentLine, AgentReport, Changes, Denial, Note, Tokens, Usage, Used, Verdict};
+pub use agent::{
+    AgentError, AgentEvent, AgentLine, AgentReport, ChangedFile, Changes, Denial, Note, Tokens, Usage, Used, Verdict,
+};
 pub use class::{EXIT_CODES, Row, SIGNALS, STATUSES, classify, of_kind};
 pub use double::{Double, Reply, fits};
 pub use flowed::{Alerted, Counts, DeadLetter, Flowed, Meter, Reached};

@@ -90,5 +90,8 @@ fn summary(name: &str, written: &Written, file: Option<&str>) -> String {
     for step in &written.left_out {
         text.push_str(&format!("left out, since it is secret: {step}\n"));
     }
+    for (step, file) in &written.lost {
+        text.push_str(&format!("left out, since it was too long or no plain file: {file}, which {step} changed\n"));
+    }
     text
 }

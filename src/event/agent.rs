@@ -298,7 +298,7 @@ pub struct AgentReport {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Changes {
-    /// The files, relative to its working directory, in order.
+    /// The files, relative to its working directory, in order; in a work tree of its own to the top of that.
     pub files: Vec<String>,
     /// Those of them that it had not declared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -306,9 +306,24 @@ pub struct Changes {
     /// The branch of its work tree.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub branch: String,
-    /// Contents of the files, for a replay.
+    /// What they hold, for a replay, if an agent changed them: a `ChangedFile` on each line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contents: Option<Log>,
+    /// Those of which `contents` says nothing: longer than 1 MiB, beyond 16 MiB in all, or no plain files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+/// What a changed file holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChangedFile {
+    /// Its path.
+    pub file: String,
+    /// Its text. Neither this nor `bytes`: it was removed.
+    pub text: Option<String>,
+    /// As base64, where it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<String>,
 }
 
 /// One line of the file of an attempt's events (`AgentReport::events`).

@@ -10,9 +10,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Job;
 use super::git::Git;
+use super::secrets::Secrets;
 use super::worktree::folder_of;
+use super::{Job, contents};
 use crate::event::{Changes, Outcome};
 use crate::plan::glob;
 
@@ -83,7 +84,7 @@ pub(super) fn watch(job: &Job) -> Option<Watched> {
 
 impl Watched {
     /// The attempt is over.
-    pub fn compare(self, outcome: &mut Outcome) {
+    pub fn compare(self, outcome: &mut Outcome, job: &Job, secrets: &Secrets) {
         let after = Snapshot::of(&self.folder);
         let others = {
             let mut beside = beside();
@@ -103,7 +104,10 @@ impl Watched {
         let declared = |file: &String| is_in(&self.folder, &self.writes, file);
         files.retain(|file| declared(file) || !others.iter().any(|(folder, patterns)| is_in(folder, patterns, file)));
         let undeclared = files.iter().filter(|file| !declared(file)).cloned().collect();
-        let changes = Box::new(Changes { files, undeclared, ..Changes::default() });
+        let mut changes = Box::new(Changes { files, undeclared, ..Changes::default() });
+        if outcome.agent.is_some() {
+            contents::keep(&mut changes, &self.folder, job, secrets);
+        }
         if let Some(report) = &mut outcome.agent {
             report.changes = Some(changes.clone());
         }

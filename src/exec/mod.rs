@@ -26,6 +26,7 @@ mod changes;
 mod children;
 mod command;
 mod constant;
+mod contents;
 mod copy;
 mod exit;
 mod fake;

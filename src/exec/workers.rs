@@ -145,9 +145,9 @@ impl Executors {
             tell(finished(&kept, &job, |job| {
                 let watched = changes::watch(job);
                 let failed = |failure| Outcome { error: Some(failure), ..Outcome::default() };
-                let mut outcome = worktree::within(tree, job, work).unwrap_or_else(failed);
+                let mut outcome = worktree::within(tree, job, &kept.secrets, work).unwrap_or_else(failed);
                 if let Some(watched) = watched {
-                    watched.compare(&mut outcome);
+                    watched.compare(&mut outcome, job, &kept.secrets);
                 }
                 Ok(outcome)
             }));

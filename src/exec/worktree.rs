@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::git::{Git, alone, top_of};
-use super::{Job, log_stem};
+use super::secrets::Secrets;
+use super::{Job, contents, log_stem};
 use crate::event::{Changes, Failure, FailureKind, Outcome};
 use crate::plan::{Task, Value};
 use crate::state::resolve;
@@ -90,11 +91,12 @@ fn branch_of(job: &Job) -> String {
 pub(super) fn within(
     tree: Result<Option<Tree>, Failure>,
     job: &Job,
+    secrets: &Secrets,
     work: impl FnOnce(&Job) -> Result<Outcome, Failure>,
 ) -> Result<Outcome, Failure> {
     let Some(tree) = tree? else { return work(job) };
     let mut outcome = work(job).unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() });
-    if let Err(failure) = tree.keep(job, &mut outcome) {
+    if let Err(failure) = tree.keep(job, &mut outcome, secrets) {
         outcome.error.get_or_insert(failure);
     }
     Ok(outcome)
@@ -102,7 +104,7 @@ pub(super) fn within(
 
 impl Tree {
     /// The attempt is over: what it changed is committed.
-    pub fn keep(&self, job: &Job, outcome: &mut Outcome) -> Result<(), Failure> {
+    pub fn keep(&self, job: &Job, outcome: &mut Outcome, secrets: &Secrets) -> Result<(), Failure> {
         let git = Git(&self.path);
         git.do_it(["add", "-A"])?;
         if !git.call(["diff", "--cached", "--quiet"])?.well {
@@ -111,7 +113,10 @@ impl Tree {
         }
         let mut files = git.names(["diff", "--name-only", "--no-renames", "-z", &self.base, "HEAD"])?;
         files.sort();
-        let changes = Changes { files, branch: self.branch.clone(), ..Changes::default() };
+        let mut changes = Changes { files, branch: self.branch.clone(), ..Changes::default() };
+        if outcome.agent.is_some() {
+            contents::keep(&mut changes, &self.path, job, secrets);
+        }
         if let Some(report) = &mut outcome.agent {
             report.changes = Some(Box::new(changes.clone()));
         }

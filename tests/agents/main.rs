@@ -7,6 +7,7 @@ mod budget;
 mod chain;
 mod dialects;
 mod ends;
+mod files;
 mod http;
 mod kept;
 mod limits;

@@ -24,6 +24,7 @@ use super::{Brief, Driver, Errand, Launch, Recording, program, replay, request};
 use crate::event::{AgentReport, Failure, FailureKind, Log, Outcome, Verdict};
 use crate::exec::capture::{Captured, Logs, log_stem, store_failure};
 use crate::exec::command::{self, Around, Program};
+use crate::exec::git::top_of;
 use crate::exec::http::Requests;
 use crate::exec::process::Room;
 use crate::exec::running::Running;
@@ -259,7 +260,10 @@ impl Attempt<'_> {
         };
         let keeps_time = self.shared.recordings.is_some_and(|recordings| recordings.keeps_time());
         let supervision = self.supervision(dialect, masked, company);
-        let folder = self.cwd()?;
+        let folder = match self.job.policy.as_ref().is_some_and(|policy| policy.isolate.is_some()) {
+            true => top_of(&self.cwd()?)?,
+            false => self.cwd()?,
+        };
         let (outcome, end, supervised) =
             replay::run(recording, keeps_time, &folder, self.job, &self.logs, self.shared.running, supervision);
         Ok(Done { outcome: outcome?, end, supervised })

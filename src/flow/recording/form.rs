@@ -72,14 +72,7 @@ pub(super) struct ErrorText {
 }
 
 /// A file that it changed.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct Changed {
-    pub file: String,
-    /// Nothing: it removed the file.
-    pub text: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<String>,
-}
+pub(super) use crate::event::ChangedFile as Changed;
 
 /// How an attempt of another step ended.
 #[derive(Serialize, Deserialize)]

@@ -22,6 +22,8 @@ pub struct Written {
     pub steps: usize,
     /// Steps whose results are secret: what they gave is left out.
     pub left_out: Vec<String>,
+    /// Files that agents changed and whose contents were not kept: the step, and the file.
+    pub lost: Vec<(String, String)>,
 }
 
 impl Recorded {
@@ -62,6 +64,9 @@ impl Recorded {
                 match (self.recording(attempt)?, &attempt.outcome) {
                     (Some(recording), _) => {
                         self.agent(path, attempt, &recording, to)?;
+                        let changes = attempt.outcome.as_deref().and_then(|outcome| outcome.changes.as_deref());
+                        let lost = changes.map_or(&[][..], |changes| &changes.left_out).iter();
+                        written.lost.extend(lost.map(|file| (path.clone(), file.clone())));
                         written.answers += 1;
                     }
                     (None, Some(outcome)) if all || attempt.asked.is_some() => {
