@@ -159,6 +159,8 @@ pub(super) fn properties() -> impl Iterator<Item = Item> {
         Some((_, of_groups)) => {
             property(name, &format!("of an agent's answer: {meaning}; of a group or a budget: {of_groups}"))
         }
+        // Any step can have this one.
+        None if *name == "changed" => property(name, meaning),
         None => property(name, &format!("of an agent's answer: {meaning}")),
     });
     let alone = Spending::PROPERTIES.iter().filter(|(name, _)| !OF_AGENTS.iter().any(|(known, _)| known == name));
