@@ -19,7 +19,7 @@ use self::files::Found;
 pub(super) use self::files::{MATCH, paths};
 use self::key::Parts;
 use super::{Closures, Job};
-use crate::event::{CacheNote, Failure, Outcome, Output, Usage};
+use crate::event::{CacheNote, Failure, Outcome, Usage};
 use crate::plan::unit::show_duration;
 use crate::plan::{self, Policy, StepId, Task};
 use crate::state::cached::{Entry, Kept, Stamp};
@@ -208,12 +208,9 @@ fn entry(results: &dyn Results, job: &Job, miss: &Miss, outcome: &Outcome) -> Re
     let outputs = hashed(results, &found, &stop)?.map(|(name, hash)| (full(name), hash)).collect();
     let mut bare = outcome.clone();
     if let Some(report) = &mut bare.agent {
-        // Its logs stay with the run that asked; whoever takes the answer up again uses nothing for it.
-        (report.prompt, report.events, report.changes) = (None, None, None);
+        // Whoever takes the answer up again uses nothing for it, and changes no files.
+        report.changes = None;
         report.usage = Usage { cost_usd: report.usage.cost_usd.map(|_| 0.0), ..Usage::default() };
-        if matches!(report.text, Output::File { .. }) {
-            report.text = Output::None;
-        }
     }
     if let Some(changes) = &mut bare.changes {
         changes.contents = None;
