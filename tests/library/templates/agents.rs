@@ -28,7 +28,7 @@ fn a_bug_is_mended_in_the_second_round_and_its_tests_pass() {
     assert_eq!(steps["bug/mend/fix[1]/test"]["status"], "failed", "{steps:#}");
     assert_eq!(steps["bug/mend/fix[2]/test"]["status"], "success", "{steps:#}");
     assert_eq!(succeeds(&session, "sh median.sh 1 2 3 4"), "2.5\n");
-    assert!(told.contains("recorded:"), "{told}");
+    assert!(told.contains("recording.ndjson"), "{told}");
 }
 
 #[test]
