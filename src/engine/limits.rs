@@ -393,7 +393,7 @@ mod tests {
         let (graph, mut ready) = (Graph::of(&plan), Ready::default());
         let places: Vec<Place> = steps.iter().map(|id| ready.place(&plan, &graph, *id)).collect();
         let one = limits.shares(&[("pool".into(), 1)]);
-        let mut take = |limits: &mut Limits, n: usize| limits.take_or_park(steps[n], places[n], one.clone());
+        let take = |limits: &mut Limits, n: usize| limits.take_or_park(steps[n], places[n], one.clone());
         assert!(take(&mut limits, 0));
         // Two that wait are one share's worth; with the third, a second share comes at once.
         assert!(!take(&mut limits, 1) && !take(&mut limits, 2));
