@@ -64,8 +64,8 @@ pub use crate::state::receipt::Receipt;
 pub use crate::state::takeup::{Fate, Takeup, Verdict};
 pub use crate::store::{
     Addressee, Collected, CollectedRun, Difference, Durability, ExportOptions, Exported, Fault, Found, Halt, Kept,
-    Letter, PublicKey, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store, Unverified,
-    Verified, VerifiedExport, verify_export,
+    Lasting, Letter, PublicKey, ReceiptFilter, Receipts as FoundReceipts, RunFilter, RunSummary, Signature, Store,
+    Unverified, Verified, VerifiedExport, verify_export,
 };
 pub use agents::surroundings_of;
 pub use answer::{Answering, Posted};
@@ -430,6 +430,30 @@ impl Flow {
         match self.existing()? {
             Some(store) => store.reset_breaker(name),
             None => Err(crate::store::no_breaker(name, &[])),
+        }
+    }
+
+    /// What lasts over the runs of this folder, by the names of memories and their keys. `name`: only of this one.
+    ///
+    /// # Errors
+    /// `flow::run::no_memory` if there is none of this name, with the nearest; or if the database cannot be read.
+    pub fn memory(&self, name: Option<&str>) -> Result<Vec<Lasting>> {
+        let known = self.existing()?.map_or(Ok(Vec::new()), |store| store.memory(None, None))?;
+        let Some(name) = name else { return Ok(known) };
+        if known.iter().all(|note| note.memory != name) {
+            return Err(crate::store::no_memory(name, &known));
+        }
+        Ok(known.into_iter().filter(|note| note.memory == name).collect())
+    }
+
+    /// Removes all that a memory holds. Gives how many notes there were.
+    ///
+    /// # Errors
+    /// `flow::run::no_memory` if there is none of this name, with the nearest. Then nothing was changed.
+    pub fn clear_memory(&self, name: &str) -> Result<usize> {
+        match self.existing()? {
+            Some(store) => store.clear_memory(name),
+            None => Err(crate::store::no_memory(name, &[])),
         }
     }
 

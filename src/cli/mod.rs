@@ -23,6 +23,7 @@ mod gc;
 mod input;
 mod logs;
 mod lsp;
+mod memory;
 mod new;
 mod options;
 mod out;
@@ -122,6 +123,7 @@ enum Command {
     Rollback(rollback::Args),
     Agents(agents::Args),
     Breakers(breakers::Args),
+    Memory(memory::Args),
     Pipeline(pipeline::Args),
     Receipts(receipts::Args),
     Export(export::Args),
@@ -173,6 +175,7 @@ impl Command {
             Command::Rollback(args) => args.run(),
             Command::Agents(args) => args.run(),
             Command::Breakers(args) => args.run(),
+            Command::Memory(args) => args.run(),
             Command::Pipeline(args) => args.run(),
             Command::Receipts(args) => args.run(),
             Command::Export(args) => args.run(),
@@ -212,6 +215,7 @@ impl Command {
             Command::Test(args) => args.json,
             Command::Agents(args) => args.json,
             Command::Breakers(args) => args.json,
+            Command::Memory(args) => args.json,
             Command::Docs(args) => args.json,
             Command::Logs(_)
             | Command::Why(_)

@@ -66,6 +66,7 @@ pub const CODES: &[Code] = &[
     usage("flow::run::over", "The run is at its end, so there is nothing to resume or cancel.", None),
     usage("flow::run::other", "The run to be resumed is one of another script, or has other parameters.", None),
     usage("flow::run::no_breaker", "The folder of runs has no breaker of this name.", None),
+    usage("flow::run::no_memory", "The folder of runs has no memory of this name.", None),
     usage("flow::run::no_receipt", "No finished step has a receipt of this hash.", None),
     usage("flow::run::no_step", "The run has no step of this name, or several.", None),
     usage("flow::pipeline::none", "The run has no pipeline, or the step that is named is none.", None),

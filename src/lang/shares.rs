@@ -12,7 +12,7 @@ use crate::plan::Scale;
 const MIB: u64 = 1 << 20;
 
 /// How long a share that nobody needs stays, where nothing is said, in milliseconds.
-const IDLE_MS: u64 = 60_000;
+pub const IDLE_MS: u64 = 60_000;
 
 /// A number of shares, or a size in shares of a MiB; and which of them it is.
 pub fn read(value: &Dynamic, what: &str, span: Span) -> Result<(u32, bool), Fault> {
@@ -45,7 +45,7 @@ pub fn one_kind(name: &str, sized: bool, span: Span) -> Result<(), Fault> {
 /// `min`, `scale` and `idle_timeout` of a limit: how its `max` follows what waits.
 pub fn scale(options: &mut Options, name: &str, max: Option<u32>, span: Span) -> Result<Option<Scale>, Fault> {
     let (min, idle) = (options.count("min", 0)?, options.time("idle_timeout")?);
-    let per = options.text("scale")?.map(|text| per(&text, span)).transpose()?;
+    let per = options.text("scale")?.map(|text| per(&text, "a limit", "flow::plan::limit", span)).transpose()?;
     if min.is_none() && idle.is_none() && per.is_none() {
         return Ok(None);
     }
@@ -67,8 +67,8 @@ pub fn scale(options: &mut Options, name: &str, max: Option<u32>, span: Span) ->
     Ok(Some(Scale { min, max, per: per.unwrap_or(1), idle_ms: idle.unwrap_or(IDLE_MS) }))
 }
 
-/// `queue.length / 100`: one share more for so many that wait.
-fn per(text: &str, span: Span) -> Result<u32, Fault> {
+/// `queue.length / 100`: one more for so many that wait. `what` it is the `scale` of, and the `code` of what is wrong with it.
+pub fn per(text: &str, what: &str, code: &'static str, span: Span) -> Result<u32, Fault> {
     let rest = text.trim().strip_prefix("queue.length").map(str::trim);
     let number = match rest {
         Some("") => Some(1),
@@ -77,9 +77,9 @@ fn per(text: &str, span: Span) -> Result<u32, Fault> {
     };
     number.ok_or_else(|| {
         raise(
-            Diagnostic::new("flow::plan::limit", format!("`scale` of a limit cannot be `{text}`"))
+            Diagnostic::new(code, format!("`scale` of {what} cannot be `{text}`"))
                 .label_word(span, text, "given here")
-                .help("it can be `\"queue.length\"`, a share for each that waits, or `\"queue.length / 100\"`, one for each hundred"),
+                .help("it can be `\"queue.length\"`, one for each that waits, or `\"queue.length / 100\"`, one for each hundred"),
         )
     })
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use super::{Store, now_ms};
-use crate::diag::Result;
+use crate::diag::{Diagnostic, Result, did_you_mean};
 use crate::event::{Event, Note, Record};
 use crate::plan::Json;
 
@@ -76,4 +76,31 @@ impl Store {
             rows.collect()
         })
     }
+
+    /// Removes all notes of a memory. Gives how many there were.
+    ///
+    /// # Errors
+    /// `flow::run::no_memory` if there is none of this name, with the nearest; or if the database cannot be written.
+    pub fn clear_memory(&self, name: &str) -> Result<usize> {
+        let known = self.memory(None, None)?;
+        let count = known.iter().filter(|note| note.memory == name).count();
+        if count == 0 {
+            return Err(no_memory(name, &known));
+        }
+        let name = name.to_owned();
+        self.write(move |connection| {
+            connection.execute("DELETE FROM memories WHERE name = ?1", [&name])?;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+}
+
+/// There is no memory of this name, only those of these notes.
+pub fn no_memory(name: &str, known: &[Lasting]) -> Diagnostic {
+    let problem = Diagnostic::new("flow::run::no_memory", format!("there is no memory `{name}`"));
+    let help = did_you_mean(name, known.iter().map(|note| note.memory.as_str()));
+    let none = "no run of this folder has noted anything that lasts; `memory(name).put(…)` in a script does";
+    let all = "`flow memory` lists those of this folder";
+    problem.help(help.unwrap_or_else(|| if known.is_empty() { none } else { all }.to_owned()))
 }

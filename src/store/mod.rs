@@ -48,7 +48,7 @@ pub use id::new_run_id;
 pub use inbox::{Addressee, Letter};
 pub use key::{Key, PublicKey};
 pub use log::RunLog;
-pub use memory::Lasting;
+pub use memory::{Lasting, no_memory};
 pub use projection::Counts;
 pub use receipts::{ReceiptFilter, Receipts};
 pub use runs::{RunFilter, RunSummary};

@@ -4,6 +4,7 @@ use super::look::one_line;
 use super::time::Clock;
 use super::{MASK, is_secret};
 use crate::event::{Because, Decision, Event, FailureKind, Outcome, Saw, Skip, Stop, WaitFor};
+use crate::plan::wording::list;
 use crate::plan::{Branch, Condition, Moment, Plan, Rule, StepId, Strategy, Task};
 use crate::state::result::shorten;
 use crate::state::{Dealt, Decided, RunState, Seen, Status};
@@ -233,6 +234,13 @@ pub(super) fn cached(outcome: Option<&Outcome>, clock: Option<&Clock>) -> Option
     }
     let ago = clock.map_or(String::new(), |clock| format!(", {}", clock.ago(note.at)));
     Some(format!("cached (run {}{ago})", note.run))
+}
+
+/// What a step changed without having declared it.
+pub(super) fn undeclared(state: &RunState, id: StepId) -> Option<String> {
+    let changes = state.step(id).outcome.as_ref()?.changes.as_deref()?;
+    let files: Vec<_> = changes.undeclared.iter().map(|file| format!("`{}`", one_line(file))).collect();
+    (!files.is_empty()).then(|| format!("changed {}, which it had not declared", list(&files, 3)))
 }
 
 /// What went wrong in an attempt, in one line.

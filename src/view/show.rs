@@ -75,6 +75,14 @@ struct Row {
     name: String,
     took: String,
     note: String,
+    /// What is wrong with the step of the line before: a text in place of all this.
+    remark: bool,
+}
+
+impl Row {
+    fn sign(&self, look: Look) -> &'static str {
+        if self.remark { "!" } else { look.bare_sign(self.status) }
+    }
 }
 
 struct Tree<'a> {
@@ -113,7 +121,7 @@ impl Tree<'_> {
         for (status, n) in hidden {
             let more = if shown > 0 { " more" } else { "" };
             let name = format!("{} {n}{more} {}", self.look.ellipsis(), status.name());
-            self.rows.push(Row { indent, status, name, took: String::new(), note: String::new() });
+            self.rows.push(Row { indent, status, name, took: String::new(), note: String::new(), remark: false });
         }
     }
 
@@ -148,7 +156,11 @@ impl Tree<'_> {
         };
         let note = self.note(id, &children);
         self.shown.push(id);
-        self.rows.push(Row { indent, status: step.status, name, took, note });
+        self.rows.push(Row { indent, status: step.status, name, took, note, remark: false });
+        if let Some(name) = reason::undeclared(self.state, id) {
+            let (took, note) = (String::new(), String::new());
+            self.rows.push(Row { indent: indent + 1, status: step.status, name, took, note, remark: true });
+        }
         let whole = step.status == Status::Skipped && children.iter().all(|child| self.went_with(*child, id));
         if self.all || !whole {
             self.siblings(&children, indent + 1);
@@ -269,10 +281,10 @@ impl Tree<'_> {
     fn write(&self, text: &mut String) {
         let look = self.look;
         let begin = |row: &Row| 2 * row.indent + 2 + columns(&row.name);
-        let names = self.rows.iter().map(begin).max().unwrap_or(0).min(NAMES);
+        let names = self.rows.iter().filter(|row| !row.remark).map(begin).max().unwrap_or(0).min(NAMES);
         let times = self.rows.iter().map(|row| columns(&row.took)).max().unwrap_or(0);
         for row in &self.rows {
-            let mut line = format!("{}{} {}", "  ".repeat(row.indent), look.bare_sign(row.status), row.name);
+            let mut line = format!("{}{} {}", "  ".repeat(row.indent), row.sign(look), row.name);
             let name_end = line.len();
             line.push_str(&" ".repeat(names.saturating_sub(columns(&line))));
             if !row.took.is_empty() || !row.note.is_empty() {
@@ -292,7 +304,10 @@ impl Tree<'_> {
     /// The line with its sign in colour and its last columns in a faint one.
     fn painted(&self, line: &str, row: &Row, name_end: usize, note_start: usize) -> String {
         let look = self.look;
-        let sign = look.bare_sign(row.status);
+        let sign = row.sign(look);
+        if row.remark {
+            return look.paint(Tone::Warn, line);
+        }
         let start = 2 * row.indent;
         let (Some(name), true) = (line.get(start + sign.len()..name_end.min(line.len())), look.color) else {
             return line.to_owned();

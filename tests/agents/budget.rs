@@ -48,6 +48,27 @@ fn who_may_fit_later_waits() {
 }
 
 #[test]
+fn a_budget_of_all_ends_all_that_run() {
+    let used = r#"{"type":"agent.usage","cost_usd":0.75,"turns":1}"#;
+    let bench = bench(
+        "budget(#{ usd: 1.0 });\nlet both = parallel(\"both\", [a.ask(\"one\", \"Do it\"), a.ask(\"two\", \"Do it\")]);\nsh(\"after\", \"echo never\").after(both);\n",
+    );
+    // None of them is over it alone, and none ends by itself.
+    bench.write("fake.sh", format!("cat > /dev/null; echo '{used}'; sleep 600"));
+    let steps =
+        bench.flow(&["script", "test.rhai", "--quiet", "--json", "--max-parallel", "4"]).code(1).json()["steps"]
+            .clone();
+    for name in ["both/one", "both/two"] {
+        let step = &steps[name];
+        assert_eq!((&step["status"], &step["verdict"]), (&"failed".into(), &"over_budget".into()), "{steps:#}");
+        let error = step["error"].as_str().unwrap();
+        assert!(error.contains("1.50 USD") && error.contains("`budget`"), "{error}");
+    }
+    assert_eq!(steps["after"]["status"], "skipped");
+    assert_eq!(steps["both"]["cost_usd"], 1.5);
+}
+
+#[test]
 fn what_was_spent_before_a_crash_counts() {
     let bench = bench(
         "budget(#{ usd: 1.0 });\nlet one = a.ask(\"one\", \"Do it\", #{ args: [\"0.75\"] });\none -> sh(\"hold\", \"test -e go || { echo here > held; sleep 600; }\") -> a.ask(\"two\", \"Do it\", #{ args: [\"0.5\"] }).budget(#{ usd: 0.5 });\n",

@@ -108,6 +108,7 @@ fn help_shows_examples() {
         "signal",
         "cancel",
         "breakers",
+        "memory",
         "receipts",
         "export",
         "verify",

@@ -69,6 +69,19 @@ fn a_memory_lasts_over_runs() {
     for expected in 0..3 {
         assert_eq!(step(&place.run(&[]), "seen")["output"], expected);
     }
+    let listed = |args: &[&str]| String::from_utf8_lossy(&place.flow(args).stdout).into_owned();
+    let notes: serde_json::Value = serde_json::from_str(&listed(&["memory", "lessons", "--json"])).expect("JSON");
+    assert_eq!(
+        (&notes[0]["memory"], &notes[0]["key"], &notes[0]["value"]),
+        (&json!("lessons"), &json!("count"), &json!(3))
+    );
+    assert!(listed(&["memory"]).contains("lessons  count  3      just now"), "{}", listed(&["memory"]));
+    let wrong = place.flow(&["memory", "lesson", "--clear"]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(wrong.status.code() == Some(2) && said.contains("did you mean `lessons`?"), "{said}");
+    assert!(place.flow(&["memory", "lessons", "--clear"]).status.success());
+    assert_eq!(listed(&["memory", "--json"]), "[]\n");
+    assert_eq!(step(&place.run(&[]), "seen")["output"], 0);
     let place = Place::with(
         r#"
         let short = memory("short", #{ ttl: "1ms" });

@@ -48,4 +48,6 @@ fn what_was_changed_is_compared_with_what_was_declared() {
     let shown = place.flow(&["why", "last", "one"]);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.contains("`b`") && shown.contains("not declared"), "{shown}");
+    let shown = String::from_utf8_lossy(&place.flow(&["show", "last"]).stdout).into_owned();
+    assert!(shown.contains("\n  ! changed `b`, which it had not declared\n"), "{shown}");
 }

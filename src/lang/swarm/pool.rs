@@ -4,17 +4,14 @@ use rhai::{Array, Dynamic, Map, NativeCallContext};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::member::{self, Member};
-use crate::diag::{Diagnostic, Span, did_you_mean};
+use crate::diag::{Diagnostic, did_you_mean};
 use crate::lang::fault::{Fault, raise};
 use crate::lang::handle::{Agent, Step};
 use crate::lang::options::{self, Options, count, here, wrong};
-use crate::lang::{agents, keys, policies, session};
+use crate::lang::{agents, keys, policies, session, shares};
 use crate::plan::{Limit, Scale};
 
 const CODE: &str = "flow::lang::swarm";
-
-/// How long a share that nobody needs stays, where nothing is said.
-const IDLE_MS: u64 = 60_000;
 
 /// `pool(name, #{ coder: 5 }, #{…})`
 pub fn declare(context: &NativeCallContext, name: &str, workers: &Map, said: &Map) -> Result<Map, Fault> {
@@ -77,8 +74,8 @@ pub fn declare(context: &NativeCallContext, name: &str, workers: &Map, said: &Ma
                 Diagnostic::new(CODE, format!("the pool `{name}` has at least {min} and at most {max} workers"));
             return Err(raise(problem.label_word(span, "min", "here").help("`min` is not more than `max`")));
         }
-        let per = scale.as_deref().map_or(Ok(1), |text| per(text, span))?;
-        let scale = Scale { min, max, per, idle_ms: idle.unwrap_or(IDLE_MS) };
+        let per = scale.as_deref().map_or(Ok(1), |text| shares::per(text, "a pool", CODE, span))?;
+        let scale = Scale { min, max, per, idle_ms: idle.unwrap_or(shares::IDLE_MS) };
         session::build(context, |builder, _| {
             builder.header.limits.insert(name.into(), Limit { max: Some(max), per_minute: None, scale: Some(scale) });
             Ok(())
@@ -86,23 +83,6 @@ pub fn declare(context: &NativeCallContext, name: &str, workers: &Map, said: &Ma
     }
     let entries: [(&str, Dynamic); 2] = [("pool", name.to_owned().into()), ("workers", made.into())];
     Ok(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
-}
-
-/// `queue.length / 100`: one worker more for so many that wait.
-fn per(text: &str, span: Span) -> Result<u32, Fault> {
-    let rest = text.trim().strip_prefix("queue.length").map(str::trim);
-    let number = match rest {
-        Some("") => Some(1),
-        Some(rest) => rest.strip_prefix('/').and_then(|number| number.trim().parse().ok()).filter(|n| *n > 0),
-        None => None,
-    };
-    number.ok_or_else(|| {
-        raise(
-            Diagnostic::new(CODE, format!("`scale` of pool cannot be `{text}`"))
-                .label_word(span, text, "given here")
-                .help("`\"queue.length / 100\"`: one worker more for each 100 questions that wait"),
-        )
-    })
 }
 
 /// The workers of a pool, if the map is one.

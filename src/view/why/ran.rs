@@ -281,6 +281,11 @@ impl Story<'_> {
             let writes = list(&self.why.state.plan.step(id).policy().writes, NAMES);
             self.line(&format!("It changed {}, which it had not declared: it writes {writes}.", list(&files, NAMES)));
         }
+        if !changes.left_out.is_empty() {
+            let files: Vec<_> = changes.left_out.iter().map(|file| format!("`{file}`")).collect();
+            let files = list(&files, NAMES);
+            self.line(&format!("What it made of {files} was not kept for replays: too long, or no plain file."));
+        }
     }
 
     /// What its end meant for the run and for others.

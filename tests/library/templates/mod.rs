@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::transcript::Session;
 
+mod agents;
 mod backup;
 mod blue_green;
 mod checks;
@@ -18,8 +19,34 @@ mod migration;
 mod projects;
 
 /// All templates.
-const NAMES: [&str; 8] =
-    ["backup", "blue-green", "checks", "ci-node", "ci-python", "ci-rust", "migration", "production-line"];
+const NAMES: [&str; 15] = [
+    "backup",
+    "blue-green",
+    "bug-fix",
+    "checks",
+    "ci-node",
+    "ci-python",
+    "ci-rust",
+    "code-review",
+    "feature",
+    "migration",
+    "optimisation",
+    "production-line",
+    "research-plan",
+    "security-audit",
+    "sparc",
+];
+
+/// Those for agents, with what the recorded runs of their samples need to go well.
+const OF_AGENTS: [(&str, &str); 7] = [
+    ("bug-fix", ""),
+    ("code-review", "--arg gate=never"),
+    ("feature", ""),
+    ("optimisation", ""),
+    ("research-plan", ""),
+    ("security-audit", "--arg worst=10"),
+    ("sparc", ""),
+];
 
 /// For a command of a step: it kills flow, the first time. That is the parent of the shell that runs the command.
 const KILL_FLOW: &str = r#"if ! [ -e killed ]; then

@@ -1,6 +1,6 @@
 //! `flow new`.
 
-use super::{NAMES, has, succeeds, text};
+use super::{NAMES, OF_AGENTS, has, succeeds, text};
 use crate::transcript::Session;
 
 #[test]
@@ -50,7 +50,9 @@ fn a_project_of_every_template_works_at_once() {
             }
             _ => String::new(),
         };
-        let output = session.run(&format!("cd shop && flow script shop.rhai --no-input {ports}"));
+        let agents = OF_AGENTS.iter().find(|(of_agents, _)| *of_agents == name);
+        let agents = agents.map(|(_, args)| format!("--agents recorded:recording.ndjson {args}")).unwrap_or_default();
+        let output = session.run(&format!("cd shop && flow script shop.rhai --no-input {ports} {agents}"));
         let servers = super::blue_green::Servers(session.folder().join("shop/deploy"));
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         drop(servers);
