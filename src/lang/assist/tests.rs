@@ -30,6 +30,17 @@ fn functions_variables_and_words_are_offered() {
 }
 
 #[test]
+fn what_is_read_of_budgets_and_agents_is_offered() {
+    let found = names("let money = budget(#{ usd: 1.0 }); money.^");
+    for wanted in ["remaining", "spent", "limits", "cost_usd", "tokens", "turns"] {
+        assert!(found.iter().any(|name| name == wanted), "{wanted} in {found:?}");
+    }
+    assert_eq!(names("let money = budget(#{ usd: 1.0 }); money.remaining.^"), ["usd", "tokens", "turns", "minutes"]);
+    assert_eq!(names("let a = agent(\"a\", #{}).ask(\"Do it\"); a.verd^"), ["verdict"]);
+    assert!(names("let a = sh(\"a\", \"b\"); sh(\"c\", \"d\").when(\"a.tok^\")").contains(&"tokens".to_owned()));
+}
+
+#[test]
 fn steps_have_methods_and_properties() {
     for script in [
         "let a = sh(\"a\", \"true\"); a.^",
