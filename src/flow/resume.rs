@@ -99,7 +99,12 @@ impl Flow {
             (prepared.program, closures)
         } else {
             let pinned = pinned(&state, &store)?;
-            script_has_changed = options.script.as_ref().is_some_and(|script| script.text != pinned.text);
+            // Where nobody names a script, that is the file of then. One that is gone says nothing.
+            let now = match &options.script {
+                Some(script) => Some(script.text.clone()),
+                None => std::fs::read_to_string(&state.created.file).ok().map(Into::into),
+            };
+            script_has_changed = now.is_some_and(|text| text != pinned.text);
             let program = pinned_program(self, &state, &store)?;
             opening.push(opened());
             (program.clone(), Kept::new(program, store))
