@@ -261,6 +261,11 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// Is its task what it gets as input? So it is where an arrow text names an agent; whoever asks by a prompt asks something.
+    pub fn by_input(&self) -> bool {
+        self.prompt.as_text() == Some("")
+    }
+
     /// Calls `visit` with every value in it.
     pub fn each_value<'a>(&'a self, visit: &mut dyn FnMut(&'a Value)) {
         self.each_own_value(visit);

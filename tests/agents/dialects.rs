@@ -116,3 +116,21 @@ fn one_that_goes_on_spending_is_ended() {
     let step = bench.ask(1);
     assert_eq!(step["verdict"], "over_budget", "{step:#}");
 }
+
+#[test]
+fn turns_are_counted_while_they_are_taken() {
+    let programs = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/agents/programs");
+    for (backend, limit) in [("codex", "max_turns: 2"), ("codex", "budget: #{ turns: 2 }"), ("gemini", "max_turns: 2")]
+    {
+        let bench = Bench::new();
+        bench.write(
+            "test.rhai",
+            format!(
+                "let a = agent(\"a\", #{{ backend: \"{backend}\", command: [\"{programs}/{backend}\"], {limit} }});\nlet ask = a.ask(\"ask\", \"Do it\\nscenario: spends\\n\");\n"
+            ),
+        );
+        let step = bench.ask(1);
+        assert_eq!(step["verdict"], "over_budget", "{backend}, {limit}: {step:#}");
+        assert!(step["turns"].as_u64().unwrap() < 10, "{backend}, {limit}: {step:#}");
+    }
+}

@@ -100,6 +100,8 @@ pub(super) struct CodexLines {
     /// The last thing was a result of a tool: what comes now is another turn.
     after_tool: bool,
     turns: u64,
+    /// What it said last that it has used.
+    used: Usage,
 }
 
 impl Dialect for CodexLines {
@@ -118,9 +120,9 @@ impl Dialect for CodexLines {
                 None => out.push(other(kind, "")),
             },
             "turn.completed" => {
-                let usage = inner(&line, "usage").map(tokens).unwrap_or_default();
-                let turns = self.turns.max(1);
-                out.push(AgentEvent::Usage(Usage { cost_usd: None, tokens: usage, turns, time_ms: 0 }));
+                let tokens = inner(&line, "usage").map(tokens).unwrap_or_default();
+                self.used = Usage { cost_usd: None, tokens, turns: self.turns.max(1), time_ms: 0 };
+                out.push(AgentEvent::Usage(self.used));
                 let structured = self.answer.as_deref().and_then(inside_text);
                 let text = structured.as_ref().map(Json::to_string).or_else(|| self.answer.clone());
                 out.push(AgentEvent::Finished { text, error: None, structured });
@@ -153,19 +155,19 @@ impl CodexLines {
         let id = text(item, "id");
         match text(item, "type") {
             "agent_message" if complete => {
-                self.turn(false);
+                self.turn(false, out);
                 let said = text(item, "text").to_owned();
                 self.answer = Some(said.clone());
                 out.push(AgentEvent::Text { text: said, delta: false, parent: String::new() });
             }
             "reasoning" if complete => {
-                self.turn(false);
+                self.turn(false, out);
                 out.push(AgentEvent::Thinking { text: text(item, "text").to_owned(), delta: false });
             }
             "agent_message" | "reasoning" => {}
             kind @ ("command_execution" | "file_change" | "mcp_tool_call" | "web_search" | "collab_tool_call") => {
                 if self.begun.insert(id.to_owned()) {
-                    self.turn(false);
+                    self.turn(false, out);
                     out.push(AgentEvent::ToolCall {
                         id: id.to_owned(),
                         name: match kind {
@@ -177,7 +179,7 @@ impl CodexLines {
                     });
                 }
                 if complete {
-                    self.turn(true);
+                    self.turn(true, out);
                     self.result(id, kind, item, out);
                 }
             }
@@ -214,9 +216,11 @@ impl CodexLines {
     }
 
     /// Something of the model comes, or a tool is done. It does not say where its turns begin: after a tool is one.
-    fn turn(&mut self, tool_done: bool) {
+    /// That is told at once, so that an agent which may take so many of them can be ended: its own figures come at its end.
+    fn turn(&mut self, tool_done: bool, out: &mut Vec<AgentEvent>) {
         if !tool_done && (self.after_tool || self.turns == 0) {
             self.turns += 1;
+            out.push(AgentEvent::Usage(Usage { turns: self.turns, ..self.used }));
         }
         self.after_tool = tool_done;
     }
@@ -252,8 +256,21 @@ mod tests {
     use super::*;
     use crate::plan::{Agent, AgentConfig};
 
+    /// Without what it has used while it worked.
     fn read(lines: &[&str]) -> Vec<AgentEvent> {
-        events(CodexLines::default(), lines)
+        let mut events = events(CodexLines::default(), lines);
+        events.retain(|event| !matches!(event, AgentEvent::Usage(used) if used.tokens == Tokens::default()));
+        events
+    }
+
+    #[test]
+    fn turns_are_told_as_they_begin() {
+        let tool = r#"{"type":"item.completed","item":{"id":"ID","type":"command_execution","command":"ls","aggregated_output":"","exit_code":0,"status":"completed"}}"#;
+        let lines: Vec<_> = ["1", "2", "3"].iter().map(|id| tool.replace("ID", id)).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let turns = |event: &AgentEvent| if let AgentEvent::Usage(used) = event { Some(used.turns) } else { None };
+        let told: Vec<_> = events(CodexLines::default(), &lines).iter().filter_map(turns).collect();
+        assert_eq!(told, [1, 2, 3]);
     }
 
     #[test]

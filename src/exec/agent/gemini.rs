@@ -117,14 +117,14 @@ impl Dialect for GeminiLines {
             }),
             "message" if text(&line, "role") == "assistant" => {
                 self.speaking = true;
-                self.turn();
+                self.turn(out);
                 let delta = spoke && line.get("delta").and_then(Json::as_bool).unwrap_or(false);
                 out.push(AgentEvent::Text { text: text(&line, "content").to_owned(), delta, parent: String::new() });
             }
             // Its task.
             "message" if text(&line, "role") == "user" => {}
             "tool_use" => {
-                self.turn();
+                self.turn(out);
                 out.push(AgentEvent::ToolCall {
                     id: text(&line, "tool_id").to_owned(),
                     name: text(&line, "tool_name").to_owned(),
@@ -145,9 +145,11 @@ impl Dialect for GeminiLines {
 
 impl GeminiLines {
     /// It does not say where its turns begin: each result of a tool is followed by one.
-    fn turn(&mut self) {
+    /// That is told at once, so that an agent which may take so many of them can be ended: its own figures come at its end.
+    fn turn(&mut self, out: &mut Vec<AgentEvent>) {
         if !std::mem::replace(&mut self.turning, true) {
             self.turns += 1;
+            out.push(AgentEvent::Usage(Usage { turns: self.turns, ..Usage::default() }));
         }
     }
 
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn pieces_are_joined_and_the_answer_comes_after_the_last_tool() {
-        let events = events(
+        let mut events = events(
             GeminiLines::default(),
             &[
                 r#"{"type":"init","timestamp":"T","session_id":"S","model":"M"}"#,
@@ -255,6 +257,9 @@ mod tests {
                 r#"{"type":"result","status":"success","stats":{"total_tokens":43,"input_tokens":24,"output_tokens":14,"cached":4,"input":20,"tool_calls":1}}"#,
             ],
         );
+        let running = |event: &AgentEvent| matches!(event, AgentEvent::Usage(used) if used.tokens == Tokens::default());
+        assert_eq!(events.iter().filter(|event| running(event)).count(), 2, "each turn is told as it begins");
+        events.retain(|event| !running(event));
         let text = |text: &str, delta| AgentEvent::Text { text: text.into(), delta, parent: String::new() };
         assert_eq!(events[1..3], [text("I ", false), text("look", true)]);
         assert!(matches!(&events[4], AgentEvent::Denied(denial) if denial.what == "not allowed"));

@@ -26,7 +26,17 @@ pub(super) fn agents(plan: &Plan, found: &mut Findings) {
                 add(format!("there is no backend `{}`", ask.agent.backend), &ask.agent.backend, help);
             }
             (None, Some(_)) => {}
-            (Some(backend), _) => of_backend(backend, &ask.agent, step, &mut add),
+            (Some(backend), _) => {
+                of_backend(backend, &ask.agent, step, &mut add);
+                lacks(backend, ask, &mut add);
+            }
+        }
+        for (name, _) in &ask.agent.env {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let help =
+                    "a name has letters, digits and `_`, and the value stands behind it: `env: #{ NAME: \"value\" }`";
+                add(format!("{name:?} cannot be the name of an environment variable"), name, help.to_owned());
+            }
         }
         for tool in ask.agent.tools.iter().flatten().filter(|tool| ask.agent.deny_tools.contains(tool)) {
             let help = "take it out of one of them".to_owned();
@@ -40,6 +50,21 @@ pub(super) fn agents(plan: &Plan, found: &mut Findings) {
         }
         if let Some(Value::Ref(reference)) = &ask.session {
             session(plan, ask, reference, &mut add);
+        }
+    }
+}
+
+/// What a run would refuse, said by the same words. What [`of_backend`] says better is left to it.
+fn lacks(backend: &Backend, ask: &Ask, add: &mut dyn FnMut(String, &str, String)) {
+    let over_http = backend.program.is_none() && backend.name != "command";
+    for lack in backend.lacks(&ask.agent, ask.session.is_some()) {
+        let said = match lack.key {
+            "command" => true,
+            "tools" | "mcp_servers" | "args" => over_http,
+            _ => false,
+        };
+        if !said {
+            add(lack.message(&ask.agent), lack.key, lack.help.to_owned());
         }
     }
 }

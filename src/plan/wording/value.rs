@@ -119,6 +119,7 @@ pub fn command(plan: &Plan, step: &Step) -> String {
             "the first failure ends the others".to_owned()
         }
         Task::Quorum(quorum) => format!("{} of {} must succeed", quorum.need, quorum.children.len()),
+        Task::Agent(ask) if ask.by_input() => clean(&format!("{} · (its input)", super::agent::who(plan, step))),
         Task::Agent(ask) => clean(&format!("{} · {}", super::agent::who(plan, step), value(plan, &ask.prompt))),
         Task::Budget(budget) => Bounds::of(budget).spelled(),
         Task::Board(_) | Task::Merge(_) => String::new(),

@@ -106,6 +106,15 @@ fn chained_input_is_data() {
 }
 
 #[test]
+fn who_is_named_in_an_arrow_text_is_asked_by_its_input() {
+    assert_eq!(composed(&ask(""), 1, vec![text("plan", "Count to 3.")]).text, "Count to 3.");
+    is_as_in("by-input", &composed(&ask(""), 2, vec![text("plan", "Count to 3."), text("style", "In French.")]));
+    let ask = ask("");
+    let problem = compose(&ask, &job(&ask, 1, vec![result("prepare", Output::None)])).expect_err("nothing to do");
+    assert!(problem.message.contains("got none"), "{}", problem.message);
+}
+
+#[test]
 fn several_are_labelled_in_the_order_declared() {
     let failed = StepResult {
         status: Status::Failed,
