@@ -306,6 +306,12 @@ pub struct Changes {
     /// The branch of its work tree.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub branch: String,
+    /// The path of the step that worked there.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// Of a merge: what it left out and why, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
     /// What they hold, for a replay, if an agent changed them: a `ChangedFile` on each line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contents: Option<Log>,

@@ -43,7 +43,7 @@ impl Git<'_> {
             .arg(self.0)
             .args(["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "merge.gpgSign=false"])
             .args(["-c", "user.name=flow", "-c", "user.email=flow@localhost", "-c", "gc.auto=0"])
-            .args(["-c", "core.quotePath=false", "-c", "merge.renames=true"])
+            .args(["-c", "core.quotePath=false", "-c", "merge.renames=true", "-c", "merge.directoryRenames=false"])
             .env("LC_ALL", "C")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_OPTIONAL_LOCKS", "0")

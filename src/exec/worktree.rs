@@ -50,18 +50,10 @@ pub(super) fn prepare(job: &mut Job) -> Result<Option<Tree>, Failure> {
             .help("a work tree is made from the latest commit: `git add -A && git commit`")
     })?;
     let inner = Git(&folder).line(["rev-parse", "--show-prefix"])?.unwrap_or_default();
-    let path = job.site.folder.join("trees").join(log_stem(job.step, &job.path, 0));
-    let tree = Tree { branch: branch_of(job), home, path, base };
+    let tree = Tree::of(job, home, base);
     {
         let _alone = alone();
-        tree.remove_now()?;
-        if let Some(folder) = tree.path.parent() {
-            fs::create_dir_all(folder).map_err(|error| super::capture::store_failure("create", folder, &error))?;
-        }
-        let git = Git(&tree.home);
-        let words =
-            ["worktree", "add", "--no-track", "-q", "-b", &tree.branch, &tree.path.to_string_lossy(), &tree.base];
-        git.do_it(words)?;
+        tree.make()?;
     }
     let cwd = if inner.is_empty() { tree.path.clone() } else { tree.path.join(inner.trim_end_matches('/')) };
     // The folder may hold nothing that was committed.
@@ -69,6 +61,14 @@ pub(super) fn prepare(job: &mut Job) -> Result<Option<Tree>, Failure> {
     let policy = Arc::make_mut(job.policy.get_or_insert_default());
     policy.cwd = Some(Value::Plain(cwd.to_string_lossy().into_owned().into()));
     Ok(Some(tree))
+}
+
+/// A tree at the repository's latest commit that a step works in by itself. Only one at a time.
+pub(super) fn beside(job: &Job, home: &Path) -> Result<Tree, Failure> {
+    let base = Git(home).do_it(["rev-parse", "--verify", "HEAD^{commit}"])?.trim().to_owned();
+    let tree = Tree::of(job, home.to_owned(), base);
+    tree.make()?;
+    Ok(tree)
 }
 
 /// `flow/<run>/<path>`, as far as a branch can be called so.
@@ -103,6 +103,31 @@ pub(super) fn within(
 }
 
 impl Tree {
+    fn of(job: &Job, home: PathBuf, base: String) -> Self {
+        let path = job.site.folder.join("trees").join(log_stem(job.step, &job.path, 0));
+        Tree { branch: branch_of(job), home, path, base }
+    }
+
+    fn make(&self) -> Result<(), Failure> {
+        self.remove_now()?;
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder).map_err(|error| super::capture::store_failure("create", folder, &error))?;
+        }
+        let words =
+            ["worktree", "add", "--no-track", "-q", "-b", &self.branch, &self.path.to_string_lossy(), &self.base];
+        Git(&self.home).do_it(words).map(drop)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The commit that it was made from.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The attempt is over: what it changed is committed.
     pub fn keep(&self, job: &Job, outcome: &mut Outcome, secrets: &Secrets) -> Result<(), Failure> {
         let git = Git(&self.path);
@@ -113,7 +138,7 @@ impl Tree {
         }
         let mut files = git.names(["diff", "--name-only", "--no-renames", "-z", &self.base, "HEAD"])?;
         files.sort();
-        let mut changes = Changes { files, branch: self.branch.clone(), ..Changes::default() };
+        let mut changes = Changes { files, branch: self.branch.clone(), path: job.path.clone(), ..Changes::default() };
         if outcome.agent.is_some() {
             contents::keep(&mut changes, &self.path, job, secrets);
         }
@@ -124,7 +149,8 @@ impl Tree {
         Ok(())
     }
 
-    fn remove_now(&self) -> Result<(), Failure> {
+    /// Removes it and its branch. Only one at a time.
+    pub fn remove_now(&self) -> Result<(), Failure> {
         remove(&self.home, &self.path, &self.branch)
     }
 }

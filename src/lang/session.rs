@@ -75,6 +75,8 @@ pub struct Session {
     pub swarms: Vec<Draft>,
     /// How often the workers of pools were asked.
     pub load: Load,
+    /// Pools, with where they were declared.
+    pub pools: HashMap<String, Span>,
     /// Limits that were named: are their shares sizes, and where was that said first?
     pub shares: HashMap<String, (bool, Span)>,
     /// Where the script calls a function of the standard library, while it does.
@@ -183,6 +185,7 @@ impl Session {
             loading: Vec::new(),
             swarms: Vec::new(),
             load: Load::default(),
+            pools: HashMap::new(),
             shares: HashMap::new(),
             caller: None,
             keys: Vec::new(),

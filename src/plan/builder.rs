@@ -451,7 +451,9 @@ impl Builder {
             if let Some(writes) = writes {
                 self.step_mut(id).policy_mut().writes = writes;
             }
-            if isolate.is_some() {
+            // Others work in no folder of their own.
+            let works_in_one = matches!(*self.step(id).task, Task::Shell(_) | Task::Exec(_) | Task::Agent(_));
+            if isolate.is_some() && works_in_one {
                 self.step_mut(id).policy_mut().isolate = isolate;
             }
         }

@@ -128,3 +128,109 @@ fn a_killed_run_goes_on() {
     assert_eq!(place.text("one.txt"), "1\n");
     is_clean(&place);
 }
+
+/// What git ignores, and is nowhere else, is the user's as much as what it shows.
+#[test]
+fn ignored_files_are_not_overwritten() {
+    for work in ["git add -f .env", "echo .flow > .gitignore"] {
+        let place = repository(&format!(
+            r#"
+            let one = sh("one", "echo theirs > .env; {work}").isolate("worktree");
+            merge("all", one, #{{ on_conflict: "theirs" }});
+            "#
+        ));
+        fs::write(place.file(".gitignore"), ".flow\n.env\n").expect("a file");
+        place.git(&["commit", "-q", "-a", "-m", "second"]);
+        fs::write(place.file(".env"), "mine\n").expect("a file");
+        let before = place.git(&["rev-parse", "HEAD"]);
+        let run = place.run(&[]);
+        let error = step(&run, "all")["error"].as_str().unwrap_or_default().to_owned();
+        assert!(error.contains("what `one` did cannot be merged: `.env` in the folder"), "{error}");
+        assert_eq!(place.text(".env"), "mine\n");
+        assert_eq!(place.git(&["rev-parse", "HEAD"]), before);
+        assert_eq!(place.git(&["branch", "--list", "flow/*"]).lines().count(), 1);
+    }
+}
+
+/// What is staged stays staged, whether the merge goes well or not, and blocks only what it is about.
+#[test]
+fn the_index_stays_as_it_was() {
+    for (how, well) in [("fail", false), ("ours", true)] {
+        let place = repository(CONFLICT);
+        fs::write(place.file("k.txt"), "v1\n").expect("a file");
+        place.git(&["add", "k.txt"]);
+        fs::write(place.file("k.txt"), "v2\n").expect("a file");
+        let run = place.run(&["--arg", &format!("how={how}")]);
+        assert_eq!(run["status"] == "success", well, "{run:#}");
+        assert_eq!(place.git(&["status", "--porcelain"]), "AM k.txt\n");
+        assert_eq!(place.git(&["show", ":k.txt"]), "v1\n");
+        assert_eq!(place.text("k.txt"), "v2\n");
+    }
+    let place = repository(CONFLICT);
+    fs::write(place.file("x.txt"), "staged\n").expect("a file");
+    place.git(&["add", "x.txt"]);
+    let run = place.run(&["--arg", "how=ours"]);
+    assert!(step(&run, "all")["error"].as_str().is_some_and(|error| error.contains("`x.txt`")), "{run:#}");
+    assert_eq!(place.git(&["status", "--porcelain"]), "A  x.txt\n");
+}
+
+#[test]
+fn a_file_and_a_folder_of_one_name_are_a_conflict() {
+    for (how, well) in [("fail", false), ("ours", false), ("theirs", false), ("skip", true)] {
+        let place = repository(
+            r#"
+            let how = param("how");
+            let one = sh("one", "rm n.txt; mkdir n.txt; echo x > n.txt/x").isolate("worktree");
+            let two = sh("two", "echo 2 > n.txt").isolate("worktree");
+            merge("all", [one, two], #{ on_conflict: how });
+            "#,
+        );
+        let run = place.run(&["--arg", &format!("how={how}")]);
+        assert_eq!(run["status"] == "success", well, "{run:#}");
+        if well {
+            assert_eq!(place.text("n.txt/x"), "x\n");
+            assert_eq!(step(&run, "all")["output"]["skipped"][0]["conflicts"], json!(["n.txt"]));
+        } else {
+            let error = step(&run, "all")["error"].as_str().unwrap_or_default().to_owned();
+            assert!(error.contains("`two` and `one` made different things of `n.txt`"), "{error}");
+            assert_eq!(place.text("n.txt"), "base\n");
+        }
+        assert_eq!(place.git(&["status", "--porcelain"]), "");
+    }
+}
+
+#[test]
+fn children_are_named_by_their_paths() {
+    let place = repository(
+        r#"
+        let e = each("e", ["1", "2"], |n| sh("w", `echo ${n} > n.txt`)).isolate("worktree");
+        merge("all", e, #{ on_conflict: "skip" });
+        "#,
+    );
+    let run = place.run(&[]);
+    let output = &step(&run, "all")["output"];
+    let paths: Vec<&str> = run["steps"].as_object().expect("a map").keys().map(String::as_str).collect();
+    for what in ["merged", "skipped"] {
+        let name = output[what][0]["step"].as_str().unwrap_or_default();
+        assert!(name.contains('[') && paths.contains(&name), "{output:#} {paths:?}");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_told() {
+    let place = repository(
+        r#"
+        let one = sh("one", "echo 1 > n.txt").isolate("worktree");
+        let two = sh("two", "echo 2 > n.txt").isolate("worktree");
+        let three = sh("three", "echo 3 > three.txt; exit 3").isolate("worktree").on_error("continue");
+        merge("all", [one, two, three], #{ on_conflict: "skip" });
+        "#,
+    );
+    let run = place.run(&[]);
+    let output = &step(&run, "all")["output"];
+    assert_eq!(output["skipped"][0]["step"], "three", "{run:#}");
+    assert!(output["skipped"][0]["why"].as_str().is_some_and(|why| why.contains("failed")), "{output:#}");
+    let why = String::from_utf8_lossy(&place.flow(&["why", "last", "all"]).stdout).into_owned();
+    assert!(why.contains("It left out `three`: it failed"), "{why}");
+    assert!(why.contains("It left out `two`: `two` and `one` changed the same in `n.txt`."), "{why}");
+}

@@ -80,6 +80,13 @@ impl Bench {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// What a script is refused with.
+    pub fn refusal(&self) -> String {
+        let output = self.flow(&["check", "team.rhai"]).output().expect("it starts");
+        assert!(!output.status.success(), "it is not refused");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
     /// What an agent was asked, each time.
     pub fn asked(&self, agent: &str) -> Vec<String> {
         let text = fs::read_to_string(self.path().join(format!("{agent}.asked"))).unwrap_or_default();

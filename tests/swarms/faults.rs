@@ -84,3 +84,58 @@ fn killed_in_the_middle_of_a_mesh_it_goes_on_in_its_round() {
     assert_eq!(bench.asked("bob").len(), 3, "the first round is not made again");
     assert_eq!(run.output("mesh/rounds[2]/tally")["round"], 2);
 }
+
+#[test]
+fn who_stands_in_for_another_has_one_vote() {
+    let bench = Bench::new(
+        r#"
+        let team = [one("bad", #{ role: "x", weight: 9.0 }), one("ann", #{ role: "x" }), one("bob", #{ role: "x" })];
+        let how = #{ goal: "Is it?", agents: team, failover: true };
+        swarm("vote", how + #{ conflict: "majority" }).on_error("continue");
+        swarm("heavy", how + #{ conflict: "weighted" }).on_error("continue");
+        swarm("mesh", how + #{ topology: "mesh", conflict: "majority", rounds: 2 }).on_error("continue");
+        swarm("told", how + #{ aggregator: "bob", communication: "event_driven" });
+        "#,
+        &[("bad", BROKEN), ("ann", "echo yes"), ("bob", "echo no")],
+    );
+    let run = bench.run();
+    for vote in ["vote/tally", "heavy/tally", "mesh/rounds[2]/tally"] {
+        assert_eq!(run.output(vote)["why"].as_str().map(|why| why.starts_with("a tie: ann")), Some(true), "{vote}");
+        assert_eq!(run.output(vote)["decided"], false);
+        assert_eq!(run.output(vote)["answers"], serde_json::json!({ "ann": "yes", "bob": "no" }));
+    }
+    assert_eq!(run.output("told/tell-bad")["from"], "bad-by-ann");
+    assert_eq!(run.output("told/tell-ann")["from"], "ann");
+}
+
+#[test]
+fn the_same_json_is_the_same_answer() {
+    let bench = Bench::new(
+        r#"swarm("vote", #{ goal: "Is it?", agents: [one("ann", #{}), one("bob", #{})], conflict: "consensus" });"#,
+        &[("ann", r#"echo '{"v": 1, "w": "x"}'"#), ("bob", r#"echo '{"w":"x","v":1}'"#)],
+    );
+    assert_eq!(bench.run().well().output("vote/tally")["why"], "all agree: ann, bob");
+}
+
+#[test]
+fn what_means_nothing_is_refused() {
+    let refused = |script: &str| Bench::new(script, &[]).refusal();
+    let vote = refused(r#"swarm("s", #{ goal: "g", agents: [one("a", #{})], aggregator: "a", vote: "key" });"#);
+    assert!(vote.contains("says what of the answers is compared"), "{vote}");
+    let pools = refused(r#"one("a", #{}); pool("crew", #{ a: 1 }); pool("crew", #{ a: 5 });"#);
+    assert!(pools.contains("there are two pools `crew`") && pools.contains("first declared here"), "{pools}");
+}
+
+#[test]
+fn a_swarm_in_work_trees_of_its_agents() {
+    let bench = Bench::new(
+        r#"
+        let team = [one("ann", #{}), one("bob", #{})];
+        swarm("vote", #{ goal: "Is it?", agents: team, conflict: "majority" }).isolate("worktree");
+        swarm("star", #{ goal: "Is it?", agents: team, aggregator: "bob" });
+        "#,
+        &[("ann", "echo yes"), ("bob", "echo yes")],
+    );
+    let plan = bench.tell(&["plan", "team.rhai"]);
+    assert_eq!(plan.matches("in a work tree of its own").count(), 3, "the swarm, and each of its agents: {plan}");
+}

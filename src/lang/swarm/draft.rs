@@ -287,6 +287,13 @@ impl<'a> Reading<'a> {
                 "`conflict: \"consensus\"`, `\"majority\"`, `\"weighted\"` or `\"priority\"`",
             ));
         }
+        if topology == Star && !vote.is_unit() && conflict.is_none() {
+            return Err(self.refuse(
+                said("says what of the answers is compared, but not how it is decided between them"),
+                "vote",
+                "`conflict: \"consensus\"`, `\"majority\"`, `\"weighted\"` or `\"priority\"`",
+            ));
+        }
         if topology == Star && aggregator.is_none() && conflict.is_none() {
             return Err(self.refuse(
                 said("is a star and has nobody in the middle"),

@@ -32,6 +32,15 @@ pub fn declare(context: &NativeCallContext, name: &str, workers: &Map, said: &Ma
                 .help("say how many of each there are: `pool(\"crew\", #{ coder: 5, tester: 3 })`"),
         ));
     }
+    if let Some(first) = session::with(|session| session.pools.insert(name.into(), span)) {
+        let problem = Diagnostic::new(CODE, format!("there are two pools `{name}`"));
+        return Err(raise(
+            problem
+                .label(span, "declared again here")
+                .label(first, "first declared here")
+                .help("give one of them another name; or keep the first in a variable, and use that"),
+        ));
+    }
     let mut total = 0;
     let mut made = Map::new();
     let (min, max) = (options.count("min", 0)?, options.count("max", 1)?);

@@ -1,5 +1,7 @@
 //! What runs together: streams and their members, pipelines, races and quorums, and what alerts start.
 
+use std::collections::HashMap;
+
 use super::{NAMES, Story};
 use crate::plan::wording::{self, list, plural};
 use crate::plan::{Ack, OnError, Pipeline, Sink, StepId, Stream, Task};
@@ -52,8 +54,17 @@ impl Story<'_> {
         match &*state.plan.step(id).task {
             Task::Stream(stream) => self.levels(stream),
             Task::Chain(children) if !children.is_empty() => {
-                let steps = self.with_status(children.iter().copied());
-                self.line(&format!("It is a chain: {}.", list(&steps, NAMES).replace(" and ", ", then ")));
+                let levels = self.levels_of(children);
+                let steps: Vec<String> = levels
+                    .iter()
+                    .map(|level| {
+                        let steps = self.with_status(level.iter().copied());
+                        if steps.len() == 1 { steps.concat() } else { format!("{} side by side", list(&steps, NAMES)) }
+                    })
+                    .collect();
+                let (first, more) = steps.split_at(steps.len().min(NAMES));
+                let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
+                self.line(&format!("It is a chain: {}{more}.", first.join(", then ")));
             }
             Task::Parallel(children) if !children.is_empty() => {
                 let steps = self.with_status(children.iter().copied());
@@ -78,6 +89,32 @@ impl Story<'_> {
             }
             _ => {}
         }
+    }
+
+    /// The steps of a chain, those together that wait for equally many others of it.
+    fn levels_of(&self, children: &[StepId]) -> Vec<Vec<StepId>> {
+        let plan = &self.why.state.plan;
+        let mut at: HashMap<StepId, usize> = children.iter().map(|id| (*id, 0)).collect();
+        // Those before a step may stand behind it. A circle there is none; as many rounds as steps are enough.
+        for _ in children {
+            let mut moved = false;
+            for id in children {
+                let before = plan.step(*id).after.iter().filter_map(|edge| at.get(&edge.from)).max();
+                let level = before.map_or(0, |before| before + 1);
+                moved |= at.insert(*id, level) != Some(level);
+            }
+            if !moved {
+                break;
+            }
+        }
+        let mut levels = vec![Vec::new(); children.len()];
+        for id in children {
+            if let Some(level) = at.get(id).and_then(|level| levels.get_mut(*level)) {
+                level.push(*id);
+            }
+        }
+        levels.retain(|level| !level.is_empty());
+        levels
     }
 
     /// ``It is a stream: `a` |> `b` |> [`c`, `d`].``

@@ -279,6 +279,9 @@ impl Story<'_> {
                 changes.branch
             ));
         }
+        for skipped in &changes.skipped {
+            self.line(&format!("It left out {skipped}."));
+        }
         if !changes.undeclared.is_empty() {
             let files: Vec<_> = changes.undeclared.iter().map(|file| format!("`{file}`")).collect();
             let writes = list(&self.why.state.plan.step(id).policy().writes, NAMES);
