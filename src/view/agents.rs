@@ -47,7 +47,7 @@ pub(super) fn live(state: &RunState, id: StepId) -> Vec<String> {
     let mut pieces: Vec<String> = Some(one_line(&now.doing)).filter(|doing| !doing.is_empty()).into_iter().collect();
     pieces.extend(usage(&now.usage));
     if state.created.agents.is_some() && now.usage != Usage::default() {
-        pieces.push(RECORDED.to_owned());
+        pieces.push(AS_RECORDED.to_owned());
     }
     if now.memory_kib > 0 {
         pieces.push(unit::show_bytes(now.memory_kib * 1024));
@@ -55,8 +55,11 @@ pub(super) fn live(state: &RunState, id: StepId) -> Vec<String> {
     pieces
 }
 
-/// What is said of figures that stand in a recording.
+/// What is said of the figures of a run that was answered from a recording.
 const RECORDED: &str = "as recorded, nothing was spent";
+
+/// The same, where there is little room.
+const AS_RECORDED: &str = "as recorded";
 
 /// What an agent's step that is over has used in all its attempts, and what its last one was refused, in pieces. Nothing if it
 /// asked none.
@@ -75,7 +78,7 @@ pub(super) fn over(state: &RunState, id: StepId) -> Vec<String> {
         pieces.push(format!("{} changed", plural(changes.files.len(), "file")));
     }
     if !report.recorded.is_empty() {
-        pieces.push(RECORDED.to_owned());
+        pieces.push(AS_RECORDED.to_owned());
     }
     pieces
 }
@@ -162,7 +165,11 @@ pub(super) fn together(state: &RunState, id: StepId) -> Option<String> {
     let step = state.step(id);
     let report = step.outcome.as_ref()?.agent.as_deref()?;
     let total = step.consumed.as_ref()?.total();
-    (total != report.usage).then(|| usage(&total).join(", "))
+    let mut pieces = usage(&total);
+    if !report.recorded.is_empty() {
+        pieces.push(RECORDED.to_owned());
+    }
+    (total != report.usage).then(|| pieces.join(", "))
 }
 
 /// The fields of a step for other programs: of one that asks an agent all, of a group with agents in it what they used.
