@@ -303,6 +303,10 @@ pub struct Changes {
     /// Those of them that it had not declared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undeclared: Vec<String>,
+    /// Files that changed meanwhile and that neither it nor a step beside it in the same folder had declared: one of them
+    /// changed them. They are not among `files`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsure: Vec<String>,
     /// The branch of its work tree.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub branch: String,

@@ -32,8 +32,8 @@ pub(super) fn recall(board: &Board, memories: Option<&dyn Memories>, job: &Job) 
     Ok(Outcome { notes: known.into_iter().map(note).collect(), ..Outcome::default() })
 }
 
-/// What an agent notes with its answer: of a text what stands in blocks ```` ```notes ````, each a JSON object; of a JSON value the
-/// map under its key `notes`. Gives the text without those blocks, if there were any.
+/// What an agent notes with its answer: of a text what stands in blocks ```` ```notes ````, each a JSON object; `value`, of an answer that
+/// is JSON, the map that stood under its key `notes`, or null. Gives the text without those blocks, if there were any.
 ///
 /// # Errors
 /// What stands in such a block is no object; or is too long.
@@ -57,7 +57,9 @@ pub(super) fn answered(
         Ok(())
     };
     if let Some(value) = value {
-        value.get("notes").filter(|notes| notes.is_object()).cloned().map(&mut take).transpose()?;
+        if !value.is_null() {
+            take(value.clone())?;
+        }
         return Ok((None, notes));
     }
     let (rest, blocks) = without_blocks(text);

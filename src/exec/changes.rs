@@ -2,7 +2,7 @@
 //!
 //! The folder is looked at before and after. In a git work tree git says what differs from the latest commit, which leaves
 //! out what is ignored; elsewhere all files are looked at, up to a bound. Steps that run at the same time see each other's
-//! changes: what another one has declared counts as that one's.
+//! changes: what another one has declared counts as that one's, and what none of them has declared as nobody's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -103,8 +103,14 @@ impl Watched {
         };
         let declared = |file: &String| is_in(&self.folder, &self.writes, file);
         files.retain(|file| declared(file) || !others.iter().any(|(folder, patterns)| is_in(folder, patterns, file)));
-        let undeclared = files.iter().filter(|file| !declared(file)).cloned().collect();
-        let mut changes = Box::new(Changes { files, undeclared, ..Changes::default() });
+        let undeclared: Vec<String> = files.iter().filter(|file| !declared(file)).cloned().collect();
+        let shared = |file: &String| {
+            let path = self.folder.join(file);
+            others.iter().any(|(folder, _)| path.starts_with(folder))
+        };
+        let (unsure, undeclared): (Vec<_>, Vec<_>) = undeclared.into_iter().partition(shared);
+        files.retain(|file| !unsure.contains(file));
+        let mut changes = Box::new(Changes { files, undeclared, unsure, ..Changes::default() });
         if outcome.agent.is_some() {
             contents::keep(&mut changes, &self.folder, job, secrets);
         }

@@ -36,6 +36,7 @@ pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     hooks::out_of_order(plan, &tree, &mut found);
     policies::limits(plan, &mut found);
     policies::out_of_place(plan, &mut found);
+    policies::merges(plan, &mut found);
     budget::budgets(plan, &mut found);
     stream::members(plan, &mut found);
     stream::alone(plan, &mut found);

@@ -234,3 +234,15 @@ fn what_is_left_out_is_told() {
     assert!(why.contains("It left out `three`: it failed"), "{why}");
     assert!(why.contains("It left out `two`: `two` and `one` changed the same in `n.txt`."), "{why}");
 }
+
+#[test]
+fn a_merge_of_nothing_is_refused() {
+    for (of, why) in
+        [("[]", "it is given no steps"), ("[sh(\"a\", \"true\")]", "none of its steps works in a work tree")]
+    {
+        let place = Place::with(&format!("merge(\"all\", {of});"));
+        let output = place.flow(&["check", "test.rhai"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success() && said.contains("flow::plan::policy") && said.contains(why), "{said}");
+    }
+}

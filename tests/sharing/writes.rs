@@ -51,3 +51,21 @@ fn what_was_changed_is_compared_with_what_was_declared() {
     let shown = String::from_utf8_lossy(&place.flow(&["show", "last"]).stdout).into_owned();
     assert!(shown.contains("\n  ! changed `b`, which it had not declared\n"), "{shown}");
 }
+
+/// Which of two that run together has changed what neither declared is not known, and nobody is blamed.
+#[test]
+fn a_neighbours_file_is_no_fault() {
+    let place = Place::with(
+        r#"
+        let one = sh("one", "touch a1; for i in $(seq 500); do [ -e stray ] && exit 0; sleep 0.01; done; exit 1").writes("a*");
+        let two = sh("two", "for i in $(seq 500); do [ -e a1 ] && break; sleep 0.01; done; touch stray; touch b1").writes("b*");
+        [one, two] -> call("tell", || [one.changed, two.changed]);
+        "#,
+    );
+    let run = place.run(&["--max-parallel", "2"]);
+    assert_eq!(step(&run, "tell")["output"], serde_json::json!([["a1"], ["b1"]]), "{run:#}");
+    for name in ["one", "two"] {
+        let why = String::from_utf8_lossy(&place.flow(&["why", "last", name]).stdout).into_owned();
+        assert!(why.contains("It or a step beside it changed `stray`"), "{why}");
+    }
+}

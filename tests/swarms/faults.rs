@@ -139,3 +139,50 @@ fn a_swarm_in_work_trees_of_its_agents() {
     let plan = bench.tell(&["plan", "team.rhai"]);
     assert_eq!(plan.matches("in a work tree of its own").count(), 3, "the swarm, and each of its agents: {plan}");
 }
+
+#[test]
+fn an_answer_that_is_json_notes_something() {
+    let bench = Bench::new(
+        r#"
+        let facts = board("facts");
+        let ann = one("ann", #{});
+        ann.ask("q", "Count", #{ board: facts, schema: #{ v: "number" } });
+        ann.ask("own", "Count", #{ board: facts, schema: #{ v: "number", notes: #{ cause: "string" } } });
+        one("bob", #{}).ask("none", "Count", #{ board: facts, schema: #{ v: "number" } });
+        one("cy", #{}).ask("wrong", "Count", #{ board: facts, schema: #{ v: "number" } }).on_error("continue");
+        "#,
+        &[
+            ("ann", r#"echo '{"v": 1, "notes": {"cause": "a leak"}}'"#),
+            ("bob", r#"echo '{"v": 2}'"#),
+            ("cy", r#"echo '{"v": 3, "notes": "a leak"}'"#),
+        ],
+    );
+    let run = bench.run();
+    assert_eq!(*run.output("q"), serde_json::json!({ "v": 1 }));
+    assert_eq!(run.output("own")["notes"]["cause"], "a leak");
+    assert_eq!(*run.output("none"), serde_json::json!({ "v": 2 }));
+    assert!(run.error("wrong").contains("no map"), "{}", run.error("wrong"));
+    assert_eq!(*run.output("facts"), serde_json::json!({ "cause": "a leak" }));
+    assert!(bench.asked("bob")[0].contains("under the key `notes`"), "{}", bench.asked("bob")[0]);
+}
+
+#[test]
+fn what_was_given_is_given_in_each_round() {
+    let bench = Bench::new(
+        r#"
+        let goal = sh("goal", "echo 'Find the leak'");
+        let team = [one("ann", #{}), one("bob", #{})];
+        goal -> swarm("mesh", #{ topology: "mesh", agents: team, rounds: 2, aggregator: "bob", conflict: "majority" }).on_error("continue");
+        goal -> swarm("vote", #{ agents: team, conflict: "majority", on_conflict: "ann", aggregator: "bob" });
+        "#,
+        &[("ann", "echo yes"), ("bob", "echo no")],
+    );
+    let run = bench.run();
+    let second = bench.asked("ann").into_iter().find(|prompt| prompt.contains("round 2")).expect("a second round");
+    let (data, task) = second.split_once("Your task:").expect("a task");
+    assert!(data.contains("Find the leak") && data.contains("no") && !task.contains("leak"), "{second}");
+    let merge = bench.asked("bob").into_iter().find(|prompt| prompt.contains("final answer")).expect("a merge");
+    let (data, _) = merge.split_once("Your task:").expect("a task");
+    assert!(data.contains("decision") && data.contains("yes"), "{merge}");
+    assert_eq!(run.output("vote"), "no");
+}

@@ -74,10 +74,10 @@ fn a_vote_decides() {
     assert_eq!(run.output("heavy"), "yes");
     assert_eq!(run.output("first"), " no ");
     assert_eq!(run.output("all"), "perhaps");
-    assert!(
-        bench.asked("judge")[0]
-            .contains("The team could not agree (no consensus: bob, cy for \"no\"; ann for \"yes\")")
-    );
+    let judge = &bench.asked("judge")[0];
+    let (data, task) = judge.split_once("Your task:").expect("a task");
+    assert!(data.contains(r#"no consensus: bob, cy for \"no\"; ann for \"yes\""#), "{judge}");
+    assert!(task.contains("could not agree") && !task.contains("yes"), "{judge}");
     assert_eq!(run.error("none/decide"), "no consensus: bob, cy for \"no\"; ann for \"yes\"");
     assert_eq!(run.status("key/decide"), "failed", "three different lengths are no majority: {}", run.output("key"));
 }
@@ -98,7 +98,9 @@ fn a_mesh_talks_until_it_agrees() {
     assert_eq!(run.output("mesh/rounds[3]/tally")["why"], "all agree: ann, bob");
     let asked = bench.asked("ann");
     assert_eq!(asked.len(), 3, "there is no fourth round");
-    assert!(asked[1].contains(r#"not as instructions: {"bob":"no"}"#), "{}", asked[1]);
+    let (data, task) = asked[1].split_once("Your task:").expect("a task");
+    assert!(data.contains("<data from=\"said\">") && data.contains(r#""bob""#), "{data}");
+    assert!(task.contains("You are ann") && !task.contains("bob"), "{task}");
 }
 
 #[test]

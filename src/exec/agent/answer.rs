@@ -1,11 +1,12 @@
 //! The answer of an agent that was to be JSON: found in what it said, and checked.
 
+use super::schema::NOTES;
 use crate::event::{Failure, FailureKind};
 use crate::plan::Json;
 use crate::state::result::{kind_of, shorten};
 
 /// The value that an answer holds and that fits the schema. `structured`: as its program says it; `quote`: what a message may
-/// quote of it.
+/// quote of it. Where it may note something, what stands under that key is no part of it, and given beside it.
 ///
 /// Looked for in this order: what the program says, the whole text, what stands between fences (the last one first), from
 /// the first brace or bracket to the last.
@@ -17,15 +18,17 @@ pub(super) fn value(
     structured: Option<&Json>,
     schema: &Json,
     agent: &str,
+    takes_notes: bool,
     quote: impl Fn(&str) -> &str,
-) -> Result<Json, Failure> {
+) -> Result<(Json, Option<Json>), Failure> {
     let validator = jsonschema::validator_for(schema).map_err(|error| {
         Failure::new(FailureKind::Script, format!("the `schema` of what agent `{agent}` is asked is none: {error}"))
             .help("it must be a JSON Schema, such as `#{ type: \"object\", required: [\"score\"] }`")
     })?;
     let found = structured.cloned().into_iter().chain(candidates(text).into_iter().filter_map(parsed));
     let mut first = None;
-    for value in found {
+    for mut value in found {
+        let notes = value.as_object_mut().filter(|_| takes_notes).and_then(|object| object.remove(NOTES));
         let wrong: Vec<String> = validator
             .iter_errors(&value)
             .map(|error| match error.instance_path().as_str() {
@@ -34,7 +37,7 @@ pub(super) fn value(
             })
             .collect();
         match wrong.split_first() {
-            None => return Ok(value),
+            None => return Ok((value, notes)),
             Some((one, more)) => {
                 let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
                 first.get_or_insert_with(|| (kind_of(&value), format!("{}{more}", shorten(one, 200))));
@@ -86,7 +89,7 @@ mod tests {
         let schema = json!({
             "type": "object", "required": ["score"], "properties": {"score": {"type": "number", "maximum": 10}}
         });
-        value(text, structured.as_ref(), &schema, "judge", |text| text)
+        value(text, structured.as_ref(), &schema, "judge", false, |text| text).map(|(value, _)| value)
     }
 
     #[test]
@@ -102,8 +105,17 @@ mod tests {
             assert_eq!(of(text, None).expect(text), wanted);
         }
         assert_eq!(of("nothing", Some(wanted.clone())).expect("structured"), wanted);
-        let whole = value("[1, 2]", None, &json!({"type": "array"}), "judge", |text| text);
-        assert_eq!(whole.expect("an array"), json!([1, 2]));
+        let whole = value("[1, 2]", None, &json!({"type": "array"}), "judge", false, |text| text);
+        assert_eq!(whole.expect("an array").0, json!([1, 2]));
+    }
+
+    #[test]
+    fn notes_are_no_part_of_it() {
+        let schema = json!({"type": "object", "properties": {"v": {"type": "number"}}, "additionalProperties": false});
+        let text = r#"{"v": 1, "notes": {"cause": "a leak"}}"#;
+        let found = value(text, None, &schema, "judge", true, |text| text).expect("it fits");
+        assert_eq!(found, (json!({"v": 1}), Some(json!({"cause": "a leak"}))));
+        assert!(value(text, None, &schema, "judge", false, |text| text).is_err());
     }
 
     #[test]
@@ -113,7 +125,7 @@ mod tests {
         assert!(failure.message.contains("at `/score`") && failure.message.contains("70"), "{failure:?}");
         let failure = of("I cannot say", None).expect_err("no JSON");
         assert!(failure.message.contains("holds none: `I cannot say`"), "{failure:?}");
-        let failure = value("{}", None, &json!({"type": 5}), "judge", |text| text).expect_err("no schema");
+        let failure = value("{}", None, &json!({"type": 5}), "judge", false, |text| text).expect_err("no schema");
         assert_eq!(failure.kind, FailureKind::Script);
     }
 }

@@ -17,6 +17,7 @@ use super::company::Company;
 use super::driver::driver_of;
 use super::hearing::Hearing;
 use super::prompt::{self, Streamed};
+use super::schema;
 use super::supervise::{Supervised, Supervision};
 use super::verdict::End;
 use super::watch::Watch;
@@ -123,12 +124,13 @@ impl Attempt<'_> {
             }
             None => None,
         };
+        let schema = schema::with_notes(ask);
         let brief = Brief {
             agent,
             model: self.text(agent.model.as_ref())?,
             system: prompt.system,
             prompt: prompt.text,
-            schema: ask.schema.as_ref(),
+            schema: schema.as_deref(),
             session: self.text(ask.session.as_ref())?.filter(|session| !session.is_empty()),
             command: self.texts(&agent.command)?,
             args: self.texts(&agent.args)?,

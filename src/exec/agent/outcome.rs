@@ -5,6 +5,7 @@ use std::fs;
 use super::answer;
 use super::attempt::{Attempt, Done};
 use super::hearing::Heard;
+use super::schema;
 use super::supervise::Supervised;
 use super::verdict::{Case, Why, judge};
 use crate::event::{AgentReport, Failure, FailureKind, INLINE_LIMIT, Outcome, Output, Verdict};
@@ -51,12 +52,22 @@ impl Attempt<'_> {
         outcome.output = Output::None;
         if error.is_none() {
             outcome.output = report.text.clone();
-            if let (Some(schema), false) = (&self.ask.schema, unread) {
+            if let (Some(wanted), false) = (&self.ask.schema, unread) {
                 let structured = seen.closing.as_ref().and_then(|closing| closing.structured.as_ref());
-                match answer::value(text, structured, schema, &self.agent.name, |text| self.logs.quote(text)) {
-                    Ok(value) => {
-                        outcome.notes = board::answered(self.ask, text, Some(&value), self.job)?.1;
-                        outcome.output = value_output(value, self.job)?;
+                let takes_notes = schema::takes_notes(self.ask);
+                match answer::value(text, structured, wanted, &self.agent.name, takes_notes, |text| {
+                    self.logs.quote(text)
+                }) {
+                    Ok((value, notes)) => {
+                        // Where the schema has such a key itself, it is noted and stays.
+                        let own = || value.get(schema::NOTES).filter(|notes| notes.is_object()).cloned();
+                        match board::answered(self.ask, text, Some(&notes.or_else(own).unwrap_or_default()), self.job) {
+                            Ok((_, notes)) => {
+                                outcome.notes = notes;
+                                outcome.output = value_output(value, self.job)?;
+                            }
+                            Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
+                        }
                     }
                     Err(failure) => (verdict, error) = (Verdict::Failed, Some(failure)),
                 }

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use super::super::Job;
 use super::block::{Block, tag_for};
 use super::context::{Told, told};
+use super::schema;
 use crate::event::{Failure, FailureKind};
 use crate::plan::{Ask, Class, Json};
 use crate::state::resolve;
@@ -75,7 +76,11 @@ pub fn compose_with(ask: &Ask, job: &Job, streamed: Streamed<'_>) -> Result<Prom
     }
     text.push_str(&task);
     let board = ask.boards.first().and_then(|board| job.inputs.get(*board)).map(|board| board.name.as_str());
-    for part in board.filter(|_| ask.schema.is_none()).map(notes_on).into_iter().chain(behind(ask)) {
+    let notes = board.and_then(|board| match ask.schema {
+        None => Some(notes_on(board)),
+        Some(_) => schema::takes_notes(ask).then(|| notes_beside(board)),
+    });
+    for part in notes.into_iter().chain(behind(ask)) {
         let newlines = if text.ends_with('\n') { "\n" } else { "\n\n" };
         text.push_str(newlines);
         text.push_str(&part);
@@ -170,8 +175,8 @@ fn before(told: &Told, streamed: Streamed<'_>, by_input: bool) -> String {
 /// What stands behind the task.
 fn behind(ask: &Ask) -> Vec<String> {
     let mut parts = Vec::new();
-    if let (Some(schema), false) = (&ask.schema, ask.agent.checks_schema()) {
-        parts.push(asks_for(schema));
+    if let (Some(schema), false) = (schema::with_notes(ask), ask.agent.checks_schema()) {
+        parts.push(asks_for(&schema));
     }
     if !ask.readers.is_empty() {
         let (step, gets) = if ask.readers.len() == 1 { ("step", "gets") } else { ("steps", "get") };
@@ -187,6 +192,13 @@ fn behind(ask: &Ask) -> Vec<String> {
 fn notes_on(board: &str) -> String {
     format!(
         "To note something on the board `{board}`, where other steps read it, put it into a block like this at the end of your answer, one key for each thing:\n\n```notes\n{{\"key\": \"what to note\"}}\n```"
+    )
+}
+
+/// How something is noted for others by who answers with JSON.
+fn notes_beside(board: &str) -> String {
+    format!(
+        "To note something on the board `{board}`, where other steps read it, put it into your answer under the key `notes`, one key for each thing: {{…, \"notes\": {{\"key\": \"what to note\"}}}}. It is taken out of the answer."
     )
 }
 

@@ -4,10 +4,41 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use crate::plan::Json;
+use crate::plan::{Ask, Json};
 
 /// The key of an answer that would be no object.
 const ANSWER: &str = "flow_answer";
+
+/// The key under which an answer that is JSON notes something on a board.
+pub(super) const NOTES: &str = "notes";
+
+/// Can who answers so note something beside it? Not if the answer is no object, or has a key of that name itself; nor for `codex`,
+/// whose schemas have only keys that are always there.
+pub(super) fn takes_notes(ask: &Ask) -> bool {
+    let fits = |schema: &Json| {
+        schema.get("type").and_then(Json::as_str) == Some("object")
+            && schema.get("properties").is_none_or(|keys| keys.get(NOTES).is_none())
+    };
+    !ask.boards.is_empty() && ask.agent.backend != "codex" && ask.schema.as_ref().is_some_and(fits)
+}
+
+/// The schema that an answer has to fit before its notes are taken out of it.
+pub(super) fn with_notes(ask: &Ask) -> Option<Cow<'_, Json>> {
+    let schema = ask.schema.as_ref()?;
+    if !takes_notes(ask) {
+        return Some(Cow::Borrowed(schema));
+    }
+    let mut schema = schema.clone();
+    let notes =
+        json!({ "type": "object", "description": "what to note for others: a key for each thing; may be left out" });
+    if let Some(keys) = schema
+        .as_object_mut()
+        .and_then(|schema| schema.entry("properties").or_insert_with(|| json!({})).as_object_mut())
+    {
+        keys.insert(NOTES.to_owned(), notes);
+    }
+    Some(Cow::Owned(schema))
+}
 
 /// A schema of objects: the schema itself if it is one, else one of objects whose only key fits it.
 pub(super) fn of_object(schema: &Json) -> Cow<'_, Json> {

@@ -110,6 +110,32 @@ pub(super) fn out_of_place(plan: &Plan, found: &mut Findings) {
     }
 }
 
+/// Merges of which it is known that there is nothing to be merged.
+pub(super) fn merges(plan: &Plan, found: &mut Findings) {
+    for id in plan.ids() {
+        let Task::Merge(merge) = &*plan.step(id).task else { continue };
+        let why = match merge.of.is_empty() {
+            true => "it is given no steps",
+            false if !merge.of.iter().any(|of| may_isolate(plan, *of)) => {
+                "none of its steps works in a work tree of its own"
+            }
+            false => continue,
+        };
+        found.add(
+            Diagnostic::new(POLICY, format!("`{}` has nothing to merge: {why}", wording::name(plan, id)))
+                .label(plan.step(id).span, "declared here")
+                .help("name the steps that have one: `merge(\"all\", [one.isolate(\"worktree\"), …])`"),
+        );
+    }
+}
+
+/// Is it a step with a work tree of its own, or a group in which there is one or may be later?
+fn may_isolate(plan: &Plan, id: StepId) -> bool {
+    let step = plan.step(id);
+    let later = matches!(&*step.task, Task::Each(_) | Task::Repeat(_) | Task::OnEvent(_) | Task::Workflow(_));
+    later || step.policy().isolate.is_some() || plan.members(id).into_iter().any(|member| may_isolate(plan, member))
+}
+
 fn zero_repeat(plan: &Plan, id: StepId, found: &mut Findings) {
     if let Task::Quorum(quorum) = &*plan.step(id).task
         && (quorum.need == 0 || quorum.need as usize > quorum.children.len())

@@ -287,6 +287,10 @@ impl Story<'_> {
             let writes = list(&self.why.state.plan.step(id).policy().writes, NAMES);
             self.line(&format!("It changed {}, which it had not declared: it writes {writes}.", list(&files, NAMES)));
         }
+        if !changes.unsure.is_empty() {
+            let files: Vec<_> = changes.unsure.iter().map(|file| format!("`{file}`")).collect();
+            self.line(&format!("It or a step beside it changed {}, which neither had declared.", list(&files, NAMES)));
+        }
         if !changes.left_out.is_empty() {
             let files: Vec<_> = changes.left_out.iter().map(|file| format!("`{file}`")).collect();
             let files = list(&files, NAMES);
