@@ -46,15 +46,28 @@ pub(super) fn live(state: &RunState, id: StepId) -> Vec<String> {
     };
     let mut pieces: Vec<String> = Some(one_line(&now.doing)).filter(|doing| !doing.is_empty()).into_iter().collect();
     pieces.extend(usage(&now.usage));
+    if state.created.agents.is_some() && now.usage != Usage::default() {
+        pieces.push(AS_RECORDED.to_owned());
+    }
     if now.memory_kib > 0 {
         pieces.push(unit::show_bytes(now.memory_kib * 1024));
     }
     pieces
 }
 
-/// What an attempt that is over has used and was refused, in pieces.
-pub(super) fn over(report: &AgentReport) -> Vec<String> {
-    let mut pieces = usage(&report.usage);
+/// What is said of the figures of a run that was answered from a recording.
+const RECORDED: &str = "as recorded, nothing was spent";
+
+/// The same, where there is little room.
+const AS_RECORDED: &str = "as recorded";
+
+/// What an agent's step that is over has used in all its attempts, and what its last one was refused, in pieces. Nothing if it
+/// asked none.
+pub(super) fn over(state: &RunState, id: StepId) -> Vec<String> {
+    let step = state.step(id);
+    let Some(report) = step.outcome.as_ref().and_then(|outcome| outcome.agent.as_deref()) else { return Vec::new() };
+    // An answer of an earlier run consumed nothing in this one.
+    let mut pieces = usage(&step.consumed.as_ref().map_or(report.usage, |consumed| consumed.total()));
     if report.verdict != Verdict::Finished && report.verdict != Verdict::Failed {
         pieces.insert(0, report.verdict.name().replace('_', " "));
     }
@@ -65,14 +78,18 @@ pub(super) fn over(report: &AgentReport) -> Vec<String> {
         pieces.push(format!("{} changed", plural(changes.files.len(), "file")));
     }
     if !report.recorded.is_empty() {
-        pieces.push(format!("from {}", one_line(&report.recorded)));
+        pieces.push(AS_RECORDED.to_owned());
     }
     pieces
 }
 
 /// What all agents of a run have used, in pieces; nothing if none was asked.
 pub(super) fn in_all(state: &RunState) -> Vec<String> {
-    usage(&state.consumed_within(None))
+    let mut pieces = usage(&state.consumed_within(None));
+    if state.created.agents.is_some() && !pieces.is_empty() {
+        pieces.push(RECORDED.to_owned());
+    }
+    pieces
 }
 
 /// What was spent of a step's budget, or of the budget that it is: `1.24 USD of 5.00 USD (24 %)`.
@@ -114,7 +131,8 @@ pub(super) fn sentences(report: &AgentReport) -> Vec<String> {
         let parts: Vec<String> =
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(*n as usize))).collect();
         let parts = if parts.is_empty() { String::new() } else { format!(" (tokens: {})", parts.join(", ")) };
-        said.push(format!("It used {}{parts}", used.join(", ")));
+        let recorded = if report.recorded.is_empty() { String::new() } else { format!(", {RECORDED}") };
+        said.push(format!("It used {}{parts}{recorded}", used.join(", ")));
     }
     if !report.tools_used.is_empty() {
         let tools = report.tools_used.iter().map(|(name, times)| match times {
@@ -140,6 +158,18 @@ pub(super) fn sentences(report: &AgentReport) -> Vec<String> {
         said.push(format!("Its conversation is {}", one_line(&report.session)));
     }
     said
+}
+
+/// What all attempts of a step have used, if that is more than what the last one did.
+pub(super) fn together(state: &RunState, id: StepId) -> Option<String> {
+    let step = state.step(id);
+    let report = step.outcome.as_ref()?.agent.as_deref()?;
+    let total = step.consumed.as_ref()?.total();
+    let mut pieces = usage(&total);
+    if !report.recorded.is_empty() {
+        pieces.push(RECORDED.to_owned());
+    }
+    (total != report.usage).then(|| pieces.join(", "))
 }
 
 /// The fields of a step for other programs: of one that asks an agent all, of a group with agents in it what they used.

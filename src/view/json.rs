@@ -11,7 +11,7 @@ use crate::state::{Files, RunState, Status};
 /// The object that `--json` prints at the end of a run (see the command's help). Its keys are a promise:
 /// `{"run", "workflow", "status", "duration_ms", "steps": {path: {"status", "output", "code", "attempts", "duration_ms", "error"}}}`.
 ///
-/// Groups are in it as well, anonymous ones are not. Where agents were answered for from a recording, `agents` says so. While steps wait for something from outside, there is also a list
+/// Groups are in it as well, anonymous ones are not. Where agents were answered for from a recording, `agents` says so, and `recorded` is true: what they have used is what the recording says, and nothing was spent. While steps wait for something from outside, there is also a list
 /// `waiting`: `{"step", "for": "answer" | "signal" | "file" | "time", "until", "command", …}`. `status`: with what is known beyond the log (`interrupted`).
 pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
     let mut steps = Map::new();
@@ -30,6 +30,7 @@ pub fn run(state: &RunState, status: RunStatus, files: &dyn Files) -> Json {
     });
     if let Some(agents) = &state.created.agents {
         run["agents"] = agents.as_str().into();
+        run["recorded"] = true.into();
     }
     let waits = state.waits();
     if !waits.is_empty() {

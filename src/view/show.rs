@@ -181,7 +181,7 @@ impl Tree<'_> {
     fn note(&self, id: StepId, children: &[StepId]) -> String {
         let (state, step, plan) = (self.state, self.state.step(id), self.state.plan.step(id));
         let mut notes = Vec::new();
-        let agent = step.outcome.as_ref().and_then(|outcome| outcome.agent.as_deref());
+        let agent = Some(agents::over(state, id).join(", ")).filter(|said| !said.is_empty());
         if let Some(moment) = state.plan.hook(id) {
             notes.push(format!("on {}", reason::moment_name(moment)));
         }
@@ -205,6 +205,11 @@ impl Tree<'_> {
             Status::Success if matches!(*plan.task, Task::Budget(_)) => {}
             Status::Success if step.outcome.as_ref().is_some_and(|outcome| outcome.streamed.is_some()) => {
                 notes.extend(step.outcome.as_ref().and_then(|o| o.streamed.as_deref()).map(flowed::streamed));
+                if agent.is_some() {
+                    let secret = is_secret(&state.plan, id);
+                    notes.extend(agent);
+                    notes.extend(if secret { Some(MASK.to_owned()) } else { self.output(id) });
+                }
             }
             Status::Success if flowed::counts_of(state, id).is_some() => {
                 notes.extend(flowed::counts_of(state, id).map(|counts| flowed::counts(&counts)));
@@ -216,7 +221,7 @@ impl Tree<'_> {
             }
             Status::Success if is_secret(&state.plan, id) => notes.push(MASK.to_owned()),
             Status::Success => {
-                notes.extend(agent.map(agents::over).filter(|said| !said.is_empty()).map(|said| said.join(", ")));
+                notes.extend(agent);
                 let by = waits::answered_by(state, id).map(|by| format!("by {by}"));
                 let said: Vec<_> = self.output(id).into_iter().chain(by).collect();
                 if !said.is_empty() {
@@ -225,7 +230,7 @@ impl Tree<'_> {
             }
             Status::Failed if reason::is_child_failure(state, id) => {}
             Status::Failed => {
-                notes.extend(agent.map(agents::over).filter(|said| !said.is_empty()).map(|said| said.join(", ")));
+                notes.extend(agent);
                 notes.push(reason::failed(step.outcome.as_deref()));
                 if let Some(how) = reason::handled(state, id) {
                     notes.push(format!("dealt with: {how}"));
@@ -252,7 +257,7 @@ impl Tree<'_> {
             }
             Status::Cancelled => {
                 notes.push("cancelled".to_owned());
-                notes.extend(agent.map(agents::over).filter(|said| !said.is_empty()).map(|said| said.join(", ")));
+                notes.extend(agent);
             }
             Status::Running if self.status == RunStatus::Interrupted && !plan.task.is_group() => {
                 notes.push("cut off when the run's process ended".to_owned());

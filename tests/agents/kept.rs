@@ -76,3 +76,37 @@ fn an_answer_from_the_cache_is_whole_and_costs_nothing() {
     }
     assert_eq!(bench.wait_for("ran").len(), 1);
 }
+
+#[test]
+fn what_all_attempts_have_used_is_told_of_the_step() {
+    let used = r#"{"type":"agent.usage","cost_usd":0.01,"tokens":{"output":38},"turns":1}"#;
+    let bench = Bench::new();
+    bench.write("fake.sh", format!("cat > /dev/null; echo '{used}'; test -e again && echo '{{\"type\":\"agent.finished\",\"text\":\"done\"}}' || {{ touch again; exit 1; }}"));
+    bench.write(
+        "test.rhai",
+        "let a = agent(\"coder\", #{ backend: \"command\", command: [\"sh\", \"fake.sh\"], speaks: \"ndjson\" });\nlet ask = a.ask(\"ask\", \"Do it\").retry(#{ max_attempts: 2, delay: \"1ms\" });\n",
+    );
+    let step = bench.ask(0);
+    assert_eq!((&step["attempts"], &step["tokens"]), (&2.into(), &76.into()), "{step:#}");
+    let shown = bench.flow(&["show", "last"]).code(0).out;
+    assert!(shown.contains("2 attempts; $0.0200, 76 tokens, 2 turns"), "{shown}");
+    let why = bench.flow(&["why", "last", "ask"]).code(0).out;
+    assert!(why.contains("attempts together used $0.0200, 76 tokens"), "{why}");
+}
+
+#[test]
+fn an_agent_in_a_stream_tells_what_it_used_and_said() {
+    let bench = Bench::new();
+    let line = r#"{"type":"agent.usage","cost_usd":0.01,"tokens":{"output":38},"turns":1}"#;
+    bench.write(
+        "fake.sh",
+        format!("cat > /dev/null; echo '{line}'; echo '{{\"type\":\"agent.finished\",\"text\":\"said it\"}}'"),
+    );
+    bench.write(
+        "test.rhai",
+        "let a = agent(\"coder\", #{ backend: \"command\", command: [\"sh\", \"fake.sh\"], speaks: \"ndjson\" });\na.ask(\"one\", \"Do it\") |> a.ask(\"two\", \"Do it\");\n",
+    );
+    bench.flow(&["script", "test.rhai", "--quiet"]).code(0);
+    let shown = bench.flow(&["show", "last"]).code(0).out;
+    assert_eq!(shown.matches("$0.0100, 38 tokens, 1 turn; said it").count(), 2, "{shown}");
+}

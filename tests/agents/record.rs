@@ -59,8 +59,10 @@ fn agents_say_again_what_they_said() {
         let ask = &result["steps"]["ask"];
         assert_eq!((&ask["output"], &ask["attempts"], &ask["code"]), (&"final text".into(), &2.into(), &0.into()));
         assert!(result["agents"].as_str().is_some_and(|agents| agents.starts_with("recorded:")), "{result}");
+        assert_eq!(result["recorded"], true);
     }
-    assert!(bench.flow(&["show", "last"]).code(0).out.contains("answered from a recording"));
+    let shown = bench.flow(&["show", "last"]).code(0).out;
+    assert!(shown.contains("answered from a recording") && shown.contains("nothing was spent"), "{shown}");
     assert_eq!(std::fs::read_to_string(bench.path("started")).unwrap(), "x\nx\n");
     assert_eq!(std::fs::read_to_string(bench.path("measured")).unwrap().lines().count(), 5);
 }

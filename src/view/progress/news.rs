@@ -57,10 +57,10 @@ pub(super) fn of(state: &RunState, event: &Event, look: Look) -> Vec<News> {
                     let cached = reason::cached(Some(outcome), None);
                     let cached = cached.map_or(String::new(), |said| format!(", {said}"));
                     let flowed = flowed::counts_of(state, *step).map(|counts| flowed::counts(&counts));
-                    let flowed = flowed.or(outcome.streamed.as_deref().map(flowed::streamed));
-                    let agent = outcome.agent.as_deref().map(|report| agents::over(report).join(", "));
-                    let flowed = flowed.or(agent.filter(|said| !said.is_empty()));
-                    let flowed = flowed.map_or(String::new(), |said| format!(": {said}"));
+                    let mut said: Vec<String> =
+                        flowed.or(outcome.streamed.as_deref().map(flowed::streamed)).into_iter().collect();
+                    said.extend(agents::over(state, *step));
+                    let flowed = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
                     one(*step, Status::Success, &format!("done in {took}{cached}{flowed}"), true)
                 }
                 Some(_) => {

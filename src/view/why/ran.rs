@@ -202,6 +202,9 @@ impl Story<'_> {
                 }
                 Event::Finished { step, attempt, outcome } if is_it(step) => {
                     self.attempt(id, *attempt, begun, record.at, outcome);
+                    if let (2.., Some(used)) = (*attempt, agents::together(why.state, id)) {
+                        self.line(&format!("All its attempts together used {used}."));
+                    }
                 }
                 Event::Waiting { step, what, .. } if is_it(step) => self.asked(id, record, what),
                 Event::Answered { step, answer } if is_it(step) => self.answered(id, answer),
