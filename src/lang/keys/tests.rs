@@ -52,19 +52,19 @@ fn needed(keys: &Keys) -> Vec<(&'static str, &'static str)> {
 }
 
 /// What a key means nothing without, or cannot stand beside: what is given, and what is taken away.
-fn beside(keys: &Keys, key: &str) -> (Option<(&'static str, &'static str)>, Option<&'static str>) {
+fn beside(keys: &Keys, key: &str) -> (&'static [(&'static str, &'static str)], Option<&'static str>) {
     match (keys.name, key) {
-        ("limit", "min" | "scale" | "idle_timeout") => (Some(("max", "8")), None),
-        ("stream", "buffer") => (Some(("slow", "\"drop_oldest\"")), None),
-        ("stage" | "pipeline.stages", "batch_timeout") => (Some(("batch_size", "10")), None),
-        ("agent" | "ask", "input" | "speaks") => (Some(("command", "[\"cat\"]")), None),
-        ("agent" | "ask", "max_tokens") => (Some(("backend", "\"anthropic\"")), None),
-        ("program", "exec") => (None, Some("sh")),
-        ("swarm", "on_conflict") => (Some(("conflict", "\"majority\"")), None),
-        ("swarm", "max_tasks") => (Some(("coordinator", "chief")), None),
-        ("pipeline.stages", "args") => (Some(("workflow", "\"ci/test.rhai\"")), Some("do")),
-        ("pipeline.stages", key) if WORKS.contains(&key) || key == "batch" => (None, Some("do")),
-        _ => (None, None),
+        ("limit", "min" | "scale" | "idle_timeout") => (&[("max", "8")], None),
+        ("stream", "buffer") => (&[("slow", "\"drop_oldest\"")], None),
+        ("stage" | "pipeline.stages", "batch_timeout") => (&[("batch_size", "10")], None),
+        ("agent" | "ask", "input" | "speaks") => (&[("command", "[\"cat\"]")], None),
+        ("agent" | "ask", "max_tokens") => (&[("backend", "\"anthropic\""), ("model", "\"m\"")], None),
+        ("program", "exec") => (&[], Some("sh")),
+        ("swarm", "on_conflict") => (&[("conflict", "\"majority\"")], None),
+        ("swarm", "max_tasks") => (&[("coordinator", "chief")], None),
+        ("pipeline.stages", "args") => (&[("workflow", "\"ci/test.rhai\"")], Some("do")),
+        ("pipeline.stages", key) if WORKS.contains(&key) || key == "batch" => (&[], Some("do")),
+        _ => (&[], None),
     }
 }
 
@@ -86,7 +86,7 @@ fn every_key_can_be_given_and_defaults_are_what_holds_without() {
             let mut given: Vec<_> = least.iter().copied().filter(|(name, _)| *name != instead).collect();
             let (more, less) = beside(keys, key.name);
             given.retain(|(name, _)| Some(*name) != less);
-            given.extend(more);
+            given.extend(more.iter().copied().filter(|(name, _)| *name != key.name));
             given.push((key.name, key.absent.example()));
             // A script beside this one is there for nobody.
             if [given[0].0, key.name].contains(&"workflow") {
