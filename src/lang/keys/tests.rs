@@ -60,7 +60,7 @@ fn beside(keys: &Keys, key: &str) -> (&'static [(&'static str, &'static str)], O
         ("agent" | "ask", "input" | "speaks") => (&[("command", "[\"cat\"]")], None),
         ("agent" | "ask", "max_tokens") => (&[("backend", "\"anthropic\""), ("model", "\"m\"")], None),
         ("program", "exec") => (&[], Some("sh")),
-        ("swarm", "on_conflict") => (&[("conflict", "\"majority\"")], None),
+        ("swarm", "on_conflict" | "vote") => (&[("conflict", "\"majority\"")], None),
         ("swarm", "max_tasks") => (&[("coordinator", "chief")], None),
         ("pipeline.stages", "args") => (&[("workflow", "\"ci/test.rhai\"")], Some("do")),
         ("pipeline.stages", key) if WORKS.contains(&key) || key == "batch" => (&[], Some("do")),
