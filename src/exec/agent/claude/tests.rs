@@ -3,39 +3,16 @@ use std::path::Path;
 use crate::event::Verdict;
 use crate::plan::{Agent, AgentConfig, Budget};
 
+use super::super::tests::{self as of_all, brief};
 use super::*;
 
-fn brief(agent: &Agent) -> Brief<'_> {
-    Brief {
-        agent,
-        model: None,
-        system: None,
-        prompt: "Do it".to_owned(),
-        schema: None,
-        session: None,
-        command: Vec::new(),
-        args: Vec::new(),
-        base_url: None,
-        api_key: None,
-        allowance: None,
-        folder: Path::new("/attempt"),
-        live: false,
-    }
-}
-
 fn launch(brief: &Brief<'_>) -> Launch {
-    match Claude.errand(brief).expect("it can be done") {
-        Errand::Program(launch) => launch,
-        Errand::Request(_) => panic!("it is a program"),
-    }
+    of_all::launch(&Claude, brief)
 }
 
 /// The events of these lines.
 fn events(lines: &[&str]) -> Vec<AgentEvent> {
-    let (mut dialect, mut out) = (ClaudeLines::default(), Vec::new());
-    lines.iter().for_each(|line| dialect.line(line.as_bytes(), &mut out));
-    dialect.end(&mut out);
-    out
+    of_all::events(ClaudeLines::default(), lines)
 }
 
 fn finished(lines: &[&str]) -> (Option<String>, Option<AgentError>, Option<Json>) {

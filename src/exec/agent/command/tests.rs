@@ -2,31 +2,21 @@ use std::path::Path;
 
 use crate::plan::{Agent, Permission};
 
+use super::super::tests;
 use super::*;
 
 fn brief<'a>(agent: &'a Agent, command: &[&str]) -> Brief<'a> {
     Brief {
-        agent,
         model: Some("m1".into()),
         system: Some("Be brief.".into()),
-        prompt: "Do it".into(),
-        schema: None,
-        session: None,
         command: command.iter().map(|word| (*word).to_owned()).collect(),
         args: vec!["--more".into()],
-        base_url: None,
-        api_key: None,
-        allowance: None,
-        folder: Path::new("/attempt"),
-        live: false,
+        ..tests::brief(agent)
     }
 }
 
 fn launch(input: AgentInput, brief: &Brief<'_>) -> Launch {
-    match (Command { input, speaks: None }).errand(brief).expect("it can be done") {
-        Errand::Program(launch) => launch,
-        Errand::Request(_) => panic!("it is a program"),
-    }
+    tests::launch(&Command { input, speaks: None }, brief)
 }
 
 fn events(mut dialect: impl Dialect, lines: &[&[u8]]) -> Vec<AgentEvent> {

@@ -4,32 +4,16 @@ use serde_json::json;
 
 use crate::plan::{Agent, AgentInput};
 
+use super::super::tests;
 use super::*;
 
 fn words(command: &[&str], change: impl FnOnce(&mut Brief<'_>)) -> Launch {
     let spec =
         BackendSpec { command: command.iter().map(|word| (*word).to_owned()).collect(), ..BackendSpec::default() };
     let agent = Agent { via: Some(Arc::new(spec)), ..Agent::default() };
-    let mut brief = Brief {
-        agent: &agent,
-        model: None,
-        system: None,
-        prompt: "Do {model} it".into(),
-        schema: None,
-        session: None,
-        command: Vec::new(),
-        args: Vec::new(),
-        base_url: None,
-        api_key: None,
-        allowance: None,
-        folder: Path::new("/attempt"),
-        live: false,
-    };
+    let mut brief = Brief { prompt: "Do {model} it".into(), ..tests::brief(&agent) };
     change(&mut brief);
-    match super::super::driver_of(&agent).errand(&brief).expect("it can be done") {
-        Errand::Program(launch) => launch,
-        Errand::Request(_) => panic!("it is a program"),
-    }
+    tests::launch(&*super::super::driver_of(&agent), &brief)
 }
 
 #[test]
